@@ -1,0 +1,1 @@
+"""The commands. Anything may be imported here; nobody imports from here."""
