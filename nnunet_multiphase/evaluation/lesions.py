@@ -1,0 +1,186 @@
+"""Take a segmentation apart into lesions: one row per connected component, with size, place and HU per phase."""
+
+import csv
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cc3d
+import numpy as np
+import SimpleITK as sitk
+from scipy.spatial import ConvexHull
+from scipy.spatial.distance import pdist
+
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.phases import FILL_HU, PHASES
+
+CONNECTIVITY = 26
+"""Voxels that share a face, an edge or a corner belong to one lesion."""
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """Hold one lesion's measurements.
+
+    Attributes:
+        id: 1 for the largest lesion of the segmentation, 2 for the next, and so on.
+        volume_ml: voxels times voxel volume, in ml.
+        diameter_mm: longest in-slice (axial) diameter over all slices, as RECIST reads it, in mm.
+        centre_mm: mean of the voxel centres in SimpleITK's physical (LPS) frame, in mm.
+        mean_hu: phase -> mean HU over the lesion's voxels that hold data; nan where none does.
+    """
+
+    id: int
+    volume_ml: float
+    diameter_mm: float
+    centre_mm: tuple[float, float, float]
+    mean_hu: dict[str, float]
+
+
+def label_lesions(mask: np.ndarray) -> np.ndarray:
+    """Number the lesions of a mask from the largest (1) to the smallest.
+
+    Args:
+        mask: (z, y, x) array; every non-zero voxel is lesion, whatever its value.
+
+    Returns:
+        (z, y, x) int32 array: 0 background, 1..n lesions by falling voxel count (26-connectivity); of two
+        equally large ones the first in scan order comes first. All 0 for an empty mask.
+    """
+    if mask.ndim != 3:
+        raise ValueError(f"a lesion mask has three axes (z, y, x), this one has shape {mask.shape}")
+    components, count = cc3d.connected_components(
+        np.ascontiguousarray(mask != 0), connectivity=CONNECTIVITY, return_N=True
+    )
+    voxels = np.bincount(components.ravel(), minlength=count + 1)[1:]
+    # cc3d numbers in scan order, so a stable sort leaves equal sizes in that order.
+    order = np.argsort(-voxels, kind="stable")
+    new_id = np.zeros(count + 1, dtype=np.int32)
+    new_id[order + 1] = np.arange(1, count + 1)
+    return new_id[components]
+
+
+def lesion_table(segmentation: sitk.Image, images: Mapping[str, sitk.Image]) -> list[Lesion]:
+    """Measure every lesion of a segmentation.
+
+    The diameter is the largest distance between two midpoints of outer voxel edges within one slice (the x-y
+    plane of the image): a row of n voxels measures n times its spacing, and round lesions are neither one
+    voxel too long (voxel corners) nor one too short (voxel centres).
+
+    Args:
+        segmentation: 3D image; every non-zero voxel is lesion.
+        images: phase -> CT in HU on the segmentation's grid; voxels of exactly -1024 hold no data.
+
+    Returns:
+        Lesions from the largest to the smallest; an empty list for an empty segmentation.
+
+    Raises:
+        InputError: an image lies on another grid than the segmentation.
+    """
+    for phase, image in images.items():
+        require_same_grid(segmentation, image, f"the segmentation and the {phase} image")
+    labels = label_lesions(sitk.GetArrayViewFromImage(segmentation))
+    statistics = cc3d.statistics(labels.astype(np.uint32))
+    volumes_hu = {phase: sitk.GetArrayViewFromImage(images[phase]) for phase in _phase_order(images)}
+    spacing_xy = segmentation.GetSpacing()[:2]
+    voxel_ml = math.prod(segmentation.GetSpacing()) / 1000.0
+
+    lesions = []
+    for lesion_id in range(1, int(labels.max(initial=0)) + 1):
+        box = statistics["bounding_boxes"][lesion_id]
+        inside = labels[box] == lesion_id
+        centre_xyz = [float(c) for c in reversed(statistics["centroids"][lesion_id])]
+        lesions.append(
+            Lesion(
+                id=lesion_id,
+                volume_ml=int(statistics["voxel_counts"][lesion_id]) * voxel_ml,
+                diameter_mm=slice_diameter_mm(inside, spacing_xy),
+                centre_mm=tuple(segmentation.TransformContinuousIndexToPhysicalPoint(centre_xyz)),
+                mean_hu={phase: _mean_hu(hu[box][inside]) for phase, hu in volumes_hu.items()},
+            )
+        )
+    return lesions
+
+
+def slice_diameter_mm(mask: np.ndarray, spacing_xy: Sequence[float]) -> float:
+    """Measure the longest in-slice (maximum Feret) diameter of a mask.
+
+    Args:
+        mask: (z, y, x) bool array.
+        spacing_xy: voxel size along x and y in mm.
+
+    Returns:
+        mm; 0.0 for an empty mask.
+    """
+    return max((_plane_diameter_mm(plane, spacing_xy) for plane in mask if plane.any()), default=0.0)
+
+
+def require_same_grid(expected: sitk.Image, found: sitk.Image, which: str) -> None:
+    """Raise InputError unless two images have the same size and, within 0.01 mm, the same geometry."""
+    problem = ""
+    if expected.GetSize() != found.GetSize():
+        problem = f"sizes {expected.GetSize()} and {found.GetSize()}"
+    elif not np.allclose(expected.GetSpacing(), found.GetSpacing(), rtol=1e-4, atol=1e-4):
+        problem = f"spacings {_numbers(expected.GetSpacing())} and {_numbers(found.GetSpacing())} mm"
+    elif not np.allclose(expected.GetOrigin(), found.GetOrigin(), rtol=0, atol=1e-2):
+        problem = f"origins {_numbers(expected.GetOrigin())} and {_numbers(found.GetOrigin())} mm"
+    elif not np.allclose(expected.GetDirection(), found.GetDirection(), rtol=0, atol=1e-4):
+        problem = f"directions {_numbers(expected.GetDirection())} and {_numbers(found.GetDirection())}"
+    if problem:
+        raise InputError(f"{which} must lie on one grid, but have {problem}; resample one to the other")
+
+
+def write_lesion_csv(lesions: Sequence[Lesion], path: Path | str) -> Path:
+    """Write a lesion table as CSV (one row a lesion; only the header when there is none).
+
+    Columns: lesion, volume_ml, diameter_mm, centre_x_mm, centre_y_mm, centre_z_mm, and mean_hu_<phase> for every
+    phase of the lesions. A mean without data is an empty cell.
+    """
+    path = Path(path)
+    phases = _phase_order(lesions[0].mean_hu) if lesions else []
+    header = ["lesion", "volume_ml", "diameter_mm", "centre_x_mm", "centre_y_mm", "centre_z_mm"]
+    rows = [
+        [str(x.id), *(f"{v:.6g}" for v in (x.volume_ml, x.diameter_mm)), *(f"{v:.3f}" for v in x.centre_mm)]
+        + ["" if math.isnan(x.mean_hu[p]) else f"{x.mean_hu[p]:.2f}" for p in phases]
+        for x in lesions
+    ]
+    return write_csv(path, header + [f"mean_hu_{p}" for p in phases], rows)
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Path:
+    """Write rows of cells beside `path` and rename, so that a reader never meets half a table."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".part")
+    with beside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+    os.replace(beside, path)
+    return path
+
+
+def _plane_diameter_mm(plane: np.ndarray, spacing_xy: Sequence[float]) -> float:
+    """Measure the largest distance (mm) between the midpoints of the outer edges of a (y, x) mask's pixels."""
+    y, x = np.nonzero(plane)
+    half = 0.5
+    points = np.concatenate(
+        [np.stack([x + dx, y + dy], axis=1) for dx, dy in ((half, 0), (-half, 0), (0, half), (0, -half))]
+    ) * np.asarray(spacing_xy, dtype=np.float64)
+    return float(pdist(points[ConvexHull(points).vertices]).max())
+
+
+def _mean_hu(voxels: np.ndarray) -> float:
+    """Average the voxels that hold data; nan where none does."""
+    data = voxels[voxels != FILL_HU]
+    return float(data.mean(dtype=np.float64)) if data.size else math.nan
+
+
+def _phase_order(phases: Mapping[str, object]) -> list[str]:
+    """Sort phases as nnU-Net's channels are, others behind them by name."""
+    return sorted(phases, key=lambda phase: (PHASES.index(phase) if phase in PHASES else len(PHASES), phase))
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return "(" + ", ".join(f"{v:.4g}" for v in values) + ")"
