@@ -1,4 +1,4 @@
-"""Take a segmentation apart into lesions: one row per connected component, with size, place and HU per phase."""
+"""Take a segmentation apart into lesions: a row per connected component, with size, place and HU per phase."""
 
 import csv
 import math
@@ -132,21 +132,26 @@ def require_same_grid(expected: sitk.Image, found: sitk.Image, which: str) -> No
         raise InputError(f"{which} must lie on one grid, but have {problem}; resample one to the other")
 
 
-def write_lesion_csv(lesions: Sequence[Lesion], path: Path | str) -> Path:
+def write_lesion_csv(
+    lesions: Sequence[Lesion], path: Path | str, *, phases: Sequence[str] | None = None
+) -> Path:
     """Write a lesion table as CSV (one row a lesion; only the header when there is none).
 
-    Columns: lesion, volume_ml, diameter_mm, centre_x_mm, centre_y_mm, centre_z_mm, and mean_hu_<phase> for every
-    phase of the lesions. A mean without data is an empty cell.
+    Columns: lesion, volume_ml, diameter_mm, centre_x_mm, centre_y_mm, centre_z_mm, and mean_hu_<phase> for
+    each of `phases` (default: those of the first lesion). A mean without data is an empty cell.
     """
-    path = Path(path)
-    phases = _phase_order(lesions[0].mean_hu) if lesions else []
+    if phases is None:
+        phases = _phase_order(lesions[0].mean_hu) if lesions else []
     header = ["lesion", "volume_ml", "diameter_mm", "centre_x_mm", "centre_y_mm", "centre_z_mm"]
-    rows = [
-        [str(x.id), *(f"{v:.6g}" for v in (x.volume_ml, x.diameter_mm)), *(f"{v:.3f}" for v in x.centre_mm)]
-        + ["" if math.isnan(x.mean_hu[p]) else f"{x.mean_hu[p]:.2f}" for p in phases]
-        for x in lesions
-    ]
-    return write_csv(path, header + [f"mean_hu_{p}" for p in phases], rows)
+    rows = []
+    for lesion in lesions:
+        means = [lesion.mean_hu.get(phase, math.nan) for phase in phases]
+        rows.append(
+            [str(lesion.id), f"{lesion.volume_ml:.6g}", f"{lesion.diameter_mm:.6g}"]
+            + [f"{coordinate:.3f}" for coordinate in lesion.centre_mm]
+            + ["" if math.isnan(mean) else f"{mean:.2f}" for mean in means]
+        )
+    return write_csv(Path(path), header + [f"mean_hu_{phase}" for phase in phases], rows)
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Path:
@@ -162,7 +167,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) 
 
 
 def _plane_diameter_mm(plane: np.ndarray, spacing_xy: Sequence[float]) -> float:
-    """Measure the largest distance (mm) between the midpoints of the outer edges of a (y, x) mask's pixels."""
+    """Measure the largest distance (mm) between midpoints of pixel edges of a (y, x) mask."""
     y, x = np.nonzero(plane)
     half = 0.5
     points = np.concatenate(
