@@ -1,8 +1,6 @@
-"""Take a segmentation apart into lesions: a row per connected component, with size, place and HU per phase."""
+"""Take a segmentation apart into lesions: one per connected component, with size, place, HU per phase."""
 
-import csv
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.evaluation.files import write_csv
 from nnunet_multiphase.phases import FILL_HU, PHASES
 
 CONNECTIVITY = 26
@@ -152,18 +151,6 @@ def write_lesion_csv(
             + ["" if math.isnan(mean) else f"{mean:.2f}" for mean in means]
         )
     return write_csv(Path(path), header + [f"mean_hu_{phase}" for phase in phases], rows)
-
-
-def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Path:
-    """Write rows of cells beside `path` and rename, so that a reader never meets half a table."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    with beside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-    os.replace(beside, path)
-    return path
 
 
 def _plane_diameter_mm(plane: np.ndarray, spacing_xy: Sequence[float]) -> float:

@@ -1,0 +1,85 @@
+"""Match predicted lesions with true ones, one to one, by their overlap (panoptica)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from panoptica import MaxBipartiteMatching, Metric, UnmatchedInstancePair
+
+from nnunet_multiphase.evaluation.lesions import label_lesions
+
+IOU_THRESHOLD = 0.1
+"""Overlap from which a lesion counts as found.
+
+Low on purpose: in a lesion a few voxels wide, one voxel of rim decides most of the overlap (a sphere of 10 mm
+drawn as one of 6 mm has IoU .22), while finding it is what the patient needs; how well it is drawn, Dice and
+HD95 say. Above 0, because a prediction that only brushes a lesion has not found it.
+"""
+
+
+@dataclass(frozen=True)
+class LesionMatch:
+    """Hold one lesion of the truth, of the prediction, or of both.
+
+    Attributes:
+        outcome: "found" (in both), "missed" (truth only) or "false" (prediction only).
+        truth_id, prediction_id: numbers as `label_lesions` gives them; None where there is none.
+        iou: overlap of a found lesion with its match; 0.0 otherwise.
+    """
+
+    outcome: str
+    truth_id: int | None
+    prediction_id: int | None
+    iou: float
+
+
+def match_lesions(
+    prediction_labels: np.ndarray, truth_labels: np.ndarray, *, iou_threshold: float = IOU_THRESHOLD
+) -> list[LesionMatch]:
+    """Match predicted with true lesions so that the summed IoU is largest, one to one.
+
+    A prediction spanning two true lesions finds one of them at most; of two fragments in one true lesion at
+    most one is the match and the other is false.
+
+    Args:
+        prediction_labels, truth_labels: (z, y, x) arrays from `label_lesions`.
+        iou_threshold: a pair with a smaller IoU is no match; 0 < threshold <= 1.
+
+    Returns:
+        Found and missed lesions by truth id, then the false ones by prediction id; empty for two empty masks.
+    """
+    if not 0 < iou_threshold <= 1:
+        raise ValueError(f"the IoU threshold must lie in (0, 1], got {iou_threshold}")
+    n_prediction, n_truth = int(prediction_labels.max(initial=0)), int(truth_labels.max(initial=0))
+    truth_of: dict[int, int] = {}
+    if n_prediction and n_truth:
+        pair = UnmatchedInstancePair(prediction_labels.astype(np.uint32), truth_labels.astype(np.uint32))
+        matcher = MaxBipartiteMatching(matching_metric=Metric.IOU, matching_threshold=iou_threshold)
+        matched = matcher.match_instances(pair)
+        # panoptica renumbers the prediction: a match gets its truth's number, every other lesion a new one.
+        for prediction_id in range(1, n_prediction + 1):
+            voxel = np.argmax(prediction_labels.ravel() == prediction_id)
+            number = int(matched.prediction_arr.ravel()[voxel])
+            if number <= n_truth:
+                truth_of[prediction_id] = number
+    prediction_of = {truth: prediction for prediction, truth in truth_of.items()}
+
+    matches = []
+    for truth_id in range(1, n_truth + 1):
+        if truth_id in prediction_of:
+            iou = _iou(prediction_labels == prediction_of[truth_id], truth_labels == truth_id)
+            matches.append(LesionMatch("found", truth_id, prediction_of[truth_id], iou))
+        else:
+            matches.append(LesionMatch("missed", truth_id, None, 0.0))
+    false_ids = [i for i in range(1, n_prediction + 1) if i not in truth_of]
+    return matches + [LesionMatch("false", None, prediction_id, 0.0) for prediction_id in false_ids]
+
+
+def match_masks(
+    prediction: np.ndarray, truth: np.ndarray, *, iou_threshold: float = IOU_THRESHOLD
+) -> list[LesionMatch]:
+    """Match the lesions of two (z, y, x) masks; see `label_lesions` and `match_lesions`."""
+    return match_lesions(label_lesions(prediction), label_lesions(truth), iou_threshold=iou_threshold)
+
+
+def _iou(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.count_nonzero(a & b) / np.count_nonzero(a | b))
