@@ -22,8 +22,6 @@ PLANNER_DOOR = "nnunetv2.experiment_planning.plan_and_preprocess_api"
 PLANNERS: dict[str, str] = {"MultiPhaseSCAMPlanner": "nnunet_multiphase.planning.multiphase_scam_planner"}
 """Class name -> dotted module, for every planner nnU-Net may be asked for by name."""
 
-_MARK = "opened_by_nnunet_multiphase"
-
 
 def register() -> None:
     """Make our trainers and planner known to nnU-Net in this running interpreter.
@@ -57,7 +55,12 @@ def install_finder() -> None:
 
 def is_installed() -> bool:
     """Tell whether this interpreter has the finder, from whichever copy of this module."""
-    return any(getattr(finder, _MARK, False) for finder in sys.meta_path)
+    return any(_is_ours(type(finder)) for finder in sys.meta_path)
+
+
+def _is_ours(thing: object) -> bool:
+    """Tell whether a class or function was defined here; by name, for this module may be loaded twice."""
+    return getattr(thing, "__module__", None) == __name__
 
 
 def known_names(door: str) -> dict[str, str]:
@@ -105,7 +108,7 @@ def _open_door(module: ModuleType) -> None:
     """Add the lazy `__getattr__` to one of nnU-Net's modules; one it already has is asked after ours."""
     door = module.__name__
     previous: Callable[[str], Any] | None = vars(module).get("__getattr__")
-    if getattr(previous, _MARK, False):
+    if _is_ours(previous):
         return
 
     def __getattr__(name: str) -> Any:  # noqa: N807 - it becomes the module's own
@@ -116,15 +119,11 @@ def _open_door(module: ModuleType) -> None:
                 raise
         return previous(name)
 
-    setattr(__getattr__, _MARK, True)
     module.__getattr__ = __getattr__  # type: ignore[method-assign]
 
 
 class _Finder:
     """Hand nnU-Net's two modules to their usual finder, but open the door once they are loaded."""
-
-    def __init__(self) -> None:
-        setattr(self, _MARK, True)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -140,7 +139,7 @@ class _Finder:
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None
     ) -> ModuleSpec | None:
         for finder in list(sys.meta_path):
-            if getattr(finder, _MARK, False) or not hasattr(finder, "find_spec"):
+            if _is_ours(type(finder)) or not hasattr(finder, "find_spec"):
                 continue
             spec = finder.find_spec(fullname, path, target)
             if spec is not None:
