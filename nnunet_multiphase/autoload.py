@@ -6,8 +6,6 @@ Every interpreter of the environment runs this at its start (nnunet_multiphase_a
 imported at the top and our classes are loaded only when their name is asked for.
 """
 
-from __future__ import annotations
-
 import sys
 
 TYPE_CHECKING = False
@@ -79,7 +77,7 @@ def known_names(door: str) -> dict[str, str]:
     return TRAINERS
 
 
-def load_class(door: str, name: str) -> Any:
+def load_class(door: str, name: str) -> "Any":
     """Import one of our classes by its name.
 
     Args:
@@ -104,14 +102,14 @@ def load_class(door: str, name: str) -> Any:
         ) from error
 
 
-def _open_door(module: ModuleType) -> None:
+def _open_door(module: "ModuleType") -> None:
     """Add the lazy `__getattr__` to one of nnU-Net's modules; one it already has is asked after ours."""
     door = module.__name__
     previous: Callable[[str], Any] | None = vars(module).get("__getattr__")
     if _is_ours(previous):
         return
 
-    def __getattr__(name: str) -> Any:  # noqa: N807 - it becomes the module's own
+    def __getattr__(name: str) -> "Any":  # noqa: N807 - it becomes the module's own
         try:
             return load_class(door, name)
         except AttributeError:
@@ -126,8 +124,8 @@ class _Finder:
     """Hand nnU-Net's two modules to their usual finder, but open the door once they are loaded."""
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+        self, fullname: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
+    ) -> "ModuleSpec | None":
         if fullname not in (TRAINER_DOOR, PLANNER_DOOR):
             return None
         try:
@@ -136,8 +134,8 @@ class _Finder:
             return None
 
     def _wrapped_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None
-    ) -> ModuleSpec | None:
+        self, fullname: str, path: "Sequence[str] | None", target: "ModuleType | None"
+    ) -> "ModuleSpec | None":
         for finder in list(sys.meta_path):
             if _is_ours(type(finder)) or not hasattr(finder, "find_spec"):
                 continue
@@ -152,18 +150,18 @@ class _Finder:
 class _Loader:
     """Do as the usual loader does, then open the door and step aside."""
 
-    def __init__(self, usual: Any) -> None:
+    def __init__(self, usual: "Any") -> None:
         self._usual = usual
 
-    def __getattr__(self, name: str) -> Any:  # get_code, get_source, is_package ... (runpy, inspect)
+    def __getattr__(self, name: str) -> "Any":  # get_code, get_source, is_package ... (runpy, inspect)
         if name == "_usual":  # copying or unpickling asks before __init__ ran
             raise AttributeError(name)
         return getattr(self._usual, name)
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+    def create_module(self, spec: "ModuleSpec") -> "ModuleType | None":
         return self._usual.create_module(spec)  # type: ignore[no-any-return]
 
-    def exec_module(self, module: ModuleType) -> None:
+    def exec_module(self, module: "ModuleType") -> None:
         module.__loader__ = self._usual
         if module.__spec__ is not None:
             module.__spec__.loader = self._usual
