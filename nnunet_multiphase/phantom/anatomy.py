@@ -1,0 +1,194 @@
+"""Draw a patient's anatomy: shapes and sizes as signed distances in the patient's own frame.
+
+Frame: mm, LPS axes, origin on the midline at the height of the middle of the liver. Shapes are given for an average
+adult ("canonical") and reach the patient's frame through a scale and a smooth warp of the coordinates.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from nnunet_multiphase.phantom.shapes import (
+    Field,
+    Points,
+    column,
+    ellipsoid,
+    smooth_difference,
+    smooth_union,
+    tube,
+)
+
+# Joints (x, y, z, radius) in canonical mm.
+IVC = ((-20, 25, -90, 10), (-20, 24, -30, 11), (-19, 17, 20, 12), (-14, 8, 62, 12), (-12, 4, 75, 12))
+AORTA = ((4, 24, -100, 8.5), (8, 23, 0, 9.5), (12, 25, 100, 11))
+PORTAL_VEIN = (
+    ((6, 6, -42, 6.5), (-26, 0, -10, 7), (-50, 4, 0, 5.5), (-70, -16, 8, 4), (-86, -26, 4, 2.5)),
+    ((-50, 4, 0, 5), (-72, 22, -10, 4), (-86, 30, -24, 2.5)),
+    ((-70, -16, 8, 3.5), (-76, -22, 34, 2.2)),
+    ((-72, 22, -10, 3.5), (-80, 30, 14, 2.2)),
+    ((-26, 0, -10, 5.5), (-12, -22, 10, 5), (6, -34, 18, 3.8), (34, -42, 20, 2.2)),
+)
+SPLENIC_VEIN = ((6, 6, -42, 5), (30, 14, -20, 4.5), (62, 28, 2, 3.5))
+SPLENIC_ARTERY = ((8, 16, -8, 4), (8, 4, -8, 3.5), (34, 10, -10, 3), (62, 24, 8, 2.5))
+HEPATIC_VEINS = (
+    ((-15, 9, 52, 6), (-44, 18, 40, 5), (-72, 14, 18, 4), (-88, 6, -12, 2.5)),
+    ((-15, 6, 52, 5.5), (-32, -16, 30, 4.5), (-46, -32, 2, 3), (-52, -40, -20, 2)),
+    ((-13, 4, 52, 5), (0, -20, 36, 4), (26, -36, 30, 2.5)),
+)
+COLON = (
+    (-82, -10, -92, 19),
+    (-70, -40, -78, 17),
+    (-20, -56, -84, 15),
+    (40, -56, -76, 15),
+    (82, -16, -52, 16),
+)
+PANCREAS = ((-20, 2, -52, 13), (4, -6, -38, 10), (34, 4, -22, 10), (62, 22, -6, 8))
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """Sizes and shape of one patient; lengths in mm."""
+
+    scale: tuple[float, float, float]
+    waves: npt.NDArray[np.float32]  # (K, 3) wave vectors of the warp, radian/mm
+    wave_phases: npt.NDArray[np.float32]  # (K,) radian
+    wave_amplitudes: npt.NDArray[np.float32]  # (K, 3) mm
+    right_lobe_radii: tuple[float, float, float]
+    left_lobe_radii: tuple[float, float, float]
+    left_lobe_reach: float
+    spleen_radii: tuple[float, float, float]
+    fat_mm: float
+    spine_phase_mm: float
+
+
+def sample_anatomy(rng: np.random.Generator) -> Anatomy:
+    """Draw one patient."""
+
+    def vary(values: tuple[float, ...], by: float) -> tuple[float, float, float]:
+        x, y, z = (float(v * rng.uniform(1 - by, 1 + by)) for v in values)
+        return x, y, z
+
+    count = 5
+    direction = rng.standard_normal((count, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    wavelength = rng.uniform(90, 180, (count, 1))
+    return Anatomy(
+        scale=vary((1.0, 1.0, 1.0), 0.06),
+        waves=(2 * np.pi * direction / wavelength).astype(np.float32),
+        wave_phases=rng.uniform(0, 2 * np.pi, count).astype(np.float32),
+        wave_amplitudes=rng.uniform(-2.6, 2.6, (count, 3)).astype(np.float32),
+        right_lobe_radii=vary((60, 66, 68), 0.07),
+        left_lobe_radii=vary((56, 27, 36), 0.12),
+        left_lobe_reach=float(rng.uniform(0, 22)),
+        spleen_radii=vary((27, 36, 44), 0.15),
+        fat_mm=float(rng.uniform(8, 24)),
+        spine_phase_mm=float(rng.uniform(0, 30)),
+    )
+
+
+def canonical(anatomy: Anatomy, points: Points) -> Points:
+    """Map points of the patient's frame to the average adult's."""
+    result = [axis / np.float32(s) for axis, s in zip(points, anatomy.scale, strict=True)]
+    for wave, phase, amplitude in zip(
+        anatomy.waves, anatomy.wave_phases, anatomy.wave_amplitudes, strict=True
+    ):
+        swing = np.sin(wave[0] * points[0] + wave[1] * points[1] + wave[2] * points[2] + phase)
+        for axis in range(3):
+            result[axis] = result[axis] + amplitude[axis] * swing
+    return np.stack(result)
+
+
+def liver(anatomy: Anatomy, at: Points) -> Field:
+    """Return the distance to the liver at canonical points; gallbladder and vena cava are not part of it."""
+    right = ellipsoid(at, (-46, -2, -4), anatomy.right_lobe_radii)
+    left = ellipsoid(at, (4 + anatomy.left_lobe_reach, -38, 20), anatomy.left_lobe_radii)
+    both = smooth_union(right, left, 22)
+    # the visceral face: hilum and what lies under it, right kidney, spine, stomach, gallbladder
+    both = smooth_difference(both, ellipsoid(at, (30, 22, -46), (62, 52, 58)), 14)
+    both = smooth_difference(both, kidney_right(at) - 5, 8)
+    both = smooth_difference(both, column(at, (0, 48), (34, 30)), 8)
+    both = smooth_difference(both, stomach(at) - 4, 8)
+    both = smooth_difference(both, gallbladder(at) - 1.5, 4)
+    both = smooth_difference(both, vena_cava(at) - 1, 3)
+    return np.maximum(both, cavity(at) + 4)
+
+
+def cavity(at: Points) -> Field:
+    """Return the distance to the inside of the body wall."""
+    return smooth_difference(column(at, (0, -6), (108, 78), 2.3), column(at, (0, 74), (60, 36)), 12)
+
+
+def wall(at: Points) -> Field:
+    """Return the distance to the outside of the muscle wall; the fat lies on it."""
+    return column(at, (0, -6), (108, 78), 2.3) - 13
+
+
+def kidney_right(at: Points) -> Field:
+    """Return the distance to the right kidney."""
+    return ellipsoid(at, (-58, 40, -62), (27, 24, 48))
+
+
+def kidney_left(at: Points) -> Field:
+    """Return the distance to the left kidney."""
+    return ellipsoid(at, (60, 38, -50), (27, 24, 48))
+
+
+def gallbladder(at: Points) -> Field:
+    """Return the distance to the gallbladder."""
+    return ellipsoid(at, (-36, -38, -48), (14, 17, 22))
+
+
+def vena_cava(at: Points) -> Field:
+    """Return the distance to the inferior vena cava."""
+    return tube(at, IVC)
+
+
+def stomach(at: Points) -> Field:
+    """Return the distance to the stomach."""
+    fundus = ellipsoid(at, (56, -4, 22), (33, 36, 38))
+    return smooth_union(fundus, tube(at, ((54, -20, 10, 26), (36, -40, -30, 20), (0, -40, -50, 14))), 14)
+
+
+def spleen(anatomy: Anatomy, at: Points) -> Field:
+    """Return the distance to the spleen."""
+    solid = ellipsoid(at, (80, 36, 12), anatomy.spleen_radii)
+    solid = smooth_difference(solid, stomach(at) - 5, 6)
+    return np.maximum(smooth_difference(solid, kidney_left(at) - 4, 6), cavity(at) + 3)
+
+
+def heart(at: Points) -> Field:
+    """Return the distance to the heart, whose lowest part rests on the diaphragm."""
+    return ellipsoid(at, (24, -36, 92), (52, 38, 34))
+
+
+def below_diaphragm(at: Points, liver_mm: Field, spleen_mm: Field) -> Field:
+    """Return the distance to all that lies under the diaphragm: organs and the fat between them."""
+    bulk = ellipsoid(at, (0, 0, -78), (128, 100, 112))
+    organs = smooth_union(liver_mm - 3, smooth_union(spleen_mm - 4, stomach(at) - 4, 12), 16)
+    return smooth_union(bulk, organs, 12)
+
+
+def vertebrae(anatomy: Anatomy, at: Points) -> tuple[Field, Field]:
+    """Return the distances to the bone of the spine and to its discs."""
+    body = column(at, (0, 45), (21, 16))
+    height = (at[2] + np.float32(anatomy.spine_phase_mm)) % 31 - 15.5
+    disc = np.maximum(body, 11.5 - np.abs(height))
+    bone = np.maximum(body, np.abs(height) - 11.5)
+    canal = column(at, (0, 69), (9.5, 8))
+    arch = np.maximum(np.maximum(np.abs(canal - 2.5) - 2.5, np.abs(height) - 10), -body)
+    spinous = np.maximum(column(at, (0, 84), (3.5, 12)), np.abs(height + 4) - 9)
+    transverse = np.hypot(np.hypot(at[1] - 70, height) * 0.9, np.maximum(np.abs(at[0]) - 34, 0)) - 5
+    transverse = np.maximum(transverse, 12 - np.abs(at[0]))
+    return np.minimum(np.minimum(bone, arch), np.minimum(spinous, transverse)).astype(
+        np.float32
+    ), disc.astype(np.float32)
+
+
+def ribs(at: Points, wall_mm: Field) -> Field:
+    """Return the distance to the ribs: oblique hoops in the muscle wall, lower in front than behind."""
+    height = (at[2] - 0.5 * at[1] + 6) % 31 - 15.5
+    hoop = np.hypot((wall_mm + 6.5) * 1.25, height * 0.8) - 4.6
+    # the cartilage arch in front is left out; the lowest ribs are short
+    front = -62 - 0.5 * np.minimum(at[2] + 20, 0)
+    return np.maximum(np.maximum(hoop, front - at[1]), np.abs(at[0]) * -1 + 22).astype(np.float32)

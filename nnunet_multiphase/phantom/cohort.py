@@ -1,0 +1,229 @@
+"""Make a cohort: draw patients, render their phases, write case folders with masks and truth."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.phantom.anatomy import sample_anatomy
+from nnunet_multiphase.phantom.lesions import KINDS, MIMICS, place_lesions
+from nnunet_multiphase.phantom.motion import Motion, sample_motion
+from nnunet_multiphase.phantom.render import (
+    Grid,
+    add_noise,
+    render_hu,
+    render_lesions,
+    render_liver,
+    sample_grid,
+    to_image,
+)
+from nnunet_multiphase.phantom.tissue import Patient, sample_organ_hu, sample_texture
+from nnunet_multiphase.phantom.truth import lesion_record, motion_record
+from nnunet_multiphase.phases import PHASES
+
+# The masks' phase of ten cases, dealt in an order of the seed: mostly portal venous, as in real sets.
+REFERENCE_DECK: tuple[str, ...] = ("pv",) * 7 + ("art",) * 2 + ("dl",)
+
+
+@dataclass(frozen=True)
+class Size:
+    """Resolution of a cohort: matrix (x, y), in-plane and slice spacings to choose from (mm), coverage (mm)."""
+
+    in_plane: tuple[int, int]
+    field_mm: float
+    slice_mm: tuple[float, ...]
+    length_mm: float
+
+
+SIZES: dict[str, Size] = {
+    "small": Size((104, 82), 306.0, (4.0, 5.0, 6.0), 160.0),
+    "large": Size((288, 228), 320.0, (2.0, 2.5, 3.0), 175.0),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A patient, his motion and the grid of every phase, ready to be rendered."""
+
+    name: str
+    reference: str
+    missing: tuple[str, ...]
+    patient: Patient
+    motions: dict[str, Motion]
+    grids: dict[str, Grid]
+    noise_hu: dict[str, float]
+
+
+def sample_case(
+    number: int,
+    *,
+    seed: int = 0,
+    size: str = "small",
+    missing_fraction: float = 0.0,
+    max_breath_mm: float = 24.0,
+    max_rotation_deg: float = 6.0,
+    max_shift_mm: float = 14.0,
+) -> Case:
+    """Draw case `number` (from 1) of a cohort; it does not depend on how many others there are."""
+    rng = np.random.default_rng([seed, number])
+    deck = np.random.default_rng([seed, 0]).permutation(len(REFERENCE_DECK))
+    reference = REFERENCE_DECK[deck[(number - 1) % len(deck)]]
+    patient = sample_patient(rng, number)
+    table = rng.uniform([-20, -40, -400], [20, 10, 300])
+    limits = SIZES[size]
+    motions, grids, noise = {}, {}, {}
+    for phase in PHASES:
+        motions[phase] = sample_motion(
+            rng,
+            table,
+            max_breath_mm=max_breath_mm,
+            max_rotation_deg=max_rotation_deg,
+            max_shift_mm=max_shift_mm,
+        )
+        pixel = round(limits.field_mm * float(rng.uniform(0.94, 1.02)) / limits.in_plane[0], 3)
+        grids[phase] = sample_grid(
+            rng,
+            motions[phase],
+            spacing_mm=(pixel, pixel, float(rng.choice(limits.slice_mm))),
+            in_plane=limits.in_plane,
+            # the masks' phase covers the whole liver, the others may miss a little of it
+            length_mm=limits.length_mm * (1.0 if phase == reference else float(rng.uniform(0.88, 1.0))),
+            middle_mm=float(motions[phase].liver_shift_mm[2]) * 0.6 - 3.0,
+        )
+        noise[phase] = float(rng.uniform(9.0, 14.0))
+    others = [phase for phase in PHASES if phase != reference]
+    missing = (str(rng.choice(others)),) if rng.random() < missing_fraction else ()
+    return Case(f"case_{number:03d}", reference, missing, patient, motions, grids, noise)
+
+
+def sample_patient(rng: np.random.Generator, number: int) -> Patient:
+    """Draw anatomy, enhancement, one to four lesions and two or three mimics.
+
+    The first lesion's kind goes round with the case number, so that five cases hold all five kinds; every case has
+    an arterial mimic.
+    """
+    anatomy = sample_anatomy(rng)
+    empty = Patient(
+        anatomy=anatomy,
+        organ_hu=sample_organ_hu(rng),
+        texture_waves=sample_texture(rng),
+        gas_level=float(rng.uniform(-30, -8)),
+        lesions=(),
+        mimics=(),
+    )
+    count = int(rng.integers(1, 5))
+    kinds = [KINDS[number % len(KINDS)], *(str(rng.choice(KINDS)) for _ in range(count - 1))]
+    mimics = [MIMICS[number % 2], *(["focal_fat"] if rng.random() < 0.6 else [])]
+    # more small ones than large ones
+    radii = [6.0 + 19.0 * float(rng.beta(1.1, 1.9)) for _ in kinds] + [
+        float(rng.uniform(9, 16)) for _ in mimics
+    ]
+    placed = place_lesions(rng, kinds + mimics, radii, empty.liver_distance)
+    return Patient(
+        anatomy=anatomy,
+        organ_hu=empty.organ_hu,
+        texture_waves=empty.texture_waves,
+        gas_level=empty.gas_level,
+        lesions=tuple(lesion for lesion in placed if lesion.kind in KINDS),
+        mimics=tuple(lesion for lesion in placed if lesion.kind in MIMICS),
+    )
+
+
+def render_case(case: Case, *, seed: int = 0) -> dict[str, sitk.Image]:
+    """Render all files of a case, by file name without its ending."""
+    images = {}
+    for index, phase in enumerate(PHASES):
+        if phase in case.missing:
+            continue
+        grid, motion = case.grids[phase], case.motions[phase]
+        rng = np.random.default_rng([seed, int(case.name.split("_")[1]), 1 + index])
+        volume = render_hu(case.patient, motion, phase, grid)
+        images[phase] = to_image(add_noise(rng, volume, case.noise_hu[phase]), grid)
+        if phase == case.reference:
+            lesions = render_lesions(case.patient, motion, grid, case.patient.lesions)
+            images[f"lesions_{phase}"] = to_image(lesions, grid)
+            images[f"liver_{phase}"] = to_image(render_liver(case.patient, motion, grid), grid)
+    return images
+
+
+def truth_of(case: Case, *, seed: int = 0) -> dict[str, object]:
+    """Return what truth.json says about a case."""
+    reference = case.motions[case.reference]
+    return {
+        "case": case.name,
+        "seed": seed,
+        "reference": case.reference,
+        "missing": list(case.missing),
+        "frame": "mm, LPS; liver point q lies in a phase at rotation (q + liver_shift_mm) + translation_mm",
+        "motions": {phase: motion_record(motion) for phase, motion in case.motions.items()},
+        "lesions": [lesion_record(lesion, reference) for lesion in case.patient.lesions],
+        "mimics": [lesion_record(mimic, reference) for mimic in case.patient.mimics],
+        "liver_hu": dict(zip(PHASES, case.patient.organ_hu["liver"], strict=True)),
+        "noise_hu": case.noise_hu,
+    }
+
+
+def make_case(out: str | Path, number: int, *, seed: int = 0, size: str = "small", **options: float) -> Path:
+    """Write one case folder and return it; nothing is left behind if it fails."""
+    case = sample_case(number, seed=seed, size=size, **options)
+    folder = Path(out) / case.name
+    partial = Path(out) / f".{case.name}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        for name, image in render_case(case, seed=seed).items():
+            sitk.WriteImage(image, str(partial / f"{name}.nii.gz"), True)
+        text = json.dumps(truth_of(case, seed=seed), indent=1)
+        (partial / "truth.json").write_text(text + "\n", encoding="utf-8")
+        partial.rename(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return folder
+
+
+def make_cohort(
+    out: str | Path, *, cases: int = 12, seed: int = 0, size: str = "small", missing_fraction: float = 0.0
+) -> list[Path]:
+    """Write a synthetic multi-phase cohort, one folder a case; the same seed gives the same bytes.
+
+    Args:
+        out: Folder to write into; made if it does not exist.
+        cases: How many patients, at least 1.
+        seed: Decides everything.
+        size: "small" (about 104 x 82 x 32 voxels a phase) or "large" (288 x 228 x 70).
+        missing_fraction: Share of the cases (0 to 1) that lack one phase other than the masks'.
+
+    Returns:
+        The case folders, in order.
+
+    Raises:
+        InputError: An argument is out of range, or a case folder is there already.
+    """
+    check_arguments(out, cases=cases, seed=seed, size=size, missing_fraction=missing_fraction)
+    return [
+        make_case(out, number, seed=seed, size=size, missing_fraction=missing_fraction)
+        for number in range(1, cases + 1)
+    ]
+
+
+def check_arguments(out: str | Path, *, cases: int, seed: int, size: str, missing_fraction: float) -> None:
+    """Raise InputError for arguments that `make_cohort` cannot take."""
+    if cases < 1:
+        raise InputError(f"expected at least one case, got {cases}; pass --cases 1 or more")
+    if seed < 0:
+        raise InputError(f"expected a seed of 0 or more, got {seed}")
+    if size not in SIZES:
+        raise InputError(f"expected a size of {', '.join(SIZES)}, got {size!r}")
+    if not 0 <= missing_fraction <= 1:
+        raise InputError(f"expected a missing fraction between 0 and 1, got {missing_fraction}")
+    folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; expected a folder to write the cohort into")
+    taken = [path.name for path in sorted(folder.glob("case_*"))]
+    if taken:
+        raise InputError(f"{folder} holds {taken[0]} already; choose an empty folder or remove it first")
