@@ -1,0 +1,67 @@
+"""Two layers of resolution, and the search from the coarse one to the fine one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registration.volume import Volume
+
+Similarity = TypeVar("Similarity")
+
+
+def shrink(volume: Volume, spacing_mm: float) -> Volume:
+    """Average whole blocks of voxels until the voxels have about the given size.
+
+    A block mean is its own anti-aliasing filter. Axes that are coarse already stay as they are, and at least
+    four voxels are kept along each; voxels that fill no block at the far end are dropped.
+
+    Args:
+        volume: Any volume of floats.
+        spacing_mm: Voxel size aimed at.
+
+    Returns:
+        The coarser volume; its voxels are the centres of the blocks.
+    """
+    wanted = np.rint(spacing_mm / volume.spacing_zyx_mm).astype(int)
+    factors = [max(1, min(int(f), n // 4)) for f, n in zip(wanted, volume.values.shape, strict=True)]
+    values = volume.values
+    for axis, factor in enumerate(factors):
+        if factor > 1:
+            count = values.shape[axis] // factor
+            starts = (slice(None),) * axis
+            values = sum(
+                values[(*starts, slice(k, count * factor, factor))] for k in range(factor)
+            ) / np.float32(factor)
+    factors_xyz = np.array(factors[::-1], dtype=np.float64)
+    origin = volume.origin + volume.index_to_world @ ((factors_xyz - 1) / 2)
+    return Volume(np.ascontiguousarray(values, dtype=np.float32), volume.index_to_world * factors_xyz, origin)
+
+
+def build_pyramid(volume: Volume, spacings_mm: Sequence[float]) -> tuple[Volume, ...]:
+    """Give one layer a spacing, coarsest first as the spacings are given."""
+    return tuple(shrink(volume, spacing_mm) for spacing_mm in spacings_mm)
+
+
+def coarse_to_fine(
+    similarities: Sequence[Similarity],
+    solver: Callable[[Similarity, NDArray[np.float64]], NDArray[np.float64]],
+    start: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Run a solver on layer after layer, each starting where the last one ended.
+
+    Args:
+        similarities: One similarity a layer, top layer first.
+        solver: Gives the best parameters for a similarity and a start.
+        start: Six parameters.
+
+    Returns:
+        The parameters found on the last layer.
+    """
+    best = start
+    for similarity in similarities:
+        best = solver(similarity, best)
+    return best

@@ -1,0 +1,49 @@
+"""Rigid motions: six parameters <-> SimpleITK's Euler3DTransform, about a given centre.
+
+Parameters are (rotation about x, y, z in radians, translation along x, y, z in mm), in SimpleITK's order:
+point -> R (point - centre) + centre + translation with R = Rz Rx Ry.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import ArrayLike, NDArray
+
+
+def rotation_matrices(parameters: ArrayLike) -> NDArray[np.float64]:
+    """Give the rotation matrices (n, 3, 3) of n parameter vectors (n, 6)."""
+    angles = np.atleast_2d(np.asarray(parameters, dtype=np.float64))[:, :3]
+    (cx, cy, cz), (sx, sy, sz) = np.cos(angles).T, np.sin(angles).T
+    rows = [
+        [cz * cy - sz * sx * sy, -sz * cx, cz * sy + sz * sx * cy],
+        [sz * cy + cz * sx * sy, cz * cx, sz * sy - cz * sx * cy],
+        [-cx * sy, sx, cx * cy],
+    ]
+    return np.moveaxis(np.array(rows), -1, 0)
+
+
+def transform_from_parameters(parameters: ArrayLike, centre: ArrayLike) -> sitk.Euler3DTransform:
+    """Give the SimpleITK transform of six parameters about a centre (x, y, z in mm)."""
+    transform = sitk.Euler3DTransform()
+    transform.SetCenter([float(c) for c in np.asarray(centre)])
+    transform.SetParameters([float(p) for p in np.asarray(parameters)])
+    return transform
+
+
+def recentre(parameters: ArrayLike, centre: ArrayLike, new_centre: ArrayLike) -> NDArray[np.float64]:
+    """Describe the same motion about another centre: the rotation stays, the translation changes.
+
+    Args:
+        parameters: Six parameters about `centre`.
+        centre: Old centre (x, y, z), mm.
+        new_centre: New centre (x, y, z), mm.
+
+    Returns:
+        Six parameters about `new_centre`.
+    """
+    parameters = np.asarray(parameters, dtype=np.float64)
+    arm = np.asarray(new_centre, dtype=np.float64) - np.asarray(centre, dtype=np.float64)
+    moved = parameters.copy()
+    moved[3:] += rotation_matrices(parameters)[0] @ arm - arm
+    return moved

@@ -1,0 +1,102 @@
+"""What a registration can be told (settings) and what it answers (result)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+
+@dataclass(frozen=True)
+class RegistrationSettings:
+    """Tune the registration; the defaults suit abdominal CT.
+
+    Attributes:
+        seed: Seed of the sample points and of the swarm.
+        threads: Threads of the similarity (1 or 2); the result does not depend on it.
+        layer_spacings_mm: Voxel size aimed at on the top and on the bottom layer of the pyramid.
+        window_hu: Values are clipped to this range before they are binned.
+        bins: Bins of the joint histogram, (reference, moving).
+        body_threshold_hu: Voxels above it are body.
+        body_rim_mm: How much air around the body is sampled too; the skin is an edge worth having.
+        top_samples: Sample points on the top layer.
+        bottom_samples: Sample points on the bottom layer.
+        swarm_particles: Particles of the swarm that searches the whole volume.
+        swarm_iterations: Its iterations.
+        search_rotation_deg: Half range of the whole-volume search about each axis.
+        search_inplane_mm: Half range of the whole-volume search along the reference's x and y.
+        search_axial_mm: Half range of the whole-volume search along the reference's slice axis.
+        minimal_overlap: The similarity is penalised below this fraction of samples inside the moving's data.
+        region_margin_mm: How far the region of a mask reaches beyond it; an organ is held by its boundary.
+        region_cut_mm: Distance that a mask's region keeps from the first and the last slice.
+        region_restarts_mm: Starts of the region's search along the slice axis, about the whole-volume fit.
+        region_particles: Particles of the region's own small swarm.
+        region_iterations: Its iterations.
+        region_search_deg: Half range of the region's search about each axis.
+        region_search_inplane_mm: Half range of the region's search along x and y.
+        region_search_axial_mm: Half range of the region's search along the slice axis.
+    """
+
+    seed: int = 0
+    threads: int = 2
+    layer_spacings_mm: tuple[float, float] = (6.0, 3.0)
+    window_hu: tuple[float, float] = (-250.0, 450.0)
+    bins: tuple[int, int] = (32, 24)
+    body_threshold_hu: float = -500.0
+    body_rim_mm: float = 8.0
+    top_samples: int = 4_000
+    bottom_samples: int = 80_000
+    swarm_particles: int = 120
+    swarm_iterations: int = 35
+    search_rotation_deg: float = 30.0
+    search_inplane_mm: float = 60.0
+    search_axial_mm: float = 150.0
+    minimal_overlap: float = 0.25
+    region_margin_mm: float = 6.0
+    region_cut_mm: float = 6.0
+    region_restarts_mm: tuple[float, ...] = (0.0, -6.0, 6.0, -12.0, 12.0)
+    region_particles: int = 40
+    region_iterations: int = 15
+    region_search_deg: float = 8.0
+    region_search_inplane_mm: float = 15.0
+    region_search_axial_mm: float = 30.0
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot work."""
+        if self.seed < 0:
+            raise ValueError(f"seed must not be negative, but is {self.seed}.")
+        if self.threads < 1:
+            raise ValueError(f"threads must be at least 1, but is {self.threads}.")
+        if self.window_hu[0] >= self.window_hu[1]:
+            raise ValueError(f"window_hu must be (lower, higher), but is {self.window_hu}.")
+        if min(self.bins) < 2:
+            raise ValueError(f"bins must be at least (2, 2), but is {self.bins}.")
+        if self.region_margin_mm < 0:
+            raise ValueError(f"region_margin_mm must not be negative, but is {self.region_margin_mm}.")
+
+
+@dataclass(frozen=True)
+class RegistrationResult:
+    """Hold the transform found and what is known about it.
+
+    Attributes:
+        transform: Maps points of the reference to points of the moving volume, in mm (LPS).
+        similarity_before: Normalised mutual information with the headers as they are (1 = independent).
+        similarity_after: The same with the transform.
+        overlap: Fraction (0..1) of the region's sample points that lie in the moving's data.
+        seconds: Wall-clock time.
+        evaluations: How often the similarity was computed.
+        swarm_trace: Best similarity of the whole-volume swarm after each iteration.
+        region: What was fitted in the end.
+    """
+
+    transform: sitk.Euler3DTransform
+    similarity_before: float
+    similarity_after: float
+    overlap: float
+    seconds: float
+    evaluations: int
+    swarm_trace: tuple[float, ...]
+    region: Literal["volume", "mask"]

@@ -1,0 +1,125 @@
+"""Convert between SimpleITK images (x, y, z) and arrays (z, y, x); no other module does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Hold voxel values and where they lie.
+
+    Attributes:
+        values: Float32 or boolean array, (z, y, x).
+        index_to_world: 3x3 matrix from an index (x, y, z) to mm, spacing included.
+        origin: World position (x, y, z) of voxel (0, 0, 0), mm.
+    """
+
+    values: NDArray
+    index_to_world: NDArray[np.float64]
+    origin: NDArray[np.float64]
+
+    @property
+    def spacing_mm(self) -> NDArray[np.float64]:
+        """Voxel size along the index axes (x, y, z)."""
+        return np.linalg.norm(self.index_to_world, axis=0)
+
+    @property
+    def spacing_zyx_mm(self) -> NDArray[np.float64]:
+        """Voxel size along the array axes (z, y, x)."""
+        return self.spacing_mm[::-1]
+
+    @property
+    def slice_axis(self) -> NDArray[np.float64]:
+        """World direction (unit vector) from slice to slice."""
+        return self.index_to_world[:, 2] / self.spacing_mm[2]
+
+    @property
+    def directions(self) -> NDArray[np.float64]:
+        """World directions of the index axes (x, y, z), as columns."""
+        return self.index_to_world / self.spacing_mm
+
+
+def check_image(image: sitk.Image, name: str) -> None:
+    """Refuse what cannot be registered.
+
+    Args:
+        image: Any SimpleITK image.
+        name: What the message calls it.
+
+    Raises:
+        ValueError: Not a 3D grey-value volume of at least 4 x 4 x 4 voxels, or its values are not finite.
+    """
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        raise ValueError(
+            f"{name} must be one 3D volume of grey values, but has {image.GetDimension()} dimensions and "
+            f"{image.GetNumberOfComponentsPerPixel()} values a voxel; give one phase a file."
+        )
+    if min(image.GetSize()) < 4:
+        raise ValueError(f"{name} must have at least 4 voxels along each axis, but has {image.GetSize()}.")
+    values = sitk.GetArrayViewFromImage(image)
+    if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+        raise ValueError(
+            f"{name} holds values that are not finite (NaN or infinity); replace them by -1024 HU."
+        )
+
+
+def check_same_grid(mask: sitk.Image, reference: sitk.Image) -> None:
+    """Refuse a mask that does not lie on the reference's grid.
+
+    Raises:
+        ValueError: Size, or position of a corner by more than a tenth of a voxel, differ.
+    """
+    if mask.GetDimension() != 3 or mask.GetSize() != reference.GetSize():
+        raise ValueError(
+            f"The reference mask must lie on the reference's grid of {reference.GetSize()} voxels, but has "
+            f"{mask.GetSize()}; resample it to the reference first."
+        )
+    far = [size - 1 for size in reference.GetSize()]
+    limit_mm = 0.1 * min(reference.GetSpacing())
+    for corner in ([0, 0, 0], far):
+        there = np.array(mask.TransformIndexToPhysicalPoint(corner))
+        apart_mm = float(np.abs(there - reference.TransformIndexToPhysicalPoint(corner)).max())
+        if apart_mm > limit_mm:
+            raise ValueError(
+                f"The reference mask must lie on the reference's grid, but voxel {tuple(corner)} lies "
+                f"{apart_mm:.2f} mm away; resample the mask to the reference first."
+            )
+
+
+def volume_from_image(image: sitk.Image) -> Volume:
+    """Give an image's values as float32 (z, y, x) with its geometry."""
+    values = sitk.GetArrayViewFromImage(image).astype(np.float32)
+    direction = np.array(image.GetDirection()).reshape(3, 3)
+    return Volume(values, direction * np.array(image.GetSpacing()), np.array(image.GetOrigin()))
+
+
+def mask_from_image(image: sitk.Image) -> NDArray[np.bool_]:
+    """Give an image's nonzero voxels as booleans (z, y, x)."""
+    return np.asarray(sitk.GetArrayViewFromImage(image) != 0)
+
+
+def image_like(values: NDArray, image: sitk.Image) -> sitk.Image:
+    """Give an array (z, y, x) as an image with another image's geometry."""
+    result = sitk.GetImageFromArray(values)
+    result.CopyInformation(image)
+    return result
+
+
+def values_of(image: sitk.Image) -> NDArray:
+    """Give an image's values as an array (z, y, x) of the image's own type."""
+    return sitk.GetArrayFromImage(image)
+
+
+def world_from_index(volume: Volume, index_zyx: NDArray) -> NDArray[np.float64]:
+    """Give the world positions (n, 3: x, y, z in mm) of array positions (n, 3: z, y, x; fractions allowed)."""
+    return np.asarray(index_zyx, dtype=np.float64)[:, ::-1] @ volume.index_to_world.T + volume.origin
+
+
+def index_from_world(volume: Volume, points: NDArray) -> NDArray[np.float64]:
+    """Give the array positions (n, 3: z, y, x) of world positions (n, 3: x, y, z in mm)."""
+    return ((points - volume.origin) @ np.linalg.inv(volume.index_to_world).T)[:, ::-1]
