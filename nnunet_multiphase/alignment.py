@@ -1,0 +1,139 @@
+"""Bring every phase of a case to the reference phase's grid: the only module that runs registrations for cases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.phases import FILL_HU
+from registration import RegistrationResult, RegistrationSettings, register
+from registration.resample import coverage, resample_image
+
+Box = tuple[tuple[int, int, int], tuple[int, int, int]]
+"""First voxel and size, both (x, y, z)."""
+
+
+@dataclass(frozen=True)
+class AlignedPhases:
+    """All phases of a case on one grid."""
+
+    reference: str
+    images: dict[str, sitk.Image]  # int16 HU, cropped to `box` of the reference's grid
+    transforms: dict[
+        str, sitk.Transform
+    ]  # reference points -> points of that phase, mm; identity for the reference
+    results: dict[str, RegistrationResult]  # moving phases only
+    box: Box
+    covered_fraction: float  # share of the reference's voxels where every phase has data
+
+
+def align_phases(
+    images: Mapping[str, sitk.Image],
+    reference: str,
+    *,
+    liver_mask: sitk.Image | None = None,
+    keep_mask: sitk.Image | None = None,
+    settings: RegistrationSettings | None = None,
+    case: str = "",
+) -> AlignedPhases:
+    """Register every other phase to the reference, resample it there and crop to where all have data.
+
+    Args:
+        images: Volume by phase, in HU, each on its own grid.
+        reference: The phase that stays where it is.
+        liver_mask: On the reference's grid; fitted in the end instead of the whole volume, because the liver moves
+            with the breath and the spine does not.
+        keep_mask: On the reference's grid; the crop holds all of it, even where another phase has no data.
+        settings: How to register (default: `RegistrationSettings()`).
+        case: Named in messages.
+
+    Returns:
+        The phases in the order of `images`. Voxels where a phase has no data are -1024 HU.
+
+    Raises:
+        InputError: A registration failed, or nowhere do all phases have data.
+    """
+    if reference not in images:
+        raise InputError(
+            f"case {case}: the reference phase {reference} is not among its phases {', '.join(images)}"
+        )
+    settings = settings if settings is not None else RegistrationSettings()
+    fixed = _signed(images[reference])
+    transforms: dict[str, sitk.Transform] = {}
+    results: dict[str, RegistrationResult] = {}
+    resampled: dict[str, sitk.Image] = {}
+    covered = np.ones(fixed.GetSize()[::-1], bool)  # (z, y, x)
+    for phase, image in images.items():
+        moving = _signed(image)
+        if phase == reference:
+            transforms[phase] = sitk.Euler3DTransform()
+            resampled[phase] = fixed
+            has_data = sitk.GetArrayFromImage(coverage(fixed, fixed)).astype(bool)
+        else:
+            try:
+                results[phase] = register(fixed, moving, reference_mask=liver_mask, settings=settings)
+            except ValueError as error:
+                raise InputError(
+                    f"case {case}, phase {phase}: cannot be registered to {reference}: {error}"
+                ) from error
+            transforms[phase] = results[phase].transform
+            resampled[phase] = resample_image(moving, fixed, transforms[phase], fill_hu=FILL_HU)
+            has_data = sitk.GetArrayFromImage(coverage(moving, fixed, transforms[phase])).astype(bool)
+        covered &= has_data
+        resampled[phase] = _as_int16(resampled[phase], has_data)
+    if not covered.any():
+        raise InputError(
+            f"case {case}: nowhere do all of {', '.join(images)} have data after registration to {reference}; "
+            "look at the phases in a viewer, one of them shows another part of the body"
+        )
+    kept = covered if keep_mask is None else covered | sitk.GetArrayFromImage(keep_mask).astype(bool)
+    box = bounding_box(kept)
+    return AlignedPhases(
+        reference=reference,
+        images={phase: crop(image, box) for phase, image in resampled.items()},
+        transforms=transforms,
+        results=results,
+        box=box,
+        covered_fraction=float(covered.mean()),
+    )
+
+
+def bounding_box(mask: np.ndarray) -> Box:
+    """Find the smallest box around a mask.
+
+    Args:
+        mask: (z, y, x), with at least one voxel set.
+
+    Returns:
+        First voxel and size, both (x, y, z).
+    """
+    index, size = [], []
+    for axis in (2, 1, 0):
+        along = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
+        index.append(int(along[0]))
+        size.append(int(along[-1] - along[0] + 1))
+    return (index[0], index[1], index[2]), (size[0], size[1], size[2])
+
+
+def crop(image: sitk.Image, box: Box) -> sitk.Image:
+    """Cut a box out of an image; its voxels stay where they are in space."""
+    index, size = box
+    return sitk.RegionOfInterest(image, list(size), list(index))
+
+
+def _signed(image: sitk.Image) -> sitk.Image:
+    """Give unsigned volumes a type that can hold -1024."""
+    unsigned = (sitk.sitkUInt8, sitk.sitkUInt16, sitk.sitkUInt32)
+    return sitk.Cast(image, sitk.sitkInt32) if image.GetPixelID() in unsigned else image
+
+
+def _as_int16(image: sitk.Image, has_data: np.ndarray) -> sitk.Image:
+    """Round to whole HU, with air where there are no data."""
+    values = np.clip(np.rint(sitk.GetArrayFromImage(image)), -32768, 32767)
+    rounded = sitk.GetImageFromArray(np.where(has_data, values, FILL_HU).astype(np.int16))
+    rounded.CopyInformation(image)
+    return rounded

@@ -1,0 +1,291 @@
+"""Find the case folders of a raw cohort, read their layout and check every file before any work."""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from nnunet_multiphase.data.volume_file import nifti_stem, read_mask, read_volume
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.phases import PHASES
+
+PATIENT_TABLE = "patients.csv"
+
+
+class CohortError(InputError):
+    """Several problems at once, one sentence each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems: tuple[str, ...] = tuple(problems)
+
+
+@dataclass(frozen=True)
+class CaseFolder:
+    """Where the files of one case lie; nothing has been opened yet."""
+
+    name: str  # as in the dataset's file names
+    path: Path
+    patient: str
+    images: dict[str, Path]  # phase -> file, in the order of PHASES
+    reference: str  # the phase the lesions are drawn on
+    lesions: Path | None
+    liver: Path | None  # on the reference phase
+    ignored: tuple[str, ...] = ()  # "file (why)"
+
+
+def case_id(folder_name: str) -> str:
+    """Turn a folder's name into one that is safe in file names: letters, digits and . _ - stay, the rest is _.
+
+    >>> case_id("patient 07 (b)")
+    'patient_07__b_'
+    """
+    return re.sub(r"[^\w.-]", "_", unicodedata.normalize("NFC", folder_name))
+
+
+def read_case_folder(path: Path, *, reference: str | None = None, require_lesions: bool) -> CaseFolder:
+    """Read the layout of one case from its file names.
+
+    Args:
+        path: Folder with {nc,art,pv,dl}.nii[.gz], lesions_<phase>.nii[.gz], perhaps liver_<phase>.nii[.gz].
+        reference: Phase to bring the others to. Default: the lesion mask's phase; without one the liver mask's,
+            else pv, else the first that is there.
+        require_lesions: Refuse a case without a lesion mask (training data).
+
+    Returns:
+        The case; masks that are not on its reference phase are left out and named in `ignored`.
+
+    Raises:
+        InputError: No such folder, no phase, an unknown phase, two files for one thing, a mask without its phase.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise InputError(f"{path} is not a folder: expected one with {_expected_names()}")
+    name = case_id(path.resolve().name)
+    found: dict[tuple[str, str], Path] = {}
+    ignored: list[str] = []
+    problems: list[str] = []
+    for entry in sorted(path.iterdir()):
+        stem = nifti_stem(entry)
+        if entry.name.startswith(".") or entry.is_dir() or stem is None:
+            why = (
+                "hidden" if entry.name.startswith(".") else "a folder" if entry.is_dir() else "no NIfTI file"
+            )
+            ignored.append(f"{entry.name} ({why})")
+            continue
+        kind, phase = _kind_and_phase(stem)
+        if phase not in PHASES:
+            problems.append(
+                f"case {name}: {entry} names no known phase: expected {_expected_names()}; rename or remove the file"
+            )
+        elif (kind, phase) in found:
+            other = found[kind, phase].name
+            problems.append(f"case {name}: {entry} and {other} are the same thing twice; remove one of them")
+        else:
+            found[kind, phase] = entry
+
+    images = {phase: found["image", phase] for phase in PHASES if ("image", phase) in found}
+    lesions = {phase: found["lesions", phase] for phase in PHASES if ("lesions", phase) in found}
+    livers = {phase: found["liver", phase] for phase in PHASES if ("liver", phase) in found}
+    if not images and not problems:
+        problems.append(
+            f"case {name}: {path} holds no phase: expected {_expected_names()}; add them or remove the folder"
+        )
+    for phase, mask in (*lesions.items(), *livers.items()):
+        if images and phase not in images:
+            problems.append(
+                f"case {name}: {mask} is drawn on {phase}, but there is no {phase}.nii.gz beside it; "
+                "add that phase or remove the mask"
+            )
+    if images and require_lesions and not lesions:
+        problems.append(
+            f"case {name}: {path} has no lesion mask: expected lesions_<phase>.nii.gz; "
+            "draw it (all 0 if there is no lesion) or remove the folder"
+        )
+    if require_lesions and len(lesions) > 1:
+        masks = ", ".join(mask.name for mask in lesions.values())
+        problems.append(
+            f"case {name}: {path} has lesion masks on several phases ({masks}): expected one; keep one of them"
+        )
+    if reference is not None and images and reference not in images:
+        problems.append(
+            f"case {name}: {path} lacks the wanted reference phase {reference}: found {', '.join(images)}; choose one of those"
+        )
+    if problems:
+        raise CohortError(problems)
+
+    chosen = reference or next(iter((*lesions, *_by_preference(livers), *_by_preference(images))))
+    if require_lesions and chosen not in lesions:
+        raise InputError(
+            f"case {name}: the lesions are drawn on {', '.join(lesions)}, not on the wanted reference phase {chosen}; "
+            "the reference has to be the mask's phase"
+        )
+    ignored += [
+        f"{mask.name} (not on the reference phase {chosen})"
+        for phase, mask in (*lesions.items(), *livers.items())
+        if phase != chosen
+    ]
+    return CaseFolder(
+        name, path, name, images, chosen, lesions.get(chosen), livers.get(chosen), tuple(ignored)
+    )
+
+
+def find_case_folders(raw: Path) -> list[CaseFolder]:
+    """Find the training cases of a cohort.
+
+    Args:
+        raw: Folder with one folder per case and perhaps patients.csv (header case,patient), which says which
+            cases are of one patient; without it every folder is one patient.
+
+    Returns:
+        The cases, sorted by name.
+
+    Raises:
+        CohortError: All that is wrong with folders, file names and patients.csv.
+    """
+    cases, problems = scan_cohort(raw)
+    if problems:
+        raise CohortError(problems)
+    return cases
+
+
+def scan_cohort(raw: Path) -> tuple[list[CaseFolder], list[str]]:
+    """Find the cases that can be read, and the problems of the others (see `find_case_folders`)."""
+    raw = Path(raw)
+    if not raw.is_dir():
+        return [], [
+            f"{raw} is not a folder: expected one with a folder per case ({_expected_names()} in each)"
+        ]
+    cases: list[CaseFolder] = []
+    problems: list[str] = []
+    seen: dict[str, str] = {}
+    folders = sorted(entry for entry in raw.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    for folder in folders:
+        # Without case: two names that differ only there are one file on macOS and Windows.
+        key = case_id(folder.name).casefold()
+        if key in seen:
+            problems.append(
+                f"case {folder.name}: duplicate, its files would be named like those of {seen[key]} "
+                f"(both folders become {case_id(folder.name)}); rename one of them in {raw}"
+            )
+            continue
+        seen[key] = folder.name
+        try:
+            # resolve() inside would rename a case that is a link; the link's own name is the case's.
+            case = read_case_folder(folder, require_lesions=True)
+            cases.append(replace(case, name=case_id(folder.name), patient=case_id(folder.name)))
+        except CohortError as error:
+            problems += error.problems
+        except InputError as error:
+            problems.append(str(error))
+    if not folders:
+        problems.append(f"{raw} is empty: expected one folder per case ({_expected_names()} in each)")
+    table = raw / PATIENT_TABLE
+    if table.exists():
+        try:
+            patients = read_patients(table)
+        except InputError as error:
+            return cases, [*problems, str(error)]
+        listed = []
+        for case in cases:
+            if case.path.name in patients:
+                listed.append(replace(case, patient=patients[case.path.name]))
+            else:
+                problems.append(
+                    f"case {case.name}: {table} does not say whose it is; add a line {case.path.name},<patient> "
+                    "or remove the table"
+                )
+        cases = listed
+    return cases, problems
+
+
+def read_patients(table: Path) -> dict[str, str]:
+    """Read which case is of which patient.
+
+    Args:
+        table: CSV with the header case,patient; case = folder name.
+
+    Returns:
+        Patient by case folder name.
+
+    Raises:
+        InputError: Another header, an empty patient, or one case for two patients.
+    """
+    patients: dict[str, str] = {}
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as stream:
+            rows = csv.DictReader(stream, skipinitialspace=True)
+            if rows.fieldnames is None or not {"case", "patient"} <= set(rows.fieldnames):
+                raise InputError(
+                    f"{table}: expected the header case,patient, found {','.join(rows.fieldnames or [])!r}"
+                )
+            for number, row in enumerate(rows, start=2):
+                case, patient = (row["case"] or "").strip(), (row["patient"] or "").strip()
+                if not case or not patient:
+                    raise InputError(
+                        f"{table}, line {number}: expected case,patient, found {case!r},{patient!r}"
+                    )
+                if patients.setdefault(case, patient) != patient:
+                    raise InputError(
+                        f"{table}, line {number}: case {case} is of patient {patients[case]} and of {patient}; keep one line"
+                    )
+    except UnicodeDecodeError as error:
+        raise InputError(f"{table} is not UTF-8 text ({error.reason}): save it as CSV UTF-8") from error
+    return patients
+
+
+def check_case(case: CaseFolder) -> list[str]:
+    """Open every file of a case and list what is wrong with it.
+
+    Args:
+        case: From `read_case_folder`.
+
+    Returns:
+        One sentence a problem, each naming case and file; empty if the case can be used.
+    """
+    problems: list[str] = []
+    grid: sitk.Image | None = None
+    for phase, path in case.images.items():
+        try:
+            image = read_volume(path)
+            if phase == case.reference:
+                grid = image
+        except InputError as error:
+            problems.append(f"case {case.name}, phase {phase}: {error}")
+    for mask_path, may_be_empty in ((case.lesions, True), (case.liver, False)):
+        if mask_path is None or grid is None:
+            continue
+        try:
+            mask = read_mask(mask_path, grid, case.images[case.reference].name)
+            if not may_be_empty and not sitk.GetArrayViewFromImage(mask).any():
+                problems.append(
+                    f"case {case.name}: {mask_path} is empty: expected the liver; draw it or remove the file"
+                )
+        except InputError as error:
+            problems.append(f"case {case.name}: {error}")
+    return problems
+
+
+def _kind_and_phase(stem: str) -> tuple[str, str]:
+    """Split a file name without suffix: 'liver_pv' -> ('liver', 'pv'), 'art' -> ('image', 'art')."""
+    for kind in ("lesions", "liver"):
+        if stem.startswith(f"{kind}_"):
+            return kind, stem[len(kind) + 1 :]
+    return "image", stem
+
+
+def _by_preference(by_phase: dict[str, Path]) -> list[str]:
+    """Put pv first: of all phases it shows most lesions."""
+    return sorted(by_phase, key=lambda phase: (phase != "pv", PHASES.index(phase)))
+
+
+def _expected_names() -> str:
+    return (
+        f"{', '.join(f'{phase}.nii.gz' for phase in PHASES)}, lesions_<phase>.nii.gz or liver_<phase>.nii.gz"
+    )

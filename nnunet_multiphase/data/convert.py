@@ -1,0 +1,173 @@
+"""Turn one case into the files of an nnU-Net dataset: images, label, transforms, picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import SimpleITK as sitk
+
+from nnunet_multiphase.data.case_folder import CaseFolder, check_case
+from nnunet_multiphase.data.quality import PhaseQuality, centre_of, measure_phase
+from nnunet_multiphase.data.volume_file import read_mask, read_volume
+from nnunet_multiphase.phases import FILL_HU
+
+if TYPE_CHECKING:
+    from registration import RegistrationSettings
+
+
+@dataclass(frozen=True)
+class CaseJob:
+    """What a worker needs to convert one case."""
+
+    case: CaseFolder
+    split: str  # train or test
+    channels: tuple[str, ...]
+    folder: Path  # the dataset folder being written
+    settings: RegistrationSettings
+
+
+@dataclass(frozen=True)
+class CaseOutcome:
+    """What became of one case; `failure` is a sentence, or empty."""
+
+    case: CaseFolder
+    split: str
+    rows: tuple[PhaseQuality, ...]
+    filled: tuple[str, ...]
+    failure: str = ""
+
+
+def image_folder(split: str) -> str:
+    """Name nnU-Net's image folder of a split."""
+    return "imagesTs" if split == "test" else "imagesTr"
+
+
+def label_folder(split: str) -> str:
+    """Name nnU-Net's label folder of a split."""
+    return "labelsTs" if split == "test" else "labelsTr"
+
+
+def limit_threads(threads: int) -> None:
+    """Keep a worker to its share of the cores; called before numba is imported in it."""
+    for variable in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = str(threads)
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
+
+
+def check_job(case: CaseFolder) -> list[str]:
+    """Check one case in a worker."""
+    return check_case(case)
+
+
+def convert_case(job: CaseJob) -> CaseOutcome:
+    """Register, resample, crop and write one case; what goes wrong with it is returned, not raised.
+
+    Args:
+        job: The case and where its files go.
+
+    Returns:
+        The outcome; after a failure nothing of the case is left in the folder.
+
+    Raises:
+        OSError: The disk is full or the folder cannot be written; no other case would fare better.
+    """
+    case = job.case
+    filled = tuple(phase for phase in job.channels if phase not in case.images)
+    try:
+        rows = _convert(job, filled)
+    except OSError:
+        raise
+    except Exception as error:
+        # Whatever a single case brings up must not cost the other cases their hours.
+        _remove_case(job)
+        text = str(error).strip() or type(error).__name__
+        failure = text if text.startswith("case ") else f"case {case.name}: {text}"
+        failed = PhaseQuality(
+            case.name, case.patient, "failed", case.reference, "", "", warnings=" ".join(failure.split())
+        )
+        rows = tuple(
+            replace(failed, phase=phase, status="missing" if phase in filled else "present")
+            for phase in job.channels
+        )
+        return CaseOutcome(case, "failed", rows, filled, failure)
+    return CaseOutcome(case, job.split, rows, filled)
+
+
+def _convert(job: CaseJob, filled: Sequence[str]) -> tuple[PhaseQuality, ...]:
+    # Imported here: numba takes a second, and only a case that is converted needs it.
+    from nnunet_multiphase.alignment import align_phases, crop
+    from nnunet_multiphase.data.overview import draw_overview
+
+    case = job.case
+    images = {phase: read_volume(case.images[phase]) for phase in job.channels if phase in case.images}
+    grid = images[case.reference]
+    assert case.lesions is not None  # find_case_folders refuses cases without
+    lesions = read_mask(case.lesions, grid, case.images[case.reference].name)
+    liver = read_mask(case.liver, grid, case.images[case.reference].name) if case.liver is not None else None
+    aligned = align_phases(
+        images, case.reference, liver_mask=liver, keep_mask=lesions, settings=job.settings, case=case.name
+    )
+    label = crop(lesions, aligned.box)
+    centre_mm = centre_of(liver, grid)
+
+    reference_image = aligned.images[case.reference]
+    label.CopyInformation(reference_image)
+    for channel, phase in enumerate(job.channels):
+        image = aligned.images.get(phase)
+        if image is None:
+            image = sitk.Image(reference_image.GetSize(), sitk.sitkInt16) + FILL_HU
+            image.CopyInformation(reference_image)
+        _write_image(image, job.folder / image_folder(job.split) / f"{case.name}_{channel:04d}.nii.gz")
+    _write_image(label, job.folder / label_folder(job.split) / f"{case.name}.nii.gz")
+    for phase in aligned.results:
+        sitk.WriteTransform(
+            aligned.transforms[phase], str(job.folder / "registration" / f"{case.name}_{phase}.tfm")
+        )
+    draw_overview(
+        aligned,
+        images,
+        job.folder / "registration" / "overview" / f"{case.name}.png",
+        centre_mm=centre_of(label, reference_image) if liver is None else centre_mm,
+        lesions=label,
+        title=f"{case.name}: phases over the reference ({case.reference}, magenta; moving green); lesions yellow"
+        + (f"; no {', '.join(filled)}" if filled else ""),
+    )
+    rows = []
+    for phase in job.channels:
+        if phase in filled:
+            row = PhaseQuality(case.name, case.patient, job.split, case.reference, phase, "filled")
+            rows.append(replace(row, warnings=f"no {phase}: channel filled with {FILL_HU} HU"))
+        else:
+            row = measure_phase(
+                aligned, phase, case=case.name, patient=case.patient, split=job.split, centre_mm=centre_mm
+            )
+            if phase == case.reference and not np.any(sitk.GetArrayViewFromImage(lesions)):
+                row = replace(row, warnings="; ".join(filter(None, [row.warnings, "no lesion in the mask"])))
+            rows.append(row)
+    return tuple(rows)
+
+
+def _write_image(image: sitk.Image, path: Path) -> None:
+    try:
+        sitk.WriteImage(image, str(path), True)
+    except RuntimeError as error:
+        raise OSError(f"cannot write {path}: {error}") from error
+
+
+def _remove_case(job: CaseJob) -> None:
+    """Take away what a failed case may have written."""
+    name = job.case.name
+    leftovers = [
+        job.folder / image_folder(job.split) / f"{name}_{channel:04d}.nii.gz"
+        for channel in range(len(job.channels))
+    ]
+    leftovers += [job.folder / "registration" / f"{name}_{phase}.tfm" for phase in job.channels]
+    leftovers.append(job.folder / label_folder(job.split) / f"{name}.nii.gz")
+    leftovers.append(job.folder / "registration" / "overview" / f"{name}.png")
+    for path in leftovers:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,136 @@
+"""Measure how each phase of a case went and write the cohort's quality table."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import SimpleITK as sitk
+
+if TYPE_CHECKING:
+    from nnunet_multiphase.alignment import AlignedPhases
+
+LOW_OVERLAP = 0.5
+LOW_COVERED_FRACTION = 0.5
+LARGE_SHIFT_MM = 60.0
+LARGE_ROTATION_DEGREES = 25.0
+
+
+@dataclass(frozen=True)
+class PhaseQuality:
+    """One line of quality.csv; None is written as an empty cell."""
+
+    case: str
+    patient: str
+    split: str  # train, test; skipped, failed: not in the dataset
+    reference: str
+    phase: str
+    status: str  # present, filled, missing
+    similarity_before: float | None = None  # headers alone
+    similarity_after: float | None = None
+    overlap: float | None = None  # 0..1
+    shift_mm: float | None = None  # of the liver's centre (without a liver mask: the volume's)
+    rotation_degrees: float | None = None
+    seconds: float | None = None
+    covered_fraction: float | None = None  # of the reference's voxels, by all phases together
+    warnings: str = ""
+
+
+def measure_phase(
+    aligned: AlignedPhases, phase: str, *, case: str, patient: str, split: str, centre_mm: np.ndarray
+) -> PhaseQuality:
+    """Put one aligned phase's figures together.
+
+    Args:
+        aligned: The case.
+        phase: One of `aligned.images`.
+        case: Case name.
+        patient: Patient name.
+        split: train or test.
+        centre_mm: (3,) point (x, y, z) whose displacement is given.
+
+    Returns:
+        The line; the reference phase has no similarity, overlap and time of its own.
+    """
+    warnings = []
+    if aligned.covered_fraction < LOW_COVERED_FRACTION:
+        warnings.append(
+            f"only {100 * aligned.covered_fraction:.0f} % of the reference is covered by all phases"
+        )
+    if phase == aligned.reference:
+        return PhaseQuality(
+            case,
+            patient,
+            split,
+            aligned.reference,
+            phase,
+            "present",
+            shift_mm=0.0,
+            rotation_degrees=0.0,
+            covered_fraction=aligned.covered_fraction,
+            warnings="; ".join(warnings),
+        )
+    result = aligned.results[phase]
+    shift, rotation = displacement(aligned.transforms[phase], centre_mm)
+    if result.similarity_after <= result.similarity_before:
+        warnings.append("similarity did not rise")
+    if result.overlap < LOW_OVERLAP:
+        warnings.append(f"overlap only {result.overlap:.2f}")
+    if shift > LARGE_SHIFT_MM or rotation > LARGE_ROTATION_DEGREES:
+        warnings.append(
+            f"large motion ({shift:.0f} mm, {rotation:.0f} degrees): look at the overview picture"
+        )
+    return PhaseQuality(
+        case,
+        patient,
+        split,
+        aligned.reference,
+        phase,
+        "present",
+        result.similarity_before,
+        result.similarity_after,
+        result.overlap,
+        shift,
+        rotation,
+        result.seconds,
+        aligned.covered_fraction,
+        "; ".join(warnings),
+    )
+
+
+def displacement(transform: sitk.Transform, point_mm: np.ndarray) -> tuple[float, float]:
+    """Tell how far a rigid transform moves a point (mm) and how much it turns (degrees, 0..180)."""
+    origin = np.array(transform.TransformPoint((0.0, 0.0, 0.0)))
+    axes = np.array([np.subtract(transform.TransformPoint(tuple(axis)), origin) for axis in np.eye(3)])
+    # For a rotation R, trace = 1 + 2 cos(angle).
+    cosine = np.clip((np.trace(axes) - 1) / 2, -1, 1)
+    shift = np.linalg.norm(np.subtract(transform.TransformPoint([float(v) for v in point_mm]), point_mm))
+    return float(shift), float(np.degrees(np.arccos(cosine)))
+
+
+def centre_of(mask: sitk.Image | None, image: sitk.Image) -> np.ndarray:
+    """Find the mask's centre of mass, or the image's middle without (or with an empty) mask; (3,) mm (x, y, z)."""
+    if mask is not None:
+        voxels = np.argwhere(sitk.GetArrayViewFromImage(mask))  # (n, 3) zyx
+        if len(voxels):
+            return np.array(mask.TransformContinuousIndexToPhysicalPoint(voxels.mean(0)[::-1].tolist()))
+    middle = [(n - 1) / 2 for n in image.GetSize()]
+    return np.array(image.TransformContinuousIndexToPhysicalPoint(middle))
+
+
+def write_quality(rows: Iterable[PhaseQuality], path: Path) -> Path:
+    """Write quality.csv: one line per case and phase, figures with four significant digits."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(field.name for field in fields(PhaseQuality))
+        for row in rows:
+            table.writerow(_cell(value) for value in asdict(row).values())
+    return path
+
+
+def _cell(value: str | float | None) -> str:
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,168 @@
+"""Read one NIfTI volume or mask, or say in a sentence why it cannot be used."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from nnunet_multiphase.errors import InputError
+
+SUFFIXES: tuple[str, ...] = (".nii.gz", ".nii")
+
+GRID_TOLERANCE_VOXELS = 0.05
+"""How far two grids may lie apart anywhere and still count as one: float32 headers differ by far less."""
+
+
+def nifti_stem(path: Path) -> str | None:
+    """Give the file name without .nii or .nii.gz; None if it is no NIfTI name."""
+    for suffix in SUFFIXES:
+        if path.name.lower().endswith(suffix):
+            return path.name[: -len(suffix)]
+    return None
+
+
+def read_volume(path: Path) -> sitk.Image:
+    """Read a 3D scalar volume, making sure the whole file is there.
+
+    SimpleITK fills what a cut-off .nii.gz lacks with zeros and says nothing, so the stream is checked first.
+
+    Args:
+        path: A .nii or .nii.gz file.
+
+    Returns:
+        The volume in the file's own pixel type.
+
+    Raises:
+        InputError: No such file, not readable, cut off, not 3D, or with values that are no numbers.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist or is no file: expected a NIfTI volume; restore it")
+    try:
+        reader = sitk.ImageFileReader()
+        reader.SetFileName(str(path))
+        reader.ReadImageInformation()
+        size = reader.GetSize()
+        components = reader.GetNumberOfComponents()
+    except RuntimeError as error:
+        raise InputError(f"{path} is not readable as NIfTI ({_reason(error)}): export it again") from error
+    if len(size) != 3 or components != 1:
+        shape = " x ".join(str(n) for n in (*size, *([components] if components != 1 else [])))
+        raise InputError(
+            f"{path} is not one 3D volume: expected three dimensions, found {shape}; export one volume per file"
+        )
+    if min(size) < 2:
+        shape = " x ".join(map(str, size))
+        raise InputError(
+            f"{path} is a single slice ({shape} voxels): expected a volume with at least 2 voxels in each axis"
+        )
+    if reader.HasMetaDataKey("bitpix"):
+        expected = int(np.prod(size, dtype=np.int64)) * int(reader.GetMetaData("bitpix")) // 8
+        offset = int(float(reader.GetMetaData("vox_offset")))
+        _check_complete(path, expected + offset)
+    try:
+        image = reader.Execute()
+    except RuntimeError as error:
+        raise InputError(f"{path} is not readable as NIfTI ({_reason(error)}): export it again") from error
+    values = sitk.GetArrayViewFromImage(image)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise InputError(
+            f"{path} holds values that are not numbers (NaN or infinite): expected HU; export it again"
+        )
+    return image
+
+
+def read_mask(path: Path, grid: sitk.Image, grid_name: str) -> sitk.Image:
+    """Read a 0/1 mask that lies on the grid of its phase.
+
+    Args:
+        path: A .nii or .nii.gz file.
+        grid: The volume the mask was drawn on.
+        grid_name: What to call that volume in a message.
+
+    Returns:
+        The mask as uint8 with `grid`'s exact geometry.
+
+    Raises:
+        InputError: As `read_volume`; another geometry than `grid`'s; other values than 0 and 1.
+    """
+    image = read_volume(path)
+    difference = grid_difference(image, grid)
+    if difference:
+        raise InputError(
+            f"{path} has another geometry than {grid_name}: {difference}; draw or resample the mask on that phase's grid"
+        )
+    values = sitk.GetArrayViewFromImage(image)
+    found = np.unique(values)
+    if not np.isin(found, (0, 1)).all():
+        shown = ", ".join(f"{v:g}" for v in found[:6]) + (", ..." if len(found) > 6 else "")
+        raise InputError(
+            f"{path} is not a mask: expected only the values 0 and 1, found {shown}; write it as 0/1"
+        )
+    mask = sitk.Cast(image, sitk.sitkUInt8)
+    mask.CopyInformation(grid)
+    return mask
+
+
+def grid_difference(image: sitk.Image, grid: sitk.Image) -> str:
+    """Say how two grids differ; the empty text if they are the same.
+
+    The corners decide: one voxel is one voxel wherever origin, spacing or direction put it wrong.
+    """
+    if image.GetSize() != grid.GetSize():
+        return f"expected {_by(grid.GetSize())} voxels, found {_by(image.GetSize())}"
+    last = np.array(grid.GetSize(), float) - 1
+    corners = [[i * last[0], j * last[1], k * last[2]] for i in (0, 1) for j in (0, 1) for k in (0, 1)]
+    away = max(
+        float(
+            np.linalg.norm(
+                np.subtract(
+                    image.TransformContinuousIndexToPhysicalPoint(corner),
+                    grid.TransformContinuousIndexToPhysicalPoint(corner),
+                )
+            )
+        )
+        for corner in corners
+    )
+    if away <= GRID_TOLERANCE_VOXELS * min(grid.GetSpacing()):
+        return ""
+    for what, mine, theirs in (
+        ("spacing", image.GetSpacing(), grid.GetSpacing()),
+        ("direction", image.GetDirection(), grid.GetDirection()),
+        ("origin", image.GetOrigin(), grid.GetOrigin()),
+    ):
+        if not np.allclose(mine, theirs, rtol=1e-4, atol=1e-4):
+            expected, found = (" ".join(f"{v:.4g}" for v in values) for values in (theirs, mine))
+            return f"expected {what} {expected}, found {found} (up to {away:.1f} mm apart)"
+    return f"its voxels lie up to {away:.2f} mm apart from that phase's"
+
+
+def _check_complete(path: Path, expected_bytes: int) -> None:
+    """Make sure the (uncompressed) file is as long as its header promises."""
+    try:
+        if path.name.lower().endswith(".gz"):
+            found = 0
+            with gzip.open(path, "rb") as stream:
+                while chunk := stream.read(1 << 22):
+                    found += len(chunk)
+        else:
+            found = path.stat().st_size
+    except (EOFError, OSError, zlib.error) as error:
+        raise InputError(f"{path} is not readable to its end ({error}): copy or export it again") from error
+    if found < expected_bytes:
+        raise InputError(
+            f"{path} is cut off: expected {expected_bytes} bytes of NIfTI, found {found}; export it again"
+        )
+
+
+def _reason(error: RuntimeError) -> str:
+    """Take the telling line out of an ITK message."""
+    text = str(error).strip().splitlines()[-1]
+    return text.split("sitk::ERROR:")[-1].strip().rstrip(".").replace('"', "")
+
+
+def _by(size: tuple[int, ...]) -> str:
+    return " x ".join(map(str, size))
