@@ -53,7 +53,9 @@ def find_model_folder(dataset_id: int, trainer: str, plans: str, configuration: 
     """
     results = os.environ.get("nnUNet_results")
     if not results:
-        raise InputError("nnUNet_results is not set: export it to the folder nnU-Net trained into, or pass -m MODEL_FOLDER")
+        raise InputError(
+            "nnUNet_results is not set: export it to the folder nnU-Net trained into, or pass -m MODEL_FOLDER"
+        )
     name = f"{trainer}__{plans}__{configuration}"
     found = sorted(Path(results).glob(f"Dataset{dataset_id:03d}_*/{name}"))
     if len(found) != 1:
@@ -93,8 +95,12 @@ def load_predictor(
     model_folder = Path(model_folder)
     for name in ("dataset.json", "plans.json"):
         if not (model_folder / name).is_file():
-            raise InputError(f"{model_folder} is no trained model: expected {name} in it; give the folder that holds fold_0")
-    wanted = [f"fold_{fold}" for fold in folds] if folds else sorted(p.name for p in model_folder.glob("fold_*"))
+            raise InputError(
+                f"{model_folder} is no trained model: expected {name} in it; give the folder that holds fold_0"
+            )
+    wanted = (
+        [f"fold_{fold}" for fold in folds] if folds else sorted(p.name for p in model_folder.glob("fold_*"))
+    )
     ready = [name for name in wanted if (model_folder / name / checkpoint).is_file()]
     if not ready or (folds and len(ready) < len(wanted)):
         lacking = ", ".join(sorted(set(wanted) - set(ready))) or "any fold"
@@ -134,7 +140,9 @@ def model_phases(predictor: nnUNetPredictor) -> tuple[str, ...]:
     """
     phases = predictor.dataset_json.get("phases")
     if not phases:
-        raise InputError("the model's dataset.json has no `phases`: it was not made by setup_dataset.py; use nnUNetv2_predict")
+        raise InputError(
+            "the model's dataset.json has no `phases`: it was not made by setup_dataset.py; use nnUNetv2_predict"
+        )
     return tuple(phases)
 
 
@@ -183,7 +191,9 @@ def predict_case(
             for phase in channels
         ]
     )  # (C, Z, Y, X)
-    labels = predictor.predict_single_npy_array(stack, {"spacing": [float(s) for s in grid.GetSpacing()[::-1]]})
+    labels = predictor.predict_single_npy_array(
+        stack, {"spacing": [float(s) for s in grid.GetSpacing()[::-1]]}
+    )
     segmentation = sitk.GetImageFromArray(np.asarray(labels).astype(np.uint8))
     segmentation.CopyInformation(grid)
     lesions = tuple(lesion_table(segmentation, aligned.images))
@@ -238,7 +248,12 @@ def _write(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return CasePrediction(
-        case.name, output / f"{case.name}.nii.gz", output / f"{case.name}_lesions.csv", lesions, aligned, filled
+        case.name,
+        output / f"{case.name}.nii.gz",
+        output / f"{case.name}_lesions.csv",
+        lesions,
+        aligned,
+        filled,
     )
 
 
@@ -246,12 +261,20 @@ def prediction_summary(prediction: CasePrediction) -> str:
     """Tell the result in a few lines for the terminal."""
     lines = [f"{prediction.case}: {len(prediction.lesions)} lesion(s) -> {prediction.segmentation}"]
     for lesion in prediction.lesions:
-        means: dict[str, Any] = {phase: lesion.mean_hu.get(phase) for phase in PHASES if phase in lesion.mean_hu}
+        means: dict[str, Any] = {
+            phase: lesion.mean_hu.get(phase) for phase in PHASES if phase in lesion.mean_hu
+        }
         shown = ", ".join(f"{phase} {value:.0f}" for phase, value in means.items())
-        lines.append(f"  lesion {lesion.id}: {lesion.volume_ml:.2f} ml, {lesion.diameter_mm:.1f} mm, mean HU {shown}")
+        lines.append(
+            f"  lesion {lesion.id}: {lesion.volume_ml:.2f} ml, {lesion.diameter_mm:.1f} mm, mean HU {shown}"
+        )
     if prediction.filled:
-        lines.append(f"  without {', '.join(prediction.filled)}: filled with air, expect a less certain result")
+        lines.append(
+            f"  without {', '.join(prediction.filled)}: filled with air, expect a less certain result"
+        )
     if prediction.aligned.covered_fraction < 0.95:
         share = 100 * (1 - prediction.aligned.covered_fraction)
-        lines.append(f"  {share:.0f} % of the reference volume lies outside another phase and was not looked at")
+        lines.append(
+            f"  {share:.0f} % of the reference volume lies outside another phase and was not looked at"
+        )
     return "\n".join(lines)

@@ -1,0 +1,221 @@
+"""The whole chain on the phantom, in one folder: cohort, registration, dataset, plans, training, prediction, report.
+
+Every step is what a user runs on own data; where nnU-Net has a command, that command is run and shown.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.phases import PHASES
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+    from nnunet_multiphase.prediction import CasePrediction
+    from nnunet_multiphase.training.budget import TrainingRecord
+
+DATASET_ID = 501
+DATASET_NAME = "MultiPhaseDemo"
+PLANS = "nnUNetMultiPhaseSCAMPlans"
+TRAINER = "MultiPhaseSCAMTrainer"
+MARKER = "made_by_nnunet-multiphase_demo.txt"
+
+
+@dataclass(frozen=True)
+class DemoSettings:
+    """How large a demo to run; the defaults take some 15 minutes on two CPU cores."""
+
+    cases: int = 16
+    seed: int = 0
+    epochs: int = 12
+    iterations_per_epoch: int = 50
+    val_iterations_per_epoch: int = 6
+    device: str = "cpu"
+    jobs: int = 2
+
+
+def run_demo(folder: Path, settings: DemoSettings | None = None) -> Path:
+    """Run the chain and write the report.
+
+    Args:
+        folder: Receives everything. An earlier demo's folder is replaced; any other non-empty one is refused.
+        settings: Size of the cohort and of the training, seed, device.
+
+    Returns:
+        The report page.
+
+    Raises:
+        InputError: The folder holds something else, or a step of nnU-Net failed.
+    """
+    settings = settings or DemoSettings()
+    started = time.perf_counter()
+    folder = _fresh_folder(Path(folder))
+    raw = folder / "raw"
+    # nnU-Net finds its folders through these three; its commands below inherit them.
+    for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
+        (folder / name).mkdir()
+        os.environ[name] = str(folder / name)
+
+    _step(1, f"make {settings.cases} synthetic patients with four phases each (nnunet-multiphase phantom)")
+    from nnunet_multiphase.phantom.cohort import make_cohort
+
+    make_cohort(raw, cases=settings.cases, seed=settings.seed)
+
+    _step(2, "register the phases and make the nnU-Net dataset (setup_dataset.py)")
+    from nnunet_multiphase.data.dataset import build_dataset
+
+    # A validation fold of a quarter: with a handful of patients one of five would be one or two.
+    dataset = build_dataset(
+        raw, DATASET_ID, DATASET_NAME, test_fraction=0.25, folds=4, seed=settings.seed, jobs=settings.jobs
+    )
+
+    _step(3, "plan and preprocess")
+    planning = _nnunet(
+        "nnUNetv2_plan_and_preprocess",
+        *[
+            "-d",
+            str(DATASET_ID),
+            "-pl",
+            "MultiPhaseSCAMPlanner",
+            "-c",
+            "3d_fullres",
+            "-np",
+            str(settings.jobs),
+        ],
+        "--verify_dataset_integrity",
+    )
+
+    _step(4, f"train {TRAINER}: {settings.epochs} epochs of {settings.iterations_per_epoch} steps")
+    from nnunet_multiphase.training.budget import train_with_budget
+
+    record = train_with_budget(
+        DATASET_ID,
+        "3d_fullres",
+        0,
+        trainer=TRAINER,
+        plans=PLANS,
+        epochs=settings.epochs,
+        iterations_per_epoch=settings.iterations_per_epoch,
+        val_iterations_per_epoch=settings.val_iterations_per_epoch,
+        device=settings.device,
+        seed=settings.seed,
+        workers=1,
+    )
+
+    tests = dataset.test
+    _step(5, f"predict the {len(tests)} test patients from their raw phases (nnunet-multiphase predict)")
+    predictions = _predict(record, raw, tests, folder, settings.device)
+
+    _step(6, "evaluate on the reference phase's own grid (nnunet-multiphase evaluate)")
+    from nnunet_multiphase.evaluation.registration_error import registration_errors
+    from nnunet_multiphase.evaluation.scores import evaluate_folders, write_scores
+
+    truth = _test_truth(raw, tests, folder / "truth")
+    scores = evaluate_folders(folder / "predictions", truth)
+    scores_untrained = evaluate_folders(folder / "predictions_untrained", truth)
+    write_scores(scores, folder / "evaluation")
+    errors = [
+        error
+        for case in (*dataset.train, *dataset.test)
+        for error in registration_errors(raw / case, _transforms(dataset.folder, case))
+    ]
+
+    _step(7, "write the report")
+    from nnunet_multiphase.report.demo_page import DemoOutcome, write_demo_page
+
+    seconds = time.perf_counter() - started
+    outcome = DemoOutcome(
+        dataset.folder,
+        record,
+        predictions,
+        truth,
+        scores,
+        scores_untrained,
+        errors,
+        commands=[planning],
+        command=f"nnunet-multiphase demo --cases {settings.cases} --epochs {settings.epochs} "
+        f"--iterations {settings.iterations_per_epoch} --seed {settings.seed} --device {settings.device}",
+        seed=settings.seed,
+        seconds=seconds,
+    )
+    page = write_demo_page(folder / "report.html", outcome)
+    dice, before = scores.summary()["dice_mean"], scores_untrained.summary()["dice_mean"]
+    print(
+        f"\ntest Dice {dice:.3f} (untrained network {before:.3f}), {seconds / 60:.1f} minutes\nreport: {page}"
+    )
+    return page
+
+
+def _fresh_folder(folder: Path) -> Path:
+    """Make the folder, replacing only what an earlier demo left there."""
+    folder = folder.resolve()
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file: expected a folder for the demo; name another")
+    if folder.is_dir() and any(folder.iterdir()):
+        if not (folder / MARKER).is_file():
+            raise InputError(f"{folder} is not empty and no earlier demo made it: name a new folder")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARKER).write_text("The next demo in this folder replaces everything in it.\n")
+    return folder
+
+
+def _step(number: int, what: str) -> None:
+    print(f"\n[{number}/7] {what}", flush=True)
+
+
+def _nnunet(command: str, *arguments: str) -> str:
+    """Run one of nnU-Net's commands in this environment; show it and return it."""
+    line = " ".join([command, *arguments])
+    print("$", line, flush=True)
+    done = subprocess.run([sys.executable, "-m", "nnunet_multiphase.launch", command, *arguments])
+    if done.returncode != 0:
+        raise InputError(f"{command} failed with exit status {done.returncode}: its own message stands above")
+    return line
+
+
+def _predict(
+    record: TrainingRecord, raw: Path, tests: Sequence[str], folder: Path, device: str
+) -> list[CasePrediction]:
+    """Predict the test patients with the trained network, then with initial weights for comparison."""
+    import torch
+
+    from nnunet_multiphase.prediction import load_predictor, predict_case, prediction_summary
+
+    predictor = load_predictor(record.output_folder.parent, [record.fold], device=device, progress=False)
+    trained = [predict_case(predictor, raw / name, folder / "predictions") for name in tests]
+    for prediction in trained:
+        print(prediction_summary(prediction), flush=True)
+    torch.manual_seed(record.seed)
+    predictor.network.apply(predictor.network.initialize)
+    predictor.list_of_parameters = [predictor.network.state_dict()]
+    for name in tests:
+        predict_case(predictor, raw / name, folder / "predictions_untrained")
+    return trained
+
+
+def _transforms(dataset: Path, case: str) -> dict[str, sitk.Transform]:
+    """Read a case's transforms, as the dataset keeps them."""
+    import SimpleITK as sitk
+
+    found = {phase: dataset / "registration" / f"{case}_{phase}.tfm" for phase in PHASES}
+    return {phase: sitk.ReadTransform(str(path)) for phase, path in found.items() if path.is_file()}
+
+
+def _test_truth(raw: Path, tests: Sequence[str], out: Path) -> Path:
+    """Copy the test patients' lesion masks, as drawn on their own grid, under the predictions' names."""
+    out.mkdir()
+    for name in tests:
+        (mask,) = (raw / name).glob("lesions_*.nii.gz")
+        shutil.copyfile(mask, out / f"{name}.nii.gz")
+    return out
