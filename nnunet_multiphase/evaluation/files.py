@@ -21,12 +21,17 @@ def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) 
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> Path:
-    """Write strict JSON (nan and infinity as null) beside `path` and rename."""
+    """Write strict JSON (see `json_text`) beside `path` and rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".part")
-    beside.write_text(json.dumps(_finite(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    beside.write_text(json_text(content) + "\n", encoding="utf-8")
     os.replace(beside, path)
     return path
+
+
+def json_text(content: Mapping[str, object]) -> str:
+    """Format as strict JSON: nan and infinity, which JSON lacks, become null."""
+    return json.dumps(_finite(content), indent=1, allow_nan=False)
 
 
 def csv_cell(value: object) -> str:
