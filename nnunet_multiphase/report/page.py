@@ -1,0 +1,165 @@
+"""Write one self-contained HTML page of text, tables and pictures: no script, nothing external."""
+
+import base64
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Text:
+    """Hold one paragraph of plain text; `code` sets it in a typewriter face and keeps its line breaks."""
+
+    body: str
+    code: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Hold a table of short strings; columns of numbers are set to the right. An empty header is left out."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Hold a picture (PNG, JPEG or SVG; file or bytes); `caption` is shown, `alt` read aloud instead."""
+
+    picture: Path | bytes
+    caption: str
+    alt: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """Hold a heading and what stands below it, in order."""
+
+    title: str
+    blocks: Sequence[Text | Table | Figure]
+
+
+STYLE = """
+:root { color-scheme: light; }
+body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", Arial, sans-serif; color: #1b1f24;
+  background: #fff; margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 68rem; }
+h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .5rem; }
+h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem; padding-bottom: .25rem; border-bottom: 1px solid #d5dae0; }
+p { max-width: 46rem; margin: .5rem 0; }
+pre { font: 13px/1.45 ui-monospace, "DejaVu Sans Mono", Consolas, monospace; background: #f4f6f8;
+  padding: .75rem 1rem; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
+nav { font-size: .9rem; color: #57606a; }
+nav a { color: #0b5cad; margin-right: 1rem; white-space: nowrap; }
+.wide { overflow-x: auto; margin: 1rem 0; }
+table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
+caption, figcaption { text-align: left; font-size: .9rem; color: #57606a; padding: .35rem 0;
+  max-width: 56rem; }
+th, td { padding: .3rem .75rem; border-bottom: 1px solid #e3e7eb; text-align: left; vertical-align: top; }
+thead th { border-bottom: 2px solid #8c959f; font-weight: 600; vertical-align: bottom; }
+th.number, td.number { text-align: right; white-space: nowrap; }
+figure { margin: 1.25rem 0; }
+figure img { max-width: 100%; height: auto; display: block; }
+@media print {
+  body { padding: 0; max-width: none; font-size: 11pt; }
+  nav { display: none; }
+  h2 { break-after: avoid; }
+  figure, tr { break-inside: avoid; }
+  .wide { overflow: visible; }
+  table { font-size: 8.5pt; }
+  th, td { padding: .15rem .4rem; }
+}
+"""
+
+
+def write_report(path: Path | str, *, title: str, sections: Sequence[Section]) -> Path:
+    """Write the page, whole or not at all.
+
+    Args:
+        path: the .html file; its folder is made.
+        title: heading of the page.
+        sections: what it holds, in order. All text is escaped, pictures are embedded.
+
+    Returns:
+        The path written.
+
+    Raises:
+        ValueError: a table's row has another length than its header, or a picture is of no known kind.
+        FileNotFoundError: a picture's file is absent.
+    """
+    path = Path(path)
+    links = "".join(f'<a href="#s{i}">{escape(s.title)}</a> ' for i, s in enumerate(sections, 1))
+    parts = [
+        "<!DOCTYPE html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        # An empty data: icon keeps the browser from asking a server for favicon.ico.
+        '<link rel="icon" href="data:,">',
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
+        f"<h1>{escape(title)}</h1>",
+        f"<nav>{links}</nav>" if len(sections) > 1 else "",
+    ]
+    for i, section in enumerate(sections, 1):
+        parts.append(f'<section id="s{i}"><h2>{escape(section.title)}</h2>')
+        parts.extend(_block(block) for block in section.blocks)
+        parts.append("</section>")
+    parts.append("</body></html>\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".part")
+    beside.write_text("\n".join(parts), encoding="utf-8")
+    os.replace(beside, path)
+    return path
+
+
+def _block(block: Text | Table | Figure) -> str:
+    if isinstance(block, Text):
+        return f"<pre>{escape(block.body)}</pre>" if block.code else f"<p>{escape(block.body)}</p>"
+    if isinstance(block, Table):
+        return _table(block)
+    caption = f"<figcaption>{escape(block.caption)}</figcaption>" if block.caption else ""
+    alt = escape(block.alt or block.caption, quote=True)
+    return f'<figure><img src="{_data_uri(block.picture)}" alt="{alt}">{caption}</figure>'
+
+
+def _table(table: Table) -> str:
+    for row in table.rows:
+        if len(row) != len(table.header):
+            raise ValueError(f"a table row has {len(row)} cells, its header {len(table.header)}: {list(row)}")
+    columns = list(zip(*table.rows, strict=True)) if table.rows else [()] * len(table.header)
+    numeric = [i > 0 and bool(column) and all(map(_is_number, column)) for i, column in enumerate(columns)]
+    kinds = [' class="number"' if number else "" for number in numeric]
+
+    def cells(row: Sequence[str], tag: str) -> str:
+        return "".join(f"<{tag}{kind}>{escape(cell)}</{tag}>" for cell, kind in zip(row, kinds, strict=True))
+
+    caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
+    body = "\n".join(f"<tr>{cells(row, 'td')}</tr>" for row in table.rows)
+    head = f"<thead><tr>{cells(table.header, 'th')}</tr></thead>" if any(table.header) else ""
+    return f'<div class="wide"><table>{caption}{head}<tbody>{body}</tbody></table></div>'
+
+
+def _is_number(cell: str) -> bool:
+    """Tell whether a cell reads as a number, perhaps with a unit, or stands for an undefined one."""
+    text = cell.strip().rstrip("%")
+    if text in ("", "-"):
+        return True
+    try:
+        float(text.split()[0].replace(",", ""))
+    except ValueError:
+        return False
+    return True
+
+
+def _data_uri(picture: Path | bytes) -> str:
+    content = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+    if content.startswith(b"\x89PNG"):
+        kind = "png"
+    elif content.startswith(b"\xff\xd8"):
+        kind = "jpeg"
+    elif b"<svg" in content[:2000]:
+        kind = "svg+xml"
+    else:
+        raise ValueError("a figure's picture must be PNG, JPEG or SVG")
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -1,0 +1,209 @@
+"""The page: escaped, self-contained, whole, and readable in a real browser."""
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from nnunet_multiphase.report.figures import prediction_panel, training_curves
+from nnunet_multiphase.report.page import Figure, Section, Table, Text, write_report
+from nnunet_multiphase.report.provenance import provenance_table
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+NASTY = "<script>document.title='broken'</script> & \"quoted\""
+
+
+def volume(array):
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing((0.8, 0.8, 5.0))
+    return image
+
+
+@pytest.fixture(scope="module")
+def panel():
+    rng = np.random.default_rng(0)
+    lesion = np.zeros((4, 40, 50), np.uint8)
+    lesion[2, 10:20, 12:25] = 1
+    ct = {phase: volume(rng.normal(60, 20, lesion.shape).astype(np.int16)) for phase in ("pv", "nc")}
+    return prediction_panel(ct, volume(lesion), volume(np.roll(lesion, 2, axis=2)), title="case_007")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory, panel):
+    curves = training_curves({"nnU-Net": ([0.2, -0.1], [0.3, 0.0]), "ours": ([0.9, 0.5], [0.8, 0.6])})
+    sections = [
+        Section("What was run", [provenance_table(command=f"demo {NASTY}", seed=7), Text(NASTY)]),
+        Section("Curves", [Figure(curves, "Loss over the epochs.")]),
+        Section("Case 7", [Figure(panel, f"Truth and prediction. {NASTY}", alt="case 7")]),
+        Section(
+            "Table", [Table(("case", "Dice", "note"), [["a", "0.50", NASTY], ["b", "-", ""]], "Caption")]
+        ),
+    ]
+    return write_report(
+        tmp_path_factory.mktemp("page") / "sub" / "report.html", title=NASTY, sections=sections
+    )
+
+
+class Tags(HTMLParser):
+    """Collect tags with their attributes, and the text."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags, self.text = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def parsed(html):
+    tags = Tags()
+    tags.feed(html)
+    return tags
+
+
+def test_page_refers_to_nothing_outside_itself(page):
+    html = page.read_text()
+    links = [v for _, attrs in parsed(html).tags for k, v in attrs.items() if k in ("src", "href", "srcset")]
+    assert links
+    assert all(link.startswith(("data:", "#")) for link in links)
+    assert not re.search(r"@import|url\(", html)
+
+
+def test_page_holds_no_script(page):
+    assert "script" not in {tag for tag, _ in parsed(page.read_text()).tags}
+
+
+def test_text_reads_as_it_was_given(page):
+    text = "".join(parsed(page.read_text()).text)
+    assert text.count(NASTY) == 6  # title twice, command, paragraph, caption, table cell
+
+
+def test_every_picture_is_embedded_with_a_description(page):
+    pictures = [attrs for tag, attrs in parsed(page.read_text()).tags if tag == "img"]
+    assert [p["src"].split(";")[0] for p in pictures] == ["data:image/svg+xml", "data:image/png"]
+    assert [p["alt"] for p in pictures] == ["Loss over the epochs.", "case 7"]
+
+
+def test_only_columns_of_numbers_are_set_to_the_right(page):
+    cells = [(tag, attrs.get("class")) for tag, attrs in parsed(page.read_text()).tags if tag in ("th", "td")]
+    assert cells[-9:-6] == [("th", None), ("th", "number"), ("th", None)]
+
+
+def test_a_ragged_table_is_refused_and_nothing_written(tmp_path):
+    with pytest.raises(ValueError, match="1 cells, its header 2"):
+        write_report(
+            tmp_path / "r.html", title="t", sections=[Section("s", [Table(("a", "b"), [["only one"]])])]
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_of_unknown_kind_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="PNG, JPEG or SVG"):
+        write_report(tmp_path / "r.html", title="t", sections=[Section("s", [Figure(b"GIF89a", "x")])])
+
+
+def test_figures_are_the_same_for_the_same_numbers(panel):
+    curves = {"m": ([1.0, 0.5], [1.1, 0.7])}
+    assert training_curves(curves) == training_curves(curves)
+    assert panel.startswith(b"\x89PNG")
+
+
+def test_a_panel_needs_phases_of_one_size():
+    one, other = volume(np.zeros((2, 4, 4), np.uint8)), volume(np.zeros((2, 4, 5), np.uint8))
+    with pytest.raises(ValueError, match="one size"):
+        prediction_panel({"pv": one}, None, other)
+    with pytest.raises(ValueError, match="at least one phase"):
+        prediction_panel({}, None, one)
+
+
+def pixels(png, tmp_path):
+    (tmp_path / "p.png").write_bytes(png)
+    return sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "p.png")))[..., :3].astype(int)
+
+
+def coloured(png, colour, tmp_path):
+    """Count the pixels within 40 grey values of a colour (antialiasing blends the rim of a line)."""
+    rgb = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return int((np.abs(pixels(png, tmp_path) - rgb).max(axis=-1) < 40).sum())
+
+
+def test_truth_and_prediction_are_drawn_in_their_own_colours(tmp_path):
+    from nnunet_multiphase.report.figures import PREDICTION_COLOUR, TRUTH_COLOUR
+
+    ct = {"pv": volume(np.full((3, 40, 50), 60, np.int16))}
+    lesion = np.zeros((3, 40, 50), np.uint8)
+    empty = prediction_panel(ct, volume(lesion), volume(lesion))
+    lesion[1, 10:25, 10:30] = 1
+    nothing = volume(np.zeros_like(lesion))
+    truth_only = prediction_panel(ct, volume(lesion), nothing)
+    prediction_only = prediction_panel(ct, nothing, volume(lesion))
+    for colour, with_it, without in (
+        (TRUTH_COLOUR, truth_only, prediction_only),
+        (PREDICTION_COLOUR, prediction_only, truth_only),
+    ):
+        legend = coloured(empty, colour, tmp_path)
+        # a contour is some hundreds of pixels long, the same legend stands in all three
+        assert coloured(with_it, colour, tmp_path) > legend + 100
+        assert coloured(without, colour, tmp_path) <= legend + 10
+
+
+needs_browser = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium or Chrome on this machine to open the page in"
+)
+
+
+def opened(page, folder):
+    """Open a page in headless Chromium: its DOM, its console output, the URLs that the page asked for."""
+    net_log = folder / "net.json"
+    done = subprocess.run(
+        [
+            CHROMIUM,
+            *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+            *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+            "--host-resolver-rules=MAP * ~NOTFOUND",  # the browser's own housekeeping stays inside too
+            f"--user-data-dir={folder / 'profile'}",
+            f"--log-net-log={net_log}",
+            *("--enable-logging=stderr", "--dump-dom"),
+            page.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=True,
+    )
+    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    events = [event.get("params", {}) for event in json.loads(net_log.read_text())["events"]]
+    # The browser's own requests have no page as initiator.
+    asked = {
+        e["url"] for e in events if "url" in e and e.get("initiator", "not an origin") != "not an origin"
+    }
+    return done.stdout, console, asked
+
+
+@needs_browser
+def test_a_browser_shows_the_page_without_error_or_request(page, tmp_path):
+    dom, console, asked = opened(page, tmp_path)
+    assert console == []
+    assert {url.split(":")[0] for url in asked} <= {"file", "data"}
+    shown = parsed(dom)
+    text = "".join(shown.text)
+    assert text.count(NASTY) == 6
+    assert "Truth and prediction." in text
+    assert sum(tag == "img" for tag, _ in shown.tags) == 2
+
+
+@needs_browser
+def test_the_browser_check_sees_a_request_and_a_script_error(tmp_path):
+    page = tmp_path / "bad.html"
+    page.write_text("<img src='http://picture.invalid/x.png'><script>missing()</script>")
+    _, console, asked = opened(page, tmp_path)
+    assert any("missing is not defined" in line for line in console)
+    assert "http://picture.invalid/x.png" in asked
