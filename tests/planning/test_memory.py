@@ -1,0 +1,69 @@
+"""The memory estimate: what autograd keeps, counted without computing anything."""
+
+import pytest
+import torch
+from dynamic_network_architectures.architectures.unet import PlainConvUNet
+from torch import nn
+
+from nnunet_multiphase.planning.memory import (
+    KEPT_PER_CONV_OUTPUT,
+    kept_elements,
+    kept_elements_budget,
+)
+
+
+def plain_unet(n_axes: int) -> PlainConvUNet:
+    features = (32, 64, 128, 256, 320, 320) if n_axes == 3 else (32, 64, 128, 256, 512, 512)
+    with torch.device("meta"):
+        return PlainConvUNet(
+            input_channels=4,
+            n_stages=6,
+            features_per_stage=features,
+            conv_op=nn.Conv3d if n_axes == 3 else nn.Conv2d,
+            kernel_sizes=3,
+            strides=(1, 2, 2, 2, 2, 2),
+            n_conv_per_stage=2,
+            num_classes=2,
+            n_conv_per_stage_decoder=2,
+            conv_bias=True,
+            norm_op=nn.InstanceNorm3d if n_axes == 3 else nn.InstanceNorm2d,
+            norm_op_kwargs={"affine": True},
+            nonlin=nn.LeakyReLU,
+            nonlin_kwargs={"inplace": True},
+            deep_supervision=True,
+        )
+
+
+def test_two_convolutions_keep_the_input_and_the_map_between_them():
+    network = nn.Sequential(nn.Conv3d(2, 5, 3, padding=1), nn.Conv3d(5, 1, 1))
+    # Each convolution keeps its input: 2 and 5 channels of 8 x 6 x 4 voxels.
+    assert kept_elements(network, 2, (8, 6, 4)) == (2 + 5) * 8 * 6 * 4
+
+
+def test_pooling_keeps_its_input_and_indices_of_eight_bytes():
+    network = nn.Sequential(nn.Conv2d(1, 1, 1), nn.MaxPool2d(2))
+    # Input and convolved map of 100 voxels; 25 indices of 8 bytes, as large as four half-precision floats each.
+    assert kept_elements(network, 1, (10, 10)) == 100 + 100 + 4 * 25
+
+
+def test_a_buffer_kept_twice_counts_once():
+    class Square(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            scaled = x * torch.ones((), device=x.device, requires_grad=True)
+            return scaled * scaled
+
+    # The input (for the factor's gradient), and the scaled map once, though the square keeps it twice.
+    assert kept_elements(Square(), 1, (10, 10)) == 200
+
+
+@pytest.mark.parametrize(("n_axes", "patch"), [(3, (128, 128, 128)), (3, (64, 160, 160)), (2, (512, 512))])
+def test_nnunets_own_network_keeps_two_elements_per_convolution_output(n_axes: int, patch: tuple[int, ...]):
+    network = plain_unet(n_axes)
+    counted = network.compute_conv_feature_map_size(patch)
+    # 1 %: the network input is kept too, and the heads' outputs are not.
+    assert kept_elements(network, 4, patch) / counted == pytest.approx(KEPT_PER_CONV_OUTPUT, rel=0.01)
+
+
+def test_eight_gb_hold_nnunets_reference_network():
+    assert kept_elements_budget(8, 3) == 2 * 2.0 * 560e6  # batch 2
+    assert kept_elements_budget(8, 2) == 12 * 2.0 * 85e6  # batch 12
