@@ -1,0 +1,174 @@
+"""Training, the whole: nnU-Net's trainer with the method's loss, optimiser, augmentation and selection.
+
+Found by name through `nnUNetv2_train ... -tr MultiPhaseSCAMTrainer`. Everything else (data loading, DDP,
+resuming, validation, export) is nnU-Net's.
+"""
+
+import math
+import os
+from typing import Any
+
+import numpy as np
+import torch
+from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
+from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
+from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from torch import nn
+
+from nnunet_multiphase.training.augmentation import follow_method, patch_size_before_scaling
+from nnunet_multiphase.training.focal_dice import FocalDiceLoss
+
+
+class MultiPhaseSCAMTrainer(nnUNetTrainer):
+    """Train with focal + Dice loss and Adam; keep the weights with the lowest validation loss.
+
+    Class attributes are the settings; a variant overrides them (see `variants`).
+    """
+
+    epochs = 1000
+    learning_rate = 1e-3
+    seed = 12345
+    """Seeds the network's initial weights (augmentation workers seed themselves, as in nnU-Net)."""
+    deep_supervision = True
+    rotation = False
+    """The method lists no rotation; the Rotation variant switches nnU-Net's on."""
+    mirroring = True
+
+    alpha = 0.75
+    """Focal loss: weight of the foreground; the background has 1 - alpha."""
+    gamma = 2.0
+    """Focal loss: exponent that mutes voxels already decided."""
+    a = 1.0
+    """Weight of the focal loss."""
+    b = 1.0
+    """Weight of the Dice loss."""
+
+    def __init__(
+        self,
+        plans: dict,
+        configuration: str,
+        fold: int,
+        dataset_json: dict,
+        device: torch.device = torch.device("cuda"),  # noqa: B008 (nnU-Net's signature, read by name)
+    ) -> None:
+        super().__init__(plans, configuration, fold, dataset_json, device)
+        self.num_epochs = self.epochs
+        self.initial_lr = self.learning_rate
+        # In Adam an L2 term is divided by the gradient's running size: with this loss, whose gradients fade
+        # as voxels are decided, it would grow into the strongest force on the weights.
+        self.weight_decay = 0.0
+        self.enable_deep_supervision = self.deep_supervision
+
+    def initialize(self) -> None:
+        """Build network, optimiser and loss; the initial weights come from `seed` alone."""
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(self.seed)
+            super().initialize()
+
+    def _build_loss(self) -> nn.Module:
+        """Return focal + Dice, on every resolution when deep supervision is on."""
+        loss = FocalDiceLoss(
+            alpha=self.alpha,
+            gamma=self.gamma,
+            a=self.a,
+            b=self.b,
+            regions=self.label_manager.has_regions,
+            ignore_label=self.label_manager.ignore_label,
+            ddp=self.is_ddp,
+            batch_dice=self.configuration_manager.batch_dice,
+        )
+        if not self.enable_deep_supervision:
+            return loss
+        return DeepSupervisionWrapper(loss, self._deep_supervision_weights())
+
+    def _deep_supervision_weights(self) -> np.ndarray:
+        """Halve the weight with each coarser output; the coarsest counts nothing, unless it is the only one."""
+        weights = 0.5 ** np.arange(len(self._get_deep_supervision_scales()))
+        if len(weights) > 1:
+            # DDP without torch.compile stops at parameters that receive no gradient at all.
+            weights[-1] = 1e-6 if self.is_ddp and not self._do_i_compile() else 0.0
+        return weights / weights.sum()
+
+    def configure_optimizers(self) -> tuple[torch.optim.Optimizer, Any]:
+        """Return Adam and nnU-Net's polynomial decay.
+
+        The decay is a function of the epoch alone: nnU-Net saves no scheduler, so anything with a memory
+        would forget it on resuming.
+        """
+        optimizer = torch.optim.Adam(
+            self.network.parameters(), lr=self.initial_lr, weight_decay=self.weight_decay
+        )
+        return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
+
+    def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple:  # noqa: N802
+        """Take nnU-Net's choices, without rotation (and its larger patches) and mirroring when off."""
+        rotation, in_plane_only, loaded_patch, mirror_axes = (
+            super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
+        )
+        if not self.rotation:
+            rotation = (0.0, 0.0)
+            loaded_patch = patch_size_before_scaling(
+                self.configuration_manager.patch_size, in_plane_only=in_plane_only
+            )
+        if not self.mirroring:
+            mirror_axes = None
+            self.inference_allowed_mirroring_axes = None
+        return rotation, in_plane_only, loaded_patch, mirror_axes
+
+    @staticmethod
+    def get_training_transforms(
+        patch_size: np.ndarray | tuple[int, ...],
+        rotation_for_DA: Any,  # noqa: N803 (nnU-Net's name)
+        deep_supervision_scales: list | tuple | None,
+        mirror_axes: tuple[int, ...] | None,
+        do_dummy_2d_data_aug: bool,
+        **target_options: Any,
+    ) -> BasicTransform:
+        """Return nnU-Net's transforms changed to the method's (see `augmentation`).
+
+        Args:
+            patch_size: Patch size in voxels.
+            rotation_for_DA: Range of angles in radians; (0, 0) switches rotation off.
+            deep_supervision_scales: Scales of the targets, or None.
+            mirror_axes: Axes that may be mirrored.
+            do_dummy_2d_data_aug: Scale slices in their plane only.
+            **target_options: Passed on: masks, cascade, regions, ignore label.
+
+        Returns:
+            One composed transform.
+        """
+        transforms = nnUNetTrainer.get_training_transforms(
+            patch_size,
+            rotation_for_DA,
+            deep_supervision_scales,
+            mirror_axes,
+            do_dummy_2d_data_aug,
+            **target_options,
+        )
+        rotates = not isinstance(rotation_for_DA, tuple | list) or any(rotation_for_DA)
+        return follow_method(transforms, rotation=rotates)
+
+    def on_epoch_end(self) -> None:
+        """Save checkpoint_best when the validation loss is the lowest so far, then do nnU-Net's chores.
+
+        The losses so far are the logger's, which every checkpoint holds: resuming needs nothing new.
+        """
+        # nnU-Net saves checkpoint_best when its moving average of the pseudo Dice passes this record.
+        # Recording the epoch beforehand leaves it nothing to save, and the record in the checkpoint true.
+        average_dice: float = self.logger.get_value("ema_fg_dice", step=-1)
+        record: float | None = getattr(self, "_best_ema", None)
+        self._best_ema = average_dice if record is None else max(record, average_dice)
+
+        *before, now = self.logger.get_value("val_losses", step=None)
+        if now < min((loss for loss in before if math.isfinite(loss)), default=math.inf):
+            self.print_to_log_file(f"New lowest validation loss: {now:.4f}")
+            self.save_checkpoint(os.path.join(self.output_folder, "checkpoint_best.pth"))
+        super().on_epoch_end()
+
+    def save_checkpoint(self, filename: str) -> None:
+        """Save beside and rename, so that an interrupted save never destroys the checkpoint before it."""
+        unfinished = f"{filename}.unfinished"
+        super().save_checkpoint(unfinished)
+        if self.local_rank == 0 and not self.disable_checkpointing:
+            os.replace(unfinished, filename)
