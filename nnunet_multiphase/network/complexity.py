@@ -1,5 +1,7 @@
 """Count a network's weights and multiply-adds."""
 
+import copy
+
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -22,12 +24,7 @@ def count_gmacs(net: nn.Module, input_shape: tuple[int, ...]) -> float:
         Multiply-adds / 1e9; a multiply-add is two of torch's flops. Nothing is computed: weights and input
         are stand-ins without memory.
     """
-    state = {k: v.to("meta") for k, v in [*net.named_parameters(), *net.named_buffers()]}
-    training = net.training
-    net.eval()
-    try:
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            torch.func.functional_call(net, state, (torch.empty(input_shape, device="meta"),))
-    finally:
-        net.train(training)
+    stand_in = copy.deepcopy(net).to("meta").eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        stand_in(torch.empty(input_shape, device="meta"))
     return counter.get_total_flops() / 2 / 1e9

@@ -116,8 +116,8 @@ class Decoder(nn.Module):
     """Climb from the deepest map to the finest grid; each step as the method's b, c, d.
 
     Step: convolve the deepest map -> g; convolve the skip -> x with as many channels; the new deepest map is
-    [SCAM(x, g), up(g)]. Upsampling is linear: it has no weights and commutes with the gate's 1x1x1 convolutions.
-    The map that a head reads at a resolution is the convolved concatenation there.
+    [SCAM(x, g), up(g)]. Upsampling is linear: it has no weights and commutes with the gate's 1x1x1
+    convolutions. The map that a head reads at a resolution is the convolved concatenation there.
 
     Args:
         blocks: convolutions of the deepest map, deepest grid first (one for each stage).
@@ -355,8 +355,8 @@ def _split_rates(
     expected = n_encoder + skip + n_decoder
     if len(stage_rates) != expected:
         raise InputError(
-            f"DilatedSCAMUNet: dilations of stage {stage} need {expected} rates ({n_encoder} encoder, {int(skip)} skip, "
-            f"{n_decoder} decoder convolutions), has {len(stage_rates)}; correct the plans."
+            f"DilatedSCAMUNet: dilations of stage {stage} need {expected} rates ({n_encoder} encoder, "
+            f"{int(skip)} skip, {n_decoder} decoder convolutions), has {len(stage_rates)}; correct the plans."
         )
     full = [
         tuple(

@@ -99,13 +99,13 @@ class FocalDiceLoss(nn.Module):
             return self.a * focal + self.b * self._dice(foreground, truth, valid)
 
     def _truth(self, logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Return the truth of every channel (B, C, *spatial) and the voxels that count (B, 1, *spatial), boolean."""
+        """Return the boolean truth (B, C, *spatial) and the voxels that count (B, 1, *spatial)."""
         channels = logits.shape[1]
         expected = channels + (self.ignore_label is not None) if self.regions else 1
         if target.shape != (logits.shape[0], expected, *logits.shape[2:]):
             raise InputError(
-                f"FocalDiceLoss: logits of shape {tuple(logits.shape)} need a target with {expected} channels of the "
-                f"same spatial size, got {tuple(target.shape)}; check the dataset's labels and regions."
+                f"FocalDiceLoss: logits of shape {tuple(logits.shape)} need a target with {expected} channels "
+                f"of the same spatial size, got {tuple(target.shape)}; check the dataset's labels and regions."
             )
         if self.regions:
             truth = target.bool()
