@@ -62,13 +62,13 @@ def align_phases(
             f"case {case}: the reference phase {reference} is not among its phases {', '.join(images)}"
         )
     settings = settings if settings is not None else RegistrationSettings()
-    fixed = _signed(images[reference])
+    fixed = signed(images[reference])
     transforms: dict[str, sitk.Transform] = {}
     results: dict[str, RegistrationResult] = {}
     resampled: dict[str, sitk.Image] = {}
     covered = np.ones(fixed.GetSize()[::-1], bool)  # (z, y, x)
     for phase, image in images.items():
-        moving = _signed(image)
+        moving = signed(image)
         if phase == reference:
             transforms[phase] = sitk.Euler3DTransform()
             resampled[phase] = fixed
@@ -125,7 +125,7 @@ def crop(image: sitk.Image, box: Box) -> sitk.Image:
     return sitk.RegionOfInterest(image, list(size), list(index))
 
 
-def _signed(image: sitk.Image) -> sitk.Image:
+def signed(image: sitk.Image) -> sitk.Image:
     """Give unsigned volumes a type that can hold -1024."""
     unsigned = (sitk.sitkUInt8, sitk.sitkUInt16, sitk.sitkUInt32)
     return sitk.Cast(image, sitk.sitkInt32) if image.GetPixelID() in unsigned else image

@@ -115,7 +115,7 @@ def read_case_folder(path: Path, *, reference: str | None = None, require_lesion
         )
     if reference is not None and images and reference not in images:
         problems.append(
-            f"case {name}: {path} lacks the wanted reference phase {reference}: found {', '.join(images)}; choose one of those"
+            f"case {name}: {path} lacks the wanted reference phase {reference}: found {', '.join(images)}; choose another"
         )
     if problems:
         raise CohortError(problems)

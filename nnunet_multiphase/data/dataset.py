@@ -86,7 +86,7 @@ def build_dataset(
     """
     from registration import RegistrationSettings
 
-    channels = _check_options(missing, phases, test_fraction, folds, jobs)
+    channels = _check_options(missing, phases, test_fraction, folds, seed, jobs)
     destination = choose_destination(dataset_id, name, overwrite=overwrite)
     cases, problems = scan_cohort(Path(raw))
     complete, skipped, more_problems = _handle_missing(cases, channels, missing, Path(raw))
@@ -140,7 +140,7 @@ def build_dataset(
 
 
 def _check_options(
-    missing: str, phases: Sequence[str], test_fraction: float, folds: int, jobs: int
+    missing: str, phases: Sequence[str], test_fraction: float, folds: int, seed: int, jobs: int
 ) -> tuple[str, ...]:
     """Refuse options that make no sense; give the channels."""
     unknown = [phase for phase in phases if phase not in PHASES]
@@ -156,6 +156,8 @@ def _check_options(
         raise InputError(f"the test fraction is {test_fraction:g}: expected 0 to below 1")
     if folds < 2:
         raise InputError(f"the number of folds is {folds}: expected 2 or more")
+    if seed < 0:
+        raise InputError(f"the seed is {seed}: expected 0 or more")
     if jobs < 1:
         raise InputError(f"the number of jobs is {jobs}: expected 1 or more")
     return tuple(phases)
@@ -183,7 +185,7 @@ def _handle_missing(
         if absent and missing == "error":
             files = ", ".join(f"{phase}.nii.gz" for phase in absent)
             problems.append(
-                f"case {case.name}: {case.path} lacks {files}; add what is missing, or pass --missing skip (leave the case out) "
+                f"case {case.name}: {case.path} lacks {files}; add the file(s), or pass --missing skip (leave the case out) "
                 "or --missing fill (air in that channel)"
             )
         elif len(case.images) < 2:

@@ -1,4 +1,4 @@
-"""Draw one picture per case: each moving phase over the reference, before and after registration, in three planes."""
+"""Draw one picture per case: each moving phase over the reference, before and after registration."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from scipy.ndimage import binary_erosion
 
-from nnunet_multiphase.alignment import AlignedPhases
+from nnunet_multiphase.alignment import AlignedPhases, signed
 from nnunet_multiphase.phases import FILL_HU, PHASE_TITLES
 from registration.resample import resample_image
 
 WINDOW_HU = (-120.0, 220.0)
-PLANES = ("axial", "coronal", "sagittal")
+AXIAL_WIDTH_PIXELS = 300
+GAP_PIXELS = 6
+YELLOW = (1.0, 0.9, 0.1)
 
 
 def draw_overview(
@@ -25,9 +28,10 @@ def draw_overview(
     lesions: sitk.Image | None = None,
     title: str = "",
 ) -> Path:
-    """Write the picture of a case.
+    """Write the picture of a case: a row per moving phase, before on the left, after on the right.
 
-    The reference is shown in magenta, the moving phase in green: where they agree the sum is grey.
+    The reference is magenta, the moving phase green: where they agree the sum is grey. Each half shows an axial
+    plane, and a coronal above a sagittal one, all to one scale.
 
     Args:
         aligned: The case after registration.
@@ -40,57 +44,78 @@ def draw_overview(
     Returns:
         `path`.
     """
+    # Without pyplot: no window system is looked for, and nothing stays in memory between cases.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     reference = aligned.images[aligned.reference]
-    fixed = _upright(reference)
-    at = _voxel(fixed, centre_mm)  # (z, y, x)
-    outline = None if lesions is None else sitk.GetArrayFromImage(_upright(lesions)).astype(bool)
-    rows = list(aligned.results)
-    panels = [(plane, half) for plane in range(3) for half in ("before", "after")]
-    aspects = _aspects(fixed)
-    shapes = [_plane(sitk.GetArrayViewFromImage(fixed), plane, at).shape for plane in range(3)]
-    # Every column as wide as its plane is for one common height.
-    widths = [shapes[plane][1] / (shapes[plane][0] * aspects[plane]) for plane, _ in panels]
-    height = 2.2
+    mask = reference * 0 if lesions is None else lesions
+    rows = []
+    for phase in aligned.results:
+        before = resample_image(signed(images[phase]), reference, None, fill_hu=FILL_HU)
+        halves = [_half(reference, moving, mask, centre_mm) for moving in (before, aligned.images[phase])]
+        gap = np.ones((halves[0].shape[0], 4 * GAP_PIXELS, 3))
+        rows.append(np.concatenate([halves[0], gap, halves[1]], axis=1))
+    height, width = (rows[0].shape[:2]) if rows else (1, 2 * AXIAL_WIDTH_PIXELS)
+
+    dpi, margin, top, label = 100, 0.35, 0.5, 0.2
     figure = Figure(
-        figsize=(height * sum(widths) + 0.5, height * max(len(rows), 1) + 0.7), dpi=80, facecolor="white"
+        figsize=(width / dpi + margin, top + max(len(rows), 1) * (height / dpi + label)),
+        dpi=dpi,
+        facecolor="white",
     )
     FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=10, x=0.01, ha="left")
-    grid = figure.add_gridspec(
-        max(len(rows), 1), 6, width_ratios=widths, left=0.02, right=0.995, bottom=0.01,
-        top=1 - 0.6 / (height * max(len(rows), 1) + 0.7), wspace=0.02, hspace=0.04,
-    )  # fmt: skip
-    for row, phase in enumerate(rows):
-        moving = images[phase]
-        if moving.GetPixelID() in (sitk.sitkUInt8, sitk.sitkUInt16, sitk.sitkUInt32):
-            moving = sitk.Cast(moving, sitk.sitkInt32)  # air is below 0
-        volumes = {
-            "before": _upright(resample_image(moving, reference, None, fill_hu=FILL_HU)),
-            "after": _upright(aligned.images[phase]),
-        }
-        for column, (plane, half) in enumerate(panels):
-            axes = figure.add_subplot(grid[row, column])
-            axes.set_xticks([])
-            axes.set_yticks([])
-            picture = _fuse(
-                _plane(sitk.GetArrayViewFromImage(fixed), plane, at),
-                _plane(sitk.GetArrayViewFromImage(volumes[half]), plane, at),
-            )
-            axes.imshow(picture, aspect=aspects[plane], interpolation="nearest")
-            if outline is not None:
-                cut = _plane(outline, plane, at)
-                if cut.any() and not cut.all() and min(cut.shape) > 1:
-                    axes.contour(cut, levels=[0.5], colors="yellow", linewidths=0.7)
-            if row == 0:
-                axes.set_title(f"{PLANES[plane]}, {half}", fontsize=8, pad=2)
-            if column == 0:
-                axes.set_ylabel(PHASE_TITLES.get(phase, phase), fontsize=8)
+    total_width, total_height = figure.get_size_inches()
+    figure.text(0.01, 1 - 0.2 / total_height, title, fontsize=9, va="center")
+    for x, half in ((0, "before: the headers' own position"), (0.5, "after registration")):
+        figure.text(
+            (margin + x * (width / dpi)) / total_width, 1 - 0.42 / total_height, half, fontsize=8, va="center"
+        )
+    for number, (phase, picture) in enumerate(zip(aligned.results, rows, strict=True)):
+        bottom = total_height - top - (number + 1) * (height / dpi) - number * label
+        box = (
+            margin / total_width,
+            bottom / total_height,
+            width / dpi / total_width,
+            height / dpi / total_height,
+        )
+        axes = figure.add_axes(box)
+        axes.imshow(picture, interpolation="nearest", aspect="auto")
+        axes.set_axis_off()
+        middle = (bottom + height / dpi / 2) / total_height
+        name = PHASE_TITLES.get(phase, phase)
+        figure.text(0.17 / total_width, middle, name, fontsize=8, rotation=90, va="center", ha="center")
     # Without the program's version the same case gives the same bytes.
     figure.savefig(path, metadata={"Software": None})
     return path
+
+
+def _half(reference: sitk.Image, moving: sitk.Image, mask: sitk.Image, centre_mm: np.ndarray) -> np.ndarray:
+    """Lay three planes out on one canvas: (rows, columns, RGB), 0..1."""
+    fixed, moved, outlined = (_upright(image) for image in (reference, moving, mask))
+    spacing = fixed.GetSpacing()[::-1]  # (z, y, x), like the arrays
+    at = _voxel(fixed, centre_mm)
+    pixel_mm = fixed.GetSize()[0] * spacing[2] / AXIAL_WIDTH_PIXELS
+    pictures = []
+    for plane in range(3):
+        pixels_mm = [step for axis, step in enumerate(spacing) if axis != plane]
+        cuts = [
+            _to_scale(_plane(sitk.GetArrayViewFromImage(image), plane, at[plane]), pixels_mm, pixel_mm)
+            for image in (fixed, moved, outlined)
+        ]
+        picture = _fuse(cuts[0], cuts[1])
+        inside = cuts[2] > 0
+        picture[inside & ~binary_erosion(inside)] = YELLOW
+        pictures.append(picture)
+    axial, coronal, sagittal = pictures
+    height = max(axial.shape[0], coronal.shape[0] + GAP_PIXELS + sagittal.shape[0])
+    left = axial.shape[1] + GAP_PIXELS
+    canvas = np.ones((height, left + max(coronal.shape[1], sagittal.shape[1]), 3))
+    canvas[: axial.shape[0], : axial.shape[1]] = axial
+    canvas[: coronal.shape[0], left : left + coronal.shape[1]] = coronal
+    below = coronal.shape[0] + GAP_PIXELS
+    canvas[below : below + sagittal.shape[0], left : left + sagittal.shape[1]] = sagittal
+    return canvas
 
 
 def _upright(image: sitk.Image) -> sitk.Image:
@@ -105,22 +130,24 @@ def _voxel(image: sitk.Image, point_mm: np.ndarray) -> tuple[int, int, int]:
     return z, y, x
 
 
-def _plane(volume: np.ndarray, plane: int, at: tuple[int, int, int]) -> np.ndarray:
+def _plane(volume: np.ndarray, plane: int, at: int) -> np.ndarray:
     """Cut a (z, y, x) volume; the head is up in coronal and sagittal planes."""
-    cut = np.take(volume, at[plane], axis=plane)
+    cut = np.take(volume, at, axis=plane)
     return cut if plane == 0 else cut[::-1]
 
 
-def _aspects(image: sitk.Image) -> tuple[float, float, float]:
-    """Give height over width of a pixel in each plane."""
-    x, y, z = image.GetSpacing()
-    return y / x, z / x, z / y
+def _to_scale(cut: np.ndarray, spacing_mm: list[float], pixel_mm: float) -> np.ndarray:
+    """Repeat or drop rows and columns so that a pixel measures `pixel_mm` both ways."""
+    chosen = []
+    for count, step in zip(cut.shape, spacing_mm, strict=True):
+        pixels = max(1, round(count * step / pixel_mm))
+        chosen.append(np.minimum(((np.arange(pixels) + 0.5) * count / pixels).astype(int), count - 1))
+    return cut[np.ix_(*chosen)]
 
 
 def _fuse(reference_hu: np.ndarray, moving_hu: np.ndarray) -> np.ndarray:
     """Lay two cuts over one another: (rows, columns, RGB), 0..1."""
     low, high = WINDOW_HU
-    first, second = (
-        np.clip((cut.astype(float) - low) / (high - low), 0, 1) for cut in (reference_hu, moving_hu)
-    )
+    first = np.clip((reference_hu.astype(float) - low) / (high - low), 0, 1)
+    second = np.clip((moving_hu.astype(float) - low) / (high - low), 0, 1)
     return np.stack([first, second, first], axis=-1)

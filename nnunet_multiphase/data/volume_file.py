@@ -28,7 +28,8 @@ def nifti_stem(path: Path) -> str | None:
 def read_volume(path: Path) -> sitk.Image:
     """Read a 3D scalar volume, making sure the whole file is there.
 
-    SimpleITK fills what a cut-off .nii.gz lacks with zeros and says nothing, so the stream is checked first.
+    SimpleITK reads what a cut-off .nii.gz lacks, and every NaN, as zero and says nothing: the bytes are looked
+    at first.
 
     Args:
         path: A .nii or .nii.gz file.
@@ -59,20 +60,11 @@ def read_volume(path: Path) -> sitk.Image:
         raise InputError(
             f"{path} is a single slice ({shape} voxels): expected a volume with at least 2 voxels in each axis"
         )
-    if reader.HasMetaDataKey("bitpix"):
-        expected = int(np.prod(size, dtype=np.int64)) * int(reader.GetMetaData("bitpix")) // 8
-        offset = int(float(reader.GetMetaData("vox_offset")))
-        _check_complete(path, expected + offset)
+    _check_content(path, reader)
     try:
-        image = reader.Execute()
+        return reader.Execute()
     except RuntimeError as error:
         raise InputError(f"{path} is not readable as NIfTI ({_reason(error)}): export it again") from error
-    values = sitk.GetArrayViewFromImage(image)
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise InputError(
-            f"{path} holds values that are not numbers (NaN or infinite): expected HU; export it again"
-        )
-    return image
 
 
 def read_mask(path: Path, grid: sitk.Image, grid_name: str) -> sitk.Image:
@@ -140,21 +132,37 @@ def grid_difference(image: sitk.Image, grid: sitk.Image) -> str:
     return f"its voxels lie up to {away:.2f} mm apart from that phase's"
 
 
-def _check_complete(path: Path, expected_bytes: int) -> None:
-    """Make sure the (uncompressed) file is as long as its header promises."""
+def _check_content(path: Path, reader: sitk.ImageFileReader) -> None:
+    """Make sure that the file is as long as its header promises and holds numbers only."""
+    if not reader.HasMetaDataKey("bitpix"):
+        return  # no NIfTI header under that name; ITK reads the whole of other formats or says so
+    sample_bytes = int(reader.GetMetaData("bitpix")) // 8
+    offset = int(float(reader.GetMetaData("vox_offset")))
+    expected = offset + int(np.prod(reader.GetSize(), dtype=np.int64)) * sample_bytes
+    is_float = reader.GetMetaData("datatype") in ("16", "64")  # NIfTI's numbers for float32 and float64
+    found = 0
+    finite = True
     try:
-        if path.name.lower().endswith(".gz"):
-            found = 0
-            with gzip.open(path, "rb") as stream:
-                while chunk := stream.read(1 << 22):
-                    found += len(chunk)
-        else:
-            found = path.stat().st_size
+        with gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb") as stream:
+            header = stream.read(offset)
+            found = len(header)
+            # The first field is 348; read with the wrong byte order it is another number.
+            order = "<" if header[:4] == (348).to_bytes(4, "little") else ">"
+            while chunk := stream.read(1 << 22):
+                found += len(chunk)
+                if is_float and len(chunk) % sample_bytes == 0:
+                    finite = finite and bool(
+                        np.isfinite(np.frombuffer(chunk, f"{order}f{sample_bytes}")).all()
+                    )
     except (EOFError, OSError, zlib.error) as error:
         raise InputError(f"{path} is not readable to its end ({error}): copy or export it again") from error
-    if found < expected_bytes:
+    if found < expected:
         raise InputError(
-            f"{path} is cut off: expected {expected_bytes} bytes of NIfTI, found {found}; export it again"
+            f"{path} is cut off: expected {expected} bytes of NIfTI, found {found}; export it again"
+        )
+    if not finite:
+        raise InputError(
+            f"{path} holds values that are not numbers (NaN or infinite): expected HU; export it again"
         )
 
 
