@@ -57,7 +57,7 @@ def register(
         The transform (reference points -> moving points, mm) and what is known about it.
 
     Raises:
-        ValueError: A volume is not 3D, too small, constant or not finite; the mask is empty or lies elsewhere.
+        ValueError: A volume is not 3D, too small, constant or not finite; the mask is empty or elsewhere.
     """
     settings = settings or RegistrationSettings()
     started = time.perf_counter()
@@ -129,9 +129,7 @@ class _Task:
     def mask_regions(self, mask: NDArray[np.bool_], reference: Volume) -> list[NDArray[np.bool_]]:
         """Give the mask's region on every layer of the reference."""
         if not mask.any():
-            raise ValueError(
-                "The reference mask is empty; give a mask with at least one voxel inside, or none."
-            )
+            raise ValueError("The reference mask is empty; give one with at least one voxel inside, or none.")
         margin_mm, cut_mm = self._settings.region_margin_mm, self._settings.region_cut_mm
         region = mask_region(mask, reference, margin_mm=margin_mm, cut_mm=cut_mm)
         return [_on_layer(region, reference, layer) for layer in self._reference_layers]
@@ -212,7 +210,7 @@ def _search_volume(
 def _search_region(
     similarity: MutualInformation, start: Parameters, reference: Volume, settings: RegistrationSettings
 ) -> Parameters:
-    """Find a region's motion near the body's: climb from several starts along the slices, and from a swarm."""
+    """Find a region's motion near the body's: climb from starts along the slices and from a swarm."""
     along = np.concatenate([np.zeros(3), reference.slice_axis])
     starts = [start + shift_mm * along for shift_mm in settings.region_restarts_mm]
     half = _half_box(

@@ -28,14 +28,15 @@ def shrink(volume: Volume, spacing_mm: float) -> Volume:
     """
     wanted = np.rint(spacing_mm / volume.spacing_zyx_mm).astype(int)
     factors = [max(1, min(int(f), n // 4)) for f, n in zip(wanted, volume.values.shape, strict=True)]
-    values = volume.values
+    values: NDArray = volume.values
     for axis, factor in enumerate(factors):
         if factor > 1:
             count = values.shape[axis] // factor
-            starts = (slice(None),) * axis
-            values = sum(
-                values[(*starts, slice(k, count * factor, factor))] for k in range(factor)
-            ) / np.float32(factor)
+            blocks = np.moveaxis(values, axis, 0)[: count * factor]
+            total = blocks[0::factor].astype(np.float32)
+            for k in range(1, factor):
+                total += blocks[k::factor]
+            values = np.moveaxis(total / np.float32(factor), 0, axis)
     factors_xyz = np.array(factors[::-1], dtype=np.float64)
     origin = volume.origin + volume.index_to_world @ ((factors_xyz - 1) / 2)
     return Volume(np.ascontiguousarray(values, dtype=np.float32), volume.index_to_world * factors_xyz, origin)

@@ -24,8 +24,8 @@ def resample_image(
         fill_hu: Value where the moving has no data.
 
     Returns:
-        Image on the reference's grid, of the moving's pixel type (integers rounded), inside the moving's range
-        wherever it has data: cubic splines overshoot at edges, and HU that no scanner gave are not wanted.
+        Image on the reference's grid, of the moving's pixel type (integers rounded), within the moving's
+        range wherever it has data: cubic splines overshoot at edges, and HU that no scanner gave are not wanted.
     """
     values = values_of(moving)
     resampled = values_of(

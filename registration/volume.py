@@ -64,7 +64,7 @@ def check_image(image: sitk.Image, name: str) -> None:
     values = sitk.GetArrayViewFromImage(image)
     if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
         raise ValueError(
-            f"{name} holds values that are not finite (NaN or infinity); replace them by -1024 HU."
+            f"{name} holds values that are not finite (NaN, infinity); replace them by -1024 HU."
         )
 
 
@@ -116,7 +116,7 @@ def values_of(image: sitk.Image) -> NDArray:
 
 
 def world_from_index(volume: Volume, index_zyx: NDArray) -> NDArray[np.float64]:
-    """Give the world positions (n, 3: x, y, z in mm) of array positions (n, 3: z, y, x; fractions allowed)."""
+    """Give the world positions (n, 3: x, y, z in mm) of array positions (n, 3: z, y, x; may be fractions)."""
     return np.asarray(index_zyx, dtype=np.float64)[:, ::-1] @ volume.index_to_world.T + volume.origin
 
 

@@ -1,0 +1,178 @@
+"""Register two files from the command line: `python -m registration REFERENCE MOVING --transform OUT.tfm`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+    from registration.settings import RegistrationResult
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m registration",
+        description="Align a moving CT volume to a reference, rigidly. The transform maps reference points to "
+        "moving points in mm, as SimpleITK's resampling wants it.",
+    )
+    parser.add_argument(
+        "reference", type=Path, metavar="REFERENCE", help="volume to align to (any ITK format)"
+    )
+    parser.add_argument("moving", type=Path, metavar="MOVING", help="volume to be aligned")
+    parser.add_argument("--transform", type=Path, required=True, metavar="OUT.tfm", help="transform to write")
+    parser.add_argument(
+        "--moved", type=Path, metavar="OUT.nii.gz", help="also write MOVING on REFERENCE's grid"
+    )
+    parser.add_argument(
+        "--reference-mask", type=Path, metavar="MASK", help="organ on REFERENCE's grid to be fitted"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random choices (default 0)")
+    parser.add_argument("--json", type=Path, metavar="OUT.json", help="also write the figures of merit")
+    parser.add_argument("--figure", type=Path, metavar="OUT.png", help="also draw the match before and after")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Returns:
+        0, or 2 where the input is bad; then one sentence stands on stderr and no file was written.
+    """
+    options = build_parser().parse_args(arguments)
+    try:
+        _run(options)
+    except (ValueError, OSError) as problem:
+        print(f"registration: {problem}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _run(options: argparse.Namespace) -> None:
+    _check_outputs(options)
+    for path in (options.reference, options.moving, options.reference_mask):
+        if path is not None and not path.is_file():
+            raise FileNotFoundError(f"There is no file {path}; give the path of a volume.")
+    from registration.algorithm import register
+    from registration.settings import RegistrationSettings
+
+    settings = RegistrationSettings(seed=options.seed)
+    reference, moving = _read(options.reference), _read(options.moving)
+    mask = None if options.reference_mask is None else _read(options.reference_mask)
+    result = register(reference, moving, reference_mask=mask, settings=settings)
+    _write_all(options, _writers(options, reference, moving, mask, result))
+    print(
+        f"similarity {result.similarity_before:.4f} -> {result.similarity_after:.4f}, overlap "
+        f"{100 * result.overlap:.0f} %, {result.seconds:.1f} s: {options.transform}"
+    )
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Refuse outputs that cannot be written, before any work is done."""
+    for path, option, endings in (
+        (options.transform, "--transform", (".tfm", ".txt", ".h5", ".hdf5", ".mat", ".xfm")),
+        (options.moved, "--moved", (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd")),
+        (options.json, "--json", (".json",)),
+        (options.figure, "--figure", (".png",)),
+    ):
+        if path is None:
+            continue
+        if not path.name.endswith(endings):
+            raise ValueError(f"{option} must end with one of {', '.join(endings)}, but is {path}.")
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"{option}: there is no folder {path.parent}; make it first.")
+
+
+def _read(path: Path) -> sitk.Image:
+    """Read a volume.
+
+    Raises:
+        ValueError: The file is no image that ITK can read.
+    """
+    import SimpleITK as sitk
+
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)  # ITK's own complaints come in ours
+    try:
+        return sitk.ReadImage(str(path))
+    except RuntimeError as problem:
+        raise ValueError(f"{path} cannot be read as an image; is it damaged, or not a volume?") from problem
+
+
+def _writers(
+    options: argparse.Namespace,
+    reference: sitk.Image,
+    moving: sitk.Image,
+    mask: sitk.Image | None,
+    result: RegistrationResult,
+) -> list[tuple[Path, Callable[[Path], Any]]]:
+    """List each output with what writes it."""
+    import SimpleITK as sitk
+
+    from registration.resample import resample_image
+
+    def write_moved(path: Path) -> None:
+        sitk.WriteImage(resample_image(moving, reference, result.transform), str(path), True)
+
+    def write_figure(path: Path) -> None:
+        from registration.figure import overlay_figure
+
+        title = f"{options.moving.name} on {options.reference.name}"
+        overlay_figure(reference, moving, result.transform, path, mask=mask, title=title)
+
+    writers: list[tuple[Path | None, Callable[[Path], Any]]] = [
+        (options.moved, write_moved),
+        (options.figure, write_figure),
+        (options.json, lambda path: path.write_text(json.dumps(summary(options, result), indent=1) + "\n")),
+        (options.transform, lambda path: sitk.WriteTransform(result.transform, str(path))),
+    ]
+    return [(path, write) for path, write in writers if path is not None]
+
+
+def summary(options: argparse.Namespace, result: RegistrationResult) -> dict[str, Any]:
+    """Give what --json writes."""
+    return {
+        "reference": str(options.reference),
+        "moving": str(options.moving),
+        "reference_mask": None if options.reference_mask is None else str(options.reference_mask),
+        "seed": options.seed,
+        "region": result.region,
+        "angles_rad_translation_mm": list(result.transform.GetParameters()),
+        "centre_mm": list(result.transform.GetCenter()),
+        "similarity_before": result.similarity_before,
+        "similarity_after": result.similarity_after,
+        "overlap": result.overlap,
+        "seconds": result.seconds,
+        "evaluations": result.evaluations,
+        "swarm_trace": list(result.swarm_trace),
+    }
+
+
+def _write_all(options: argparse.Namespace, writers: list[tuple[Path, Callable[[Path], Any]]]) -> None:
+    """Write every output aside first; put them in place only when all are whole."""
+    with tempfile.TemporaryDirectory(prefix=".registration_", dir=options.transform.parent) as folder:
+        whole = []
+        for number, (path, write) in enumerate(writers):
+            aside = Path(folder) / f"{number}_{path.name}"
+            try:
+                write(aside)
+            except RuntimeError as problem:  # what SimpleITK raises
+                raise OSError(f"{path} could not be written: {problem}") from problem
+            whole.append((aside, path))
+        for aside, path in whole:
+            try:
+                os.replace(aside, path)
+            except OSError:  # another file system
+                shutil.move(str(aside), str(path))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
