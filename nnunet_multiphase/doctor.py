@@ -21,7 +21,10 @@ EXT_TRAINER_FOLDER = Path(__file__).resolve().parent / "ext_trainer"
 LAUNCH = "python -m nnunet_multiphase.launch"
 
 # The working directory must not be searched: nnU-Net's console scripts do not search it either.
-_PROBE = "import sys; sys.path[:] = [p for p in sys.path if p]; from nnunet_multiphase.doctor_probe import {}; {}()"
+_PROBE = """import sys
+sys.path[:] = [folder for folder in sys.path if folder]
+from nnunet_multiphase import doctor_probe
+doctor_probe.probe()"""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def examine(environment: Mapping[str, str] | None = None) -> Diagnosis:
         The diagnosis; `ready` is True when no check failed: training by the trainer's name would work.
     """
     environment = os.environ if environment is None else environment
-    report = _ask_fresh_interpreter("probe", environment)
+    report = _ask_fresh_interpreter(environment)
     way = _way(report)
     names = (DISTRIBUTION, "nnunetv2", "torch", "SimpleITK", "numba", "numpy")
     versions = {name: _version(name) for name in names} | {"python": platform.python_version()}
@@ -64,7 +67,7 @@ def examine(environment: Mapping[str, str] | None = None) -> Diagnosis:
         Check("Python", "ok", versions["python"] or ""),
         _check_nnunet(versions["nnunetv2"]),
         *(_check_library(name, versions[name], report) for name in ("torch", "SimpleITK", "numba")),
-        _check_trainers(report, way, environment),
+        _check_trainers(report, way),
         _check_planner(report),
         _check_device(report),
         _check_folder("nnUNet_raw", environment, needed_for_training=False),
@@ -103,8 +106,8 @@ def as_json(diagnosis: Diagnosis) -> str:
     return json.dumps(asdict(diagnosis), indent=2)
 
 
-def _ask_fresh_interpreter(function: str, environment: Mapping[str, str]) -> dict[str, Any]:
-    command = [sys.executable, "-c", _PROBE.format(function, function)]
+def _ask_fresh_interpreter(environment: Mapping[str, str]) -> dict[str, Any]:
+    command = [sys.executable, "-c", _PROBE]
     child = subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=False)
     if child.returncode == 0:
         return json.loads(child.stdout.splitlines()[-1])  # type: ignore[no-any-return]
@@ -161,7 +164,7 @@ def _check_library(name: str, installed: str | None, report: dict[str, Any]) -> 
     return Check(name, "ok", installed)
 
 
-def _check_trainers(report: dict[str, Any], way: str | None, environment: Mapping[str, str]) -> Check:
+def _check_trainers(report: dict[str, Any], way: str | None) -> Check:
     if "failure" in report:
         return Check(
             "trainer",
@@ -180,8 +183,7 @@ def _check_trainers(report: dict[str, Any], way: str | None, environment: Mappin
         return Check(
             "trainer", "fail", f"{name} is known but does not load ({error})", "repair what the message names"
         )
-    registered = _ask_fresh_interpreter("probe_registered", environment)
-    if _way(registered) is None:
+    if report["trainers_after_register"].get(MAIN_TRAINER, "missing"):
         return Check(
             "trainer",
             "fail",

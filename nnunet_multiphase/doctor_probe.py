@@ -24,17 +24,13 @@ def probe() -> None:
         found["imports"] = {name: _import_error(name) for name in ("torch", "SimpleITK", "numba", "nnunetv2")}
         found["trainers"] = _resolve_trainers()
         found["planner"] = _resolve_planner()
-        found["torchvision_loaded"] = "torchvision" in sys.modules
+        if not found["finder"]:
+            autoload.register()
+            found["trainers_after_register"] = _resolve_trainers()
         found["device"] = _device() if found["imports"]["torch"] is None else None
     finally:
         sys.stdout = output
     print(json.dumps(found))
-
-
-def probe_registered() -> None:
-    """Do as `probe`, after register()."""
-    autoload.register()
-    probe()
 
 
 def _resolve_trainers() -> dict[str, str]:

@@ -1,0 +1,102 @@
+"""The doctor tells the truth about environments of known state."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fresh_environments import Environment
+
+from nnunet_multiphase.doctor import _check_folder, _check_nnunet
+
+# not through cli.main, which imports the other commands as well
+DOCTOR = """
+import argparse, sys
+from nnunet_multiphase.cli import doctor
+parser = argparse.ArgumentParser()
+doctor.add_arguments(parser)
+sys.exit(doctor.run(parser.parse_args()))"""
+
+
+@pytest.fixture(scope="module")
+def healthy(wheel_environment: Environment, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Any]:
+    """Exit status and JSON where all is well."""
+    folder = str(tmp_path_factory.mktemp("nnunet_folders"))
+    folders = dict.fromkeys(("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"), folder)
+    done = wheel_environment.run("-c", DOCTOR, "--json", **folders)
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def unread(target_environment: Environment) -> tuple[int, str]:
+    """Exit status and sentences where the start-up file is not read and no variable is set."""
+    done = target_environment.run("-c", DOCTOR)
+    return done.returncode, done.stdout
+
+
+def status_of(diagnosis: Mapping[str, Any], name: str) -> str:
+    return next(str(check["status"]) for check in diagnosis["checks"] if check["name"] == name)
+
+
+def test_healthy_environment_is_ready(healthy: tuple[int, Any]) -> None:
+    status, diagnosis = healthy
+    assert (status, diagnosis["ready"], diagnosis["way"]) == (0, True, "autoload")
+
+
+def test_healthy_environment_has_trainer_and_planner(healthy: tuple[int, Any]) -> None:
+    assert [status_of(healthy[1], name) for name in ("trainer", "planner", "nnunetv2")] == ["ok"] * 3
+
+
+def test_versions_are_those_installed(healthy: tuple[int, Any]) -> None:
+    from importlib.metadata import version
+
+    assert healthy[1]["versions"]["torch"] == version("torch")
+
+
+def test_ext_folder_named_is_the_installed_one(
+    healthy: tuple[int, Any], wheel_environment: Environment
+) -> None:
+    expected = wheel_environment.site_packages / "nnunet_multiphase" / "ext_trainer"
+    assert Path(healthy[1]["ext_trainer_folder"]).samefile(expected)
+
+
+def test_unread_start_up_file_is_not_ready(unread: tuple[int, str]) -> None:
+    assert unread[0] == 1
+
+
+def test_unread_start_up_file_is_named_with_the_ways_out(unread: tuple[int, str]) -> None:
+    for words in (
+        "nnunet_multiphase_autoload.pth is not read here",
+        "nnunet_multiphase.launch",
+        "register()",
+    ):
+        assert words in unread[1]
+
+
+def test_unset_variables_are_named(unread: tuple[int, str]) -> None:
+    assert all(f"export nnUNet_{name}=" in unread[1] for name in ("raw", "preprocessed", "results"))
+
+
+def test_missing_folder_fails_only_where_training_needs_it(tmp_path: Path) -> None:
+    variables = {"nnUNet_results": str(tmp_path / "none")}
+    assert _check_folder("nnUNet_results", variables, needed_for_training=True).status == "fail"
+    assert _check_folder("nnUNet_results", variables, needed_for_training=False).status == "warn"
+
+
+def test_writable_folder_is_ok(tmp_path: Path) -> None:
+    assert _check_folder("nnUNet_raw", {"nnUNet_raw": str(tmp_path)}, needed_for_training=True).status == "ok"
+
+
+def test_file_in_place_of_a_folder_fails(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    check = _check_folder("nnUNet_raw", {"nnUNet_raw": str(file)}, needed_for_training=True)
+    assert check.status == "fail"
+
+
+@pytest.mark.parametrize(
+    ("installed", "status"), [("2.8.1", "ok"), ("2.9", "warn"), ("2.6.0", "warn"), (None, "fail")]
+)
+def test_nnunet_version_is_judged_by_the_tested_range(installed: str | None, status: str) -> None:
+    assert _check_nnunet(installed).status == status
