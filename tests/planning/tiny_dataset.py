@@ -5,9 +5,13 @@ milliseconds. The functions called here are the ones its workers call.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 import SimpleITK as sitk
 from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import DatasetFingerprintExtractor
 from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
@@ -21,6 +25,26 @@ SPACING_MM = (2.5, 1.5, 1.5)  # (z, y, x)
 LESION_HU = {"nc": 30.0, "art": 130.0, "pv": 80.0, "dl": 60.0}
 MISSING = ("case_002", "art")
 """One phase of one case holds fill values only."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Say where a prepared dataset lies."""
+
+    root: Path
+    name: str
+
+    @property
+    def preprocessed(self) -> Path:
+        return self.root / "nnUNet_preprocessed" / self.name
+
+    @property
+    def plans(self) -> dict:
+        return json.loads((self.preprocessed / "nnUNetMultiPhaseSCAMPlans.json").read_text())
+
+    @property
+    def description(self) -> dict:
+        return json.loads((self.preprocessed / "dataset.json").read_text())
 
 
 def write_raw(
@@ -110,6 +134,17 @@ def preprocess(root: Path, dataset: str, plans_name: str, configuration: str) ->
         config.preprocessor_class(verbose=False).run_case_save(
             str(folder / name), files, str(label), plans, config, description
         )
+
+
+@contextmanager
+def nnunet_folders(root: Path) -> Iterator[Path]:
+    """Point nnU-Net's three folders below `root`, and let it augment in this process, for the time being."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in FOLDERS:
+            (root / variable).mkdir(exist_ok=True)
+            patch.setenv(variable, str(root / variable))
+        patch.setenv("nnUNet_n_proc_DA", "0")
+        yield root
 
 
 def _write(array: np.ndarray, path: Path) -> None:

@@ -1,0 +1,204 @@
+"""The trainer: settings, loss, seed, optimiser, best checkpoint, and every kind of target."""
+
+import math
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
+from tiny_dataset import Dataset
+
+from nnunet_multiphase.training.focal_dice import FocalDiceLoss
+from nnunet_multiphase.training.multiphase_scam_trainer import MultiPhaseSCAMTrainer
+
+Maker = Callable[..., MultiPhaseSCAMTrainer]
+
+
+def log_epoch(trainer: MultiPhaseSCAMTrainer, val_loss: float, dice: float = 0.5) -> None:
+    """Let one epoch end with this validation loss, as nnU-Net's loop would."""
+    trainer.on_epoch_start()
+    epoch = trainer.current_epoch
+    trainer.logger.log("lrs", 1e-3, epoch)
+    trainer.logger.log("train_losses", val_loss, epoch)
+    trainer.logger.log("mean_fg_dice", dice, epoch)
+    trainer.logger.log("dice_per_class_or_region", [dice], epoch)
+    trainer.logger.log("val_losses", val_loss, epoch)
+    trainer.on_epoch_end()
+
+
+def best_epoch(trainer: MultiPhaseSCAMTrainer) -> int:
+    path = Path(trainer.output_folder) / "checkpoint_best.pth"
+    return torch.load(path, map_location="cpu", weights_only=False)["current_epoch"] - 1
+
+
+@pytest.fixture
+def scripted(plain: Dataset, make_trainer: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Maker:
+    """Give a function that makes an initialised trainer of its own results folder; progress.png is not drawn."""
+    monkeypatch.setenv("nnUNet_results", str(tmp_path))
+
+    def make() -> MultiPhaseSCAMTrainer:
+        trainer = make_trainer(plain)
+        trainer.initialize()
+        trainer.logger.plot_progress_png = lambda folder: None  # seconds a picture, and not what is tested
+        return trainer
+
+    return make
+
+
+def test_best_checkpoint_follows_the_loss_and_not_the_dice(scripted: Maker):
+    trainer = scripted()
+    for loss, dice in ((0.9, 0.1), (0.5, 0.2), (0.7, 0.9), (math.nan, 0.95), (0.5, 0.99)):
+        log_epoch(trainer, loss, dice)
+    assert best_epoch(trainer) == 1
+
+
+def test_best_checkpoint_is_still_the_lowest_loss_after_resuming(scripted: Maker):
+    first = scripted()
+    first.save_every = 3
+    for loss in (0.9, 0.4, 0.6):
+        log_epoch(first, loss)
+    resumed = scripted()
+    resumed.load_checkpoint(str(Path(first.output_folder) / "checkpoint_latest.pth"))
+    log_epoch(resumed, 0.5)
+    assert best_epoch(resumed) == 1
+    log_epoch(resumed, 0.3)
+    assert best_epoch(resumed) == 4
+
+
+def test_best_moving_dice_is_recorded_as_nnunet_would(scripted: Maker):
+    trainer = scripted()
+    for dice in (0.5, 0.8, 0.1):
+        log_epoch(trainer, 1.0, dice)
+    # nnU-Net's moving average: 0.5, then 0.9 * 0.5 + 0.1 * 0.8 = 0.53, then below.
+    assert trainer._best_ema == pytest.approx(0.53)
+
+
+def test_without_checkpointing_nothing_is_written(scripted: Maker):
+    trainer = scripted()
+    trainer.disable_checkpointing = True
+    log_epoch(trainer, 0.5)
+    assert not list(Path(trainer.output_folder).glob("*.pth*"))
+
+
+def test_initial_weights_come_from_the_seed_alone(plain: Dataset, make_trainer: Maker):
+    def weights(seed: int, disturbance: int) -> torch.Tensor:
+        torch.manual_seed(disturbance)
+        trainer = make_trainer(plain)
+        trainer.seed = seed
+        trainer.initialize()
+        return torch.cat([p.detach().flatten() for p in trainer.network.parameters()])
+
+    assert torch.equal(weights(1, 0), weights(1, 99))
+    assert not torch.equal(weights(1, 0), weights(2, 0))
+
+
+def test_initialising_leaves_the_global_generator_where_it_was(plain: Dataset, make_trainer: Maker):
+    trainer = make_trainer(plain)
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    trainer.initialize()
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_optimiser_is_adam_and_its_rate_a_function_of_the_epoch(plain: Dataset, make_trainer: Maker):
+    trainer = make_trainer(plain)
+    trainer.num_epochs = 100
+    trainer.initialize()
+    assert type(trainer.optimizer) is torch.optim.Adam
+    for epoch in (50, 10, 50):  # in any order: nothing is remembered
+        trainer.lr_scheduler.step(epoch)
+        assert trainer.optimizer.param_groups[0]["lr"] == pytest.approx(1e-3 * (1 - epoch / 100) ** 0.9)
+
+
+def test_coarser_outputs_weigh_half_and_the_coarsest_nothing(plain: Dataset, make_trainer: Maker):
+    trainer = make_trainer(plain)
+    trainer.initialize()
+    assert isinstance(trainer.loss, DeepSupervisionWrapper)
+    # Four stages, three outputs: 1, 1/2, 0, over their sum.
+    np.testing.assert_allclose(trainer.loss.weight_factors, (2 / 3, 1 / 3, 0))
+
+
+def test_distributed_training_gives_the_coarsest_output_a_gradient(plain: Dataset, make_trainer: Maker):
+    trainer = make_trainer(plain)
+    trainer.is_ddp = True
+    assert trainer._deep_supervision_weights()[-1] == pytest.approx(1e-6 / 1.500001)
+    assert trainer._build_loss().loss.ddp
+
+
+def test_single_output_keeps_its_weight(plain: Dataset, make_trainer: Maker):
+    trainer = make_trainer(plain)
+    trainer._get_deep_supervision_scales = lambda: [[1, 1, 1]]
+    np.testing.assert_array_equal(trainer._deep_supervision_weights(), (1,))
+
+
+def test_without_deep_supervision_loss_and_network_have_one_output(plain: Dataset, make_trainer: Maker):
+    trainer = make_trainer(plain, name="MultiPhaseSCAMTrainerNoDeepSupervision")
+    trainer.initialize()
+    assert isinstance(trainer.loss, FocalDiceLoss)
+    patch = trainer.configuration_manager.patch_size
+    assert trainer.network(torch.zeros(1, 4, *patch)).shape == (1, 2, *patch)
+
+
+@pytest.mark.parametrize(("epochs", "suffix"), [(1, "_1epoch"), (5, "_5epochs"), (500, "_500epochs")])
+def test_variant_stops_after_the_epochs_of_its_name(
+    plain: Dataset, make_trainer: Maker, epochs: int, suffix: str
+):
+    assert make_trainer(plain, name=f"MultiPhaseSCAMTrainer{suffix}").num_epochs == epochs
+
+
+def test_loss_settings_of_the_class_reach_the_loss(plain: Dataset, make_trainer: Maker):
+    trainer = make_trainer(plain)
+    trainer.alpha, trainer.gamma, trainer.a, trainer.b = 0.6, 1.5, 2.0, 3.0
+    loss = trainer._build_loss().loss
+    assert (loss.alpha, loss.gamma, loss.a, loss.b) == (0.6, 1.5, 2.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("fixture", "configuration", "name"),
+    [
+        ("ignoring", "2d", "MultiPhaseSCAMTrainer"),
+        ("regions", "3d_fullres", "MultiPhaseSCAMTrainer"),
+        ("plain", "3d_fullres", "MultiPhaseSCAMTrainerRotation"),
+        ("plain", "3d_fullres", "MultiPhaseSCAMTrainerNoMirroring"),
+        ("plain", "3d_fullres", "MultiPhaseSCAMTrainerNoDeepSupervision"),
+    ],
+)
+def test_one_step_of_training_and_validation_is_finite(
+    make_trainer: Maker, request: pytest.FixtureRequest, fixture: str, configuration: str, name: str
+):
+    trainer = make_trainer(request.getfixturevalue(fixture), configuration, name=name)
+    trainer.initialize()
+    training, validation = trainer.get_dataloaders()
+    before = deepcopy(trainer.network.state_dict())
+    assert np.isfinite(trainer.train_step(next(training))["loss"])
+    assert any(not torch.equal(before[k], v) for k, v in trainer.network.state_dict().items())
+    with torch.no_grad():
+        assert np.isfinite(trainer.validation_step(next(validation))["loss"])
+
+
+def test_cascade_adds_one_channel_for_each_label(plain: Dataset, training_root: Path):
+    plans = plain.plans
+    lowres = deepcopy(plans["configurations"]["3d_fullres"])
+    plans["configurations"]["3d_lowres"] = {**lowres, "next_stage": "3d_cascade_fullres"}
+    plans["configurations"]["3d_cascade_fullres"] = {
+        "inherits_from": "3d_fullres",
+        "previous_stage": "3d_lowres",
+    }
+    trainer = MultiPhaseSCAMTrainer(
+        {**plans, "continue_training": False}, "3d_cascade_fullres", 0, plain.description, torch.device("cpu")
+    )
+    trainer.initialize()
+    assert trainer.num_input_channels == 5  # four phases and the lesion of the previous stage
+    output = trainer.network(torch.zeros(1, 5, *trainer.configuration_manager.patch_size))
+    assert output[0].shape[1] == 2
+
+
+def test_without_mirroring_prediction_does_not_mirror_either(plain: Dataset, make_trainer: Maker):
+    trainer = make_trainer(plain, name="MultiPhaseSCAMTrainerNoMirroring")
+    *_, mirror_axes = trainer.configure_rotation_dummyDA_mirroring_and_inital_patch_size()
+    assert mirror_axes is None
+    assert trainer.inference_allowed_mirroring_axes is None
