@@ -1,7 +1,7 @@
 """Draw a patient's anatomy: shapes and sizes as signed distances in the patient's own frame.
 
-Frame: mm, LPS axes, origin on the midline at the height of the middle of the liver. Shapes are given for an average
-adult ("canonical") and reach the patient's frame through a scale and a smooth warp of the coordinates.
+Frame: mm, LPS axes, origin on the midline at the height of the middle of the liver. Shapes are given for an
+average adult ("canonical") and reach the patient's frame through a scale and a smooth warp of the coordinates.
 """
 
 from dataclasses import dataclass
@@ -59,6 +59,7 @@ class Anatomy:
     left_lobe_reach: float
     spleen_radii: tuple[float, float, float]
     fat_mm: float
+    stomach_shrink_mm: float
     spine_phase_mm: float
 
 
@@ -83,6 +84,7 @@ def sample_anatomy(rng: np.random.Generator) -> Anatomy:
         left_lobe_reach=float(rng.uniform(0, 22)),
         spleen_radii=vary((27, 36, 44), 0.15),
         fat_mm=float(rng.uniform(8, 24)),
+        stomach_shrink_mm=float(rng.uniform(-2, 12)),
         spine_phase_mm=float(rng.uniform(0, 30)),
     )
 
@@ -108,7 +110,7 @@ def liver(anatomy: Anatomy, at: Points) -> Field:
     both = smooth_difference(both, ellipsoid(at, (30, 22, -46), (62, 52, 58)), 14)
     both = smooth_difference(both, kidney_right(at) - 5, 8)
     both = smooth_difference(both, column(at, (0, 48), (34, 30)), 8)
-    both = smooth_difference(both, stomach(at) - 4, 8)
+    both = smooth_difference(both, stomach(anatomy, at) - 4, 8)
     both = smooth_difference(both, gallbladder(at) - 1.5, 4)
     both = smooth_difference(both, vena_cava(at) - 1, 3)
     return np.maximum(both, cavity(at) + 4)
@@ -144,16 +146,17 @@ def vena_cava(at: Points) -> Field:
     return tube(at, IVC)
 
 
-def stomach(at: Points) -> Field:
-    """Return the distance to the stomach."""
+def stomach(anatomy: Anatomy, at: Points) -> Field:
+    """Return the distance to the stomach, more or less filled."""
     fundus = ellipsoid(at, (56, -4, 22), (33, 36, 38))
-    return smooth_union(fundus, tube(at, ((54, -20, 10, 26), (36, -40, -30, 20), (0, -40, -50, 14))), 14)
+    rest = tube(at, ((54, -20, 10, 26), (36, -40, -30, 20), (0, -40, -50, 14)))
+    return smooth_union(fundus, rest, 14) + np.float32(anatomy.stomach_shrink_mm)
 
 
 def spleen(anatomy: Anatomy, at: Points) -> Field:
     """Return the distance to the spleen."""
     solid = ellipsoid(at, (80, 36, 12), anatomy.spleen_radii)
-    solid = smooth_difference(solid, stomach(at) - 5, 6)
+    solid = smooth_difference(solid, stomach(anatomy, at) - 5, 6)
     return np.maximum(smooth_difference(solid, kidney_left(at) - 4, 6), cavity(at) + 3)
 
 
@@ -162,10 +165,10 @@ def heart(at: Points) -> Field:
     return ellipsoid(at, (24, -36, 92), (52, 38, 34))
 
 
-def below_diaphragm(at: Points, liver_mm: Field, spleen_mm: Field) -> Field:
+def below_diaphragm(anatomy: Anatomy, at: Points, liver_mm: Field, spleen_mm: Field) -> Field:
     """Return the distance to all that lies under the diaphragm: organs and the fat between them."""
     bulk = ellipsoid(at, (0, 0, -78), (128, 100, 112))
-    organs = smooth_union(liver_mm - 3, smooth_union(spleen_mm - 4, stomach(at) - 4, 12), 16)
+    organs = smooth_union(liver_mm - 3, smooth_union(spleen_mm - 4, stomach(anatomy, at) - 4, 12), 16)
     return smooth_union(bulk, organs, 12)
 
 

@@ -31,7 +31,7 @@ REFERENCE_DECK: tuple[str, ...] = ("pv",) * 7 + ("art",) * 2 + ("dl",)
 
 @dataclass(frozen=True)
 class Size:
-    """Resolution of a cohort: matrix (x, y), in-plane and slice spacings to choose from (mm), coverage (mm)."""
+    """Resolution of a cohort: matrix (x, y), its width, slice spacings to choose from, coverage (all mm)."""
 
     in_plane: tuple[int, int]
     field_mm: float
@@ -103,8 +103,8 @@ def sample_case(
 def sample_patient(rng: np.random.Generator, number: int) -> Patient:
     """Draw anatomy, enhancement, one to four lesions and two or three mimics.
 
-    The first lesion's kind goes round with the case number, so that five cases hold all five kinds; every case has
-    an arterial mimic.
+    The first lesion's kind goes round with the case number, so that five cases hold all five kinds; every
+    case has an arterial mimic.
     """
     anatomy = sample_anatomy(rng)
     empty = Patient(
@@ -119,9 +119,8 @@ def sample_patient(rng: np.random.Generator, number: int) -> Patient:
     kinds = [KINDS[number % len(KINDS)], *(str(rng.choice(KINDS)) for _ in range(count - 1))]
     mimics = [MIMICS[number % 2], *(["focal_fat"] if rng.random() < 0.6 else [])]
     # more small ones than large ones
-    radii = [6.0 + 19.0 * float(rng.beta(1.1, 1.9)) for _ in kinds] + [
-        float(rng.uniform(9, 16)) for _ in mimics
-    ]
+    radii = [6.0 + 19.0 * float(rng.beta(1.1, 1.9)) for _ in kinds]
+    radii += [float(rng.uniform(10, 17)) for _ in mimics]
     placed = place_lesions(rng, kinds + mimics, radii, empty.liver_distance)
     return Patient(
         anatomy=anatomy,

@@ -4,7 +4,7 @@ Patterns as in the radiology literature, numbers typical of 120 kV CT and chosen
 HCC (arterial hyperenhancement, washout, capsule): LI-RADS v2018 CT/MRI core, American College of Radiology.
 Haemangioma (peripheral nodules, fill-in): Vilgrain et al. 2000, RadioGraphics 20:379.
 FNH (arterial bright, later iso, scar): Hussain et al. 2004, RadioGraphics 24:3.
-Perfusion mimics (arterial only): Colagrande et al. 2004, AJR 183:459 (transient hepatic attenuation differences).
+Perfusion mimics (arterial only): Colagrande et al. 2004, AJR 183:459 (transient attenuation differences).
 """
 
 from collections.abc import Callable
@@ -21,16 +21,17 @@ MIMICS: tuple[str, ...] = ("arterial_nodule", "arterial_wedge", "focal_fat")
 
 # HU above the liver in (nc, art, pv, dl), by part. A cyst never enhances: its HU are absolute.
 CONTRAST_HU: dict[str, dict[str, tuple[float, float, float, float]]] = {
-    "hcc": {"core": (-5, 46, -3, -26), "rim": (-5, 30, 4, 14)},
-    "metastasis": {"core": (-13, -5, -44, -26), "rim": (-9, 9, -18, -14)},
+    "hcc": {"core": (-4, 48, -2, -28), "rim": (-4, 32, 4, 16)},
+    "metastasis": {"core": (-14, -4, -46, -30), "rim": (-10, 7, -20, -16)},
     "haemangioma": {"core": (-15, -24, -48, -14), "nodule": (-15, 100, 46, 18)},
     "cyst": {"core": (6, 6, 6, 6)},
-    "fnh": {"core": (-4, 50, 15, 3), "scar": (-8, 4, -8, 16)},
-    "arterial_nodule": {"core": (0, 46, 0, 0)},
-    "arterial_wedge": {"core": (0, 40, 0, 0)},
+    "fnh": {"core": (-3, 50, 18, 2), "scar": (-6, 4, -8, 14)},
+    "arterial_nodule": {"core": (0, 48, 0, 0)},
+    "arterial_wedge": {"core": (0, 44, 0, 0)},
     "focal_fat": {"core": (-30, -30, -30, -30)},
 }
-CAPSULE_MM = 2.5
+CAPSULE_MM = (1.2, 2.5)
+"""Thinnest and thickest capsule of an HCC; 0.14 radii between."""
 NODULE_REACH = (0.4, 0.4, 0.62, 1.0)
 """How far a haemangioma's nodules have grown by each phase, in radii."""
 SCAR_FROM_RADIUS_MM = 11.0
@@ -97,8 +98,8 @@ def distance(lesion: Lesion, points: Points) -> Field:
         # a cone: its tip in the liver, its base (beyond the capsule) outward
         tip = u + np.asarray([0.0, 0.0, 1.0], dtype=np.float32)[:, None]
         length = np.sqrt((tip * tip).sum(axis=0))
-        side = np.hypot(tip[0], tip[1]) * 0.88 - tip[2] * 0.47
-        return (np.maximum(side, length - 1.9) * lesion.radius_mm).astype(np.float32)
+        side = np.hypot(tip[0], tip[1]) * 0.83 - tip[2] * 0.56
+        return (np.maximum(side, length - 2.3) * lesion.radius_mm).astype(np.float32)
     a, b, c = u / np.maximum(radius, 1e-4)
     # odd and even products of the direction: an irregular surface without a seam
     bump = lesion.bumps[0] * 4 * a * b + lesion.bumps[1] * 4 * b * c + lesion.bumps[2] * 8 * a * b * c
@@ -120,7 +121,10 @@ def lesion_hu(lesion: Lesion, phase: int, points: Points, distance_mm: Field, li
     if lesion.kind == "cyst":
         return core / np.float32(lesion.strength)
     if "rim" in parts:
-        width = CAPSULE_MM if lesion.kind == "hcc" else max(2.5, 0.22 * lesion.radius_mm)
+        if lesion.kind == "hcc":
+            width = float(np.clip(0.14 * lesion.radius_mm, *CAPSULE_MM))
+        else:
+            width = max(2.5, 0.22 * lesion.radius_mm)
         core += (parts["rim"] - parts["core"]) * smooth_step(distance_mm, -width - 0.8, -width + 0.8)
     if "nodule" in parts:
         u = unit_points(lesion, points)

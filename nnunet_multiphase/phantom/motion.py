@@ -2,9 +2,9 @@
 
 A liver point q of the patient's frame lies in a phase's physical frame (mm, LPS) at
     x = R (q + b) + t
-with that phase's rotation R, translation t and breath b. Other organs follow the breath by a weight that falls
-smoothly with the distance from the liver and towards the back; spine, ribs and body wall do not follow it at all, so
-the organs slide along them. Breath of 10-30 mm, mostly cranio-caudal: Keall et al. 2006, Med. Phys. 33:3874,
+with that phase's rotation R, translation t and breath b. Other organs follow the breath by a weight that
+falls smoothly with the distance from the liver and towards the back; spine, ribs and body wall do not follow it
+at all, so the organs slide along them. Breath of 10-30 mm, mostly cranio-caudal: Keall et al. 2006, Med. Phys. 33:3874,
 doi:10.1118/1.2349696 (AAPM task group 76).
 """
 
@@ -74,13 +74,13 @@ def place(motion: Motion, points_mm: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 def locate(motion: Motion, points_mm: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Map liver points (N, 3) of the phase's physical frame to the patient's frame; the inverse of `place`."""
+    """Map liver points (N, 3) of the phase's physical frame to the patient's frame: inverse of `place`."""
     body = (np.asarray(points_mm, dtype=np.float64) - motion.translation_mm) @ motion.rotation
     return np.asarray(body - motion.liver_shift_mm, dtype=np.float64)
 
 
 def breath_weight(body: Points, liver_mm: Field) -> Field:
-    """Return how far a point follows the liver's breath: 1 on the liver, less away from it and towards the spine."""
+    """Return how far a point follows the liver's breath: 1 on the liver, less far off and near the spine."""
     neighbours = 0.85 * (1 - smooth_step(body[1], -20.0, 62.0))
     near = 1 - smooth_step(liver_mm, RIGID_MARGIN_MM, FALLOFF_MM)
     return neighbours + (1 - neighbours) * near

@@ -1,6 +1,7 @@
 """Describe solids by signed distance (mm, negative inside) at points of shape (3, N), and blend them."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ def column(points: Points, centre: Sequence[float], radii: Sequence[float], powe
 def tube(points: Points, path: Sequence[Sequence[float]]) -> Field:
     """Return the distance to a tapering tube; `path` lists (x, y, z, radius) of its joints."""
     nearest = np.full(points.shape[1], np.inf, dtype=np.float32)
-    for start, end in zip(path[:-1], path[1:], strict=True):
+    for start, end in pairwise(path):
         along = np.asarray(end[:3], dtype=np.float32) - np.asarray(start[:3], dtype=np.float32)
         offset = [axis - np.float32(s) for axis, s in zip(points, start[:3], strict=True)]
         share = sum(o * a for o, a in zip(offset, along, strict=True)) / np.float32(along @ along)

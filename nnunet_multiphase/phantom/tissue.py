@@ -105,16 +105,18 @@ def _inside_hu(
     _paint(hu, cover(wall, softness), tissue["muscle"])
     cavity = body.cavity(still)
     _paint(hu, cover(cavity, softness), FAT_HU)
-    psoas = np.minimum(column(still, (-31, 50), (13, 15)), column(still, (31, 50), (13, 15)))
-    _paint(hu, cover(np.maximum(psoas, still[2] + 15), softness), tissue["muscle"])
+    psoas: Field = np.minimum(column(still, (-31, 50), (13, 15)), column(still, (31, 50), (13, 15)))
+    _paint(hu, cover(np.maximum(psoas, still[2] + np.float32(15)), softness), tissue["muscle"])
     for seam in (column(still, (-34, 78), (27, 17)), column(still, (34, 78), (27, 17))):
-        _paint(hu, 0.6 * cover(np.abs(seam) - 0.8, softness), FAT_HU)
+        _paint(hu, 0.6 * cover(np.abs(seam) - np.float32(0.8), softness), FAT_HU)
 
     rest, liver = undo_breath(motion, points, patient.liver_distance)
     moved = body.canonical(patient.anatomy, rest)
     spleen = body.spleen(patient.anatomy, moved)
-    lung = np.maximum(cavity + 1.5, -body.below_diaphragm(moved, liver, spleen))
-    _paint(hu, cover(np.maximum(lung, -(np.abs(moved[0] - 6) - 20) * (moved[1] > 8)), softness), LUNG_HU)
+    # no lung in the mediastinum, in front of the spine
+    mediastinum = np.where(moved[1] > 8, 20 - np.abs(moved[0] - 6), -99).astype(np.float32)
+    lung = np.maximum(cavity + 1.5, -body.below_diaphragm(patient.anatomy, moved, liver, spleen))
+    _paint(hu, cover(np.maximum(lung, mediastinum), softness), LUNG_HU)
 
     spongy, disc = body.vertebrae(patient.anatomy, still)
     _paint(hu, cover(column(still, (0, 69), (9.5, 8)), softness), 25)
@@ -144,7 +146,7 @@ def _paint_organs(
     _paint(hu, cover(np.maximum(colon + 4, at[1] + 52), softness), GAS_HU)
     _paint(hu, cover(body.heart(at), softness), tissue["muscle"])
     _paint(hu, cover(body.heart(at) + 9, softness), tissue["heart"])
-    stomach = body.stomach(at)
+    stomach = body.stomach(patient.anatomy, at)
     _paint(hu, cover(stomach, softness), tissue["gut_wall"])
     _paint(hu, cover(stomach + 5, softness), STOMACH_HU)
     # the fluid's level is flat: the patient lies on the back
@@ -152,6 +154,7 @@ def _paint_organs(
     _paint(hu, cover(tube(at, body.PANCREAS), softness), tissue["pancreas"])
     _paint(hu, cover(tube(at, body.SPLENIC_ARTERY), softness), tissue["aorta"])
     _paint(hu, cover(tube(at, body.SPLENIC_VEIN), softness), tissue["portal"])
+    _paint(hu, cover(tube(at, body.PORTAL_VEIN[0]), softness), tissue["portal"])
     # the arterial spleen is striped: its red pulp fills at two speeds
     stripes = (
         26 * np.sin(0.42 * (at[0] + 0.6 * at[1]) + 2 * np.sin(0.11 * at[2]))
@@ -184,16 +187,13 @@ def _paint_liver(
     parenchyma = np.full(near.size, tissue["liver"], dtype=np.float32)
     for x, y, z, shift in patient.texture_waves:
         parenchyma += 1.3 * np.sin(x * points[0] + y * points[1] + z * points[2] + shift)
-    share = cover(depth, softness)
     _paint_all(parenchyma, patient.mimics, phase, points, tissue["liver"], softness)
     veins = min_of([tube(at, path) for path in body.HEPATIC_VEINS])
     portal = min_of([tube(at, path) for path in body.PORTAL_VEIN])
     _paint(parenchyma, cover(veins, softness), tissue["hepatic_vein"])
     _paint(parenchyma, cover(portal, softness), tissue["portal"])
     _paint_all(parenchyma, patient.lesions, phase, points, tissue["liver"], softness)
-    _paint(part, cover(np.maximum(portal, at[0] + 20), softness), tissue["portal"])
-    _paint(part, cover(np.maximum(portal, -20 - at[0]) + (depth < 0) * 99, softness), tissue["portal"])
-    _paint(part, share, parenchyma)
+    _paint(part, cover(depth, softness), parenchyma)
     hu[near] = part
 
 

@@ -1,7 +1,7 @@
 """Write and read a case's known truth: where the patient lay, and which lesions and mimics he has.
 
-For every phase truth.json holds R = `rotation`, t = `translation_mm`, b = `liver_shift_mm`; a point q of the liver at
-rest lies at x = R (q + b) + t in that phase's physical coordinates (mm, LPS as in SimpleITK).
+For every phase truth.json holds R = `rotation`, t = `translation_mm`, b = `liver_shift_mm`; a point q of the liver
+at rest lies at x = R (q + b) + t in that phase's physical coordinates (mm, LPS as in SimpleITK).
 """
 
 import json
@@ -17,10 +17,11 @@ from nnunet_multiphase.phantom.lesions import Lesion
 from nnunet_multiphase.phantom.motion import Motion, locate, place
 
 Truth = dict[str, Any]
+MOTION_KEYS = ("rotation", "translation_mm", "liver_shift_mm")
 
 
 def lesion_record(lesion: Lesion, reference: Motion) -> dict[str, Any]:
-    """Return kind, centre in the reference phase's physical frame (mm) and radius (mm) of a lesion or mimic."""
+    """Return kind, centre in the reference phase's physical frame (mm) and radius (mm)."""
     centre = place(reference, [lesion.centre])[0]
     return {
         "kind": lesion.kind,
@@ -70,10 +71,7 @@ def motion_of(truth: Mapping[str, Any], phase: str) -> Motion:
             f"{truth.get('case', 'truth')}: no motion of phase {phase!r}; expected one of {known}"
         )
     record = truth["motions"][phase]
-    return Motion(*(np.asarray(record[key], dtype=np.float64) for key in motion_record_keys))
-
-
-motion_record_keys = ("rotation", "translation_mm", "liver_shift_mm")
+    return Motion(*(np.asarray(record[key], dtype=np.float64) for key in MOTION_KEYS))
 
 
 def liver_points_in_moving(
@@ -84,7 +82,8 @@ def liver_points_in_moving(
     Args:
         truth: Content of truth.json (`read_truth`).
         phase: The moving phase.
-        points_mm: Points (N, 3) in the reference phase's physical coordinates, mm, in or within 6 mm of the liver.
+        points_mm: Points (N, 3) in the reference phase's physical coordinates, mm, in the liver or
+            within 6 mm of it.
 
     Returns:
         Points (N, 3) in the moving phase's physical coordinates, mm.
