@@ -18,7 +18,7 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.network.defaults import ARCH_KWARGS_REQ_IMPORT, default_arch_kwargs
 from nnunet_multiphase.network.dilated_scam_unet import DilatedSCAMUNet
 from nnunet_multiphase.planning.intensities import dataset_intensity_properties
-from nnunet_multiphase.planning.memory import kept_elements, kept_elements_budget
+from nnunet_multiphase.planning.memory import KEPT_BY_LOSS, kept_elements, kept_elements_budget
 from nnunet_multiphase.planning.topology import Topology, plan_topology, shrink_patch
 
 PLANS_NAME = "nnUNetMultiPhaseSCAMPlans"
@@ -108,7 +108,7 @@ class MultiPhaseSCAMPlanner(ExperimentPlanner):
         arch_kwargs: dict[str, Any],
         arch_kwargs_req_import: tuple[str, ...],
     ) -> int:
-        """Count the elements one sample keeps for the backward pass (see `planning.memory`).
+        """Count the elements one sample keeps for the backward pass, in the network and in the loss.
 
         Touches no thread settings, so nnUNet_n_proc_DA=0, which crashes nnU-Net's own version, is fine.
         """
@@ -122,7 +122,8 @@ class MultiPhaseSCAMPlanner(ExperimentPlanner):
                 allow_init=False,
                 deep_supervision=True,
             )
-        return kept_elements(network, input_channels, patch_size)
+        in_loss = KEPT_BY_LOSS * output_channels * int(np.prod(patch_size))
+        return kept_elements(network, input_channels, patch_size) + in_loss
 
     def get_plans_for_configuration(
         self,

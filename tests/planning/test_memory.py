@@ -6,10 +6,12 @@ from dynamic_network_architectures.architectures.unet import PlainConvUNet
 from torch import nn
 
 from nnunet_multiphase.planning.memory import (
+    KEPT_BY_LOSS,
     KEPT_PER_CONV_OUTPUT,
     kept_elements,
     kept_elements_budget,
 )
+from nnunet_multiphase.training.focal_dice import FocalDiceLoss
 
 
 def plain_unet(n_axes: int) -> PlainConvUNet:
@@ -62,6 +64,24 @@ def test_nnunets_own_network_keeps_two_elements_per_convolution_output(n_axes: i
     counted = network.compute_conv_feature_map_size(patch)
     # 1 %: the network input is kept too, and the heads' outputs are not.
     assert kept_elements(network, 4, patch) / counted == pytest.approx(KEPT_PER_CONV_OUTPUT, rel=0.01)
+
+
+def test_loss_keeps_what_the_estimate_says():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn((1, 2, 8, 8, 8), generator=generator, requires_grad=True)
+    target = torch.randint(0, 2, (1, 1, 8, 8, 8), generator=generator)
+    kept: dict[int, torch.UntypedStorage] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        FocalDiceLoss()(logits, target)
+    half_floats = sum(storage.nbytes() for storage in kept.values()) / 2
+    # A third: the estimate is a round number of maps.
+    assert half_floats / (2 * 8**3) == pytest.approx(KEPT_BY_LOSS, rel=1 / 3)
 
 
 def test_eight_gb_hold_nnunets_reference_network():
