@@ -114,14 +114,14 @@ def test_the_reference_liver_falls_on_the_moving_liver(case: Case, phase: str) -
 
 
 def test_breathing_leaves_the_spine_in_place(case: Case) -> None:
-    # the same body, deep breath against none: the spine stays voxel for voxel
+    # the same body in two breath holds: vertebrae stay voxel for voxel (their front edge borders on moving organs)
     grid, motion = case.grids["pv"], case.motions["pv"]
     slab = dataclasses.replace(grid, size=(grid.size[0], grid.size[1], 6))
     breath = dataclasses.replace(motion, liver_shift_mm=motion.liver_shift_mm + np.array([0, 2, 12]))
     first, second = (render_hu(case.patient, m, "pv", slab) for m in (motion, breath))
     at = voxel_points(slab, np.argwhere(np.ones_like(first, dtype=bool)))
     body = ((at - motion.translation_mm) @ motion.rotation).reshape(*first.shape, 3)
-    bone = (first > 300) & (np.abs(body[..., 0]) < 25) & (body[..., 1] > 25)
+    bone = (first > 300) & (np.abs(body[..., 0]) < 25) & (body[..., 1] > 50)
     assert bone.sum() > 100
     np.testing.assert_array_equal(first[bone], second[bone])
     assert (np.abs(first - second) > 30).mean() > 0.01  # and something else did move
