@@ -130,24 +130,25 @@ def _way(report: dict[str, Any]) -> str | None:
 
 
 def _check_nnunet(installed: str | None) -> Check:
-    from packaging.requirements import Requirement  # a dependency of matplotlib, hence of ours
-
-    try:
-        needed = [Requirement(line) for line in requires(DISTRIBUTION) or ()]
-    except PackageNotFoundError:
-        needed = []
-    tested = next((str(r.specifier) for r in needed if r.name == "nnunetv2"), "")
+    tested, inside = _tested_range(installed)
+    remedy = f'pip install "nnunetv2{tested}"'
     if installed is None:
-        return Check("nnunetv2", "fail", "not installed", f'pip install "nnunetv2{tested}"')
-    inside = all(r.specifier.contains(installed, prereleases=True) for r in needed if r.name == "nnunetv2")
+        return Check("nnunetv2", "fail", "not installed", remedy)
     if not inside:
-        return Check(
-            "nnunetv2",
-            "warn",
-            f"{installed}, tested with {tested}",
-            f'pip install "nnunetv2{tested}" if it fails',
-        )
+        return Check("nnunetv2", "warn", f"{installed}, tested with {tested}", f"{remedy}, should it fail")
     return Check("nnunetv2", "ok", f"{installed} (tested with {tested})" if tested else installed)
+
+
+def _tested_range(installed: str | None) -> tuple[str, bool]:
+    """Return the nnunetv2 versions our metadata asks for ("" if unknown), and whether `installed` is inside."""
+    try:
+        from packaging.requirements import Requirement  # comes with matplotlib, a dependency of ours
+
+        needed = [Requirement(line) for line in requires(DISTRIBUTION) or ()]
+    except ImportError:  # PackageNotFoundError is one: run from a folder, not installed
+        return "", True
+    specifier = next(item.specifier for item in needed if item.name == "nnunetv2")
+    return str(specifier), installed is not None and specifier.contains(installed, prereleases=True)
 
 
 def _check_library(name: str, installed: str | None, report: dict[str, Any]) -> Check:

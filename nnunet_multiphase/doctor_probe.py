@@ -12,8 +12,8 @@ MAIN_TRAINER = "MultiPhaseSCAMTrainer"
 MAIN_PLANNER = "MultiPhaseSCAMPlanner"
 
 
-def probe() -> None:
-    """Resolve our names as nnU-Net does and print what happened as one line of JSON."""
+def gather() -> dict[str, Any]:
+    """Resolve our names as nnU-Net does and return what happened, ready for JSON; may end with register()."""
     found: dict[str, Any] = {"finder": autoload.is_installed()}
     found["start_up_files"] = [
         str(Path(folder) / START_UP_FILE) for folder in sys.path if (Path(folder) / START_UP_FILE).is_file()
@@ -30,7 +30,12 @@ def probe() -> None:
         found["device"] = _device() if found["imports"]["torch"] is None else None
     finally:
         sys.stdout = output
-    print(json.dumps(found))
+    return found
+
+
+def probe() -> None:
+    """Print what was gathered as one line of JSON, for the doctor that started this interpreter."""
+    print(json.dumps(gather()))
 
 
 def _resolve_trainers() -> dict[str, str]:

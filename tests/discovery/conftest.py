@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fresh_environments import ROOT, Environment, link_libraries, new_environment
@@ -57,3 +58,10 @@ def editable_environment(tmp_path_factory: pytest.TempPathFactory) -> Environmen
     environment = new_environment(folder / "venv", link_libraries(folder / "libraries", "nnunetv2"))
     environment.install("-e", str(checkout), "-e", str(ROOT))
     return environment
+
+
+@pytest.fixture(scope="session")
+def found_without_start_up(target_environment: Environment) -> Any:
+    """What works in an environment that did not read the start-up file (try_fallbacks.py)."""
+    folder = Path(target_environment.variables["PYTHONPATH"]) / "nnunet_multiphase" / "ext_trainer"
+    return target_environment.answer(str(Path(__file__).with_name("try_fallbacks.py")), str(folder))

@@ -7,6 +7,8 @@ import json
 import multiprocessing
 import os
 import sys
+import tempfile
+from pathlib import Path
 
 TRAINER = "MultiPhaseSCAMTrainer"
 VARIANT = "MultiPhaseSCAMTrainer_5epochs"
@@ -16,6 +18,42 @@ PLANNER = "MultiPhaseSCAMPlanner"
 def file_of(cls: type) -> str:
     """Name the file a class was defined in."""
     return str(sys.modules[cls.__module__].__file__)
+
+
+def network_of_a_checkpoint() -> str:
+    """Save a model folder as nnU-Net does and name the network that its predictor builds from it.
+
+    The predictor knows the trainer only by the name that the checkpoint holds.
+    """
+    import torch
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+    from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+
+    from nnunet_multiphase.network.defaults import ARCH_KWARGS_REQ_IMPORT, NETWORK_CLASS, default_arch_kwargs
+
+    arguments = default_arch_kwargs([[3, 3], [3, 3]], [[1, 1], [2, 2]], is_2d=True)
+    network = get_network_from_plans(NETWORK_CLASS, arguments, ARCH_KWARGS_REQ_IMPORT, 2, 2)
+    architecture = {
+        "network_class_name": NETWORK_CLASS,
+        "arch_kwargs": arguments,
+        "_kw_requires_import": ARCH_KWARGS_REQ_IMPORT,
+    }
+    plans = {"configurations": {"2d": {"architecture": architecture}}, "label_manager": "LabelManager"}
+    dataset = {"channel_names": {"0": "CT", "1": "CT"}, "labels": {"background": 0, "lesion": 1}}
+    checkpoint = {
+        "trainer_name": TRAINER,
+        "init_args": {"configuration": "2d"},
+        "network_weights": network.state_dict(),
+    }
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "fold_0").mkdir()
+        (folder / "plans.json").write_text(json.dumps(plans))
+        (folder / "dataset.json").write_text(json.dumps(dataset))
+        torch.save(checkpoint, folder / "fold_0" / "checkpoint_final.pth")
+        predictor = nnUNetPredictor(device=torch.device("cpu"))
+        predictor.initialize_from_trained_model_folder(name, (0,))
+    return f"{type(predictor.network).__module__}.{type(predictor.network).__name__}"
 
 
 def resolve() -> dict[str, object]:
@@ -34,6 +72,7 @@ def resolve() -> dict[str, object]:
         "variant": recursive_find_trainer_class_by_name(VARIANT).__name__,
         "planner": file_of(recursive_find_python_class(planning, PLANNER, "nnunetv2.experiment_planning")),
         "planner_of_plans": plans.experiment_planner_class.__name__,
+        "predictor_network": network_of_a_checkpoint(),
         "nnunetv2": nnunetv2.__path__[0],
         "unknown_name_known": hasattr(door, "NoSuchTrainer"),
         "usual_loader": type(door.__spec__.loader).__name__,

@@ -39,6 +39,11 @@ def test_plans_lead_back_to_the_planner(found_from_wheel: Any) -> None:
     assert found_from_wheel["planner_of_plans"] == "MultiPhaseSCAMPlanner"
 
 
+def test_predictor_finds_the_trainer_a_checkpoint_names(found_from_wheel: Any) -> None:
+    expected = "nnunet_multiphase.network.dilated_scam_unet.DilatedSCAMUNet"
+    assert found_from_wheel["predictor_network"] == expected
+
+
 def test_neither_timm_nor_torchvision_is_loaded(found_from_wheel: Any) -> None:
     assert found_from_wheel["loaded_needlessly"] == []
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fresh_environments import Environment
+from fresh_environments import Environment, new_environment
 
-from nnunet_multiphase.doctor import _check_folder, _check_nnunet
+from nnunet_multiphase.doctor import Check, _check_folder, _check_nnunet, _check_trainers, _way
 
 # not through cli.main, which imports the other commands as well
 DOCTOR = """
@@ -29,9 +29,20 @@ def healthy(wheel_environment: Environment, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="module")
-def unread(target_environment: Environment) -> tuple[int, str]:
-    """Exit status and sentences where the start-up file is not read and no variable is set."""
-    done = target_environment.run("-c", DOCTOR)
+def unread(found_without_start_up: Any) -> Check:
+    """The finding on the trainer where the start-up file is not read."""
+    report = found_without_start_up["doctor"]
+    return _check_trainers(report, _way(report))
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory, wheel: Path, libraries: Path) -> tuple[int, str]:
+    """Exit status and sentences where only our own files are installed and no variable is set."""
+    folder = tmp_path_factory.mktemp("bare")
+    environment = new_environment(folder / "venv", libraries)
+    environment.install(str(wheel))
+    (environment.site_packages / "zz_libraries.pth").unlink()
+    done = environment.run("-c", DOCTOR)
     return done.returncode, done.stdout
 
 
@@ -61,21 +72,27 @@ def test_ext_folder_named_is_the_installed_one(
     assert Path(healthy[1]["ext_trainer_folder"]).samefile(expected)
 
 
-def test_unread_start_up_file_is_not_ready(unread: tuple[int, str]) -> None:
-    assert unread[0] == 1
+def test_unread_start_up_file_fails(unread: Check) -> None:
+    assert unread.status == "fail"
+    assert "nnunet_multiphase_autoload.pth is not read here" in unread.found
 
 
-def test_unread_start_up_file_is_named_with_the_ways_out(unread: tuple[int, str]) -> None:
-    for words in (
-        "nnunet_multiphase_autoload.pth is not read here",
-        "nnunet_multiphase.launch",
-        "register()",
-    ):
-        assert words in unread[1]
+@pytest.mark.parametrize("way_out", ["nnunet_multiphase.launch", "register()", "nnUNet_extTrainer="])
+def test_unread_start_up_file_comes_with_the_ways_out(way_out: str, unread: Check) -> None:
+    assert way_out in unread.advice
 
 
-def test_unset_variables_are_named(unread: tuple[int, str]) -> None:
-    assert all(f"export nnUNet_{name}=" in unread[1] for name in ("raw", "preprocessed", "results"))
+def test_bare_environment_is_not_ready(bare: tuple[int, str]) -> None:
+    assert bare[0] == 1
+
+
+def test_missing_libraries_are_named(bare: tuple[int, str]) -> None:
+    assert all(f"pip install {name}" in bare[1] for name in ("torch", "SimpleITK", "numba"))
+    assert 'pip install "nnunetv2' in bare[1]
+
+
+def test_unset_variables_are_named(bare: tuple[int, str]) -> None:
+    assert all(f"export nnUNet_{name}=" in bare[1] for name in ("raw", "preprocessed", "results"))
 
 
 def test_missing_folder_fails_only_where_training_needs_it(tmp_path: Path) -> None:

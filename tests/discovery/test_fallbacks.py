@@ -6,32 +6,6 @@ from typing import Any
 import pytest
 from fresh_environments import Environment
 
-# The ext folder is searched just as find_objects.recursive_find_trainer_class_by_name does after all in-tree
-# trainers were imported; those need timm and torchvision, which not every environment can import.
-FALLBACKS = """
-import json, pickle, sys
-import nnunetv2.experiment_planning.plan_and_preprocess_api as planner_door
-import nnunetv2.training.nnUNetTrainer.nnUNetTrainer as trainer_door
-from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
-
-TRAINER, PLANNER = "MultiPhaseSCAMTrainer", "MultiPhaseSCAMPlanner"
-found = {"before": [hasattr(trainer_door, TRAINER), hasattr(planner_door, PLANNER)]}
-folder = sys.argv[1]
-trainer = recursive_find_python_class(
-    folder, TRAINER, None, base_folder=folder, cleanup_imports_from_base_folder=True
-)
-found["ext_module"] = trainer.__module__
-variant = recursive_find_python_class(folder, TRAINER + "_1epoch", None, base_folder=folder)
-found["ext_variant"] = variant.__name__
-found["ext_unknown"] = recursive_find_python_class(folder, "NoSuchTrainer", None, base_folder=folder)
-found["ext_is_trainer"] = issubclass(trainer, trainer_door.nnUNetTrainer)
-found["ext_pickles"] = pickle.loads(pickle.dumps(trainer)) is trainer
-from nnunet_multiphase.autoload import register
-register()
-found["registered"] = [getattr(trainer_door, TRAINER) is trainer, hasattr(planner_door, PLANNER)]
-print(json.dumps(found))
-"""
-
 SPAWNING_COMMAND = """
 import json, multiprocessing
 from nnunet_multiphase.autoload import is_installed
@@ -43,9 +17,8 @@ def main():
 
 
 @pytest.fixture(scope="module")
-def found(target_environment: Environment) -> Any:
-    folder = Path(target_environment.variables["PYTHONPATH"]) / "nnunet_multiphase" / "ext_trainer"
-    return target_environment.answer("-c", FALLBACKS, str(folder))
+def found(found_without_start_up: Any) -> Any:
+    return found_without_start_up
 
 
 def test_nothing_is_known_without_the_start_up_file(found: Any) -> None:
