@@ -16,6 +16,13 @@ from nnunet_multiphase.report.provenance import provenance_table
 
 PICTURED_CASES = 3
 
+MEASURES = (
+    "Validation cases are predicted by the network that did not train on them, test cases by all folds' networks "
+    "together. Multiply-adds and seconds are of one network, without deep supervision's extra heads; inference "
+    "is from raw files to the written segmentation. Peak memory is what the GPU held, or on a CPU what the whole "
+    "process did."
+)
+
 
 def write_benchmark_page(
     path: Path | str, result: BenchmarkResult, *, output: Path | str, command: str
@@ -49,7 +56,7 @@ def write_benchmark_page(
     }
     sections = [
         Section("What was run", [run]),
-        Section("Comparison", [Table(header, rows), *map(Text, comparison_lines(result))]),
+        Section("Comparison", [Table(header, rows, MEASURES), *map(Text, comparison_lines(result))]),
         Section(
             "Training",
             [

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -41,6 +42,8 @@ class Section:
     title: str
     blocks: Sequence[Text | Table | Figure]
 
+
+_NUMBER = re.compile(r"-?|[-+]?\d[\d.,x ]*(e[-+]?\d+)?( ?%)?")
 
 STYLE = """
 :root { color-scheme: light; }
@@ -141,15 +144,8 @@ def _table(table: Table) -> str:
 
 
 def _is_number(cell: str) -> bool:
-    """Tell whether a cell reads as a number, perhaps with a unit, or stands for an undefined one."""
-    text = cell.strip().rstrip("%")
-    if text in ("", "-"):
-        return True
-    try:
-        float(text.split()[0].replace(",", ""))
-    except ValueError:
-        return False
-    return True
+    """Tell whether a cell is a number, a size such as 3x4, a list of numbers, or a dash for an undefined one."""
+    return _NUMBER.fullmatch(cell.strip()) is not None
 
 
 def _data_uri(picture: Path | bytes) -> str:

@@ -1,0 +1,73 @@
+"""`nnunet-multiphase evaluate`: what it prints, writes, and says about bad input."""
+
+import argparse
+import json
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from nnunet_multiphase.cli import evaluate
+from nnunet_multiphase.cli.main import run_command
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """One case: a true box of 4x4x4 voxels, predicted one voxel aside; Dice 48 / 64 = .75."""
+    for folder, x in (("predictions", 3), ("truth", 2)):
+        array = np.zeros((8, 8, 10), np.uint8)
+        array[2:6, 2:6, x : x + 4] = 1
+        (tmp_path / folder).mkdir()
+        sitk.WriteImage(sitk.GetImageFromArray(array), str(tmp_path / folder / "case_1.nii.gz"))
+    return tmp_path
+
+
+def command(*arguments):
+    parser = argparse.ArgumentParser()
+    evaluate.add_arguments(parser)
+    parser.set_defaults(run=evaluate.run)
+    return run_command(parser.parse_args([str(a) for a in arguments]))
+
+
+def test_it_prints_a_row_a_case_and_one_over_all(folders, capsys):
+    assert command(folders / "predictions", folders / "truth") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].split()[:3] == ["case_1", "0.750", "1.0"]
+    assert lines[3].split()[:3] == ["all", "1", "0.750"]
+
+
+def test_it_prints_json_on_request(folders, capsys):
+    assert command(folders / "predictions", folders / "truth", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["dice_mean"] == 0.75
+
+
+def test_it_writes_tables_summary_and_page(folders, capsys):
+    out = folders / "out"
+    assert command(folders / "predictions", folders / "truth", "-o", out, "--html") == 0
+    names = sorted(p.name for p in out.iterdir())
+    assert names == ["cases.csv", "evaluation.html", "lesions.csv", "summary.json"]
+    assert "case_1" in (out / "evaluation.html").read_text()
+
+
+def test_a_higher_threshold_makes_the_lesion_a_missed_and_a_false_one(folders, capsys):
+    # overlap 48 of a union of 80 voxels: IoU .6
+    assert command(folders / "predictions", folders / "truth", "--iou", "0.61", "--json") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["lesions_found"], summary["lesions_missed"], summary["lesions_false"]) == (0, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["absent", "truth"], "absent is no folder"),
+        (["predictions", "truth", "--iou", "0"], "--iou must be above 0"),
+        (["predictions", "truth", "--html"], "name it with -o"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_status_2(folders, capsys, monkeypatch, arguments, said):
+    monkeypatch.chdir(folders)
+    assert command(*arguments) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
