@@ -81,7 +81,7 @@ class ResidualBlock(nn.Module):
         """Return (B, out_channels, *spatial) for x of shape (B, in_channels, *spatial)."""
         y = x
         for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
-            y = norm(conv(y))
+            y = _in_memory_like(norm(conv(y)), x)  # instance norm returns its own memory order
             if i < len(self.convs) - 1:
                 y = self.nonlin(y)
         return self.nonlin(y + self.shortcut(x))
@@ -332,6 +332,11 @@ def _pool(x: torch.Tensor, stride: tuple[int, ...], kind: str) -> torch.Tensor:
         return x
     name = f"{kind}_pool{x.ndim - 2}d"
     return getattr(functional, name)(x, stride, stride)
+
+
+def _in_memory_like(y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    order = torch.channels_last_3d if x.ndim == 5 else torch.channels_last
+    return y.contiguous(memory_format=order) if x.is_contiguous(memory_format=order) else y
 
 
 def _check_lengths(expected: int, **lists: Sequence[Any]) -> None:

@@ -1,0 +1,194 @@
+"""The network as nnU-Net builds it from plans."""
+
+import json
+
+import pytest
+import torch
+from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+from torch import nn
+
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.network.complexity import count_gmacs, count_parameters
+from nnunet_multiphase.network.defaults import ARCH_KWARGS_REQ_IMPORT, NETWORK_CLASS, default_arch_kwargs
+from nnunet_multiphase.network.scam import ChannelWeighting, SpatialGate
+from nnunet_multiphase.training.focal_dice import FocalDiceLoss
+
+ISOTROPIC = ([[3, 3, 3]] * 5, [[1, 1, 1]] + [[2, 2, 2]] * 4)
+ANISOTROPIC = ([[1, 3, 3]] + [[3, 3, 3]] * 4, [[1, 1, 1], [1, 2, 2], [2, 2, 2], [2, 2, 2], [1, 2, 2]])
+FLAT = ([[3, 3]] * 5, [[1, 1]] + [[2, 2]] * 4)
+VANILLA_PARAMETERS = 31.2e6  # nnU-Net's default 3d_fullres, 4 channels
+VANILLA_GMACS = 483.0  # at 128^3
+
+
+def build(shape, *, patch_size=None, deep_supervision=True, seed=0, channels=4, classes=2, **changes):
+    """Build as nnU-Net does, after the kwargs have been JSON."""
+    kernel_sizes, strides = shape
+    kwargs = default_arch_kwargs(kernel_sizes, strides, is_2d=len(strides[0]) == 2, patch_size=patch_size)
+    kwargs = json.loads(json.dumps(kwargs | changes))
+    torch.manual_seed(seed)
+    return get_network_from_plans(
+        NETWORK_CLASS, kwargs, ARCH_KWARGS_REQ_IMPORT, channels, classes, True, deep_supervision
+    )
+
+
+def spatial_convolutions(net):
+    return [m for m in net.modules() if isinstance(m, nn.Conv2d | nn.Conv3d) and max(m.kernel_size) > 1]
+
+
+def small(**changes):
+    return build(
+        ISOTROPIC,
+        features_per_stage=[4, 4, 6, 6, 8],
+        decoder_features_per_stage=[2, 4, 4, 6],
+        **changes,
+    )
+
+
+@pytest.mark.parametrize("shape", [ISOTROPIC, ANISOTROPIC, FLAT])
+def test_every_spatial_convolution_is_dilated(shape):
+    convolutions = spatial_convolutions(build(shape))
+    assert len(convolutions) == 8 + 4 + 4 + 1  # encoder, skips, concatenations, deepest map
+    for conv in convolutions:
+        assert all(d >= 2 if k > 1 else d == 1 for k, d in zip(conv.kernel_size, conv.dilation, strict=True))
+        assert conv.stride == (1,) * len(conv.stride)
+
+
+def test_rates_on_a_grid_share_no_factor():
+    dilations = default_arch_kwargs(*ISOTROPIC, is_2d=False)["dilations"]
+    assert all({rate for conv in stage for rate in conv} == {2, 3} for stage in dilations)
+
+
+def test_rates_are_lowered_to_what_the_map_holds():
+    dilations = default_arch_kwargs(*ISOTROPIC, is_2d=False, patch_size=(32, 48, 128))["dilations"]
+    # deepest map: 2 x 3 x 8 voxels hold taps 1, 2 and 7 apart
+    assert dilations[4] == [[1, 2, 2], [1, 2, 3], [1, 2, 2]]
+    assert dilations[0] == [[2, 2, 2], [3, 3, 3], [2, 2, 2]]
+
+
+def test_parameters_are_under_an_eighth_of_vanilla():
+    assert count_parameters(build(ISOTROPIC)) < VANILLA_PARAMETERS / 8
+
+
+def test_multiply_adds_are_under_an_eighth_of_vanilla():
+    assert count_gmacs(build(ISOTROPIC), (1, 4, 128, 128, 128)) < VANILLA_GMACS / 8
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "expected"),
+    [
+        (ISOTROPIC, (32, 32, 48), [(32, 32, 48), (16, 16, 24), (8, 8, 12), (4, 4, 6)]),
+        (ANISOTROPIC, (12, 32, 48), [(12, 32, 48), (12, 16, 24), (6, 8, 12), (3, 4, 6)]),
+        (FLAT, (80, 32), [(80, 32), (40, 16), (20, 8), (10, 4)]),
+    ],
+)
+def test_deep_supervision_returns_every_resolution_finest_first(shape, size, expected):
+    outputs = build(shape, classes=3)(torch.zeros(2, 4, *size))
+    assert [tuple(o.shape) for o in outputs] == [(2, 3, *e) for e in expected]
+
+
+def test_deep_supervision_can_be_switched_off_later():
+    net = small().eval()
+    x = torch.randn(1, 4, 32, 32, 32)
+    with torch.no_grad():
+        finest = net(x)[0]
+        net.decoder.deep_supervision = False
+        assert torch.equal(net(x), finest)
+
+
+def test_heads_have_the_name_nnunet_skips_when_it_loads_pretrained_weights():
+    heads = {k for k, v in small(classes=7).state_dict().items() if v.shape[0] == 7}
+    assert len(heads) == 8  # weight and bias of four heads
+    assert all(".seg_layers." in key for key in heads)
+
+
+def test_same_seed_same_weights():
+    one, two = small(seed=5).state_dict(), small(seed=5).state_dict()
+    assert all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_gates_start_open():
+    for module in small().modules():
+        if isinstance(module, ChannelWeighting):
+            assert module.conv.bias.item() == 2
+        if isinstance(module, SpatialGate):
+            assert module.weigh_x.bias.tolist() == [2]
+
+
+def test_weights_travel_to_a_network_of_another_seed():
+    one, two = small(seed=1, deep_supervision=False).eval(), small(seed=2, deep_supervision=True).eval()
+    two.load_state_dict(one.state_dict())
+    x = torch.randn(1, 4, 32, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(one(x), two(x)[0])
+
+
+def test_memory_order_leaves_the_result():
+    x = torch.randn(1, 4, 32, 32, 32)
+    with torch.no_grad():
+        one = small(deep_supervision=False)(x)
+        two = small(deep_supervision=False, channels_last_on_cpu=False)(x)
+    torch.testing.assert_close(
+        one, two, atol=1e-4, rtol=1e-4
+    )  # float32, some 25 layers, sums in another order
+
+
+def test_every_weight_gets_a_gradient():
+    net = small()
+    sum(o.square().mean() for o in net(torch.randn(2, 4, 32, 32, 32))).backward()
+    assert [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+@pytest.mark.parametrize(("shape", "size"), [(ISOTROPIC, (32, 32, 32)), (FLAT, (64, 32))])
+def test_feature_map_size_counts_what_convolutions_put_out(shape, size):
+    net = build(shape)
+    counted = [0]
+
+    def count(_module, _inputs, output):
+        counted[0] += output.numel()
+
+    handles = [m.register_forward_hook(count) for m in net.modules() if isinstance(m, nn.Conv2d | nn.Conv3d)]
+    with torch.no_grad():
+        net(torch.zeros(1, 4, *size))
+    for handle in handles:
+        handle.remove()
+    # nnU-Net counts upsampled maps too, and the gate's maps of g once more after upsampling
+    assert counted[0] <= net.compute_conv_feature_map_size(size) <= 1.2 * counted[0]
+
+
+def test_it_fits_one_small_lesion_that_needs_two_phases():
+    """A bright arterial blob is a lesion only where the portal venous phase is dark: 60 steps learn it."""
+    torch.manual_seed(0)
+    x = 0.3 * torch.randn(1, 2, 16, 32, 32)
+    x[:, :, 4:10, 4:12, 4:12] += 2  # bright in both phases: a vessel
+    x[:, 0, 4:10, 18:26, 18:26] += 2  # bright, then dark: the lesion
+    x[:, 1, 4:10, 18:26, 18:26] -= 2
+    labels = torch.zeros(1, 1, 16, 32, 32)
+    labels[..., 4:10, 18:26, 18:26] = 1
+    net = build(
+        ([[3, 3, 3]] * 4, [[1, 1, 1]] + [[2, 2, 2]] * 3),
+        patch_size=(16, 32, 32),
+        channels=2,
+        deep_supervision=False,
+        features_per_stage=[8, 12, 16, 16],
+        decoder_features_per_stage=[4, 6, 8],
+    )
+    optimizer = torch.optim.Adam(net.parameters(), 1e-2)
+    loss = FocalDiceLoss()
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss(net(x), labels).backward()
+        optimizer.step()
+    predicted = net(x).argmax(1, keepdim=True) == 1
+    dice = 2 * (predicted & (labels == 1)).sum() / (predicted.sum() + labels.sum())
+    # blind to the second phase it cannot tell lesion from vessel, which are of equal size: at most 0.67
+    assert dice > 0.8
+
+
+def test_wrong_number_of_rates_says_which_stage():
+    with pytest.raises(InputError, match="stage 1 need 3 rates"):
+        small(dilations=[[2, 3, 2], [2], [2, 3, 2, 3], [2, 3, 2, 3], [2, 3, 2]])
+
+
+def test_wrong_number_of_stages_says_which_list():
+    with pytest.raises(InputError, match="n_conv_per_stage needs 5 entries, has 2"):
+        small(n_conv_per_stage=[1, 1])
