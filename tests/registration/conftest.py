@@ -1,0 +1,61 @@
+"""Pairs that several tests register: made and fitted once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import SimpleITK as sitk
+from registration_phantom import HEADER_LIKE_NIFTI, OBLIQUE, liver_mask, rigid, scan
+
+from registration import RegistrationSettings
+
+# Fewer samples than the default: the phantom has few voxels and the tests few seconds.
+SETTINGS = replace(RegistrationSettings(), bottom_samples=20_000, threads=1)
+LIVER_SHIFT_MM = (2.0, 1.0, 12.0)
+
+
+@pytest.fixture(scope="session")
+def settings() -> RegistrationSettings:
+    return SETTINGS
+
+
+@pytest.fixture(scope="session")
+def reference() -> sitk.Image:
+    return scan(direction=OBLIQUE)
+
+
+@pytest.fixture(scope="session")
+def medium_motion() -> sitk.Transform:
+    return rigid((3.0, -5.0, 5.0), (5.0, 5.0, 13.0))  # 15 mm, 8 degrees
+
+
+@pytest.fixture(scope="session")
+def medium(medium_motion: sitk.Transform) -> sitk.Image:
+    """Another phase, moved, on another grid with less coverage."""
+    return scan(
+        phase=1,
+        motion=medium_motion,
+        spacing_mm=(3.5, 3.8, 6.0),
+        extent_mm=(230.0, 170.0, 110.0),
+        direction=HEADER_LIKE_NIFTI,
+        seed=1,
+    )
+
+
+@pytest.fixture(scope="session")
+def reference_liver(reference: sitk.Image) -> sitk.Image:
+    return liver_mask(reference)
+
+
+@pytest.fixture(scope="session")
+def breathed() -> sitk.Image:
+    """Another phase in which only the liver moved."""
+    return scan(
+        phase=1,
+        liver_shift_mm=LIVER_SHIFT_MM,
+        spacing_mm=(3.5, 3.8, 5.0),
+        extent_mm=(230.0, 170.0, 120.0),
+        direction=HEADER_LIKE_NIFTI,
+        seed=1,
+    )
