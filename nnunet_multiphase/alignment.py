@@ -63,19 +63,24 @@ def align_phases(
         )
     settings = settings if settings is not None else RegistrationSettings()
     fixed = signed(images[reference])
+    fixed_data = data_box(fixed)
+    liver_data = None if liver_mask is None else crop(liver_mask, fixed_data)
     transforms: dict[str, sitk.Transform] = {}
     results: dict[str, RegistrationResult] = {}
     resampled: dict[str, sitk.Image] = {}
     covered = np.ones(fixed.GetSize()[::-1], bool)  # (z, y, x)
     for phase, image in images.items():
-        moving = signed(image)
+        # Slices of padding are no data: a spline would ring at their edge, and a registration would fit it.
+        moving = crop(signed(image), data_box(image))
         if phase == reference:
             transforms[phase] = sitk.Euler3DTransform()
             resampled[phase] = fixed
-            has_data = sitk.GetArrayFromImage(coverage(fixed, fixed)).astype(bool)
+            has_data = sitk.GetArrayFromImage(coverage(moving, fixed)).astype(bool)
         else:
             try:
-                results[phase] = register(fixed, moving, reference_mask=liver_mask, settings=settings)
+                results[phase] = register(
+                    crop(fixed, fixed_data), moving, reference_mask=liver_data, settings=settings
+                )
             except ValueError as error:
                 raise InputError(
                     f"case {case}, phase {phase}: cannot be registered to {reference}: {error}"
@@ -100,6 +105,27 @@ def align_phases(
         box=box,
         covered_fraction=float(covered.mean()),
     )
+
+
+def data_box(image: sitk.Image) -> Box:
+    """Find the part of a volume that a scanner can have measured: all but the outer slices of one single value.
+
+    Args:
+        image: 3D volume.
+
+    Returns:
+        First voxel and size, both (x, y, z); the whole volume if it is constant.
+    """
+    values = sitk.GetArrayViewFromImage(image)  # (z, y, x)
+    index, size = [], []
+    for axis in (2, 1, 0):
+        others = tuple(other for other in range(3) if other != axis)
+        varied = np.flatnonzero(values.max(axis=others) > values.min(axis=others))
+        if not len(varied):
+            return (0, 0, 0), image.GetSize()
+        index.append(int(varied[0]))
+        size.append(int(varied[-1] - varied[0] + 1))
+    return (index[0], index[1], index[2]), (size[0], size[1], size[2])
 
 
 def bounding_box(mask: np.ndarray) -> Box:

@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy.ndimage import binary_erosion
 
-from nnunet_multiphase.alignment import AlignedPhases, signed
+from nnunet_multiphase.alignment import AlignedPhases, crop, data_box, signed
 from nnunet_multiphase.phases import FILL_HU, PHASE_TITLES
 from registration.resample import resample_image
 
@@ -52,8 +52,9 @@ def draw_overview(
     mask = reference * 0 if lesions is None else lesions
     rows = []
     for phase in aligned.results:
-        before = resample_image(signed(images[phase]), reference, None, fill_hu=FILL_HU)
-        halves = [_half(reference, moving, mask, centre_mm) for moving in (before, aligned.images[phase])]
+        moving = crop(signed(images[phase]), data_box(images[phase]))
+        before = resample_image(moving, reference, None, fill_hu=FILL_HU)
+        halves = [_half(reference, shown, mask, centre_mm) for shown in (before, aligned.images[phase])]
         gap = np.ones((halves[0].shape[0], 4 * GAP_PIXELS, 3))
         rows.append(np.concatenate([halves[0], gap, halves[1]], axis=1))
     height, width = (rows[0].shape[:2]) if rows else (1, 2 * AXIAL_WIDTH_PIXELS)

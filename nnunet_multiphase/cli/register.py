@@ -1,0 +1,30 @@
+"""`nnunet-multiphase register`: the same as `python -m registration`, for people who installed the wheel."""
+
+import argparse
+from collections.abc import Iterator
+
+from registration.__main__ import build_parser, main
+
+HELP = "align one volume to another and write the transform"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take over the options of `python -m registration`."""
+    for action in _options():
+        parser._add_action(action)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Hand the options on; 0, or 2 for bad input."""
+    arguments: list[str] = []
+    for action in _options():
+        value = getattr(args, action.dest)
+        if value is not None:
+            # --option=value holds also for values that begin with a dash.
+            arguments.append(f"{action.option_strings[0]}={value}" if action.option_strings else str(value))
+    return main(arguments)
+
+
+def _options() -> Iterator[argparse.Action]:
+    """List the other parser's options: argparse itself shares them only with a parser that is being made."""
+    return (action for action in build_parser()._actions if action.dest != "help")

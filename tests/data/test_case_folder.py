@@ -1,0 +1,103 @@
+"""The layout of a case folder: names, reference phase, what is ignored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import SimpleITK as sitk
+from tiny_phases import write_case
+
+from nnunet_multiphase.data.case_folder import case_id, check_case, find_case_folders, read_case_folder
+from nnunet_multiphase.errors import InputError
+
+
+def touch(folder: Path, *names: str) -> Path:
+    """Make empty files: only their names are read here."""
+    folder.mkdir(parents=True)
+    for name in names:
+        (folder / name).touch()
+    return folder
+
+
+def test_lesion_masks_phase_is_the_reference(tmp_path: Path) -> None:
+    folder = touch(
+        tmp_path / "a", "nc.nii.gz", "art.nii", "pv.nii.gz", "lesions_art.nii.gz", "liver_art.nii.gz"
+    )
+    case = read_case_folder(folder, require_lesions=True)
+    assert case.reference == "art"
+    assert list(case.images) == ["nc", "art", "pv"]
+    assert case.liver == folder / "liver_art.nii.gz"
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("nc.nii.gz", "pv.nii.gz", "dl.nii.gz", "liver_dl.nii.gz"), "dl"),
+        (("nc.nii.gz", "pv.nii.gz", "dl.nii.gz"), "pv"),
+        (("dl.nii.gz", "nc.nii.gz"), "nc"),
+    ],
+)
+def test_reference_without_lesions(tmp_path: Path, names: tuple[str, ...], expected: str) -> None:
+    assert read_case_folder(touch(tmp_path / "a", *names), require_lesions=False).reference == expected
+
+
+def test_wanted_reference_wins_in_prediction(tmp_path: Path) -> None:
+    folder = touch(tmp_path / "a", "art.nii.gz", "pv.nii.gz", "liver_pv.nii.gz")
+    case = read_case_folder(folder, reference="art", require_lesions=False)
+    assert case.reference == "art"
+    assert case.liver is None
+    assert any("liver_pv.nii.gz" in entry for entry in case.ignored)
+
+
+def test_wanted_reference_that_is_missing_is_refused(tmp_path: Path) -> None:
+    folder = touch(tmp_path / "a", "art.nii.gz", "pv.nii.gz")
+    with pytest.raises(InputError, match="dl"):
+        read_case_folder(folder, reference="dl", require_lesions=False)
+
+
+def test_other_files_are_ignored_with_the_reason(tmp_path: Path) -> None:
+    folder = touch(tmp_path / "a", "pv.nii.gz", "truth.json", "._pv.nii.gz")
+    case = read_case_folder(folder, require_lesions=False)
+    assert set(case.ignored) == {"truth.json (no NIfTI file)", "._pv.nii.gz (hidden)"}
+
+
+def test_patients_come_from_the_table(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        touch(tmp_path / name, "pv.nii.gz", "lesions_pv.nii.gz")
+    (tmp_path / "patients.csv").write_text("case,patient\none,A\ntwo,A\nthree,B\n")
+    assert [case.patient for case in find_case_folders(tmp_path)] == ["A", "A"]
+
+
+def test_every_folder_is_a_patient_without_a_table(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        touch(tmp_path / name, "pv.nii.gz", "lesions_pv.nii.gz")
+    assert [case.patient for case in find_case_folders(tmp_path)] == ["one", "two"]
+
+
+def test_case_id_keeps_a_plain_name() -> None:
+    assert case_id("case_001.b-2") == "case_001.b-2"
+
+
+def test_case_id_replaces_what_is_unsafe_in_file_names() -> None:
+    assert case_id("case 1/(ü)") == "case_1__ü_"
+
+
+def test_good_case_has_no_problems(tmp_path: Path) -> None:
+    case = read_case_folder(write_case(tmp_path / "a", liver=True), require_lesions=True)
+    assert check_case(case) == []
+
+
+def test_mask_whose_header_was_rounded_is_accepted(tmp_path: Path) -> None:
+    folder = write_case(tmp_path / "a")
+    mask = sitk.ReadImage(str(folder / "lesions_art.nii.gz"))
+    mask.SetOrigin([round(v, 2) for v in mask.GetOrigin()])  # 0.005 mm: a thousandth of a voxel
+    sitk.WriteImage(mask, str(folder / "lesions_art.nii.gz"))
+    assert check_case(read_case_folder(folder, require_lesions=True)) == []
+
+
+def test_mask_without_lesions_is_legal(tmp_path: Path) -> None:
+    folder = write_case(tmp_path / "a")
+    mask = sitk.ReadImage(str(folder / "lesions_art.nii.gz"))
+    sitk.WriteImage(mask * 0, str(folder / "lesions_art.nii.gz"))
+    assert check_case(read_case_folder(folder, require_lesions=True)) == []
