@@ -72,6 +72,12 @@ def run(args: argparse.Namespace) -> int:
             print(f"error: {problem}", file=sys.stderr)
         print(f"{len(error.problems)} problem(s), no dataset was written", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(
+            f"error: {error}; no dataset was written: see that the disk has room and the folder is yours",
+            file=sys.stderr,
+        )
+        return 2
     finally:
         signal.signal(signal.SIGTERM, previous)
     for warning in summary.warnings:

@@ -319,3 +319,16 @@ def test_option_that_makes_no_sense(
     setup_command: Setup, nnunet_folders: Folders, cohort: Path, options: tuple[str, ...], said: str
 ) -> None:
     assert said in refused(setup_command, nnunet_folders, cohort, *options)
+
+
+def test_folder_that_cannot_be_written(
+    setup_command: Setup,
+    nnunet_folders: Folders,
+    cohort: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path / "file"))
+    sentence = refused(setup_command, nnunet_folders, cohort)
+    assert str(tmp_path / "file") in sentence
