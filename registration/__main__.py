@@ -64,10 +64,11 @@ def _run(options: argparse.Namespace) -> None:
             raise FileNotFoundError(f"There is no file {path}; give the path of a volume.")
     from registration.algorithm import register
     from registration.settings import RegistrationSettings
+    from registration.volume_file import read_volume
 
     settings = RegistrationSettings(seed=options.seed)
-    reference, moving = _read(options.reference), _read(options.moving)
-    mask = None if options.reference_mask is None else _read(options.reference_mask)
+    reference, moving = read_volume(options.reference), read_volume(options.moving)
+    mask = None if options.reference_mask is None else read_volume(options.reference_mask)
     result = register(reference, moving, reference_mask=mask, settings=settings)
     _write_all(options, _writers(options, reference, moving, mask, result))
     print(
@@ -90,21 +91,6 @@ def _check_outputs(options: argparse.Namespace) -> None:
             raise ValueError(f"{option} must end with one of {', '.join(endings)}, but is {path}.")
         if not path.parent.is_dir():
             raise FileNotFoundError(f"{option}: there is no folder {path.parent}; make it first.")
-
-
-def _read(path: Path) -> sitk.Image:
-    """Read a volume.
-
-    Raises:
-        ValueError: The file is no image that ITK can read.
-    """
-    import SimpleITK as sitk
-
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)  # ITK's own complaints come in ours
-    try:
-        return sitk.ReadImage(str(path))
-    except RuntimeError as problem:
-        raise ValueError(f"{path} cannot be read as an image; is it damaged, or not a volume?") from problem
 
 
 def _writers(

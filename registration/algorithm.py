@@ -75,12 +75,13 @@ def register(
 
     with _helper_thread(settings.threads) as pool:
         task = _Task(reference_layers, moving_layers, settings, pool, rng)
-        whole = task.similarities(task.body_regions())
+        whole = task.similarities(task.body_regions(), settings.window_hu)
         swarm = _search_volume(whole[0], reference_layers[0], moving_layers[0], settings)
         best = coarse_to_fine(whole, _climb, swarm.best)
         judged = whole[-1]
         if reference_mask is not None:
-            region = task.similarities(task.mask_regions(mask_from_image(reference_mask), reference_volume))
+            held = task.mask_regions(mask_from_image(reference_mask), reference_volume)
+            region = task.similarities(held, settings.region_window_hu)
             start = recentre(best, whole[-1].centre, region[0].centre)
             best = coarse_to_fine(
                 region, _climb, _search_region(region[0], start, reference_volume, settings)
@@ -134,7 +135,9 @@ class _Task:
         region = mask_region(mask, reference, margin_mm=margin_mm, cut_mm=cut_mm)
         return [_on_layer(region, reference, layer) for layer in self._reference_layers]
 
-    def similarities(self, regions: list[NDArray[np.bool_]]) -> list[MutualInformation]:
+    def similarities(
+        self, regions: list[NDArray[np.bool_]], window_hu: tuple[float, float]
+    ) -> list[MutualInformation]:
         """Give one similarity a layer; all turn about the bottom region's centre."""
         counts = (self._settings.top_samples, self._settings.bottom_samples)
         drawn = [
@@ -145,7 +148,7 @@ class _Task:
         ]
         centre = drawn[-1].points.mean(axis=0)
         made = [
-            self._similarity(samples, layer, coefficients, centre)
+            self._similarity(samples, layer, coefficients, centre, window_hu)
             for samples, layer, coefficients in zip(
                 drawn, self._moving_layers, self._moving_coefficients, strict=True
             )
@@ -158,7 +161,12 @@ class _Task:
         return sum(similarity.evaluations for similarity in self._made)
 
     def _similarity(
-        self, samples: SamplePoints, layer: Volume, coefficients: NDArray[np.float32], centre: NDArray
+        self,
+        samples: SamplePoints,
+        layer: Volume,
+        coefficients: NDArray[np.float32],
+        centre: NDArray[np.float64],
+        window_hu: tuple[float, float],
     ) -> MutualInformation:
         return MutualInformation(
             samples.points,
@@ -166,7 +174,7 @@ class _Task:
             layer,
             centre=centre,
             bins=self._settings.bins,
-            window_hu=self._settings.window_hu,
+            window_hu=window_hu,
             minimal_overlap=self._settings.minimal_overlap,
             pool=self._pool,
             coefficients=coefficients,

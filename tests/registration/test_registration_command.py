@@ -1,0 +1,147 @@
+"""The command line, the picture, and what importing costs."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from registration.__main__ import main
+from registration.figure import overlay_figure
+from registration.volume_file import read_volume
+
+
+@pytest.fixture(scope="module")
+def files(
+    tmp_path_factory: pytest.TempPathFactory,
+    reference: sitk.Image,
+    breathed: sitk.Image,
+    reference_liver: sitk.Image,
+) -> Path:
+    folder = tmp_path_factory.mktemp("volumes")
+    for name, image in (("reference", reference), ("moving", breathed), ("mask", reference_liver)):
+        sitk.WriteImage(image, str(folder / f"{name}.nii.gz"), True)
+    whole = (folder / "moving.nii.gz").read_bytes()
+    (folder / "cut_short.nii.gz").write_bytes(whole[: len(whole) // 2])
+    (folder / "damaged.nii.gz").write_bytes(b"no image at all")
+    sitk.WriteImage(sitk.Image(5, 5, sitk.sitkInt16), str(folder / "flat.nii.gz"))
+    return folder
+
+
+def test_the_command_writes_all_it_is_asked_for(files: Path, tmp_path: Path) -> None:
+    endings = {"t": ".tfm", "m": ".nii.gz", "j": ".json", "f": ".png"}
+    out = {name: tmp_path / f"out{ending}" for name, ending in endings.items()}
+    arguments = [str(files / "reference.nii.gz"), str(files / "moving.nii.gz"), "--transform", str(out["t"])]
+    arguments += ["--moved", str(out["m"]), "--json", str(out["j"]), "--figure", str(out["f"])]
+    assert main([*arguments, "--reference-mask", str(files / "mask.nii.gz"), "--seed", "3"]) == 0
+    transform, summary = sitk.ReadTransform(str(out["t"])), json.loads(out["j"].read_text())
+    assert np.allclose(transform.GetParameters(), summary["angles_rad_translation_mm"])
+    assert summary["region"] == "mask"
+    assert summary["seed"] == 3
+    reference, moved = (sitk.ReadImage(str(p)) for p in (files / "reference.nii.gz", out["m"]))
+    assert moved.GetSize() == reference.GetSize()
+    assert moved.GetPixelID() == sitk.sitkInt16
+    assert matplotlib.image.imread(out["f"]).shape[1] == 1500
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.name for p in out.values())
+
+
+@pytest.mark.parametrize(
+    ("reference_file", "moving_file", "options", "sentence"),
+    [
+        ("nowhere.nii.gz", "moving.nii.gz", [], "There is no file"),
+        ("reference.nii.gz", "damaged.nii.gz", [], "cannot be read as an image"),
+        ("reference.nii.gz", "cut_short.nii.gz", [], "ends before its data do"),
+        ("reference.nii.gz", "flat.nii.gz", [], "must be one 3D volume"),
+        (
+            "reference.nii.gz",
+            "moving.nii.gz",
+            ["--reference-mask", "moving.nii.gz"],
+            "on the reference's grid",
+        ),
+        ("reference.nii.gz", "moving.nii.gz", ["--moved", "moved.jpg"], "--moved must end with"),
+        ("reference.nii.gz", "moving.nii.gz", ["--json", "nowhere/out.json"], "there is no folder"),
+        ("reference.nii.gz", "moving.nii.gz", ["--seed", "-1"], "seed must not be negative"),
+    ],
+)
+def test_bad_input_is_one_sentence_exit_2_and_no_file(
+    files: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    reference_file: str,
+    moving_file: str,
+    options: list[str],
+    sentence: str,
+) -> None:
+    monkeypatch.chdir(files)
+    before = sorted(files.iterdir())
+    assert main([reference_file, moving_file, "--transform", str(tmp_path / "out.tfm"), *options]) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+    assert sorted(files.iterdir()) == before
+
+
+def test_importing_the_package_loads_neither_numba_nor_torch() -> None:
+    assert loaded_after("import registration") & {"numba", "torch", "nnunetv2", "SimpleITK", "scipy"} == set()
+
+
+def test_registering_loads_neither_torch_nor_nnunet() -> None:
+    run = """
+import numpy as np, SimpleITK as sitk
+from registration import register, RegistrationSettings
+from registration import figure, resample, __main__
+quick = RegistrationSettings(swarm_particles=4, swarm_iterations=1, top_samples=100, bottom_samples=100)
+a = sitk.GetImageFromArray(np.random.default_rng(0).normal(0, 100, (8, 8, 8)).astype(np.float32))
+register(a, a, reference_mask=a > 0, settings=quick)
+"""
+    modules = loaded_after(run)
+    assert {"numba", "SimpleITK"} <= modules
+    assert modules & {"torch", "nnunetv2", "nnunet_multiphase"} == set()
+
+
+def loaded_after(code: str) -> set[str]:
+    """Give the top-level modules that a fresh interpreter has loaded after running some code."""
+    # -S and the source folder alone: a start-up file of another package must not be counted here.
+    root = Path(__file__).parents[2]
+    site = [p for p in sys.path if p.endswith("site-packages")]
+    script = f"import sys; sys.path[:0] = {[str(root), *site]!r}\n{code}\nprint(*{{m.split('.')[0] for m in sys.modules}})"
+    done = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_the_picture_shows_less_colour_after_a_right_transform(reference: sitk.Image, tmp_path: Path) -> None:
+    shift = sitk.TranslationTransform(3, (0.0, 0.0, 12.0))
+    moving = sitk.Image(reference)
+    x, y, z = reference.GetOrigin()
+    moving.SetOrigin((x, y, z + 12.0))
+    picture = matplotlib.image.imread(overlay_figure(reference, moving, shift, tmp_path / "o.png"))[..., :3]
+    fusion = picture[picture.shape[0] // 2 :]
+    colour = np.abs(fusion[..., 0] - fusion[..., 1])
+    half = colour.shape[1] // 2
+    assert colour[:, :half].mean() > 0.01
+    assert colour[:, half:].mean() < 1e-3  # the same values in every channel: no colour at all
+
+
+def test_drawing_leaves_pyplot_alone() -> None:
+    modules = loaded_after("import registration.figure")
+    assert "matplotlib" in modules
+    root = Path(__file__).parents[2] / "registration"
+    assert all("pyplot" not in path.read_text() for path in root.glob("*.py"))
+
+
+def test_a_gzip_file_of_several_parts_is_read_whole(files: Path, tmp_path: Path) -> None:
+    # As parallel compressors write it: the last part's length says nothing about the whole.
+    raw = gzip.decompress((files / "moving.nii.gz").read_bytes())
+    parts = tmp_path / "parts.nii.gz"
+    parts.write_bytes(gzip.compress(raw[:5000]) + gzip.compress(raw[5000:]) + gzip.compress(b""))
+    whole = sitk.ReadImage(str(files / "moving.nii.gz"))
+    assert sitk.Hash(read_volume(parts)) == sitk.Hash(whole)

@@ -1,0 +1,66 @@
+"""Resampling: identities, ranges, and what lies outside."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from registration_phantom import OBLIQUE, rigid, scan
+
+from registration.resample import coverage, resample_image, resample_labels
+
+
+@pytest.fixture(scope="module")
+def image() -> sitk.Image:
+    return scan(direction=OBLIQUE, extent_mm=(80.0, 60.0, 50.0), middle_mm=(-30.0, 0.0, 0.0))
+
+
+def as_array(i: sitk.Image) -> np.ndarray:
+    return sitk.GetArrayFromImage(i)
+
+
+def test_an_image_on_its_own_grid_stays_as_it_is(image: sitk.Image) -> None:
+    assert np.array_equal(as_array(resample_image(image, image)), as_array(image))
+
+
+def test_a_shift_by_whole_voxels_moves_the_voxels(image: sitk.Image) -> None:
+    axis_x = np.array(image.GetDirection()).reshape(3, 3)[:, 0] * image.GetSpacing()[0]
+    shift = sitk.TranslationTransform(3, (2 * axis_x).tolist())
+    moved = as_array(resample_image(image, image, shift))
+    assert np.array_equal(moved[:, :, :-2], as_array(image)[:, :, 2:])
+    assert (moved[:, :, -2:] == -1024).all()
+
+
+def test_type_and_range_are_the_movings_own(image: sitk.Image) -> None:
+    moved = resample_image(image, scan(phase=1), rigid((5.0, 3.0, 2.0), (4.0, -3.0, 2.0)), fill_hu=-1024.0)
+    inside = as_array(coverage(image, scan(phase=1), rigid((5.0, 3.0, 2.0), (4.0, -3.0, 2.0)))) > 0
+    assert moved.GetPixelID() == image.GetPixelID()
+    assert inside.any()
+    assert as_array(moved)[inside].min() >= as_array(image).min()
+    assert as_array(moved)[inside].max() <= as_array(image).max()
+    assert (as_array(moved)[~inside] == -1024).all()
+
+
+def test_the_spline_agrees_with_simpleitks(image: sitk.Image) -> None:
+    motion = rigid((4.0, 0.0, 0.0), (1.0, 0.5, 0.3))
+    expected = as_array(sitk.Resample(image, image, motion, sitk.sitkBSpline, -1024.0, sitk.sitkFloat32))
+    inside = as_array(coverage(image, image, motion)) > 0
+    expected = np.clip(expected, as_array(image).min(), as_array(image).max())
+    # Rounding to whole HU.
+    assert np.abs(as_array(resample_image(image, image, motion)) - expected)[inside].max() <= 0.51
+
+
+def test_labels_keep_their_values(image: sitk.Image) -> None:
+    labels = sitk.GetImageFromArray((as_array(image) // 100 % 3 * 4).astype(np.uint8))
+    labels.CopyInformation(image)
+    moved = as_array(resample_labels(labels, image, rigid((9.0, 5.0, 3.0), (7.0, 3.0, 2.0))))
+    assert set(np.unique(moved)) == {0, 4, 8}
+
+
+def test_coverage_is_the_movings_box() -> None:
+    reference = sitk.Image(10, 10, 10, sitk.sitkInt16)
+    moving = sitk.Image(4, 10, 10, sitk.sitkInt16)
+    moving.SetOrigin((3.0, 0.0, 0.0))
+    covered = as_array(coverage(moving, reference))
+    assert covered.dtype == np.uint8
+    assert np.array_equal(covered[5, 5], [0, 0, 0, 1, 1, 1, 1, 0, 0, 0])
