@@ -12,7 +12,16 @@ from importlib import import_module
 from nnunet_multiphase import __version__
 from nnunet_multiphase.errors import InputError
 
-COMMANDS: tuple[str, ...] = ("setup", "register", "predict", "evaluate", "benchmark", "demo", "phantom", "doctor")
+COMMANDS: tuple[str, ...] = (
+    "setup",
+    "register",
+    "predict",
+    "evaluate",
+    "benchmark",
+    "demo",
+    "phantom",
+    "doctor",
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
