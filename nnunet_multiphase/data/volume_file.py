@@ -13,6 +13,9 @@ from nnunet_multiphase.errors import InputError
 
 SUFFIXES: tuple[str, ...] = (".nii.gz", ".nii")
 
+MIN_VOXELS = 4
+"""Along each axis: the registration takes no less."""
+
 GRID_TOLERANCE_VOXELS = 0.05
 """How far two grids may lie apart anywhere and still count as one: float32 headers differ by far less."""
 
@@ -38,7 +41,8 @@ def read_volume(path: Path) -> sitk.Image:
         The volume in the file's own pixel type.
 
     Raises:
-        InputError: No such file, not readable, cut off, not 3D, or with values that are no numbers.
+        InputError: No such file, not readable, cut off, not 3D, fewer than 4 voxels along an axis, or with values
+            that are no numbers.
     """
     if not path.is_file():
         raise InputError(f"{path} does not exist or is no file: expected a NIfTI volume; restore it")
@@ -55,10 +59,10 @@ def read_volume(path: Path) -> sitk.Image:
         raise InputError(
             f"{path} is not one 3D volume: expected three dimensions, found {shape}; export one volume per file"
         )
-    if min(size) < 2:
-        shape = " x ".join(map(str, size))
+    if min(size) < MIN_VOXELS:
         raise InputError(
-            f"{path} is a single slice ({shape} voxels): expected a volume with at least 2 voxels in each axis"
+            f"{path} is too thin ({_by(size)} voxels): expected at least {MIN_VOXELS} voxels along each axis; "
+            "export the whole series as one volume"
         )
     _check_content(path, reader)
     try:
@@ -149,11 +153,12 @@ def _check_content(path: Path, reader: sitk.ImageFileReader) -> None:
             # The first field is 348; read with the wrong byte order it is another number.
             order = "<" if header[:4] == (348).to_bytes(4, "little") else ">"
             while chunk := stream.read(1 << 22):
+                if is_float:
+                    # The last chunk may end within a sample, or beyond the volume: only whole samples count.
+                    samples = max(0, min(len(chunk), expected - found)) // sample_bytes
+                    values = np.frombuffer(chunk, f"{order}f{sample_bytes}", count=samples)
+                    finite = finite and bool(np.isfinite(values).all())
                 found += len(chunk)
-                if is_float and len(chunk) % sample_bytes == 0:
-                    finite = finite and bool(
-                        np.isfinite(np.frombuffer(chunk, f"{order}f{sample_bytes}")).all()
-                    )
     except (EOFError, OSError, zlib.error) as error:
         raise InputError(f"{path} is not readable to its end ({error}): copy or export it again") from error
     if found < expected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from tiny_phases import write_case
+
+from nnunet_multiphase.data.volume_file import read_volume
+from nnunet_multiphase.errors import InputError
 
 Setup = Callable[..., tuple[int, str]]
 Folders = tuple[Path, Path]
@@ -237,6 +241,40 @@ def test_values_that_are_no_numbers(setup_command: Setup, nnunet_folders: Folder
     values[0, 0, 0] = np.nan
     sitk.WriteImage(sitk.GetImageFromArray(values), str(path))
     assert "NaN" in refused(setup_command, nnunet_folders, cohort)
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_values_that_are_no_numbers_in_a_file_with_an_odd_length(tmp_path: Path, ending: str) -> None:
+    path = float_file(tmp_path, ending, lowest=np.nan, extra=b"\0")
+    with pytest.raises(InputError, match="NaN"):
+        read_volume(path)
+
+
+def test_bytes_behind_the_volume_are_no_values(tmp_path: Path) -> None:
+    path = float_file(tmp_path, ".nii", lowest=-1000.0, extra=b"\xff" * 8)  # two float32 NaN
+    assert sitk.GetArrayFromImage(read_volume(path)).min() == -1000.0
+
+
+def float_file(folder: Path, ending: str, *, lowest: float, extra: bytes) -> Path:
+    """Write a float32 volume with one given value and some bytes behind its end."""
+    values = np.zeros((5, 5, 5), np.float32)
+    values[2, 2, 2] = lowest
+    path = folder / f"pv{ending}"
+    sitk.WriteImage(sitk.GetImageFromArray(values), str(path))
+    if ending == ".nii.gz":
+        path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()) + extra))
+    else:
+        path.write_bytes(path.read_bytes() + extra)
+    return path
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_volume_too_thin_to_be_registered(tmp_path: Path, axis: int) -> None:
+    size = [6, 6, 6]
+    size[axis] = 3
+    sitk.WriteImage(sitk.Image(size, sitk.sitkInt16), str(tmp_path / "pv.nii.gz"))
+    with pytest.raises(InputError, match=r"pv\.nii\.gz is too thin .* at least 4 voxels"):
+        read_volume(tmp_path / "pv.nii.gz")
 
 
 def test_every_problem_of_every_case_is_listed(
