@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -38,6 +39,9 @@ class CaseFolder:
     lesions: Path | None
     liver: Path | None  # on the reference phase
     ignored: tuple[str, ...] = ()  # "file (why)"
+    unused_liver: Path | None = (
+        None  # on another phase than the reference, so of no use; None if `liver` is there
+    )
 
 
 def case_id(folder_name: str) -> str:
@@ -67,7 +71,8 @@ def read_case_folder(path: Path, *, reference: str | None = None, require_lesion
     path = Path(path)
     if not path.is_dir():
         raise InputError(f"{path} is not a folder: expected one with {_expected_names()}")
-    name = case_id(path.resolve().name)
+    # Not resolve(): a case that is a link keeps the link's name.
+    name = case_id(Path(os.path.abspath(path)).name)
     found: dict[tuple[str, str], Path] = {}
     ignored: list[str] = []
     problems: list[str] = []
@@ -132,7 +137,15 @@ def read_case_folder(path: Path, *, reference: str | None = None, require_lesion
         if phase != chosen
     ]
     return CaseFolder(
-        name, path, name, images, chosen, lesions.get(chosen), livers.get(chosen), tuple(ignored)
+        name,
+        path,
+        name,
+        images,
+        chosen,
+        lesions.get(chosen),
+        livers.get(chosen),
+        tuple(ignored),
+        None if chosen in livers else next(iter(livers.values()), None),
     )
 
 
@@ -165,7 +178,7 @@ def scan_cohort(raw: Path) -> tuple[list[CaseFolder], list[str]]:
     cases: list[CaseFolder] = []
     problems: list[str] = []
     seen: dict[str, str] = {}
-    folders = sorted(entry for entry in raw.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    folders = case_folders(raw)
     for folder in folders:
         # Without case: two names that differ only there are one file on macOS and Windows.
         key = case_id(folder.name).casefold()
@@ -177,14 +190,18 @@ def scan_cohort(raw: Path) -> tuple[list[CaseFolder], list[str]]:
             continue
         seen[key] = folder.name
         try:
-            # resolve() inside would rename a case that is a link; the link's own name is the case's.
-            case = read_case_folder(folder, require_lesions=True)
-            cases.append(replace(case, name=case_id(folder.name), patient=case_id(folder.name)))
+            cases.append(read_case_folder(folder, require_lesions=True))
         except CohortError as error:
             problems += error.problems
         except InputError as error:
             problems.append(str(error))
-    if not folders:
+    files = [entry for entry in raw.iterdir() if entry.is_file() and not entry.name.startswith(".")]
+    if not folders and files:
+        problems.append(
+            f"{raw} holds {len(files)} file{'s' * (len(files) > 1)} but no folder: put each patient's phases into "
+            f"a folder of its own, like {raw / 'patient_01' / 'pv.nii.gz'}"
+        )
+    elif not folders:
         problems.append(f"{raw} is empty: expected one folder per case ({_expected_names()} in each)")
     table = raw / PATIENT_TABLE
     if table.exists():
@@ -203,6 +220,25 @@ def scan_cohort(raw: Path) -> tuple[list[CaseFolder], list[str]]:
                 )
         cases = listed
     return cases, problems
+
+
+def case_folders(raw: Path) -> list[Path]:
+    """List the folders of a cohort that are cases: all that are not hidden, sorted."""
+    return sorted(entry for entry in raw.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+
+
+def ignored_files(raw: Path, cases: Sequence[CaseFolder]) -> list[str]:
+    """List what of a cohort is not used as "file (why)", the most telling first: NIfTI files, others, hidden ones."""
+    used = {PATIENT_TABLE, *(folder.name for folder in case_folders(raw))}
+    beside = sorted(entry.name for entry in raw.iterdir() if entry.name not in used)
+    ignored = [f"{name} ({'hidden' if name.startswith('.') else 'in no case folder'})" for name in beside]
+    ignored += [f"{case.path.name}/{file}" for case in cases for file in case.ignored]
+
+    def order(entry: str) -> tuple[bool, bool]:
+        name, _, why = entry.rpartition(" (")
+        return why == "hidden)", nifti_stem(Path(name)) is None
+
+    return sorted(ignored, key=order)
 
 
 def read_patients(table: Path) -> dict[str, str]:

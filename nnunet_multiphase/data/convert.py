@@ -146,10 +146,25 @@ def _convert(job: CaseJob, filled: Sequence[str]) -> tuple[PhaseQuality, ...]:
             row = measure_phase(
                 aligned, phase, case=case.name, patient=case.patient, split=job.split, centre_mm=centre_mm
             )
-            if phase == case.reference and not np.any(sitk.GetArrayViewFromImage(lesions)):
-                row = replace(row, warnings="; ".join(filter(None, [row.warnings, "no lesion in the mask"])))
+            if phase == case.reference:
+                row = replace(
+                    row, warnings="; ".join(filter(None, [row.warnings, *_case_warnings(case, lesions)]))
+                )
             rows.append(row)
     return tuple(rows)
+
+
+def _case_warnings(case: CaseFolder, lesions: sitk.Image) -> list[str]:
+    """Say what the user should know about a case's masks."""
+    warnings = []
+    if case.unused_liver is not None:
+        warnings.append(
+            f"{case.unused_liver.name} is not used, the lesions are drawn on {case.reference}: fitted on the whole body; "
+            f"draw liver_{case.reference}.nii.gz for a fit on the liver"
+        )
+    if not np.any(sitk.GetArrayViewFromImage(lesions)):
+        warnings.append("no lesion in the mask")
+    return warnings
 
 
 def _write_image(image: sitk.Image, path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nnunet_multiphase import __version__
-from nnunet_multiphase.data.case_folder import CaseFolder, CohortError, scan_cohort
+from nnunet_multiphase.data.case_folder import CaseFolder, CohortError, ignored_files, scan_cohort
 from nnunet_multiphase.data.convert import CaseJob, CaseOutcome, check_job, convert_case, limit_threads
 from nnunet_multiphase.data.destination import SPLITS, choose_destination, partial_folder, publish
 from nnunet_multiphase.data.quality import PhaseQuality, write_quality
@@ -135,7 +135,7 @@ def build_dataset(
         skipped=tuple(case.name for case in skipped),
         filled={o.case.name: o.filled for o in outcomes if o.filled and not o.failure},
         failures=failures,
-        warnings=_warnings(cases, channels, splits, folds, len(set(train.values())), outcomes),
+        warnings=_warnings(Path(raw), cases, channels, splits, folds, len(set(train.values())), outcomes),
     )
 
 
@@ -286,6 +286,7 @@ def _write_records(
 
 
 def _warnings(
+    raw: Path,
     cases: Sequence[CaseFolder],
     channels: Sequence[str],
     splits: Sequence[Fold],
@@ -307,7 +308,7 @@ def _warnings(
         warnings.append(
             f"only {training_patients} patients to train on: {len(splits)} folds instead of {folds}"
         )
-    ignored = [f"{case.name}/{file}" for case in cases for file in case.ignored]
+    ignored = ignored_files(raw, cases)
     if ignored:
         shown = ", ".join(ignored[:3]) + (f" and {len(ignored) - 3} more" if len(ignored) > 3 else "")
         warnings.append(f"ignored {len(ignored)} file(s): {shown}")

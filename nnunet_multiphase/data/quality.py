@@ -32,6 +32,7 @@ class PhaseQuality:
     status: str  # present, filled, missing
     similarity_before: float | None = None  # headers alone
     similarity_after: float | None = None
+    region: str = ""  # what was fitted: mask (the liver) or volume (the whole body)
     overlap: float | None = None  # 0..1
     shift_mm: float | None = None  # of the liver's centre (without a liver mask: the volume's)
     rotation_degrees: float | None = None
@@ -93,6 +94,7 @@ def measure_phase(
         "present",
         result.similarity_before,
         result.similarity_after,
+        result.region,
         result.overlap,
         shift,
         rotation,

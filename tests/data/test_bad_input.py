@@ -91,6 +91,17 @@ def test_empty_cohort_folder(setup_command: Setup, nnunet_folders: Folders, tmp_
     assert "empty" in sentence
 
 
+def test_cohort_folder_with_files_only(setup_command: Setup, nnunet_folders: Folders, tmp_path: Path) -> None:
+    cohort = tmp_path / "cohort"
+    cohort.mkdir()
+    for name in ("a_art.nii.gz", "a_pv.nii.gz", ".DS_Store"):
+        (cohort / name).touch()
+    sentence = refused(setup_command, nnunet_folders, cohort)
+    assert f"{cohort} holds 2 files but no folder" in sentence
+    assert str(cohort / "patient_01" / "pv.nii.gz") in sentence
+    assert "empty" not in sentence
+
+
 def test_empty_case_folder(setup_command: Setup, nnunet_folders: Folders, cohort: Path) -> None:
     (cohort / "case_3").mkdir()
     sentence = refused(setup_command, nnunet_folders, cohort)

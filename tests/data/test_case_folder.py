@@ -8,7 +8,13 @@ import pytest
 import SimpleITK as sitk
 from tiny_phases import write_case
 
-from nnunet_multiphase.data.case_folder import case_id, check_case, find_case_folders, read_case_folder
+from nnunet_multiphase.data.case_folder import (
+    case_id,
+    check_case,
+    find_case_folders,
+    ignored_files,
+    read_case_folder,
+)
 from nnunet_multiphase.errors import InputError
 
 
@@ -60,6 +66,27 @@ def test_other_files_are_ignored_with_the_reason(tmp_path: Path) -> None:
     folder = touch(tmp_path / "a", "pv.nii.gz", "truth.json", "._pv.nii.gz")
     case = read_case_folder(folder, require_lesions=False)
     assert set(case.ignored) == {"truth.json (no NIfTI file)", "._pv.nii.gz (hidden)"}
+
+
+def test_files_beside_the_case_folders_are_ignored_with_the_reason(tmp_path: Path) -> None:
+    raw = touch(tmp_path / "raw", "b_pv.nii.gz", "notes.txt", ".DS_Store", "patients.csv")
+    case = read_case_folder(touch(raw / "a", "pv.nii.gz", "truth.json"), require_lesions=False)
+    assert ignored_files(raw, [case]) == [
+        "b_pv.nii.gz (in no case folder)",
+        "notes.txt (in no case folder)",
+        "a/truth.json (no NIfTI file)",
+        ".DS_Store (hidden)",
+    ]
+
+
+def test_linked_folder_keeps_the_links_name(tmp_path: Path) -> None:
+    (tmp_path / "patient_01").symlink_to(touch(tmp_path / "store" / "3f7a", "pv.nii.gz"))
+    assert read_case_folder(tmp_path / "patient_01", require_lesions=False).name == "patient_01"
+
+
+def test_working_folder_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(touch(tmp_path / "patient_01", "pv.nii.gz"))
+    assert read_case_folder(Path("."), require_lesions=False).name == "patient_01"
 
 
 def test_patients_come_from_the_table(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from tiny_phases import QUICK, write_case
+from tiny_phases import LIVER, QUICK, mask_image, write_case
 
 from nnunet_multiphase.data.dataset import DatasetSummary, build_dataset
 from nnunet_multiphase.errors import InputError
@@ -68,7 +68,7 @@ def build(cohort: Path, place: Path, **options: Any) -> Built:
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write five cases of four patients; case_3 lacks nc, case_4 is drawn on pv, case_5 has no liver mask."""
+    """Write five cases of four patients; case_3 lacks nc, case_4 is drawn on pv, case_5's liver is on another phase."""
     raw = tmp_path_factory.mktemp("cohort")
     for number in range(1, 6):
         write_case(
@@ -80,6 +80,8 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     (raw / "patients.csv").write_text("case,patient\n" + "".join(f"{c},{p}\n" for c, p in PATIENTS.items()))
     (raw / "case_1" / "truth.json").write_text("{}")
+    pv = sitk.ReadImage(str(raw / "case_5" / "pv.nii.gz"))
+    sitk.WriteImage(mask_image(pv, LIVER), str(raw / "case_5" / "liver_pv.nii.gz"))
     return raw
 
 
@@ -189,6 +191,28 @@ def test_quality_table_has_a_line_per_case_and_phase(built: Built) -> None:
             assert float(row["shift_mm"]) < 6 * 3**0.5 + 7
 
 
+def test_quality_table_says_what_was_fitted(built: Built) -> None:
+    fitted = {(row["case"], row["phase"]): row["region"] for row in built.quality}
+    assert [fitted["case_1", phase] for phase in PHASES] == ["mask", "", "mask"]  # art is the reference
+    assert [fitted["case_5", phase] for phase in PHASES] == ["volume", "", "volume"]
+
+
+def test_liver_on_another_phase_is_warned_of(built: Built) -> None:
+    (warning,) = [text for text in built.summary.warnings if "fitted on the whole body" in text]
+    assert warning.startswith("case case_5, phase art: liver_pv.nii.gz is not used")
+    warned = [row["case"] for row in built.quality if "fitted on the whole body" in row["warnings"]]
+    assert warned == ["case_5"]
+
+
+def test_ignored_masks_are_named_before_other_files(built: Built) -> None:
+    (line,) = [text for text in built.summary.warnings if text.startswith("ignored")]
+    masks, other = (
+        "case_5/liver_pv.nii.gz (not on the reference phase art)",
+        "case_1/truth.json (no NIfTI file)",
+    )
+    assert line == f"ignored 2 file(s): {masks}, {other}"
+
+
 def test_patients_are_not_split(built: Built) -> None:
     train, test = set(built.summary.train), set(built.summary.test)
     assert train | test == set(PATIENTS)
@@ -244,6 +268,7 @@ def test_skip_leaves_the_case_out(built: Built, tmp_path: Path) -> None:
     cohort = tmp_path / "cohort"
     for name in ("case_1", "case_3"):
         shutil.copytree(built.cohort / name, cohort / name)
+    (cohort / "case_3" / "pv.nii.gz").write_text("no image")  # it is left out unopened
     made = build(cohort, tmp_path, missing="skip")
     assert made.summary.skipped == ("case_3",)
     assert made.summary.train == ("case_1",)
