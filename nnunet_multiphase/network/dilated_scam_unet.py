@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.network.scam import (
+    GATE_WEIGHT_STD,
     OPEN_GATE_BIAS,
     SCAM,
     ChannelWeighting,
@@ -324,6 +325,10 @@ class DilatedSCAMUNet(nn.Module):
         elif isinstance(module, ChannelWeighting):
             nn.init.constant_(module.conv.bias, OPEN_GATE_BIAS)
         elif isinstance(module, SpatialGate):  # apply() reaches children first, so this one stays
+            # Small weights too: the maps they read are not normalised, and He weights would drown the bias, so that
+            # chance alone decided which skips start shut.
+            for weigh in (module.weigh_x, module.weigh_g):
+                nn.init.normal_(weigh.weight, std=GATE_WEIGHT_STD)
             nn.init.constant_(module.weigh_x.bias, OPEN_GATE_BIAS)
 
 

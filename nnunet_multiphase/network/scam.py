@@ -10,6 +10,9 @@ OPEN_GATE_BIAS = 2.0
 """Where every sigmoid starts: 0.88, so that a fresh network's skips pass nearly whole. At 0.5 each, the three
 factors of a SCAM would leave an eighth of the skip beside an upsampled map of full scale."""
 
+GATE_WEIGHT_STD = 1e-2
+"""Spread of the weights that a gate's sigmoid starts with; at 0 the projections before them would get no gradient."""
+
 _LINEAR = {3: "linear", 4: "bilinear", 5: "trilinear"}  # by a tensor's number of axes
 
 
@@ -25,7 +28,9 @@ def upsample_linear(x: torch.Tensor, size: tuple[int, ...] | torch.Size) -> torc
     """
     if x.shape[2:] == tuple(size):
         return x
-    return functional.interpolate(x, size=tuple(size), mode=_LINEAR[x.ndim], align_corners=False)
+    # Autocast computes this in float32; back in the input's type, or all that follows on this grid would be float32.
+    up = functional.interpolate(x, size=tuple(size), mode=_LINEAR[x.ndim], align_corners=False)
+    return up.to(x.dtype)
 
 
 def channel_kernel_size(channels: int) -> int:
