@@ -28,6 +28,7 @@ class AlignedPhases:
     ]  # reference points -> points of that phase, mm; identity for the reference
     results: dict[str, RegistrationResult]  # moving phases only
     box: Box
+    full_size: tuple[int, int, int]  # of the reference before the crop, (x, y, z)
     covered_fraction: float  # share of the reference's voxels where every phase has data
 
 
@@ -103,6 +104,7 @@ def align_phases(
         transforms=transforms,
         results=results,
         box=box,
+        full_size=fixed.GetSize(),
         covered_fraction=float(covered.mean()),
     )
 

@@ -7,13 +7,15 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.alignment import AlignedPhases, align_phases
 from nnunet_multiphase.data.case_folder import CaseFolder, check_case, read_case_folder
+from nnunet_multiphase.data.overview import draw_overview
+from nnunet_multiphase.data.quality import centre_of, measure_phase, write_quality
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.lesions import Lesion, lesion_table, write_lesion_csv
 from nnunet_multiphase.phases import FILL_HU, PHASES
@@ -25,8 +27,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class PreparedCase:
+    """One patient's phases, registered and ready for a network."""
+
+    case: CaseFolder
+    channels: tuple[str, ...]
+    filled: tuple[str, ...]  # channels the case lacks: air
+    images: dict[str, sitk.Image]  # as they came
+    liver: sitk.Image | None
+    aligned: AlignedPhases
+
+
+@dataclass(frozen=True)
 class CasePrediction:
-    """What `predict_case` wrote for one patient."""
+    """What was written for one patient."""
 
     case: str
     segmentation: Path
@@ -34,6 +48,8 @@ class CasePrediction:
     lesions: tuple[Lesion, ...]
     aligned: AlignedPhases
     filled: tuple[str, ...]
+    warnings: tuple[str, ...]
+    """What the registration's figures give reason to look at, phase by phase."""
 
 
 def find_model_folder(dataset_id: int, trainer: str, plans: str, configuration: str) -> Path:
@@ -146,6 +162,34 @@ def model_phases(predictor: nnUNetPredictor) -> tuple[str, ...]:
     return tuple(phases)
 
 
+def restart_from_initial_weights(predictor: nnUNetPredictor, *, seed: int = 0) -> None:
+    """Replace the trained network by the same architecture, built anew and never trained, for comparison.
+
+    Args:
+        predictor: From `load_predictor`; changed in place.
+        seed: Of the initial weights.
+    """
+    import torch
+    from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+    from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
+
+    trainer = recursive_find_trainer_class_by_name(predictor.trainer_name)
+    inputs = determine_num_input_channels(
+        predictor.plans_manager, predictor.configuration_manager, predictor.dataset_json
+    )
+    outputs = predictor.label_manager.num_segmentation_heads
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        predictor.network = trainer.build_network_architecture(
+            predictor.plans_manager,
+            predictor.configuration_manager,
+            inputs,
+            outputs,
+            enable_deep_supervision=False,
+        )
+    predictor.list_of_parameters = [predictor.network.state_dict()]
+
+
 def predict_case(
     predictor: nnUNetPredictor,
     case_folder: Path,
@@ -160,8 +204,9 @@ def predict_case(
     Args:
         predictor: From `load_predictor`.
         case_folder: Holds nc/art/pv/dl.nii.gz (those the model was trained on) and, if known, liver_<phase>.nii.gz.
-        output: Receives <case>.nii.gz, <case>_lesions.csv and registration/<case>_<phase>.tfm.
-        reference: Phase to bring the others to; default: the liver mask's phase, else pv, else the first.
+        output: Receives <case>.nii.gz, <case>_lesions.csv and, in registration/, the transforms, a quality table
+            and a before/after picture.
+        reference: Phase to bring the others to; default: the masks' phase, else pv, else the first.
         missing: "error", or "fill" to give the model air where a phase is absent.
         settings: How to register; the defaults are those of setup_dataset.py.
 
@@ -171,24 +216,47 @@ def predict_case(
     Raises:
         InputError: A phase is missing, unreadable or not a volume.
     """
+    prepared = prepare_case(
+        case_folder, model_phases(predictor), reference=reference, missing=missing, settings=settings
+    )
+    return write_prediction(prepared, segment_case(predictor, prepared), output)
+
+
+def prepare_case(
+    case_folder: Path,
+    channels: Sequence[str],
+    *,
+    reference: str | None = None,
+    missing: str = "error",
+    settings: RegistrationSettings | None = None,
+) -> PreparedCase:
+    """Check and register one patient's phases; arguments and errors as in `predict_case`."""
     case = read_case_folder(Path(case_folder), reference=reference, require_lesions=False)
-    channels = model_phases(predictor)
     filled = _absent_phases(case, channels, missing)
     problems = check_case(case)
     if problems:
         raise InputError("; ".join(problems))
-
     images = {phase: sitk.ReadImage(str(case.images[phase])) for phase in channels if phase not in filled}
-    full_grid = images[case.reference]
-    liver_mask = sitk.ReadImage(str(case.liver)) if case.liver is not None else None
-    aligned = align_phases(images, case.reference, liver_mask=liver_mask, settings=settings, case=case.name)
+    liver = sitk.ReadImage(str(case.liver)) if case.liver is not None else None
+    aligned = align_phases(images, case.reference, liver_mask=liver, settings=settings, case=case.name)
+    return PreparedCase(case, tuple(channels), filled, images, liver, aligned)
 
-    grid = aligned.images[case.reference]
+
+def segment_case(predictor: nnUNetPredictor, prepared: PreparedCase) -> sitk.Image:
+    """Run the model through nnU-Net's predictor.
+
+    Returns:
+        uint8 labels on the grid of `prepared.aligned`.
+    """
+    aligned = prepared.aligned
+    grid = aligned.images[aligned.reference]
     fill = np.full(grid.GetSize()[::-1], FILL_HU, np.float32)
     stack = np.stack(
         [
-            fill if phase in filled else sitk.GetArrayFromImage(aligned.images[phase]).astype(np.float32)
-            for phase in channels
+            fill
+            if phase in prepared.filled
+            else sitk.GetArrayFromImage(aligned.images[phase]).astype(np.float32)
+            for phase in prepared.channels
         ]
     )  # (C, Z, Y, X)
     labels = predictor.predict_single_npy_array(
@@ -196,8 +264,59 @@ def predict_case(
     )
     segmentation = sitk.GetImageFromArray(np.asarray(labels).astype(np.uint8))
     segmentation.CopyInformation(grid)
+    return segmentation
+
+
+def write_prediction(prepared: PreparedCase, segmentation: sitk.Image, output: Path) -> CasePrediction:
+    """Write everything of a case beside its final place, then move it there."""
+    case, aligned, output = prepared.case, prepared.aligned, Path(output)
     lesions = tuple(lesion_table(segmentation, aligned.images))
-    return _write(case, Path(output), aligned, filled, segmentation, full_grid, lesions)
+    full_grid = prepared.images[aligned.reference]
+    whole = sitk.Image(full_grid.GetSize(), sitk.sitkUInt8)
+    whole.CopyInformation(full_grid)
+    index, size = aligned.box
+    whole = sitk.Paste(whole, segmentation, list(size), [0, 0, 0], list(index))
+    centre_mm = centre_of(prepared.liver, full_grid)
+    rows = [
+        measure_phase(aligned, phase, case=case.name, patient=case.patient, split="new", centre_mm=centre_mm)
+        for phase in aligned.images
+    ]
+
+    partial = output / f".{case.name}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        (partial / "registration").mkdir(parents=True)
+        sitk.WriteImage(whole, str(partial / f"{case.name}.nii.gz"), True)
+        phases = [phase for phase in PHASES if phase in aligned.images]
+        write_lesion_csv(lesions, partial / f"{case.name}_lesions.csv", phases=phases)
+        for phase in aligned.results:
+            target = partial / "registration" / f"{case.name}_{phase}.tfm"
+            sitk.WriteTransform(aligned.transforms[phase], str(target))
+        write_quality(rows, partial / "registration" / f"{case.name}_quality.csv")
+        draw_overview(
+            aligned,
+            prepared.images,
+            partial / "registration" / f"{case.name}.png",
+            centre_mm=centre_mm,
+            lesions=segmentation,
+            title=f"{case.name}: phases over the reference ({aligned.reference}, magenta; moving green); "
+            "prediction yellow",
+        )
+        for source in sorted(p for p in partial.rglob("*") if p.is_file()):
+            final = output / source.relative_to(partial)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            source.replace(final)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return CasePrediction(
+        case.name,
+        output / f"{case.name}.nii.gz",
+        output / f"{case.name}_lesions.csv",
+        lesions,
+        aligned,
+        prepared.filled,
+        tuple(f"{row.phase}: {row.warnings}" for row in rows if row.warnings),
+    )
 
 
 def _absent_phases(case: CaseFolder, channels: Sequence[str], missing: str) -> tuple[str, ...]:
@@ -216,65 +335,47 @@ def _absent_phases(case: CaseFolder, channels: Sequence[str], missing: str) -> t
     return absent
 
 
-def _write(
-    case: CaseFolder,
-    output: Path,
-    aligned: AlignedPhases,
-    filled: tuple[str, ...],
-    segmentation: sitk.Image,
-    full_grid: sitk.Image,
-    lesions: tuple[Lesion, ...],
-) -> CasePrediction:
-    """Write everything of a case beside its final place, then move it there."""
-    whole = sitk.Image(full_grid.GetSize(), sitk.sitkUInt8)
-    whole.CopyInformation(full_grid)
-    index, size = aligned.box
-    whole = sitk.Paste(whole, segmentation, list(size), [0, 0, 0], list(index))
-
-    partial = output / f".{case.name}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        (partial / "registration").mkdir(parents=True)
-        sitk.WriteImage(whole, str(partial / f"{case.name}.nii.gz"), True)
-        phases = [phase for phase in PHASES if phase in aligned.images]
-        write_lesion_csv(lesions, partial / f"{case.name}_lesions.csv", phases=phases)
-        for phase, transform in aligned.transforms.items():
-            if phase != aligned.reference:
-                sitk.WriteTransform(transform, str(partial / "registration" / f"{case.name}_{phase}.tfm"))
-        for source in sorted(p for p in partial.rglob("*") if p.is_file()):
-            target = output / source.relative_to(partial)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            source.replace(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return CasePrediction(
-        case.name,
-        output / f"{case.name}.nii.gz",
-        output / f"{case.name}_lesions.csv",
-        lesions,
-        aligned,
-        filled,
-    )
-
-
 def prediction_summary(prediction: CasePrediction) -> str:
     """Tell the result in a few lines for the terminal."""
+    aligned = prediction.aligned
     lines = [f"{prediction.case}: {len(prediction.lesions)} lesion(s) -> {prediction.segmentation}"]
     for lesion in prediction.lesions:
-        means: dict[str, Any] = {
-            phase: lesion.mean_hu.get(phase) for phase in PHASES if phase in lesion.mean_hu
-        }
-        shown = ", ".join(f"{phase} {value:.0f}" for phase, value in means.items())
+        shown = ", ".join(f"{phase} {value:.0f}" for phase, value in lesion.mean_hu.items())
         lines.append(
             f"  lesion {lesion.id}: {lesion.volume_ml:.2f} ml, {lesion.diameter_mm:.1f} mm, mean HU {shown}"
         )
+    if aligned.results:
+        by_mask = all(result.region == "mask" for result in aligned.results.values())
+        lines.append(
+            f"  registered to {aligned.reference} on "
+            + (
+                "the liver mask"
+                if by_mask
+                else "the whole body: without liver_<phase>.nii.gz the liver may be off"
+            )
+        )
+    lines += [f"  look at the registration of {warning}" for warning in prediction.warnings]
     if prediction.filled:
         lines.append(
             f"  without {', '.join(prediction.filled)}: filled with air, expect a less certain result"
         )
-    if prediction.aligned.covered_fraction < 0.95:
-        share = 100 * (1 - prediction.aligned.covered_fraction)
+    outside, partly = coverage_shares(aligned)
+    if outside >= 0.005:
         lines.append(
-            f"  {share:.0f} % of the reference volume lies outside another phase and was not looked at"
+            f"  {100 * outside:.0f} % of the {aligned.reference} volume lies beyond what all phases show: "
+            "not looked at, background"
         )
+    if partly >= 0.005:
+        lines.append(f"  {100 * partly:.0f} % was looked at without the phases that have no data there")
     return "\n".join(lines)
+
+
+def coverage_shares(aligned: AlignedPhases) -> tuple[float, float]:
+    """Tell what share of the reference volume was not looked at, and what share lacked some phase.
+
+    Returns:
+        Share outside the crop box; share inside it where not every phase has data. Both 0..1.
+    """
+    full = float(np.prod(aligned.full_size))
+    inside = float(np.prod(aligned.box[1])) / full
+    return 1.0 - inside, inside - aligned.covered_fraction

@@ -39,8 +39,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Predict every case; those that fail are listed and make the exit status 1."""
+    """Predict every case; those that fail are listed and make the exit status 1 (2 if there is no other)."""
+    from nnunet_multiphase.data.case_folder import case_id
     from nnunet_multiphase.errors import InputError
+
+    if args.seed < 0:
+        raise InputError(f"--seed {args.seed}: expected 0 or more")
+    if args.output.exists() and not args.output.is_dir():
+        raise InputError(f"{args.output} is a file: expected a folder for the results; name another with -o")
+    known: dict[str, Path] = {}
+    for case in args.cases:
+        if not case.is_dir():
+            raise InputError(f"{case} is not a folder: expected one with nc/art/pv/dl.nii.gz of one patient")
+        name = case_id(case.resolve().name).casefold()
+        if name in known:
+            raise InputError(
+                f"{known[name]} and {case} would both be written as {case_id(case.resolve().name)}: "
+                "rename one, or predict them into two folders"
+            )
+        known[name] = case
+
+    from nnunet_multiphase.device import choose_device
     from nnunet_multiphase.prediction import (
         find_model_folder,
         load_predictor,
@@ -52,16 +71,12 @@ def run(args: argparse.Namespace) -> int:
     folder = args.model_folder or find_model_folder(
         args.dataset_id, args.trainer, args.plans, args.configuration
     )
-    for case in args.cases:
-        if not case.is_dir():
-            raise InputError(f"{case} is not a folder: expected one with nc/art/pv/dl.nii.gz of one patient")
-    device = args.device
-    if device is None:
-        import torch
-
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     predictor = load_predictor(
-        folder, args.folds, device=device, checkpoint=args.checkpoint, mirroring=not args.disable_tta
+        folder,
+        args.folds,
+        device=choose_device(args.device),
+        checkpoint=args.checkpoint,
+        mirroring=not args.disable_tta,
     )
     settings = RegistrationSettings(seed=args.seed)
     failures = []
@@ -78,6 +93,11 @@ def run(args: argparse.Namespace) -> int:
             print(prediction_summary(prediction), flush=True)
         except InputError as error:
             failures.append(str(error))
+        except (
+            OSError,
+            RuntimeError,
+        ) as error:  # a full disk, a GPU without memory: the other cases may still pass
+            failures.append(f"case {case.name}: {error}")
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
     return 0 if not failures else 2 if len(args.cases) == 1 else 1
