@@ -1,6 +1,7 @@
 """The whole chain on the phantom, in one folder: cohort, registration, dataset, plans, training, prediction, report.
 
-Every step is what a user runs on own data; where nnU-Net has a command, that command is run and shown.
+Every step is the function behind one of our commands. nnU-Net's own command plans and preprocesses; the training is
+nnU-Net's with a fixed, small number of steps (`training.budget`), which `nnUNetv2_train` has no option for.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nnunet_multiphase.device import choose_device
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
 
@@ -28,6 +30,8 @@ DATASET_ID = 501
 DATASET_NAME = "MultiPhaseDemo"
 PLANS = "nnUNetMultiPhaseSCAMPlans"
 TRAINER = "MultiPhaseSCAMTrainer"
+PATCH_GB = 0.25
+"""Tells the planner to keep the patch small: a step then takes about a second on two CPU cores."""
 MARKER = "made_by_nnunet-multiphase_demo.txt"
 
 
@@ -37,7 +41,7 @@ class DemoSettings:
 
     cases: int = 16
     seed: int = 0
-    epochs: int = 12
+    epochs: int = 10
     iterations_per_epoch: int = 50
     val_iterations_per_epoch: int = 6
     device: str = "cpu"
@@ -58,6 +62,7 @@ def run_demo(folder: Path, settings: DemoSettings | None = None) -> Path:
         InputError: The folder holds something else, or a step of nnU-Net failed.
     """
     settings = settings or DemoSettings()
+    check_settings(settings)
     started = time.perf_counter()
     folder = _fresh_folder(Path(folder))
     raw = folder / "raw"
@@ -78,6 +83,8 @@ def run_demo(folder: Path, settings: DemoSettings | None = None) -> Path:
     dataset = build_dataset(
         raw, DATASET_ID, DATASET_NAME, test_fraction=0.25, folds=4, seed=settings.seed, jobs=settings.jobs
     )
+    if dataset.failures:
+        raise InputError("; ".join(dataset.failures))
 
     _step(3, "plan and preprocess")
     planning = _nnunet(
@@ -92,7 +99,7 @@ def run_demo(folder: Path, settings: DemoSettings | None = None) -> Path:
             "-np",
             str(settings.jobs),
         ],
-        "--verify_dataset_integrity",
+        *["--verify_dataset_integrity", "-gpu_memory_target", str(PATCH_GB)],
     )
 
     _step(4, f"train {TRAINER}: {settings.epochs} epochs of {settings.iterations_per_epoch} steps")
@@ -109,7 +116,7 @@ def run_demo(folder: Path, settings: DemoSettings | None = None) -> Path:
         val_iterations_per_epoch=settings.val_iterations_per_epoch,
         device=settings.device,
         seed=settings.seed,
-        workers=1,
+        workers=0,  # augmentation in this process: the seed then decides all of it
     )
 
     tests = dataset.test
@@ -150,10 +157,32 @@ def run_demo(folder: Path, settings: DemoSettings | None = None) -> Path:
     )
     page = write_demo_page(folder / "report.html", outcome)
     dice, before = scores.summary()["dice_mean"], scores_untrained.summary()["dice_mean"]
-    print(
-        f"\ntest Dice {dice:.3f} (untrained network {before:.3f}), {seconds / 60:.1f} minutes\nreport: {page}"
-    )
+    print(f"\ntest Dice {dice:.3f} (untrained network {before:.3f}), {seconds / 60:.1f} minutes")
+    if not dice > before:
+        print("the network learned nothing yet: give it more with --epochs")
+    print(f"report: {page}")
     return page
+
+
+def check_settings(settings: DemoSettings) -> None:
+    """Refuse what cannot work, before an earlier demo is replaced.
+
+    Raises:
+        InputError: A number is too small, or the device is not there.
+    """
+    least = {
+        "cases": 6,
+        "seed": 0,
+        "epochs": 1,
+        "iterations_per_epoch": 1,
+        "val_iterations_per_epoch": 1,
+        "jobs": 1,
+    }
+    for name, value in least.items():
+        if getattr(settings, name) < value:
+            why = ": fewer cannot be split into training, validation and test" if name == "cases" else ""
+            raise InputError(f"demo: {name} is {getattr(settings, name)}, expected at least {value}{why}")
+    choose_device(settings.device)
 
 
 def _fresh_folder(folder: Path) -> Path:
@@ -178,7 +207,10 @@ def _nnunet(command: str, *arguments: str) -> str:
     """Run one of nnU-Net's commands in this environment; show it and return it."""
     line = " ".join([command, *arguments])
     print("$", line, flush=True)
-    done = subprocess.run([sys.executable, "-m", "nnunet_multiphase.launch", command, *arguments])
+    script = Path(sys.executable).with_name(command)
+    # The console script, as users type it; where there is none (pip --target), the same through our launcher.
+    start = [str(script)] if script.is_file() else [sys.executable, "-m", "nnunet_multiphase.launch", command]
+    done = subprocess.run([*start, *arguments])
     if done.returncode != 0:
         raise InputError(f"{command} failed with exit status {done.returncode}: its own message stands above")
     return line
@@ -187,20 +219,27 @@ def _nnunet(command: str, *arguments: str) -> str:
 def _predict(
     record: TrainingRecord, raw: Path, tests: Sequence[str], folder: Path, device: str
 ) -> list[CasePrediction]:
-    """Predict the test patients with the trained network, then with initial weights for comparison."""
-    import torch
-
-    from nnunet_multiphase.prediction import load_predictor, predict_case, prediction_summary
+    """Predict the test patients with the trained network, then with an untrained one for comparison."""
+    from nnunet_multiphase.prediction import (
+        load_predictor,
+        model_phases,
+        prediction_summary,
+        prepare_case,
+        restart_from_initial_weights,
+        segment_case,
+        write_prediction,
+    )
 
     predictor = load_predictor(record.output_folder.parent, [record.fold], device=device, progress=False)
-    trained = [predict_case(predictor, raw / name, folder / "predictions") for name in tests]
+    prepared = [prepare_case(raw / name, model_phases(predictor)) for name in tests]
+    trained = [
+        write_prediction(case, segment_case(predictor, case), folder / "predictions") for case in prepared
+    ]
     for prediction in trained:
         print(prediction_summary(prediction), flush=True)
-    torch.manual_seed(record.seed)
-    predictor.network.apply(predictor.network.initialize)
-    predictor.list_of_parameters = [predictor.network.state_dict()]
-    for name in tests:
-        predict_case(predictor, raw / name, folder / "predictions_untrained")
+    restart_from_initial_weights(predictor, seed=record.seed)
+    for case in prepared:
+        write_prediction(case, segment_case(predictor, case), folder / "predictions_untrained")
     return trained
 
 

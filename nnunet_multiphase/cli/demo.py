@@ -22,7 +22,6 @@ def run(args: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from nnunet_multiphase.demo import DemoSettings, run_demo
-    from nnunet_multiphase.errors import InputError
 
     settings = DemoSettings(seed=args.seed, device=args.device, jobs=args.jobs)
     for name, value in (
@@ -32,9 +31,5 @@ def run(args: argparse.Namespace) -> int:
     ):
         if value is not None:
             settings = replace(settings, **{name: value})
-    if settings.cases < 6:
-        raise InputError(
-            f"--cases {settings.cases}: the split into training, validation and test needs at least 6"
-        )
     run_demo(args.folder, settings)
     return 0

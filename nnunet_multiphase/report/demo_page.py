@@ -75,8 +75,9 @@ def _result(outcome: DemoOutcome) -> Section:
         "Result on test patients the network never saw",
         [
             Text(
-                "Raw, unaligned phases of synthetic patients went in; the segmentation was scored on the grid of the "
-                "phase the lesions are drawn on. A short training on a small phantom shows that the chain works, "
+                "Raw, unaligned phases of synthetic patients went in, and a liver mask on the reference phase, "
+                "which the registration follows. The segmentation was scored on the grid of the phase the "
+                "lesions are drawn on. A short training on a small phantom shows that the chain works, "
                 "not how well it does on patients."
             ),
             Table(
