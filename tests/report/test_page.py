@@ -1,20 +1,17 @@
 """The page: escaped, self-contained, whole, and readable in a real browser."""
 
-import json
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from browser import needs_browser, opened
 
 from nnunet_multiphase.report.figures import prediction_panel, training_curves
 from nnunet_multiphase.report.page import Figure, Section, Table, Text, write_report
 from nnunet_multiphase.report.provenance import provenance_table
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NASTY = "<script>document.title='broken'</script> & \"quoted\""
 
 
@@ -153,39 +150,6 @@ def test_truth_and_prediction_are_drawn_in_their_own_colours(tmp_path):
         # a contour is some hundreds of pixels long, the same legend stands in all three
         assert coloured(with_it, colour, tmp_path) > legend + 100
         assert coloured(without, colour, tmp_path) <= legend + 10
-
-
-needs_browser = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium or Chrome on this machine to open the page in"
-)
-
-
-def opened(page, folder):
-    """Open a page in headless Chromium: its DOM, its console output, the URLs that the page asked for."""
-    net_log = folder / "net.json"
-    done = subprocess.run(
-        [
-            CHROMIUM,
-            *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-            *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-            "--host-resolver-rules=MAP * ~NOTFOUND",  # the browser's own housekeeping stays inside too
-            f"--user-data-dir={folder / 'profile'}",
-            f"--log-net-log={net_log}",
-            *("--enable-logging=stderr", "--dump-dom"),
-            page.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=True,
-    )
-    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    events = [event.get("params", {}) for event in json.loads(net_log.read_text())["events"]]
-    # The browser's own requests have no page as initiator.
-    asked = {
-        e["url"] for e in events if "url" in e and e.get("initiator", "not an origin") != "not an origin"
-    }
-    return done.stdout, console, asked
 
 
 @needs_browser
