@@ -5,7 +5,8 @@ TORCH ?= torch==2.13.0
 DEMO ?= demo_run
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+# Another TORCH is another installation.
+STAMP := $(VENV)/.installed-$(subst /,_,$(subst =,_,$(TORCH)))
 
 .PHONY: demo test lint format clean
 $(STAMP): pyproject.toml
