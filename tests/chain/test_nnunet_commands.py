@@ -1,0 +1,57 @@
+"""The own-data commands of the README, typed in a shell: plain nnU-Net, nothing of ours but the names."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from tiny_dataset import FOLDERS, write_raw
+
+pytestmark = pytest.mark.slow
+
+DATASET = "Dataset951_Typed"
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory):
+    """Give a folder with a tiny raw dataset, and a function that types a command there."""
+    root = tmp_path_factory.mktemp("typed")
+    environment = os.environ | {name: str(root / name) for name in FOLDERS} | {"nnUNet_n_proc_DA": "1"}
+    for name in FOLDERS:
+        (root / name).mkdir()
+    write_raw(root, DATASET, {"background": 0, "lesion": 1}, cases=5)
+
+    def typed(command: str) -> str:
+        name, *arguments = command.split()
+        script = Path(sys.executable).with_name(name)
+        done = subprocess.run(
+            [str(script), *arguments], env=environment, cwd=root, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return done.stdout
+
+    return root, typed
+
+
+def test_plan_train_and_predict_as_the_readme_says(shell):
+    root, typed = shell
+    options = "-tr MultiPhaseSCAMTrainer_1epoch -p nnUNetMultiPhaseSCAMPlans -device cpu"
+    typed(
+        "nnUNetv2_plan_and_preprocess -d 951 -pl MultiPhaseSCAMPlanner --verify_dataset_integrity "
+        "-c 3d_fullres -npfp 1 -np 1"
+    )
+    typed(f"nnUNetv2_train 951 3d_fullres 0 {options}")
+    images = root / "nnUNet_raw" / DATASET / "imagesTr"
+    typed(f"nnUNetv2_predict -i {images} -o {root / 'out'} -d 951 -c 3d_fullres -f 0 -npp 1 -nps 1 {options}")
+    predicted = sorted((root / "out").glob("*.nii.gz"))
+    assert len(predicted) == 5
+    # 250 steps on a bright ball in noise: nearly every voxel of it must be found
+    dice = []
+    for path in predicted:
+        truth = sitk.GetArrayFromImage(sitk.ReadImage(str(images.parent / "labelsTr" / path.name))) > 0
+        found = sitk.GetArrayFromImage(sitk.ReadImage(str(path))) > 0
+        dice.append(2 * np.count_nonzero(truth & found) / (np.count_nonzero(truth) + np.count_nonzero(found)))
+    assert np.mean(dice) > 0.8
