@@ -10,8 +10,9 @@ from typing import Any
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.benchmark_settings import BenchmarkSettings, Model
+from nnunet_multiphase.evaluation.case_files import find_images
 from nnunet_multiphase.evaluation.files import write_json
-from nnunet_multiphase.evaluation.scores import Scores, evaluate_pairs, find_images, write_scores
+from nnunet_multiphase.evaluation.scores import Scores, evaluate_pairs, write_scores
 
 
 def validation_cases(

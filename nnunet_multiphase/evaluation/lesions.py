@@ -116,8 +116,10 @@ def slice_diameter_mm(mask: np.ndarray, spacing_xy: Sequence[float]) -> float:
     return max((_plane_diameter_mm(plane, spacing_xy) for plane in mask if plane.any()), default=0.0)
 
 
-def require_same_grid(expected: sitk.Image, found: sitk.Image, which: str) -> None:
-    """Raise InputError unless two images have the same size and, within 0.01 mm, the same geometry."""
+def require_same_grid(
+    expected: sitk.Image, found: sitk.Image, which: str, *, remedy: str = "resample one to the other"
+) -> None:
+    """Raise InputError (with what to do) unless two images have one size and, within 0.01 mm, one geometry."""
     problem = ""
     if expected.GetSize() != found.GetSize():
         problem = f"sizes {expected.GetSize()} and {found.GetSize()}"
@@ -128,7 +130,7 @@ def require_same_grid(expected: sitk.Image, found: sitk.Image, which: str) -> No
     elif not np.allclose(expected.GetDirection(), found.GetDirection(), rtol=0, atol=1e-4):
         problem = f"directions {_numbers(expected.GetDirection())} and {_numbers(found.GetDirection())}"
     if problem:
-        raise InputError(f"{which} must lie on one grid, but have {problem}; resample one to the other")
+        raise InputError(f"{which} must lie on one grid, but have {problem}; {remedy}")
 
 
 def write_lesion_csv(

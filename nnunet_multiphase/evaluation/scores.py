@@ -21,11 +21,15 @@ import torch
 from monai.metrics import compute_hausdorff_distance
 
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.evaluation.case_files import find_images, find_truths, lesion_mask
 from nnunet_multiphase.evaluation.files import csv_cell, write_csv, write_json
 from nnunet_multiphase.evaluation.lesions import label_lesions, lesion_table, require_same_grid
 from nnunet_multiphase.evaluation.matching import IOU_THRESHOLD, match_lesions
 
-IMAGE_ENDINGS = (".nii.gz", ".nii", ".mha", ".nrrd")
+WRONG_GRID = (
+    "score what `nnunet-multiphase predict` wrote, on the phase's original grid, against the folder of case folders it "
+    "was made from; labelsTs is cropped like imagesTs, it goes with nnUNetv2_predict on imagesTs"
+)
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ def evaluate_case(
     Raises:
         InputError: the two lie on different grids.
     """
-    require_same_grid(truth, prediction, f"case {case}: truth and prediction")
+    require_same_grid(truth, prediction, f"case {case}: truth and prediction", remedy=WRONG_GRID)
     spacing_xyz = truth.GetSpacing()
     voxel_ml = math.prod(spacing_xyz) / 1000.0
     p, t = _cropped(sitk.GetArrayFromImage(prediction) != 0, sitk.GetArrayFromImage(truth) != 0)
@@ -193,7 +197,8 @@ def evaluate_folders(
     """Score every case of a truth folder against the file of the same name in a prediction folder.
 
     Args:
-        prediction_folder, truth_folder: hold <case>.nii.gz (or .nii, .mha, .nrrd).
+        prediction_folder: holds <case>.nii.gz (or .nii, .mha, .nrrd).
+        truth_folder: the same, or folders of cases with their lesion masks (see `find_truths`).
         iou_threshold: overlap from which a lesion counts as found.
         partial: score only the cases that both folders hold, instead of asking for all.
 
@@ -201,7 +206,7 @@ def evaluate_folders(
         InputError: a folder is absent or holds no image, a case lacks its counterpart, a file cannot be read,
             or prediction and truth lie on different grids.
     """
-    predictions, truths = find_images(Path(prediction_folder)), find_images(Path(truth_folder))
+    predictions, truths = find_images(Path(prediction_folder)), find_truths(Path(truth_folder))
     common = [case for case in truths if case in predictions]
     if not partial:
         way_out = "or score only the cases both folders hold with --partial"
@@ -219,26 +224,8 @@ def evaluate_folders(
             )
     if not common:
         raise InputError(f"{prediction_folder} and {truth_folder} have no case in common; compare file names")
-    pairs = {case: (predictions[case], truths[case]) for case in common}
+    pairs = {case: (predictions[case], lesion_mask(truths[case])) for case in common}
     return evaluate_pairs(pairs, iou_threshold=iou_threshold)
-
-
-def find_images(folder: Path) -> dict[str, Path]:
-    """List a folder's images as case name -> file; InputError where there is none or a case has two."""
-    if not folder.is_dir():
-        raise InputError(f"{folder} is no folder; expected one with <case>.nii.gz files")
-    images: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        ending = next((e for e in IMAGE_ENDINGS if path.name.endswith(e)), None)
-        if ending is None or path.name.startswith("."):
-            continue
-        case = path.name.removesuffix(ending)
-        if case in images:
-            raise InputError(f"case {case} has two images, {images[case]} and {path.name}; keep one")
-        images[case] = path
-    if not images:
-        raise InputError(f"{folder} holds no image; expected <case>.nii.gz files")
-    return images
 
 
 def hd95_mm(prediction: np.ndarray, truth: np.ndarray, spacing_zyx: Sequence[float]) -> float:

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -239,6 +240,59 @@ def test_another_geometry_is_named(folders):
     sitk.WriteImage(image(mask(A), origin=(0, 0, 4)), str(folders[0] / "case_2.nii.gz"))
     with pytest.raises(InputError, match=r"case case_2: truth and prediction must lie on one grid.*origins"):
         evaluate_folders(*folders)
+
+
+def test_another_grid_gets_the_truth_that_goes_with_the_prediction(folders):
+    whole = image(
+        np.zeros((8, 16, 30), np.uint8)
+    )  # two slices more: the truth's volume before it was cropped
+    sitk.WriteImage(whole, str(folders[0] / "case_2.nii.gz"))
+    with pytest.raises(
+        InputError, match=r"nnunet-multiphase predict.*case folders.*labelsTs.*nnUNetv2_predict"
+    ):
+        evaluate_folders(*folders)
+
+
+@pytest.fixture
+def cohort(folders, tmp_path):
+    """The same truth as folders of raw cases, one with a name that is not safe in file names."""
+    for case, phase in (("case 1", "pv"), ("case_2", "art"), ("case_3", "pv"), ("case_4", "pv")):
+        folder = tmp_path / "raw" / case
+        folder.mkdir(parents=True)
+        truth = tmp_path / "truth" / f"{case.replace(' ', '_')}.nii.gz"
+        shutil.copy(truth, folder / f"lesions_{phase}.nii.gz")
+        for name in ("art", "pv"):
+            (folder / f"{name}.nii.gz").touch()  # only the names are read
+    return tmp_path / "raw"
+
+
+def test_raw_case_folders_are_a_truth_too(folders, cohort):
+    assert evaluate_folders(folders[0], cohort) == evaluate_folders(*folders)
+
+
+def test_a_raw_case_without_prediction_is_named(folders, cohort):
+    (folders[0] / "case_2.nii.gz").unlink()
+    with pytest.raises(InputError, match=r"no prediction for case case_2 in .*--partial"):
+        evaluate_folders(folders[0], cohort)
+
+
+def test_partial_scores_the_predicted_raw_cases(folders, cohort):
+    (folders[0] / "case_2.nii.gz").unlink()
+    (cohort / "case_3" / "lesions_pv.nii.gz").unlink()
+    assert [c.case for c in evaluate_folders(folders[0], cohort, partial=True).cases] == ["case_1", "case_4"]
+
+
+def test_a_raw_case_with_two_lesion_masks_is_named(folders, cohort):
+    shutil.copy(cohort / "case_2" / "lesions_art.nii.gz", cohort / "case_2" / "lesions_pv.nii.gz")
+    with pytest.raises(InputError, match=r"case_2.*lesion masks on several phases"):
+        evaluate_folders(folders[0], cohort)
+
+
+def test_every_nonzero_label_is_lesion(folders):
+    several = mask(A, B)
+    several[:3] *= 5  # A and B get two values
+    sitk.WriteImage(image(several), str(folders[1] / "case_1.nii.gz"))
+    assert evaluate_folders(*folders).cases[0].dice == 1.0
 
 
 @pytest.mark.parametrize("make", [lambda p: None, lambda p: p.mkdir()], ids=["absent", "empty"])

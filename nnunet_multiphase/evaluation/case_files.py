@@ -1,0 +1,67 @@
+"""Find each case's file: in a folder of <case>.nii.gz, or the lesion masks in a cohort of case folders."""
+
+from pathlib import Path
+
+from nnunet_multiphase.data.case_folder import case_folders, case_id, read_case_folder
+from nnunet_multiphase.data.volume_file import nifti_stem
+from nnunet_multiphase.errors import InputError
+
+IMAGE_ENDINGS = (".nii.gz", ".nii", ".mha", ".nrrd")
+
+
+def find_images(folder: Path) -> dict[str, Path]:
+    """List a folder's images as case name -> file; InputError where there is none or a case has two."""
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder; expected one with <case>.nii.gz files")
+    images: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        ending = next((e for e in IMAGE_ENDINGS if path.name.endswith(e)), None)
+        if ending is None or path.name.startswith("."):
+            continue
+        case = path.name.removesuffix(ending)
+        if case in images:
+            raise InputError(f"case {case} has two images, {images[case]} and {path.name}; keep one")
+        images[case] = path
+    if not images:
+        raise InputError(f"{folder} holds no image; expected <case>.nii.gz files")
+    return images
+
+
+def find_truths(folder: Path) -> dict[str, Path]:
+    """List the cases of a truth folder.
+
+    Args:
+        folder: Holds <case>.nii.gz label files (labelsTs), or, like the folder `setup` reads, one folder per case
+            with lesions_<phase>.nii.gz in it. Case folders without a lesion mask hold no truth and are left out.
+
+    Returns:
+        Case name -> label file or case folder; `lesion_mask` makes a file of either.
+
+    Raises:
+        InputError: No such folder, neither of both in it, or a case that is there twice.
+    """
+    drawn = [path for path in case_folders(folder) if _has_lesion_mask(path)] if folder.is_dir() else []
+    if not drawn:
+        return find_images(folder)
+    truths: dict[str, Path] = {}
+    for path in drawn:
+        case = case_id(path.name)  # as `setup` and `predict` name it
+        if case in truths:
+            raise InputError(
+                f"case {case} has two folders, {truths[case]} and {path.name}; rename one of them"
+            )
+        truths[case] = path
+    return truths
+
+
+def lesion_mask(truth: Path) -> Path:
+    """Give a label file as it is, of a case folder its lesion mask; InputError where that is not one."""
+    if not truth.is_dir():
+        return truth
+    lesions = read_case_folder(truth, require_lesions=True).lesions
+    assert lesions is not None  # it was required
+    return lesions
+
+
+def _has_lesion_mask(folder: Path) -> bool:
+    return any((nifti_stem(path) or "").startswith("lesions_") for path in folder.iterdir())
