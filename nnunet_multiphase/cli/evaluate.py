@@ -12,9 +12,14 @@ HELP = "score predicted segmentations against the truth, per case and per lesion
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("predictions", type=Path, help="folder of <case>.nii.gz predictions")
     parser.add_argument(
-        "truth", type=Path, help="folder of <case>.nii.gz label files (labelsTs, for instance)"
+        "predictions", type=Path, help="folder of <case>.nii.gz predictions; every nonzero voxel is lesion"
+    )
+    parser.add_argument(
+        "truth",
+        type=Path,
+        help="for nnUNetv2_predict on imagesTs: labelsTs (<case>.nii.gz label files on the cropped grid); "
+        "for nnunet-multiphase predict: the folder of case folders (<case>/lesions_<phase>.nii.gz, original grid)",
     )
     parser.add_argument(
         "-o", "--output", type=Path, help="write cases.csv, lesions.csv and summary.json into this folder"
@@ -42,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"--iou must be above 0 and at most 1, got {threshold:g}")
     if args.html and args.output is None:
         raise InputError("--html writes into the output folder; name it with -o FOLDER")
+    if args.output is not None:
+        _refuse_file(args.output)
     scores = evaluate_folders(args.predictions, args.truth, iou_threshold=threshold, partial=args.partial)
     if args.output is not None:
         write_scores(scores, args.output)
@@ -49,6 +56,19 @@ def run(args: argparse.Namespace) -> int:
         _write_page(args, scores)
     print(json_text(scores.summary()) if args.json else scores_text(scores))
     return 0
+
+
+def _refuse_file(folder: Path) -> None:
+    """Say before any work that a folder cannot be made because a file is in its place, or in its parent's."""
+    from nnunet_multiphase.errors import InputError
+
+    for place in (folder, *folder.parents):
+        if place.is_dir():
+            return
+        if place.exists() or place.is_symlink():
+            raise InputError(
+                f"-o {folder}: {place} is a file, expected a folder; name another or remove the file"
+            )
 
 
 def _write_page(args: argparse.Namespace, scores: "Scores") -> None:

@@ -49,6 +49,25 @@ def test_it_writes_tables_summary_and_page(folders, capsys):
     assert "case_1" in (out / "evaluation.html").read_text()
 
 
+@pytest.mark.parametrize("place", ["taken", "taken/deeper"])
+def test_an_output_folder_that_is_a_file_is_refused_before_any_work(folders, capsys, place):
+    (folders / "taken").write_text("mine")
+    # The predictions are absent too: had any work begun, that would have been said.
+    assert command(folders / "absent", folders / "truth", "-o", folders / place) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: -o {folders / place}: {folders / 'taken'} is a file")
+    assert said.count("\n") == 1
+    assert (folders / "taken").read_text() == "mine"
+
+
+def test_help_says_which_truth_goes_with_which_prediction(capsys):
+    parser = argparse.ArgumentParser()
+    evaluate.add_arguments(parser)
+    said = " ".join(parser.format_help().split())
+    assert "for nnUNetv2_predict on imagesTs: labelsTs" in said
+    assert "for nnunet-multiphase predict: the folder of case folders" in said
+
+
 def test_a_higher_threshold_makes_the_lesion_a_missed_and_a_false_one(folders, capsys):
     # overlap 48 of a union of 80 voxels: IoU .6
     assert command(folders / "predictions", folders / "truth", "--iou", "0.61", "--json") == 0
