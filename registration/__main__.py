@@ -81,7 +81,7 @@ def _check_outputs(options: argparse.Namespace) -> None:
     """Refuse outputs that cannot be written, before any work is done."""
     for path, option, endings in (
         (options.transform, "--transform", (".tfm", ".txt", ".h5", ".hdf5", ".mat", ".xfm")),
-        (options.moved, "--moved", (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd")),
+        (options.moved, "--moved", (".nii.gz", ".nii", ".mha", ".nrrd")),
         (options.json, "--json", (".json",)),
         (options.figure, "--figure", (".png",)),
     ):

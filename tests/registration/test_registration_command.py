@@ -66,6 +66,7 @@ def test_the_command_writes_all_it_is_asked_for(files: Path, tmp_path: Path) -> 
             "on the reference's grid",
         ),
         ("reference.nii.gz", "moving.nii.gz", ["--moved", "moved.jpg"], "--moved must end with"),
+        ("reference.nii.gz", "moving.nii.gz", ["--moved", "moved.mhd"], "--moved must end with"),
         ("reference.nii.gz", "moving.nii.gz", ["--json", "nowhere/out.json"], "there is no folder"),
         ("reference.nii.gz", "moving.nii.gz", ["--seed", "-1"], "seed must not be negative"),
     ],
