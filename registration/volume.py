@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import SimpleITK as sitk
@@ -72,21 +73,20 @@ def check_same_grid(mask: sitk.Image, reference: sitk.Image) -> None:
     """Refuse a mask that does not lie on the reference's grid.
 
     Raises:
-        ValueError: Size, or position of a corner by more than a tenth of a voxel, differ.
+        ValueError: Size, or position of any corner by more than a tenth of a voxel, differ.
     """
     if mask.GetDimension() != 3 or mask.GetSize() != reference.GetSize():
         raise ValueError(
             f"The reference mask must lie on the reference's grid of {reference.GetSize()} voxels, but has "
             f"{mask.GetSize()}; resample it to the reference first."
         )
-    far = [size - 1 for size in reference.GetSize()]
     limit_mm = 0.1 * min(reference.GetSpacing())
-    for corner in ([0, 0, 0], far):
+    for corner in product(*((0, size - 1) for size in reference.GetSize())):  # two alone miss exchanged axes
         there = np.array(mask.TransformIndexToPhysicalPoint(corner))
         apart_mm = float(np.abs(there - reference.TransformIndexToPhysicalPoint(corner)).max())
         if apart_mm > limit_mm:
             raise ValueError(
-                f"The reference mask must lie on the reference's grid, but voxel {tuple(corner)} lies "
+                f"The reference mask must lie on the reference's grid, but voxel {corner} lies "
                 f"{apart_mm:.2f} mm away; resample the mask to the reference first."
             )
 

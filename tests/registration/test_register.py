@@ -18,6 +18,7 @@ from registration_phantom import (
 )
 
 from registration import RegistrationResult, RegistrationSettings, register
+from registration.volume import check_same_grid
 
 STILL = sitk.Euler3DTransform()
 
@@ -184,3 +185,11 @@ def test_a_mask_that_lies_elsewhere_is_refused() -> None:
     mask.SetOrigin((0.0, 0.0, 3.0))
     with pytest.raises(ValueError, match=r"3\.00 mm away"):
         register(small(GOOD), small(GOOD), reference_mask=mask)
+
+
+def test_a_mask_whose_axes_are_exchanged_is_refused() -> None:
+    # On a cube voxel (0, 0, 0) and the opposite corner then still lie where the reference has them.
+    mask = sitk.Image(8, 8, 8, sitk.sitkUInt8) + 1
+    mask.SetDirection((0, 1, 0, 1, 0, 0, 0, 0, 1))
+    with pytest.raises(ValueError, match="on the reference's grid"):
+        check_same_grid(mask, sitk.Image(8, 8, 8, sitk.sitkInt16))
