@@ -7,9 +7,10 @@ Aldroubi, Eden: B-spline signal processing, IEEE TSP 1993, doi:10.1109/78.193220
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from registration.compiled import compiled
 
 PAD_LOW, PAD_HIGH = 1, 2  # neighbours that a position between two voxels needs beyond them
 
@@ -27,7 +28,7 @@ def spline_coefficients(values: NDArray) -> NDArray[np.float32]:
     return np.pad(coefficients, (PAD_LOW, PAD_HIGH), mode="reflect")
 
 
-@njit(nogil=True, cache=True, inline="always")
+@compiled(inline="always")
 def _cubic(coefficients, z, y, x):  # type: ignore[no-untyped-def]
     """Interpolate at one position (in voxels) inside the volume."""
     iz, iy, ix = int(z), int(y), int(x)  # positions are not negative, so this is the floor
@@ -59,7 +60,7 @@ def _cubic(coefficients, z, y, x):  # type: ignore[no-untyped-def]
     return value
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def interpolate(coefficients, positions):  # type: ignore[no-untyped-def]
     """Interpolate a volume by cubic splines.
 
@@ -81,7 +82,7 @@ def interpolate(coefficients, positions):  # type: ignore[no-untyped-def]
     return values
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def add_joint_histogram(coefficients, points, reference_bins, affine, low, per_unit, histogram):  # type: ignore[no-untyped-def]
     """Move sample points, interpolate the moving volume there, and count value pairs.
 
