@@ -3,9 +3,7 @@
 Kennedy, Eberhart: Particle swarm optimization, ICNN 1995, doi:10.1109/ICNN.1995.488968, with the constriction
 coefficients of Clerc, Kennedy (IEEE TEC 2002, doi:10.1109/4235.985692).
 Each particle follows the best of its neighbours on a ring, not of the whole swarm (Kennedy, Mendes, CEC 2002,
-doi:10.1109/CEC.2002.1004493): news spreads slowly, so that the swarm does not rush into one wrong corner. On 60
-searches (20 pairs, 3 seeds) that missed 3, all of a pair whose motion lay outside the box; one leader missed 4
-even with three swarms.
+doi:10.1109/CEC.2002.1004493): news spreads slowly, so that the swarm does not rush into one wrong corner.
 """
 
 from __future__ import annotations
