@@ -351,7 +351,7 @@ def prediction_summary(prediction: CasePrediction) -> str:
             + (
                 "the liver mask"
                 if by_mask
-                else "the whole body: without liver_<phase>.nii.gz the liver may be off"
+                else "the whole body: without a liver mask on that phase the liver may be off"
             )
         )
     lines += [f"  look at the registration of {warning}" for warning in prediction.warnings]

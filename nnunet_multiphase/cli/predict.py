@@ -51,13 +51,13 @@ def run(args: argparse.Namespace) -> int:
     for case in args.cases:
         if not case.is_dir():
             raise InputError(f"{case} is not a folder: expected one with nc/art/pv/dl.nii.gz of one patient")
-        name = case_id(case.resolve().name).casefold()
-        if name in known:
+        name = case_id(case.absolute().name)
+        if name.casefold() in known:
             raise InputError(
-                f"{known[name]} and {case} would both be written as {case_id(case.resolve().name)}: "
+                f"{known[name.casefold()]} and {case} would both be written as {name}: "
                 "rename one, or predict them into two folders"
             )
-        known[name] = case
+        known[name.casefold()] = case
 
     from nnunet_multiphase.device import choose_device
     from nnunet_multiphase.prediction import (

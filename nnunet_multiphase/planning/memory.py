@@ -13,6 +13,7 @@ in 3D and 255e6 in 2D. Weights and optimiser states are left out: a light networ
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -53,6 +54,24 @@ def kept_elements(network: nn.Module, input_channels: int, patch_size: Sequence[
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         network(image)
     return sum(size for _, size in kept.values()) // 2
+
+
+def kept_elements_of_loss(
+    patch_size: Sequence[int], strides: Sequence[Sequence[int]], output_channels: int
+) -> int:
+    """Count the elements the loss of one sample keeps, on the output of every resolution but the deepest.
+
+    Args:
+        patch_size: Spatial size of the input in voxels.
+        strides: Pooling before each stage and axis, the first all ones.
+        output_channels: Channels of the outputs.
+
+    Returns:
+        Number of elements.
+    """
+    divisors = np.cumprod(np.asarray(strides), axis=0)[:-1]
+    voxels = np.prod(np.asarray(patch_size) // divisors, axis=1).sum()
+    return KEPT_BY_LOSS * output_channels * int(voxels)
 
 
 def kept_elements_budget(gpu_memory_gb: float, n_axes: int) -> float:

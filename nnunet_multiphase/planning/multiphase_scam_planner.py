@@ -18,7 +18,7 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.network.defaults import ARCH_KWARGS_REQ_IMPORT, default_arch_kwargs
 from nnunet_multiphase.network.dilated_scam_unet import DilatedSCAMUNet
 from nnunet_multiphase.planning.intensities import dataset_intensity_properties
-from nnunet_multiphase.planning.memory import KEPT_BY_LOSS, kept_elements, kept_elements_budget
+from nnunet_multiphase.planning.memory import kept_elements, kept_elements_budget, kept_elements_of_loss
 from nnunet_multiphase.planning.topology import Topology, plan_topology, shrink_patch
 
 PLANS_NAME = "nnUNetMultiPhaseSCAMPlans"
@@ -122,8 +122,8 @@ class MultiPhaseSCAMPlanner(ExperimentPlanner):
                 allow_init=False,
                 deep_supervision=True,
             )
-        in_loss = KEPT_BY_LOSS * output_channels * int(np.prod(patch_size))
-        return kept_elements(network, input_channels, patch_size) + in_loss
+        in_network = kept_elements(network, input_channels, patch_size)
+        return in_network + kept_elements_of_loss(patch_size, arch_kwargs["strides"], output_channels)
 
     def get_plans_for_configuration(
         self,

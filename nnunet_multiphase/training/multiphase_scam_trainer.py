@@ -61,6 +61,7 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         # as voxels are decided, it would grow into the strongest force on the weights.
         self.weight_decay = 0.0
         self.enable_deep_supervision = self.deep_supervision
+        self.loss_of_saved_best = math.inf  # of the checkpoint_best found when resuming
 
     def initialize(self) -> None:
         """Build network, optimiser and loss; the initial weights come from `seed` alone."""
@@ -154,7 +155,8 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
     def on_epoch_end(self) -> None:
         """Save checkpoint_best when the validation loss is the lowest so far, then do nnU-Net's chores.
 
-        The losses so far are the logger's, which every checkpoint holds: resuming needs nothing new.
+        The losses so far are the logger's, which every checkpoint holds, and that of the checkpoint_best found
+        when resuming.
         """
         # nnU-Net saves checkpoint_best when its moving average of the pseudo Dice passes this record.
         # Recording the epoch beforehand leaves it nothing to save, and the record in the checkpoint true.
@@ -163,10 +165,22 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         self._best_ema = average_dice if record is None else max(record, average_dice)
 
         *before, now = self.logger.get_value("val_losses", step=None)
-        if now < min((loss for loss in before if math.isfinite(loss)), default=math.inf):
+        if now < min([self.loss_of_saved_best, *(loss for loss in before if math.isfinite(loss))]):
             self.print_to_log_file(f"New lowest validation loss: {now:.4f}")
             self.save_checkpoint(os.path.join(self.output_folder, "checkpoint_best.pth"))
         super().on_epoch_end()
+
+    def load_checkpoint(self, filename_or_checkpoint: dict | str) -> None:
+        """Resume as nnU-Net does, and note the loss of a checkpoint_best that is newer than the checkpoint.
+
+        checkpoint_latest is up to `save_every` epochs older than the end of the interrupted training, and its
+        logger knows nothing of a better epoch after it.
+        """
+        super().load_checkpoint(filename_or_checkpoint)
+        best = os.path.join(self.output_folder, "checkpoint_best.pth")
+        if os.path.isfile(best):
+            logged = torch.load(best, map_location="cpu", weights_only=False)["logging"]
+            self.loss_of_saved_best = float(logged["val_losses"][-1])
 
     def save_checkpoint(self, filename: str) -> None:
         """Save beside and rename, so that an interrupted save never destroys the checkpoint before it."""
