@@ -2,9 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
+from dynamic_network_architectures.architectures.unet import PlainConvUNet
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+from scam_reference import numpy_scam
+from scipy.ndimage import zoom
 from torch import nn
 
 from nnunet_multiphase.errors import InputError
@@ -16,8 +20,6 @@ from nnunet_multiphase.training.focal_dice import FocalDiceLoss
 ISOTROPIC = ([[3, 3, 3]] * 5, [[1, 1, 1]] + [[2, 2, 2]] * 4)
 ANISOTROPIC = ([[1, 3, 3]] + [[3, 3, 3]] * 4, [[1, 1, 1], [1, 2, 2], [2, 2, 2], [2, 2, 2], [1, 2, 2]])
 FLAT = ([[3, 3]] * 5, [[1, 1]] + [[2, 2]] * 4)
-VANILLA_PARAMETERS = 31.2e6  # nnU-Net's default 3d_fullres, 4 channels
-VANILLA_GMACS = 483.0  # at 128^3
 
 
 def build(shape, *, patch_size=None, deep_supervision=True, seed=0, channels=4, classes=2, **changes):
@@ -29,6 +31,28 @@ def build(shape, *, patch_size=None, deep_supervision=True, seed=0, channels=4, 
     return get_network_from_plans(
         NETWORK_CLASS, kwargs, ARCH_KWARGS_REQ_IMPORT, channels, classes, True, deep_supervision
     )
+
+
+def build_vanilla():
+    """Build the U-Net that nnU-Net plans for a 128^3 patch of four channels, without memory."""
+    with torch.device("meta"):
+        return PlainConvUNet(
+            input_channels=4,
+            n_stages=6,
+            features_per_stage=(32, 64, 128, 256, 320, 320),
+            conv_op=nn.Conv3d,
+            kernel_sizes=3,
+            strides=(1, 2, 2, 2, 2, 2),
+            n_conv_per_stage=2,
+            num_classes=2,
+            n_conv_per_stage_decoder=2,
+            conv_bias=True,
+            norm_op=nn.InstanceNorm3d,
+            norm_op_kwargs={"affine": True},
+            nonlin=nn.LeakyReLU,
+            nonlin_kwargs={"inplace": True},
+            deep_supervision=True,
+        )
 
 
 def spatial_convolutions(net):
@@ -66,11 +90,12 @@ def test_rates_are_lowered_to_what_the_map_holds():
 
 
 def test_parameters_are_under_an_eighth_of_vanilla():
-    assert count_parameters(build(ISOTROPIC)) < VANILLA_PARAMETERS / 8
+    assert count_parameters(build(ISOTROPIC)) < count_parameters(build_vanilla()) / 8
 
 
 def test_multiply_adds_are_under_an_eighth_of_vanilla():
-    assert count_gmacs(build(ISOTROPIC), (1, 4, 128, 128, 128)) < VANILLA_GMACS / 8
+    shape = (1, 4, 128, 128, 128)
+    assert count_gmacs(build(ISOTROPIC), shape) < count_gmacs(build_vanilla(), shape) / 8
 
 
 @pytest.mark.parametrize(
@@ -106,12 +131,25 @@ def test_same_seed_same_weights():
     assert all(torch.equal(one[key], two[key]) for key in one)
 
 
-def test_gates_start_open():
-    for module in small().modules():
+@pytest.mark.parametrize("seed", range(4))
+def test_gates_start_open(seed):
+    net = build(ISOTROPIC, seed=seed).eval()
+    means = []
+
+    def note(_gate, inputs, output):
+        x = inputs[0].double()
+        means.append((output / x)[x.abs() > 1e-3].mean().item())  # the sigmoid, where x can be divided by
+
+    for module in net.modules():
         if isinstance(module, ChannelWeighting):
             assert module.conv.bias.item() == 2
         if isinstance(module, SpatialGate):
-            assert module.weigh_x.bias.tolist() == [2]
+            module.register_forward_hook(note)
+    with torch.no_grad():
+        net(torch.randn(1, 4, 32, 32, 32))
+    assert len(means) == 4
+    # sigmoid(2) is 0.88; at 0.8 the small weights would have moved its argument by 0.6
+    assert min(means) > 0.8
 
 
 def test_weights_travel_to_a_network_of_another_seed():
@@ -153,6 +191,40 @@ def test_feature_map_size_counts_what_convolutions_put_out(shape, size):
         handle.remove()
     # nnU-Net counts upsampled maps too, and the gate's maps of g once more after upsampling
     assert counted[0] <= net.compute_conv_feature_map_size(size) <= 1.2 * counted[0]
+
+
+def test_decoder_step_concatenates_the_selected_skip_and_the_upsampled_map():
+    net = small().double()
+    decoder = net.decoder
+    for scam in decoder.scams:  # gates that differ from voxel to voxel, not nearly open ones
+        for parameter in scam.parameters():
+            nn.init.normal_(parameter)
+    skips, deeper, joined = {}, {}, {}
+
+    def note(place, step):
+        return lambda _module, inputs, output: place.update({step: (inputs, output)})
+
+    for step, scam in enumerate(decoder.scams):
+        decoder.skip_blocks[step].register_forward_hook(note(skips, step))
+        decoder.blocks[step].register_forward_hook(note(deeper, step))
+        decoder.blocks[step + 1].register_forward_hook(note(joined, step))
+        scam.register_forward_hook(note(skips, f"scam {step}"))
+    x = torch.randn(1, 4, 32, 32, 48, dtype=torch.float64)
+    with torch.no_grad():
+        maps = net.encoder(x)
+        outputs = decoder(maps)
+        assert torch.equal(deeper[0][0][0], maps[-1])
+        for step, scam in enumerate(decoder.scams):
+            skip, g = skips[step][1].numpy(), deeper[step][1].numpy()
+            assert torch.equal(skips[step][0][0], maps[-2 - step])
+            assert skip.shape[1] == g.shape[1]
+            assert skips[f"scam {step}"][0][1].shape == g.shape  # SCAM gets g before it is upsampled
+            up = zoom(g, (1, 1, 2, 2, 2), order=1, mode="nearest", grid_mode=True)
+            expected = np.concatenate((numpy_scam(scam, skip, up), up), 1)
+            # float64 rounding, in sums of at most some thousand numbers
+            np.testing.assert_allclose(joined[step][0][0].numpy(), expected, atol=1e-10)
+            head = decoder.seg_layers[step](joined[step][1])
+            assert torch.equal(outputs[-1 - step], head)
 
 
 def test_it_fits_one_small_lesion_that_needs_two_phases():

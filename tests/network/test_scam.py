@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import correlate1d
+from scam_reference import numpy_channel_weighting, numpy_scam, plain_gate
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from nnunet_multiphase.network.scam import (
     SCAM,
@@ -13,37 +14,6 @@ from nnunet_multiphase.network.scam import (
     channel_kernel_size,
     upsample_linear,
 )
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def numpy_channel_weighting(layer, x):
-    """sigmoid(F(GAP(x))) * x, F a zero-padded correlation along the channels."""
-    kernel = layer.conv.weight.detach().numpy()[0, 0]
-    pooled = x.reshape(*x.shape[:2], -1).mean(-1)
-    local = correlate1d(pooled, kernel, axis=1, mode="constant") + layer.conv.bias.item()
-    return x * sigmoid(local)[:, :, None, None, None]
-
-
-def numpy_pointwise(weight, bias, x):
-    """A 1x1x1 convolution as a matrix product."""
-    y = np.einsum("oc,bc...->bo...", weight.detach().numpy()[:, :, 0, 0, 0], x)
-    return y if bias is None else y + bias.detach().numpy()[None, :, None, None, None]
-
-
-def plain_gate(gate, x, up_g):
-    """CA(x, g) with the upsampling first and with the concatenation."""
-    both = np.concatenate(
-        [
-            numpy_pointwise(gate.project_x.weight, gate.project_x.bias, x),
-            numpy_pointwise(gate.project_g.weight, gate.project_g.bias, up_g),
-        ],
-        1,
-    )
-    weight = torch.cat([gate.weigh_x.weight, gate.weigh_g.weight], 1)
-    return x * sigmoid(numpy_pointwise(weight, gate.weigh_x.bias, np.maximum(both, 0)))
 
 
 @pytest.fixture
@@ -90,12 +60,7 @@ def test_gate_equals_upsampling_first_and_concatenating(maps, per_channel):
 def test_scam_is_sa_then_ca_then_sa(maps):
     x, g = maps
     scam = SCAM(6, nn.Conv3d).double()
-    y = plain_gate(
-        scam.gate,
-        numpy_channel_weighting(scam.weigh_in, x.numpy()),
-        upsample_linear(g, (4, 6, 8)).numpy(),
-    )
-    expected = numpy_channel_weighting(scam.weigh_out, y)
+    expected = numpy_scam(scam, x.numpy(), upsample_linear(g, (4, 6, 8)).numpy())
     np.testing.assert_allclose(scam(x, g).detach(), expected, atol=1e-12)  # float64 rounding
 
 
@@ -115,6 +80,32 @@ def test_linear_upsampling_by_hand():
     # align_corners=False: new centres at -1/4, 1/4, 3/4, 5/4 of the old grid, ends held
     up = upsample_linear(torch.tensor([[[0.0, 4.0]]]), (4,))
     assert up.flatten().tolist() == [0, 1, 3, 4]
+
+
+@pytest.mark.parametrize("size", [(4, 6), (4, 6, 8)])
+def test_linear_upsampling_keeps_the_type_under_autocast(size):
+    coarse = torch.ones(1, 2, *(n // 2 for n in size), dtype=torch.bfloat16)
+    with torch.autocast("cpu", torch.bfloat16):
+        up = upsample_linear(coarse, size)
+    assert up.dtype == torch.bfloat16
+    assert torch.equal(up, torch.ones_like(up))  # a constant stays itself
+
+
+@pytest.mark.parametrize("size", [(4, 6), (4, 6, 8)])
+def test_linear_upsampling_keeps_the_type_under_a_gpus_autocast(size):
+    """CUDA's autocast interpolates in float32, a CPU's does not; a tensor without data needs no GPU to follow it."""
+    before = torch.get_autocast_dtype("cuda")
+    with FakeTensorMode():
+        coarse = torch.empty(1, 2, *(n // 2 for n in size), dtype=torch.float16, device="cuda")
+        torch.set_autocast_dtype("cuda", torch.float16)
+        torch.set_autocast_enabled("cuda", True)  # torch.autocast refuses where there is no GPU
+        try:
+            up = upsample_linear(coarse, size)
+        finally:
+            torch.set_autocast_enabled("cuda", False)
+            torch.set_autocast_dtype("cuda", before)
+    assert up.dtype == torch.float16
+    assert up.shape[2:] == size
 
 
 def test_gate_only_scales(maps):
