@@ -68,6 +68,23 @@ def test_best_checkpoint_is_still_the_lowest_loss_after_resuming(scripted: Maker
     assert best_epoch(resumed) == 4
 
 
+def test_best_checkpoint_saved_after_the_last_latest_survives_resuming(scripted: Maker):
+    first = scripted()
+    first.save_every = 2
+    for loss in (0.9, 0.6, 0.3):  # latest holds the first two epochs, best the third
+        log_epoch(first, loss)
+    resumed = scripted()
+    resumed.load_checkpoint(str(Path(first.output_folder) / "checkpoint_latest.pth"))
+    assert resumed.current_epoch == 2
+    for loss in (0.5, 0.4):  # better than what latest knows, worse than best
+        log_epoch(resumed, loss)
+    best = Path(resumed.output_folder) / "checkpoint_best.pth"
+    logged = torch.load(best, map_location="cpu", weights_only=False)["logging"]["val_losses"]
+    assert logged == [0.9, 0.6, 0.3]
+    log_epoch(resumed, 0.2)
+    assert best_epoch(resumed) == 4
+
+
 def test_best_moving_dice_is_recorded_as_nnunet_would(scripted: Maker):
     trainer = scripted()
     for dice in (0.5, 0.8, 0.1):
