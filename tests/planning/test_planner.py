@@ -1,5 +1,6 @@
 """The planner's plans: stages, resampling, intensities, memory, and peace with vanilla's plans."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,25 @@ def test_percentiles_are_those_of_the_lesions_without_fill(plans: dict, nnunet_f
             assert found[key] == pytest.approx(expected)
         assert found["mean"] == pytest.approx(sum(values) / len(values))
         assert found["std"] == pytest.approx(np.std(values))
+
+
+def test_preprocessing_clips_at_the_percentiles_and_takes_z_scores(plans: dict, nnunet_folders: Path):
+    raw = nnunet_folders / "nnUNet_raw" / DATASET
+    files = [str(raw / f"imagesTr/case_000_{channel:04d}.nii.gz") for channel in range(4)]
+    manager = PlansManager(plans)
+    config = manager.get_configuration("3d_fullres")
+    description = json.loads((raw / "dataset.json").read_text())
+    data, _, properties = config.preprocessor_class(verbose=False).run_case(
+        files, str(raw / "labelsTr/case_000.nii.gz"), manager, config, description
+    )
+    assert properties["shape_before_cropping"] == data.shape[1:]  # neither cropped nor resampled
+    for channel, file in enumerate(files):
+        hu = read(Path(file)).astype(np.float64)
+        measured = plans["foreground_intensity_properties_per_channel"][str(channel)]
+        low, high = measured["percentile_00_5"], measured["percentile_99_5"]
+        assert hu.min() < low < high < hu.max()
+        expected = (np.clip(hu, low, high) - measured["mean"]) / measured["std"]
+        np.testing.assert_allclose(data[channel], expected, atol=1e-4)  # float32 HU up to some hundred
 
 
 def test_fingerprint_file_stays_untouched(nnunet_folders: Path):
