@@ -2,6 +2,7 @@
 
 TRAINERS: dict[str, str] = {
     "MultiPhaseSCAMTrainer": "nnunet_multiphase.training.multiphase_scam_trainer",
+    "MultiPhaseSCAMTrainer_tryout": "nnunet_multiphase.training.variants",
     "MultiPhaseSCAMTrainer_1epoch": "nnunet_multiphase.training.variants",
     "MultiPhaseSCAMTrainer_5epochs": "nnunet_multiphase.training.variants",
     "MultiPhaseSCAMTrainer_10epochs": "nnunet_multiphase.training.variants",
