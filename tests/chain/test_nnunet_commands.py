@@ -20,7 +20,9 @@ DATASET = "Dataset951_Typed"
 def shell(tmp_path_factory: pytest.TempPathFactory):
     """Give a folder with a tiny raw dataset, and a function that types a command there."""
     root = tmp_path_factory.mktemp("typed")
-    environment = os.environ | {name: str(root / name) for name in FOLDERS} | {"nnUNet_n_proc_DA": "1"}
+    folders = {name: str(root / name) for name in FOLDERS}
+    # one worker each: every one that nnU-Net starts imports torch anew
+    environment = os.environ | folders | {"nnUNet_n_proc_DA": "1", "nnUNet_def_n_proc": "1"}
     for name in FOLDERS:
         (root / name).mkdir()
     write_raw(root, DATASET, {"background": 0, "lesion": 1}, cases=5)
