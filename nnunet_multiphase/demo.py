@@ -98,6 +98,8 @@ def run_demo(folder: Path, settings: DemoSettings | None = None) -> Path:
             "3d_fullres",
             "-np",
             str(settings.jobs),
+            "-npfp",  # nnU-Net starts eight otherwise, each of which imports torch
+            str(settings.jobs),
         ],
         *["--verify_dataset_integrity", "-gpu_memory_target", str(PATCH_GB)],
     )

@@ -130,7 +130,6 @@ def load_predictor(
     from nnunet_multiphase.autoload import register
 
     register()
-    # perform_everything_on_device is a CUDA matter; passing it elsewhere makes nnU-Net print a correction.
     predictor = nnUNetPredictor(
         use_mirroring=mirroring,
         perform_everything_on_device=device.startswith("cuda"),

@@ -307,6 +307,8 @@ def command(cohort: Path, nnunet_folders: tuple[Path, Path]) -> Callable[..., su
             stderr=subprocess.PIPE,
             text=True,
             env=os.environ.copy(),
+            # A suite that a shell started in the background ignores Ctrl-C, and so would its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     return start
