@@ -1,7 +1,8 @@
 """Draw the report's figures: training curves, and prediction beside truth on every phase."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,17 @@ WINDOW_HU = (-60.0, 200.0)
 """Grey values from black to white: the liver window."""
 
 
+@contextmanager
+def own_style() -> Iterator[None]:
+    """Draw with matplotlib's defaults, whatever the process was set to: nnU-Net's progress plot enlarges every font."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        yield
+
+
+@own_style()
 def training_curves(
     losses: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, y_label: str = "loss"
 ) -> bytes:
@@ -62,6 +74,7 @@ def training_curves(
     return _svg(figure)
 
 
+@own_style()
 def prediction_panel(
     images: Mapping[str, sitk.Image],
     truth: sitk.Image | None,

@@ -3,6 +3,7 @@
 import re
 from html.parser import HTMLParser
 
+import matplotlib
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -111,6 +112,13 @@ def test_figures_are_the_same_for_the_same_numbers(panel):
     curves = {"m": ([1.0, 0.5], [1.1, 0.7])}
     assert training_curves(curves) == training_curves(curves)
     assert panel.startswith(b"\x89PNG")
+
+
+def test_figures_do_not_take_the_style_another_library_set():
+    curves = {"ours": ([0.9, 0.5], [0.8, 0.6])}
+    plain = training_curves(curves)
+    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "#eaeaf2"}):
+        assert training_curves(curves) == plain
 
 
 def test_a_panel_needs_phases_of_one_size():
