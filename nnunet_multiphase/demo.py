@@ -232,7 +232,10 @@ def _predict(
         write_prediction,
     )
 
-    predictor = load_predictor(record.output_folder.parent, [record.fold], device=device, progress=False)
+    # Without mirroring: on a CPU it would cost as much again as a third of the training.
+    predictor = load_predictor(
+        record.output_folder.parent, [record.fold], device=device, mirroring=False, progress=False
+    )
     prepared = [prepare_case(raw / name, model_phases(predictor)) for name in tests]
     trained = [
         write_prediction(case, segment_case(predictor, case), folder / "predictions") for case in prepared
