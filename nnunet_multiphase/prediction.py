@@ -16,6 +16,7 @@ from nnunet_multiphase.alignment import AlignedPhases, align_phases
 from nnunet_multiphase.data.case_folder import CaseFolder, check_case, read_case_folder
 from nnunet_multiphase.data.overview import draw_overview
 from nnunet_multiphase.data.quality import centre_of, measure_phase, write_quality
+from nnunet_multiphase.data.volume_file import read_mask, read_volume
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.lesions import Lesion, lesion_table, write_lesion_csv
 from nnunet_multiphase.phases import FILL_HU, PHASES
@@ -235,8 +236,10 @@ def prepare_case(
     problems = check_case(case)
     if problems:
         raise InputError("; ".join(problems))
-    images = {phase: sitk.ReadImage(str(case.images[phase])) for phase in channels if phase not in filled}
-    liver = sitk.ReadImage(str(case.liver)) if case.liver is not None else None
+    images = {phase: read_volume(case.images[phase]) for phase in channels if phase not in filled}
+    liver = None
+    if case.liver is not None:
+        liver = read_mask(case.liver, images[case.reference], case.images[case.reference].name)
     aligned = align_phases(images, case.reference, liver_mask=liver, settings=settings, case=case.name)
     return PreparedCase(case, tuple(channels), filled, images, liver, aligned)
 
