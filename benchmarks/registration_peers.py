@@ -1,174 +1,155 @@
 #!/usr/bin/env python3
-"""Compare the registration with SimpleITK's (Mattes mutual information) on pairs of known rigid motion.
+"""Compare the registration with other tools: error, time and memory of whole processes on the same pairs, in one run.
 
-    python benchmarks/registration_peers.py CT.nii.gz [--pairs 4] [--seed 0] [--peers ours,mattes]
+    python benchmarks/registration_peers.py --ct CT.nii.gz --organs LABELS.nii.gz --liver 5 --cohort COHORT --pairs 4
 
-Pairs are made from the image given: a random motion of each class, a contrast change between the phases, noise,
-another spacing and a fifth less coverage along z. The moving grid follows the anatomy, as a second scan does.
-The error (TRE) is the mean distance between found and true place over points in the body, in mm.
+Rigid classes are made from --ct (and judged by points in its liver, where labels are given, else in the body; without
+--ct from a phantom). The class "breath" takes the pairs of --cohort whose liver moved most: there the body is fitted
+right and the liver is not. Tools that are not installed are left out (`pip install nnunet-multiphase[bench]`).
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import json
+import os
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from registration_pairs import CLASSES, Pair, breath_pairs, rigid_pair
 
-from registration import RegistrationSettings, register
-from registration.volume import image_like, values_of, volume_from_image, world_from_index
+from registration.volume import mask_from_image, values_of
 
-# Length of the translation in mm, angle about a random axis in degrees.
-CLASSES = {
-    "none": (0.0, 0.0),
-    "small": (5.0, 3.0),
-    "medium": (15.0, 8.0),
-    "large": (40.0, 20.0),
-    "far": (120.0, 10.0),
-}
+HERE = Path(__file__).parent
+OURS = [sys.executable, "-m", "registration"]
+PEER = [sys.executable, str(HERE / "registration_run_peer.py")]
+NEEDS = {"elastix": "itk", "greedy": "picsl_greedy", "antspy": "ants"}
 FOUND_MM = 1.0  # a smaller error counts as found
+FOUND_BREATH_MM = 2.0
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Hold a reference, a moving volume, the true transform between them, and points to judge by."""
+class Run:
+    """Hold one tool's run on one pair; error infinite where it failed."""
 
-    reference: sitk.Image
-    moving: sitk.Image
-    truth: sitk.Transform
-    points: np.ndarray
-
-
-def random_motion(
-    rng: np.random.Generator, shift_mm: float, angle_deg: float, centre: np.ndarray
-) -> sitk.Transform:
-    """Draw a rigid motion; far shifts go mostly along z, as scans that start elsewhere do."""
-    axis, direction = rng.standard_normal((2, 3))
-    if shift_mm > 60:
-        direction[:2] *= 0.3
-    motion = sitk.VersorRigid3DTransform()
-    motion.SetCenter(centre.tolist())
-    motion.SetRotation((axis / np.linalg.norm(axis)).tolist(), float(np.deg2rad(angle_deg)))
-    motion.SetTranslation((shift_mm * direction / np.linalg.norm(direction)).tolist())
-    return motion
+    group: str
+    pair: str
+    tool: str
+    error_mm: float
+    seconds: float
+    memory_mib: float
 
 
-def make_pair(image: sitk.Image, shift_mm: float, angle_deg: float, rng: np.random.Generator) -> Pair:
-    """Make one pair from one image."""
-    volume = volume_from_image(image)
-    body = np.argwhere(volume.values > -200)
-    points = world_from_index(volume, body[rng.choice(len(body), 500, replace=False)])
-    centre = points.mean(axis=0)
-    truth = random_motion(rng, shift_mm, angle_deg, centre)
-    size, spacing = np.array(image.GetSize()), np.array(image.GetSpacing())
-    new_spacing = spacing * rng.uniform([1.0, 1.0, 0.8], [1.2, 1.2, 1.4])
-    new_size = np.maximum(np.rint(size * spacing / new_spacing * [1, 1, 0.8]), 8).astype(int)
-    direction = np.array(image.GetDirection()).reshape(3, 3)
-    middle = np.array(image.TransformContinuousIndexToPhysicalPoint(((size - 1) / 2).tolist()))
-    middle = np.array(truth.TransformPoint(middle.tolist())) + rng.uniform(-3, 3, 3)
-    resampler = sitk.ResampleImageFilter()
-    resampler.SetSize(new_size.tolist())
-    resampler.SetOutputSpacing(new_spacing.tolist())
-    resampler.SetOutputDirection(image.GetDirection())
-    resampler.SetOutputOrigin((middle - direction @ ((new_size - 1) / 2 * new_spacing)).tolist())
-    resampler.SetTransform(truth.GetInverse())
-    resampler.SetInterpolator(sitk.sitkBSpline)
-    resampler.SetDefaultPixelValue(-1024)
-    moved = resampler.Execute(sitk.Cast(image, sitk.sitkFloat32))
-    enhanced = np.interp(
-        values_of(moved),
-        [-1024, -150, 0, 60, 130, 250, 1500],
-        [-1024, -150, 0, *np.cumsum(rng.uniform([40, 20, 60], [110, 90, 160])), 1500],
-    )
-    return Pair(
-        reference=image_like(values_of(image) + _noise(image, rng), image),
-        moving=image_like((enhanced + _noise(moved, rng)).astype(np.float32), moved),
-        truth=truth,
-        points=points,
-    )
+def command(tool: str, folder: Path, seed: int) -> list[str]:
+    """Give the command that registers the pair in a folder and writes out.tfm there."""
+    files = [str(folder / "reference.nii.gz"), str(folder / "moving.nii.gz")]
+    out = str(folder / "out.tfm")
+    if not tool.startswith("ours"):
+        return [*PEER, tool, *files, out]
+    line = [*OURS, *files, "--transform", out, "--seed", str(seed)]
+    if tool == "ours_mask":
+        line += ["--reference-mask", str(folder / "mask.nii.gz")]
+    return [*line, "--region", "body"] if tool == "ours_body" else line
 
 
-def _noise(image: sitk.Image, rng: np.random.Generator) -> np.ndarray:
-    return (12 * rng.standard_normal(image.GetSize()[::-1])).astype(np.float32)
+def run(line: list[str]) -> tuple[int, float, float]:
+    """Run a command; give exit status, seconds and peak memory in MiB."""
+    started = time.perf_counter()
+    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    complaint = process.stderr.read() if process.stderr else b""
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        print(" ".join(line), complaint.decode(errors="replace")[-300:], file=sys.stderr)
+    return process.returncode, time.perf_counter() - started, usage.ru_maxrss / 1024
 
 
-def run_ours(pair: Pair, seed: int) -> sitk.Transform:
-    """Register with this package."""
-    return register(pair.reference, pair.moving, settings=RegistrationSettings(seed=seed)).transform
+def measure(group: str, name: str, pair: Pair, tools: list[str], seed: int) -> list[Run]:
+    """Let each tool register one pair."""
+    runs = []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        sitk.WriteImage(pair.reference, str(folder / "reference.nii.gz"), True)
+        sitk.WriteImage(pair.moving, str(folder / "moving.nii.gz"), True)
+        if pair.mask is not None:
+            sitk.WriteImage(pair.mask, str(folder / "mask.nii.gz"), True)
+        for tool in tools:
+            if tool == "ours_mask" and pair.mask is None:
+                continue
+            out = folder / "out.tfm"
+            out.unlink(missing_ok=True)
+            status, seconds, memory = run(command(tool, folder, seed))
+            error = float("inf") if status else pair.error_mm(sitk.ReadTransform(str(out)))
+            runs.append(Run(group, name, tool, error, seconds, memory))
+    return runs
 
 
-def run_mattes(pair: Pair, seed: int) -> sitk.Transform:
-    """Register with SimpleITK as its examples do: Mattes, regular-step descent, three levels, geometric start."""
-    fixed, moving = (sitk.Cast(image, sitk.sitkFloat32) for image in (pair.reference, pair.moving))
-    start = sitk.CenteredTransformInitializer(
-        fixed, moving, sitk.Euler3DTransform(), sitk.CenteredTransformInitializerFilter.GEOMETRY
-    )
-    method = sitk.ImageRegistrationMethod()
-    method.SetMetricAsMattesMutualInformation(numberOfHistogramBins=50)
-    method.SetMetricSamplingStrategy(method.RANDOM)
-    # A fixed small share of the coarse levels' few voxels would starve it: 10 mm errors, measured.
-    method.SetMetricSamplingPercentagePerLevel([1.0, 0.5, 0.1], seed + 1)
-    method.SetInterpolator(sitk.sitkLinear)
-    method.SetOptimizerAsRegularStepGradientDescent(
-        learningRate=2.0, minStep=0.01, numberOfIterations=200, relaxationFactor=0.5
-    )
-    method.SetOptimizerScalesFromPhysicalShift()
-    method.SetShrinkFactorsPerLevel([4, 2, 1])
-    method.SetSmoothingSigmasPerLevel([2, 1, 0])
-    method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
-    method.SetNumberOfThreads(2)
-    method.SetInitialTransform(start, inPlace=False)
-    return method.Execute(fixed, moving)
-
-
-PEERS: dict[str, Callable[[Pair, int], sitk.Transform]] = {"ours": run_ours, "mattes": run_mattes}
-
-
-def error_mm(found: sitk.Transform, pair: Pair) -> float:
-    """Give the mean distance between found and true places."""
-    apart = [np.subtract(found.TransformPoint(p), pair.truth.TransformPoint(p)) for p in pair.points.tolist()]
-    return float(np.linalg.norm(apart, axis=1).mean())
+def print_table(runs: list[Run]) -> None:
+    """Print one line a class and tool."""
+    print(f"\n{'class':<8} {'tool':<16} {'median mm':>10} {'worst mm':>9} {'found':>9} {'s':>7} {'worst s':>8} {'MiB':>6}")
+    for group in dict.fromkeys(r.group for r in runs):
+        limit = FOUND_BREATH_MM if group == "breath" else FOUND_MM
+        for tool in dict.fromkeys(r.tool for r in runs):
+            those = [r for r in runs if (r.group, r.tool) == (group, tool)]
+            if not those:
+                continue
+            errors, seconds = [r.error_mm for r in those], [r.seconds for r in those]
+            print(
+                f"{group:<8} {tool:<16} {np.median(errors):10.3f} {max(errors):9.3f} "
+                f"{sum(e < limit for e in errors):>4} of {len(errors):<2} {np.median(seconds):7.2f} {max(seconds):8.2f} "
+                f"{max(r.memory_mib for r in those):6.0f}"
+            )
 
 
 def main() -> int:
-    """Print a line a class and peer: median and worst error, found of all, median seconds."""
+    """Measure, print each run as it ends, and the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("image", type=Path, help="a CT volume")
+    parser.add_argument("--ct", type=Path, required=True, help="CT volume that the rigid pairs are made from")
+    parser.add_argument("--organs", type=Path, help="its labels; without them the points lie in the body")
+    parser.add_argument("--liver", type=int, default=5, help="the liver's label (default 5, as TotalSegmentator)")
+    parser.add_argument("--cohort", type=Path, help="cohort with truth.json for the class breath")
     parser.add_argument("--pairs", type=int, default=4, help="pairs a class (default 4)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--peers", default=",".join(PEERS), help=f"of {', '.join(PEERS)}")
-    parser.add_argument("--classes", default=",".join(CLASSES), help=f"of {', '.join(CLASSES)}")
+    parser.add_argument("--classes", default=",".join(CLASSES), help=f"of {', '.join(CLASSES)}; '' for none")
+    parser.add_argument("--seed", type=int, default=0, help="of the pairs")
+    parser.add_argument("--search-seed", type=int, default=0, help="of our search")
+    parser.add_argument("--tools", help="default: all that are installed")
+    parser.add_argument("--json", type=Path, help="also write every run")
     options = parser.parse_args()
-    image = sitk.Cast(sitk.ReadImage(str(options.image)), sitk.sitkFloat32)
-    peers = options.peers.split(",")
+    peers = ["simpleitk_usual", "simpleitk_fast", *(t for t, m in NEEDS.items() if importlib.util.find_spec(m))]
+    tools = options.tools.split(",") if options.tools else ["ours", "ours_body", "ours_mask", *peers]
+    image = sitk.ReadImage(str(options.ct), sitk.sitkFloat32)
+    if options.organs:
+        organ = values_of(sitk.ReadImage(str(options.organs))) == options.liver
+    else:
+        organ = mask_from_image(image > -200)
+
+    runs: list[Run] = []
+
+    def take(group: str, name: str, pair: Pair) -> None:
+        for one in measure(group, name, pair, tools, options.search_seed):
+            print(f"{group:<8} {name:<14} {one.tool:<16} {one.error_mm:8.3f} mm {one.seconds:7.2f} s", flush=True)
+            runs.append(one)
+
     # Compiling belongs to the first run ever, not to these.
-    run_ours(make_pair(image, 0.0, 0.0, np.random.default_rng(options.seed)), options.seed)
-    print(f"{'class':<8} {'peer':<8} {'median mm':>10} {'worst mm':>10} {'found':>8} {'median s':>10}")
-    for number, name in enumerate(options.classes.split(",")):
-        errors: dict[str, list[float]] = {peer: [] for peer in peers}
-        seconds: dict[str, list[float]] = {peer: [] for peer in peers}
+    measure("warm", "", rigid_pair(image, organ, 0, 0, np.random.default_rng(0)), ["ours"], 0)
+    for number, group in enumerate(filter(None, options.classes.split(","))):
         for k in range(options.pairs):
-            pair = make_pair(image, *CLASSES[name], np.random.default_rng([options.seed, number, k]))
-            for peer in peers:
-                started = time.perf_counter()
-                try:
-                    error = error_mm(PEERS[peer](pair, options.seed), pair)
-                except RuntimeError:  # SimpleITK, where the volumes lose one another
-                    error = float("inf")
-                seconds[peer].append(time.perf_counter() - started)
-                errors[peer].append(error)
-        for peer in peers:
-            hits = sum(e < FOUND_MM for e in errors[peer])
-            print(
-                f"{name:<8} {peer:<8} {np.median(errors[peer]):10.3f} {max(errors[peer]):10.3f} "
-                f"{hits:>4}/{options.pairs:<3} {np.median(seconds[peer]):10.2f}",
-                flush=True,
-            )
+            rng = np.random.default_rng([options.seed, number, k])
+            take(group, str(k), rigid_pair(image, organ, *CLASSES[group], rng))
+    if options.cohort:
+        for k, (name, pair) in enumerate(breath_pairs(options.cohort)):
+            if k < options.pairs:
+                take("breath", name, pair)
+    print_table(runs)
+    if options.json:
+        options.json.write_text(json.dumps([asdict(r) for r in runs], indent=1) + "\n")
     return 0
 
 

@@ -36,6 +36,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--reference-mask", type=Path, metavar="MASK", help="organ on REFERENCE's grid to be fitted"
     )
+    parser.add_argument(
+        "--region",
+        choices=("liver", "body"),
+        default="liver",
+        help="what is fitted in the end without a mask: the liver, found by itself (default), or the whole body",
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of all random choices (default 0)")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="also write the figures of merit")
     parser.add_argument("--figure", type=Path, metavar="OUT.png", help="also draw the match before and after")
@@ -66,14 +72,14 @@ def _run(options: argparse.Namespace) -> None:
     from registration.settings import RegistrationSettings
     from registration.volume_file import read_volume
 
-    settings = RegistrationSettings(seed=options.seed)
+    settings = RegistrationSettings(seed=options.seed, region=options.region)
     reference, moving = read_volume(options.reference), read_volume(options.moving)
     mask = None if options.reference_mask is None else read_volume(options.reference_mask)
     result = register(reference, moving, reference_mask=mask, settings=settings)
     _write_all(options, _writers(options, reference, moving, mask, result))
     print(
         f"similarity {result.similarity_before:.4f} -> {result.similarity_after:.4f}, overlap "
-        f"{100 * result.overlap:.0f} %, {result.seconds:.1f} s: {options.transform}"
+        f"{100 * result.overlap:.0f} % of the {result.region}, {result.seconds:.1f} s: {options.transform}"
     )
 
 

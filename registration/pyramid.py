@@ -49,20 +49,20 @@ def build_pyramid(volume: Volume, spacings_mm: Sequence[float]) -> tuple[Volume,
 
 def coarse_to_fine(
     similarities: Sequence[Similarity],
-    solver: Callable[[Similarity, NDArray[np.float64]], NDArray[np.float64]],
+    solvers: Sequence[Callable[[Similarity, NDArray[np.float64]], NDArray[np.float64]]],
     start: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Run a solver on layer after layer, each starting where the last one ended.
+    """Solve layer after layer, each from where the last one ended.
 
     Args:
         similarities: One similarity a layer, top layer first.
-        solver: Gives the best parameters for a similarity and a start.
+        solvers: One solver a layer: gives the best parameters for a similarity and a start.
         start: Six parameters.
 
     Returns:
         The parameters found on the last layer.
     """
     best = start
-    for similarity in similarities:
+    for similarity, solver in zip(similarities, solvers, strict=True):
         best = solver(similarity, best)
     return best

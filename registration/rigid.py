@@ -10,17 +10,25 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import ArrayLike, NDArray
 
+from registration.compiled import compiled
+
 
 def rotation_matrices(parameters: ArrayLike) -> NDArray[np.float64]:
     """Give the rotation matrices (n, 3, 3) of n parameter vectors (n, 6)."""
-    angles = np.atleast_2d(np.asarray(parameters, dtype=np.float64))[:, :3]
-    (cx, cy, cz), (sx, sy, sz) = np.cos(angles).T, np.sin(angles).T
-    rows = [
-        [cz * cy - sz * sx * sy, -sz * cx, cz * sy + sz * sx * cy],
-        [sz * cy + cz * sx * sy, cz * cx, sz * sy - cz * sx * cy],
-        [-cx * sy, sx, cx * cy],
-    ]
-    return np.moveaxis(np.array(rows), -1, 0)
+    return np.asarray(_rotation_matrices(np.atleast_2d(np.asarray(parameters, dtype=np.float64))))
+
+
+@compiled()
+def _rotation_matrices(parameters):  # type: ignore[no-untyped-def]
+    matrices = np.empty((len(parameters), 3, 3))
+    for n in range(len(parameters)):
+        cx, cy, cz = np.cos(parameters[n, 0]), np.cos(parameters[n, 1]), np.cos(parameters[n, 2])
+        sx, sy, sz = np.sin(parameters[n, 0]), np.sin(parameters[n, 1]), np.sin(parameters[n, 2])
+        m = matrices[n]
+        m[0, 0], m[0, 1], m[0, 2] = cz * cy - sz * sx * sy, -sz * cx, cz * sy + sz * sx * cy
+        m[1, 0], m[1, 1], m[1, 2] = sz * cy + cz * sx * sy, cz * cx, sz * sy - cz * sx * cy
+        m[2, 0], m[2, 1], m[2, 2] = -cx * sy, sx, cx * cy
+    return matrices
 
 
 def transform_from_parameters(parameters: ArrayLike, centre: ArrayLike) -> sitk.Euler3DTransform:

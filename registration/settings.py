@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
+RegionName = Literal["mask", "liver", "body"]
 
 @dataclass(frozen=True)
 class RegistrationSettings:
@@ -16,6 +17,7 @@ class RegistrationSettings:
     Attributes:
         seed: Seed of the sample points and of the swarm.
         threads: Threads of the similarity (1 or 2); the result does not depend on it.
+        region: What is fitted in the end where no mask is given: the liver, found roughly, or the whole body.
         layer_spacings_mm: Voxel size aimed at on the top and on the bottom layer of the pyramid.
         window_hu: Values are clipped to this range before they are binned.
         region_window_hu: The same for the fit of a mask's region: soft tissue, so that ribs and lung that stay
@@ -44,6 +46,7 @@ class RegistrationSettings:
 
     seed: int = 0
     threads: int = 2
+    region: Literal["liver", "body"] = "liver"
     layer_spacings_mm: tuple[float, float] = (6.0, 3.0)
     window_hu: tuple[float, float] = (-250.0, 450.0)
     region_window_hu: tuple[float, float] = (-150.0, 250.0)
@@ -59,7 +62,7 @@ class RegistrationSettings:
     search_inplane_mm: float = 60.0
     search_axial_mm: float = 150.0
     minimal_overlap: float = 0.25
-    region_margin_mm: float = 6.0
+    region_margin_mm: float = 4.0
     region_cut_mm: float = 6.0
     region_restarts_mm: tuple[float, ...] = (0.0, -6.0, 6.0, -12.0, 12.0)
     region_particles: int = 40
@@ -72,6 +75,8 @@ class RegistrationSettings:
         """Refuse settings that cannot work."""
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, but is {self.seed}.")
+        if self.region not in ("liver", "body"):
+            raise ValueError(f"region must be 'liver' or 'body', but is {self.region!r}.")
         if self.swarms < 1:
             raise ValueError(f"swarms must be at least 1, but is {self.swarms}.")
         if self.threads < 1:
@@ -97,7 +102,7 @@ class RegistrationResult:
         seconds: Wall-clock time.
         evaluations: How often the similarity was computed.
         swarm_trace: Best similarity of the winning whole-volume swarm after each iteration.
-        region: What was fitted in the end.
+        region: What was fitted in the end; "body" also where no liver was found.
     """
 
     transform: sitk.Euler3DTransform
@@ -107,4 +112,4 @@ class RegistrationResult:
     seconds: float
     evaluations: int
     swarm_trace: tuple[float, ...]
-    region: Literal["volume", "mask"]
+    region: RegionName

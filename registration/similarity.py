@@ -12,12 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from registration.compiled import compiled
 from registration.rigid import rotation_matrices
-from registration.spline import add_joint_histogram, spline_coefficients
+from registration.spline import Interpolant, add_joint_histograms, cubic_interpolant
 from registration.volume import Volume
 
 # Samples a thread takes at once. Fixed, so that sums are formed in the same order on any number of threads.
-CHUNK = 16_384
+CHUNK = 10_000
 
 
 def normalised_mutual_information(histograms: ArrayLike) -> NDArray[np.float64]:
@@ -30,17 +31,38 @@ def normalised_mutual_information(histograms: ArrayLike) -> NDArray[np.float64]:
         Array (...), each 1..2; 1 for an empty histogram and for one with a single occupied cell.
     """
     counts = np.asarray(histograms, dtype=np.float64)
-    total = counts.sum(axis=(-2, -1), keepdims=True)
-    joint = counts / np.where(total > 0, total, 1)
-    h_joint = _entropy(joint.reshape(*joint.shape[:-2], -1))
-    h_marginals = _entropy(joint.sum(axis=-1)) + _entropy(joint.sum(axis=-2))
-    defined = h_joint > 1e-12
-    return np.where(defined, h_marginals / np.where(defined, h_joint, 1), 1.0)
+    flat = np.ascontiguousarray(counts.reshape(-1, *counts.shape[-2:]))
+    return np.asarray(_normalised_mutual_information(flat).reshape(counts.shape[:-2]))
 
 
-def _entropy(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Entropy in nats over the last axis; 0 log 0 = 0."""
-    return -(probabilities * np.log(np.where(probabilities > 0, probabilities, 1))).sum(axis=-1)
+@compiled()
+def _normalised_mutual_information(histograms):  # type: ignore[no-untyped-def]
+    """Compute it for each of (n, rows, columns); with c counts of N, H = log N - sum(c log c) / N."""
+    result = np.ones(len(histograms))
+    for n in range(len(histograms)):
+        histogram = histograms[n]
+        rows, columns = np.zeros(histogram.shape[0]), np.zeros(histogram.shape[1])
+        joint = 0.0
+        for i in range(histogram.shape[0]):
+            for j in range(histogram.shape[1]):
+                count = histogram[i, j]
+                if count > 0.0:
+                    joint += count * np.log(count)
+                    rows[i] += count
+                    columns[j] += count
+        total = rows.sum()
+        if total > 0.0:
+            marginal = 0.0
+            for count in rows:
+                if count > 0.0:
+                    marginal += count * np.log(count)
+            for count in columns:
+                if count > 0.0:
+                    marginal += count * np.log(count)
+            h_joint = np.log(total) - joint / total
+            if h_joint > 1e-12:
+                result[n] = (2.0 * np.log(total) - marginal / total) / h_joint
+    return result
 
 
 class MutualInformation:
@@ -60,7 +82,7 @@ class MutualInformation:
         window_hu: tuple[float, float],
         minimal_overlap: float,
         pool: ThreadPoolExecutor | None = None,
-        coefficients: NDArray[np.float32] | None = None,
+        interpolant: Interpolant | None = None,
     ) -> None:
         """Prepare what stays the same from motion to motion.
 
@@ -73,15 +95,15 @@ class MutualInformation:
             window_hu: Range that the bins cover; values beyond fall into the outermost bins.
             minimal_overlap: Penalise below this fraction of points inside the moving's data.
             pool: Threads to share the work; none = this thread.
-            coefficients: The moving layer's spline coefficients, where they are known already.
+            interpolant: How the moving layer is read between its voxels; none = by cubic splines.
         """
         if len(points) == 0:
             raise ValueError("The similarity needs at least one sample point, but got none.")
         low, high = window_hu
         place = (np.asarray(reference_values, dtype=np.float64) - low) / (high - low) * bins[0]
         self._reference_bins = np.clip(place, 0, bins[0] - 1).astype(np.int32)
-        self._points = np.ascontiguousarray(points - centre, dtype=np.float32)
-        self._coefficients = spline_coefficients(moving.values) if coefficients is None else coefficients
+        self._points = np.ascontiguousarray((points - centre).T, dtype=np.float32)
+        self._interpolant = interpolant or cubic_interpolant(moving.values)
         self._world_to_index = np.linalg.inv(moving.index_to_world)
         self._origin = moving.origin
         self._low, self._per_unit = low, (bins[1] - 1) / (high - low)
@@ -101,41 +123,45 @@ class MutualInformation:
     def measure(self, parameters: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Give NMI without penalty (n,) and overlap (n,; 0..1) of motions (n, 6)."""
         histograms, inside = self.joint_histograms(parameters)
-        return normalised_mutual_information(histograms), inside / len(self._points)
+        return normalised_mutual_information(histograms), inside / len(self._reference_bins)
 
     def joint_histograms(self, parameters: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Give the joint histograms (n, bins, bins) of motions (n, 6), and the points inside (n,)."""
         affines = self._affines(np.atleast_2d(np.asarray(parameters, dtype=np.float64)))
-        starts = range(0, len(self._points), CHUNK)
-        tasks = [(motion, chunk) for motion in range(len(affines)) for chunk in range(len(starts))]
-        histograms = np.zeros((len(affines), len(starts), *self.bins))
-        inside = np.zeros((len(affines), len(starts)), dtype=np.int64)
+        chunks = -(-len(self._reference_bins) // CHUNK)
+        histograms = np.zeros((len(affines), chunks, *self.bins))
+        inside = np.zeros((len(affines), chunks), dtype=np.int64)
 
-        def work(part: list[tuple[int, int]]) -> None:
-            for motion, chunk in part:
-                samples = slice(starts[chunk], starts[chunk] + CHUNK)
-                inside[motion, chunk] = add_joint_histogram(
-                    self._coefficients,
-                    self._points[samples],
-                    self._reference_bins[samples],
-                    affines[motion],
-                    self._low,
-                    self._per_unit,
-                    histograms[motion, chunk],
-                )
+        def work(first: int, step: int) -> None:
+            add_joint_histograms(
+                self._interpolant.table,
+                self._interpolant.cubic,
+                self._points,
+                self._reference_bins,
+                affines,
+                self._low,
+                self._per_unit,
+                CHUNK,
+                first,
+                step,
+                histograms,
+                inside,
+            )
 
-        if self._pool is None or len(tasks) == 1:
-            work(tasks)
+        if self._pool is None or inside.size == 1:
+            work(0, 1)
         else:
             # The caller's own thread works too: a pool of one worker makes two threads.
-            half = self._pool.submit(work, tasks[1::2])
-            work(tasks[::2])
+            half = self._pool.submit(work, 1, 2)
+            work(0, 2)
             half.result()
         self.evaluations += len(affines)
         return histograms.sum(axis=1), inside.sum(axis=1)
 
-    def _affines(self, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _affines(self, parameters: NDArray[np.float64]) -> NDArray[np.float32]:
         """Give the maps (n, 3, 4) from centred sample points to the moving layer's positions (z, y, x)."""
-        linear = self._world_to_index @ rotation_matrices(parameters)
+        affines = np.empty((len(parameters), 3, 4), dtype=np.float32)
+        affines[:, :, :3] = (self._world_to_index @ rotation_matrices(parameters))[:, ::-1]
         shift = (parameters[:, 3:] + self.centre - self._origin) @ self._world_to_index.T
-        return np.ascontiguousarray(np.concatenate([linear, shift[..., None]], axis=-1)[:, ::-1])
+        affines[:, :, 3] = shift[:, ::-1]
+        return affines
