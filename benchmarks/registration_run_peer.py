@@ -33,16 +33,22 @@ def simpleitk_usual(reference: str, moving: str, seed: int = 1) -> sitk.Transfor
 
 
 def simpleitk_fast(reference: str, moving: str, seed: int = 1) -> sitk.Transform:
-    """The same, tuned for speed: two levels, fewer samples, larger steps and an earlier stop."""
-    fixed, floating = (sitk.ReadImage(path, sitk.sitkFloat32) for path in (reference, moving))
+    """The same, tuned for speed: both volumes brought to about 2 mm, two levels, fewer samples, an earlier stop."""
+    fixed, floating = (_coarser(sitk.ReadImage(path, sitk.sitkFloat32)) for path in (reference, moving))
     method = _mattes(fixed, floating)
-    method.SetMetricSamplingPercentagePerLevel([0.5, 0.1], seed)
+    voxels = fixed.GetNumberOfPixels()
+    method.SetMetricSamplingPercentagePerLevel([min(1.0, 20_000 / voxels * 27), min(1.0, 40_000 / voxels)], seed)
     method.SetOptimizerAsRegularStepGradientDescent(
         learningRate=4.0, minStep=0.02, numberOfIterations=100, relaxationFactor=0.5
     )
     method.SetShrinkFactorsPerLevel([3, 1])
     method.SetSmoothingSigmasPerLevel([3, 0])
     return method.Execute(fixed, floating)
+
+
+def _coarser(image: sitk.Image) -> sitk.Image:
+    """Average blocks of voxels of less than 2 mm."""
+    return sitk.BinShrink(image, [max(1, round(2.0 / s)) for s in image.GetSpacing()])
 
 
 def _mattes(fixed: sitk.Image, floating: sitk.Image) -> sitk.ImageRegistrationMethod:

@@ -36,18 +36,14 @@ class LayeredPair:
             cubic_interpolant(moving_layers[-1].values),
         ]
         self._settings, self._pool, self._rng = settings, pool, rng
+        self._body = body_region(
+            reference_layers[0], threshold_hu=settings.body_threshold_hu, rim_mm=settings.body_rim_mm
+        )
         self._made: list[MutualInformation] = []
 
     def body_regions(self) -> list[NDArray[np.bool_]]:
         """Give the body on every layer of the reference; found on the top one."""
-        return [on_layer(self._body(), self._reference_layers[0], layer) for layer in self._reference_layers]
-
-    def _body(self) -> NDArray[np.bool_]:
-        """Find the body on the reference's top layer."""
-        settings = self._settings
-        return body_region(
-            self._reference_layers[0], threshold_hu=settings.body_threshold_hu, rim_mm=settings.body_rim_mm
-        )
+        return [on_layer(self._body, self._reference_layers[0], layer) for layer in self._reference_layers]
 
     def mask_regions(self, mask: NDArray[np.bool_], grid: Volume) -> list[NDArray[np.bool_]]:
         """Give the region about a mask on every layer of the reference.
@@ -68,7 +64,7 @@ class LayeredPair:
     def liver_regions(self) -> list[NDArray[np.bool_]] | None:
         """Give the region about the liver on every layer of the reference; none where no liver is found."""
         top, bottom = self._reference_layers[0], self._reference_layers[-1]
-        liver = find_liver(top, self._body())
+        liver = find_liver(top, self._body)
         return None if liver is None else self.mask_regions(on_layer(liver, top, bottom), bottom)
 
     def similarities(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from registration.shapes import distances_to, pieces, smoothed
 from registration.volume import Volume, world_from_index
 
 SOFT_HU = (15.0, 190.0)  # liver in any phase, fatty ones and late arterial ones included
@@ -32,23 +32,25 @@ def find_liver(volume: Volume, body: NDArray[np.bool_]) -> NDArray[np.bool_] | N
         Boolean array (z, y, x); none where nothing is large, thick and even enough.
     """
     spacing = volume.spacing_zyx_mm
-    smooth = ndimage.gaussian_filter(volume.values, SMOOTHING_MM / spacing, truncate=2.0)
+    smooth = smoothed(volume.values, spacing, SMOOTHING_MM)
     soft = (smooth > SOFT_HU[0]) & (smooth < SOFT_HU[1]) & body
     weight = _side_weight(volume, body)
+    least_voxels = 1000 * LEAST_ML / np.prod(spacing)
     liver, best = None, 0.0
     for middle_hu in np.arange(SOFT_HU[0] + BAND_HU / 2, SOFT_HU[1], BAND_HU):
         band = soft & (np.abs(smooth - middle_hu) < BAND_HU)
-        depth = ndimage.distance_transform_edt(band, sampling=spacing)
-        pieces, count = ndimage.label(depth > OPENING_MM)
-        if not count:
+        if band.sum() < least_voxels:
             continue
+        depth = distances_to(~band, spacing)
+        objects = pieces(depth > OPENING_MM)
         # Thick, large and right: the sum of the depths over a piece, weighted by the side.
-        scores = ndimage.sum_labels(depth * weight, pieces, np.arange(1, count + 1))
-        core = pieces == int(np.argmax(scores)) + 1
+        scores = np.bincount(objects.ravel(), weights=(depth * weight).ravel())
+        scores[0] = 0.0
+        core = objects == int(np.argmax(scores))
         if scores.max() > best and depth[core].max() >= LEAST_DEPTH_MM:
             best = float(scores.max())
-            liver = band & (ndimage.distance_transform_edt(~core, sampling=spacing) <= OPENING_MM)
-    if liver is None or liver.sum() * np.prod(spacing) < 1000 * LEAST_ML:
+            liver = band & (distances_to(core, spacing) <= OPENING_MM)
+    if liver is None or liver.sum() < least_voxels:
         return None
     return liver
 

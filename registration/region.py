@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from registration.shapes import distances_to, filled_in_slices, opened_in_slices, pieces
 from registration.spline import interpolate, spline_coefficients
 from registration.volume import Volume, world_from_index
 
@@ -38,13 +38,12 @@ def body_region(volume: Volume, *, threshold_hu: float, rim_mm: float) -> NDArra
     """
     dense = volume.values > threshold_hu
     # A table's thin shell falls off by the opening, a cushion's remains by taking the largest object.
-    in_slice = ndimage.generate_binary_structure(2, 1)[None]
-    objects, count = ndimage.label(ndimage.binary_opening(dense, in_slice))
-    if count:
-        sizes = np.bincount(objects.ravel())
-        sizes[0] = 0
+    objects = pieces(opened_in_slices(dense))
+    sizes = np.bincount(objects.ravel())
+    sizes[0] = 0
+    if sizes.any():
         dense = objects == int(np.argmax(sizes))
-    body = np.stack([ndimage.binary_fill_holes(plane) for plane in dense])
+    body = filled_in_slices(dense)
     if body.mean() < 0.05:
         return np.ones(volume.values.shape, dtype=bool)
     return within(body, volume.spacing_zyx_mm, rim_mm)
@@ -81,13 +80,14 @@ def within(mask: NDArray[np.bool_], spacing_mm: NDArray[np.float64], distance_mm
     if distance_mm <= 0 or not mask.any():
         return mask
     # Distances are needed near the mask only: work on its bounding box, widened by the distance.
-    reach = np.ceil(distance_mm / np.asarray(spacing_mm)).astype(int)
-    box = tuple(
-        slice(max(0, found.start - r), found.stop + r)
-        for found, r in zip(ndimage.find_objects(mask.astype(np.uint8))[0], reach, strict=True)
-    )
+    box = []
+    for axis, spacing in enumerate(spacing_mm):
+        others = tuple(other for other in range(3) if other != axis)
+        along = np.flatnonzero(mask.any(axis=others))
+        reach = int(np.ceil(distance_mm / spacing))
+        box.append(slice(max(0, along[0] - reach), along[-1] + reach + 1))
     widened = mask.copy()
-    widened[box] = ndimage.distance_transform_edt(~mask[box], sampling=spacing_mm) <= distance_mm
+    widened[tuple(box)] = distances_to(mask[tuple(box)], spacing_mm) <= distance_mm
     return widened
 
 

@@ -1,7 +1,7 @@
 """Read a volume between its voxels, by cubic B-splines or linearly, and count joint histograms; compiled.
 
 A cubic spline through the voxels is a sum of B-splines whose coefficients a recursive filter finds (Unser,
-Aldroubi, Eden: B-spline signal processing, IEEE TSP 1993, doi:10.1109/78.193220). The filter is scipy's.
+Aldroubi, Eden: B-spline signal processing, IEEE TSP 1993, doi:10.1109/78.193220). The filter is ITK's.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from registration.compiled import compiled
 
@@ -50,7 +50,8 @@ def spline_coefficients(values: NDArray) -> NDArray[np.float32]:
     Returns:
         Array (z + 3, y + 3, x + 3): one more at each low end, two more at each high end.
     """
-    coefficients = ndimage.spline_filter(values, order=3, output=np.float32, mode="mirror")
+    image = sitk.GetImageFromArray(values.astype(np.float32, copy=False))
+    coefficients = sitk.GetArrayViewFromImage(sitk.BSplineDecomposition(image, 3))
     return np.pad(coefficients, (PAD_LOW, PAD_HIGH), mode="reflect")
 
 
