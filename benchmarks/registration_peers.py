@@ -99,7 +99,10 @@ def measure(group: str, name: str, pair: Pair, tools: list[str], seed: int) -> l
 
 def finer_grid(image: sitk.Image, spacing_mm: list[float]) -> sitk.Image:
     """Give an empty image of other voxels over the same place."""
-    size = [int(n * old / new) for n, old, new in zip(image.GetSize(), image.GetSpacing(), spacing_mm, strict=True)]
+    size = [
+        int(n * old / new)
+        for n, old, new in zip(image.GetSize(), image.GetSpacing(), spacing_mm, strict=True)
+    ]
     grid = sitk.Image(size, sitk.sitkUInt8)
     grid.SetOrigin(image.GetOrigin())
     grid.SetDirection(image.GetDirection())
@@ -109,7 +112,9 @@ def finer_grid(image: sitk.Image, spacing_mm: list[float]) -> sitk.Image:
 
 def print_table(runs: list[Run]) -> None:
     """Print one line a class and tool."""
-    print(f"\n{'class':<8} {'tool':<16} {'median mm':>10} {'worst mm':>9} {'found':>9} {'s':>7} {'worst s':>8} {'MiB':>6}")
+    print(
+        f"\n{'class':<8} {'tool':<16} {'median mm':>10} {'worst mm':>9} {'found':>9} {'s':>7} {'worst s':>8} {'MiB':>6}"
+    )
     for group in dict.fromkeys(r.group for r in runs):
         limit = FOUND_BREATH_MM if group == "breath" else FOUND_MM
         for tool in dict.fromkeys(r.tool for r in runs):
@@ -129,9 +134,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ct", type=Path, required=True, help="CT volume that the rigid pairs are made from")
     parser.add_argument("--organs", type=Path, help="its labels; without them the points lie in the body")
-    parser.add_argument("--liver", type=int, default=5, help="the liver's label (default 5, as TotalSegmentator)")
     parser.add_argument(
-        "--spacing-mm", type=float, nargs=3, metavar=("X", "Y", "Z"), help="resample the CT first: time depends on it"
+        "--liver", type=int, default=5, help="the liver's label (default 5, as TotalSegmentator)"
+    )
+    parser.add_argument(
+        "--spacing-mm",
+        type=float,
+        nargs=3,
+        metavar=("X", "Y", "Z"),
+        help="resample the CT first: time depends on it",
     )
     parser.add_argument("--cohort", type=Path, help="cohort with truth.json for the class breath")
     parser.add_argument("--pairs", type=int, default=4, help="pairs a class (default 4)")
@@ -141,7 +152,11 @@ def main() -> int:
     parser.add_argument("--tools", help="default: all that are installed")
     parser.add_argument("--json", type=Path, help="also write every run")
     options = parser.parse_args()
-    peers = ["simpleitk_usual", "simpleitk_fast", *(t for t, m in NEEDS.items() if importlib.util.find_spec(m))]
+    peers = [
+        "simpleitk_usual",
+        "simpleitk_fast",
+        *(t for t, m in NEEDS.items() if importlib.util.find_spec(m)),
+    ]
     tools = options.tools.split(",") if options.tools else ["ours", "ours_body", "ours_mask", *peers]
     image = sitk.ReadImage(str(options.ct), sitk.sitkFloat32)
     labels = sitk.ReadImage(str(options.organs)) if options.organs else None
@@ -149,16 +164,16 @@ def main() -> int:
         grid = finer_grid(image, options.spacing_mm)
         labels = labels and sitk.Resample(labels, grid, sitk.Transform(), sitk.sitkNearestNeighbor)
         image = sitk.Resample(image, grid, sitk.Transform(), sitk.sitkBSpline, -1024.0)
-    if labels:
-        organ = values_of(labels) == options.liver
-    else:
-        organ = mask_from_image(image > -200)
+    organ = values_of(labels) == options.liver if labels else mask_from_image(image > -200)
 
     runs: list[Run] = []
 
     def take(group: str, name: str, pair: Pair) -> None:
         for one in measure(group, name, pair, tools, options.search_seed):
-            print(f"{group:<8} {name:<14} {one.tool:<16} {one.error_mm:8.3f} mm {one.seconds:7.2f} s", flush=True)
+            print(
+                f"{group:<8} {name:<14} {one.tool:<16} {one.error_mm:8.3f} mm {one.seconds:7.2f} s",
+                flush=True,
+            )
             runs.append(one)
 
     # Compiling belongs to the first run ever, not to these.

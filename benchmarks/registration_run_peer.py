@@ -37,7 +37,9 @@ def simpleitk_fast(reference: str, moving: str, seed: int = 1) -> sitk.Transform
     fixed, floating = (_coarser(sitk.ReadImage(path, sitk.sitkFloat32)) for path in (reference, moving))
     method = _mattes(fixed, floating)
     voxels = fixed.GetNumberOfPixels()
-    method.SetMetricSamplingPercentagePerLevel([min(1.0, 20_000 / voxels * 27), min(1.0, 40_000 / voxels)], seed)
+    method.SetMetricSamplingPercentagePerLevel(
+        [min(1.0, 20_000 / voxels * 27), min(1.0, 40_000 / voxels)], seed
+    )
     method.SetOptimizerAsRegularStepGradientDescent(
         learningRate=4.0, minStep=0.02, numberOfIterations=100, relaxationFactor=0.5
     )
@@ -74,7 +76,9 @@ def elastix(reference: str, moving: str) -> sitk.Transform:
     parameters = itk.ParameterObject.New()
     parameters.AddParameterMap(parameters.GetDefaultParameterMap("rigid"))
     itk.MultiThreaderBase.SetGlobalDefaultNumberOfThreads(THREADS)
-    _, found = itk.elastix_registration_method(fixed, floating, parameter_object=parameters, log_to_console=False)
+    _, found = itk.elastix_registration_method(
+        fixed, floating, parameter_object=parameters, log_to_console=False
+    )
     answer = found.GetParameterMap(0)
     transform = sitk.Euler3DTransform()
     transform.SetCenter([float(c) for c in answer["CenterOfRotationPoint"]])

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 RegionName = Literal["mask", "liver", "body"]
 
+
 @dataclass(frozen=True)
 class RegistrationSettings:
     """Tune the registration; the defaults suit abdominal CT.

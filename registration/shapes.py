@@ -39,7 +39,9 @@ def filled_in_slices(places: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return sitk.GetArrayFromImage(sitk.BinaryFillhole(_image(apart)))[1::2].astype(bool)
 
 
-def smoothed(values: NDArray[np.float32], spacing_mm: NDArray[np.float64], sigma_mm: float) -> NDArray[np.float32]:
+def smoothed(
+    values: NDArray[np.float32], spacing_mm: NDArray[np.float64], sigma_mm: float
+) -> NDArray[np.float32]:
     """Smooth by a Gaussian of a given width in mm."""
     image = sitk.GetImageFromArray(values)
     image.SetSpacing([float(s) for s in spacing_mm[::-1]])

@@ -51,7 +51,7 @@ def spline_coefficients(values: NDArray) -> NDArray[np.float32]:
         Array (z + 3, y + 3, x + 3): one more at each low end, two more at each high end.
     """
     image = sitk.GetImageFromArray(values.astype(np.float32, copy=False))
-    coefficients = sitk.GetArrayViewFromImage(sitk.BSplineDecomposition(image, 3))
+    coefficients = sitk.GetArrayFromImage(sitk.BSplineDecomposition(image, 3))
     return np.pad(coefficients, (PAD_LOW, PAD_HIGH), mode="reflect")
 
 
@@ -186,19 +186,9 @@ def add_joint_histograms(  # type: ignore[no-untyped-def]
             z = zx * px[n] + zy * py[n] + zz * pz[n] + z0
             y = yx * px[n] + yy * py[n] + yz * pz[n] + y0
             x = xx * px[n] + xy * py[n] + xz * pz[n] + x0
-            if (
-                z >= low_edge
-                and y >= low_edge
-                and x >= low_edge
-                and z <= top_z
-                and y <= top_y
-                and x <= top_x
-            ):
+            if z >= low_edge and y >= low_edge and x >= low_edge and z <= top_z and y <= top_y and x <= top_x:
                 z, y, x = max(z, zero), max(y, zero), max(x, zero)
-                if cubic:
-                    value = _cubic(flat, plane, row, z, y, x)
-                else:
-                    value = _linear(flat, plane, row, z, y, x)
+                value = _cubic(flat, plane, row, z, y, x) if cubic else _linear(flat, plane, row, z, y, x)
                 place = min(max((value - low32) * per_unit32, zero), highest)
                 column = min(np.int32(place), last - np.int32(1))
                 share = place - np.float32(column)

@@ -194,7 +194,7 @@ def test_quality_table_has_a_line_per_case_and_phase(built: Built) -> None:
 def test_quality_table_says_what_was_fitted(built: Built) -> None:
     fitted = {(row["case"], row["phase"]): row["region"] for row in built.quality}
     assert [fitted["case_1", phase] for phase in PHASES] == ["mask", "", "mask"]  # art is the reference
-    assert [fitted["case_5", phase] for phase in PHASES] == ["volume", "", "volume"]
+    assert [fitted["case_5", phase] for phase in PHASES] == ["liver", "", "liver"]
 
 
 def test_liver_on_another_phase_is_warned_of(built: Built) -> None:

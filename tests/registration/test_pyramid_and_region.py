@@ -40,7 +40,10 @@ def test_index_and_world_are_inverse() -> None:
 
 
 def test_each_layer_starts_where_the_last_one_ended() -> None:
-    found = coarse_to_fine(["top", "bottom"], lambda layer, start: np.append(start, len(layer)), np.zeros(1))
+    def solve(layer: str, start: np.ndarray) -> np.ndarray:
+        return np.append(start, len(layer))
+
+    found = coarse_to_fine(["top", "bottom"], (solve, solve), np.zeros(1))
     assert found.tolist() == [0, 3, 6]
 
 

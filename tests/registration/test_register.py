@@ -91,7 +91,7 @@ def test_the_transform_resamples_the_moving_onto_the_reference(
 def test_the_result_tells_what_was_gained(medium_result: RegistrationResult) -> None:
     assert 1.0 <= medium_result.similarity_before < medium_result.similarity_after <= 2.0
     assert 0.5 < medium_result.overlap < 1.0  # the moving covers 110 of 130 mm
-    assert medium_result.region == "volume"
+    assert medium_result.region == "liver"
     # The swarms' particles at the start and after each iteration, and some from Powell.
     default = RegistrationSettings()
     assert medium_result.evaluations > default.swarms * default.swarm_particles * (
@@ -125,7 +125,7 @@ def liver_points() -> np.ndarray:
     return CENTRE_MM + centre + inner * half_axes
 
 
-def test_with_a_mask_the_liver_is_fitted_and_without_one_the_body(
+def test_the_liver_is_fitted_with_a_mask_and_without_one_and_the_body_on_request(
     reference: sitk.Image,
     breathed: sitk.Image,
     reference_liver: sitk.Image,
@@ -133,10 +133,12 @@ def test_with_a_mask_the_liver_is_fitted_and_without_one_the_body(
     liver_points: np.ndarray,
 ) -> None:
     truth = sitk.TranslationTransform(3, (2.0, 1.0, 12.0))
-    of_liver = register(reference, breathed, reference_mask=reference_liver, settings=settings)
-    of_body = register(reference, breathed, settings=settings)
-    assert of_liver.region == "mask"
+    of_mask = register(reference, breathed, reference_mask=reference_liver, settings=settings)
+    of_liver = register(reference, breathed, settings=settings)
+    of_body = register(reference, breathed, settings=replace(settings, region="body"))
+    assert [result.region for result in (of_mask, of_liver, of_body)] == ["mask", "liver", "body"]
     # Half a slice of 5 mm: the margin holds tissue that stayed behind, and an ellipsoid has few edges.
+    assert mean_error_mm(of_mask.transform, truth, liver_points) < 2.5
     assert mean_error_mm(of_liver.transform, truth, liver_points) < 2.5
     assert mean_error_mm(of_body.transform, truth, liver_points) > 6.0
     assert mean_error_mm(of_body.transform, STILL, points_in_body()) < 2.0
@@ -149,6 +151,7 @@ def test_settings_that_cannot_work_are_refused() -> None:
         {"bins": (1, 8)},
         {"window_hu": (5.0, 5.0)},
         {"region_margin_mm": -1.0},
+        {"region": "spleen"},
     ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             RegistrationSettings(**wrong)
