@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 
+from nnunet_multiphase.phantom.truth import liver_points_in_moving
 from registration.volume import image_like, mask_from_image, values_of, volume_from_image, world_from_index
 
 # Length of the translation in mm, angle about a random axis in degrees.
@@ -100,17 +102,31 @@ def breath_pairs(cohort: Path, *, per_case: int = 1) -> Iterator[tuple[str, Pair
     """
     for truth_file in sorted(cohort.glob("*/truth.json")):
         truth, case = json.loads(truth_file.read_text()), truth_file.parent
-        reference, motions = truth["reference"], truth["motion_zyx_mm"]
-        phases = [p for p in motions if p != reference and (case / f"{p}.nii.gz").exists()]
+        reference = truth["reference"]
         fixed = sitk.ReadImage(str(case / f"{reference}.nii.gz"))
         mask = sitk.ReadImage(str(case / f"liver_{reference}.nii.gz"))
         voxels = np.argwhere(mask_from_image(mask))
-        chosen = np.random.default_rng(0).choice(len(voxels), 500)
-        points = world_from_index(volume_from_image(mask), voxels[chosen])
-        for phase in sorted(phases, key=lambda p: -np.linalg.norm(motions[p]))[:per_case]:
-            motion = np.array(fixed.GetDirection()).reshape(3, 3) @ np.array(motions[phase][::-1])
+        points = world_from_index(
+            volume_from_image(mask), voxels[np.random.default_rng(0).choice(len(voxels), 500)]
+        )
+        places = {
+            phase: _places(truth, phase, points, fixed)
+            for phase in ("nc", "art", "pv", "dl")
+            if phase != reference and (case / f"{phase}.nii.gz").exists()
+        }
+        moved_most = sorted(places, key=lambda p: -float(np.linalg.norm(places[p] - points, axis=1).mean()))
+        for phase in moved_most[:per_case]:
             moving = sitk.ReadImage(str(case / f"{phase}.nii.gz"))
-            yield f"{case.name}_{phase}", Pair(fixed, moving, points, points + motion, mask)
+            yield f"{case.name}_{phase}", Pair(fixed, moving, points, places[phase], mask)
+
+
+def _places(truth: dict[str, Any], phase: str, points: np.ndarray, reference: sitk.Image) -> np.ndarray:
+    """Give where liver points lie in another phase, by either form of truth.json."""
+    if "motions" in truth:  # the phantom's
+        return np.asarray(liver_points_in_moving(truth, phase, points))
+    # A shift in mm along the array's axes (z, y, x).
+    direction = np.array(reference.GetDirection()).reshape(3, 3)
+    return points + direction @ np.array(truth["motion_zyx_mm"][phase][::-1])
 
 
 def _random_motion(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -337,6 +337,13 @@ def _absent_phases(case: CaseFolder, channels: Sequence[str], missing: str) -> t
     return absent
 
 
+def _fitted(regions: Collection[str]) -> str:
+    """Say what the registration held on to, by the least certain of the phases."""
+    if "body" in regions:
+        return "the whole body, where no liver was found: the liver may be off"
+    return "the liver, found without a mask" if "liver" in regions else "the liver mask"
+
+
 def prediction_summary(prediction: CasePrediction) -> str:
     """Tell the result in a few lines for the terminal."""
     aligned = prediction.aligned
@@ -347,15 +354,8 @@ def prediction_summary(prediction: CasePrediction) -> str:
             f"  lesion {lesion.id}: {lesion.volume_ml:.2f} ml, {lesion.diameter_mm:.1f} mm, mean HU {shown}"
         )
     if aligned.results:
-        by_mask = all(result.region == "mask" for result in aligned.results.values())
-        lines.append(
-            f"  registered to {aligned.reference} on "
-            + (
-                "the liver mask"
-                if by_mask
-                else "the whole body: without a liver mask on that phase the liver may be off"
-            )
-        )
+        regions = {result.region for result in aligned.results.values()}
+        lines.append(f"  registered to {aligned.reference} on {_fitted(regions)}")
     lines += [f"  look at the registration of {warning}" for warning in prediction.warnings]
     if prediction.filled:
         lines.append(

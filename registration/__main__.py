@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Returns:
-        0, or 2 where the input is bad; then one sentence stands on stderr and no file was written.
+        0, whatever the verdict, which is printed and stands in --json; 2 where the input is bad: then one sentence
+        stands on stderr and no file was written.
     """
     options = build_parser().parse_args(arguments)
     try:
@@ -78,9 +80,11 @@ def _run(options: argparse.Namespace) -> None:
     result = register(reference, moving, reference_mask=mask, settings=settings)
     _write_all(options, _writers(options, reference, moving, mask, result))
     print(
-        f"similarity {result.similarity_before:.4f} -> {result.similarity_after:.4f}, overlap "
+        f"{result.verdict}: similarity {result.similarity_before:.4f} -> {result.similarity_after:.4f}, overlap "
         f"{100 * result.overlap:.0f} % of the {result.region}, {result.seconds:.1f} s: {options.transform}"
     )
+    for reason in result.reasons:
+        print(f"  {reason}")
 
 
 def _check_outputs(options: argparse.Namespace) -> None:
@@ -137,6 +141,9 @@ def summary(options: argparse.Namespace, result: RegistrationResult) -> dict[str
         "reference_mask": None if options.reference_mask is None else str(options.reference_mask),
         "seed": options.seed,
         "region": result.region,
+        "verdict": result.verdict,
+        "reasons": list(result.reasons),
+        "evidence": asdict(result.evidence),
         "angles_rad_translation_mm": list(result.transform.GetParameters()),
         "centre_mm": list(result.transform.GetCenter()),
         "similarity_before": result.similarity_before,

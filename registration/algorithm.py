@@ -13,6 +13,7 @@ from registration.pyramid import build_pyramid, coarse_to_fine
 from registration.rigid import recentre, transform_from_parameters
 from registration.search import STILL, climb, climb_roughly, search_region, search_volume
 from registration.settings import RegionName, RegistrationResult, RegistrationSettings
+from registration.verdict import gather_evidence, judge
 from registration.volume import Volume, check_image, check_same_grid, mask_from_image, volume_from_image
 
 
@@ -58,19 +59,30 @@ def register(
         pair = LayeredPair(reference_layers, moving_layers, settings, pool, rng)
         whole = pair.similarities(pair.body_regions(), settings.window_hu)
         swarm = search_volume(whole[0], reference_layers[0], moving_layers[0], settings)
+        body = climb_roughly(whole[0], swarm.best)
         name, held = _choose_region(pair, reference_volume, reference_mask, settings)
         if held is None:
-            similarities, start = whole, swarm.best
+            held, window, similarities, start = pair.body_regions(), settings.window_hu, whole, body
         else:
-            similarities = pair.similarities(held, settings.region_window_hu)
-            body = recentre(climb_roughly(whole[0], swarm.best), whole[0].centre, similarities[0].centre)
-            start = search_region(similarities[0], body, reference_volume, settings)
+            window = settings.region_window_hu
+            similarities = pair.similarities(held, window)
+            near = recentre(body, whole[0].centre, similarities[0].centre)
+            start = search_region(similarities[0], near, reference_volume, settings)
         best = coarse_to_fine(similarities, (climb_roughly, climb), start)
         judged = similarities[-1]
         # The header's own alignment competes too: a search must never make things worse.
         best = max((best, STILL), key=lambda candidate: float(judged(candidate)[0]))
         after, overlap = judged.measure(best)
         before, _ = judged.measure(STILL)
+        evidence = gather_evidence(
+            whole[0],
+            body,
+            pair.itself(whole[0]),
+            judged,
+            best,
+            pair.halves(held, window, judged.centre),
+        )
+    verdict, reasons = judge(evidence, name)
     return RegistrationResult(
         transform=transform_from_parameters(best, judged.centre),
         similarity_before=float(before[0]),
@@ -80,6 +92,9 @@ def register(
         evaluations=pair.evaluations(),
         swarm_trace=swarm.trace,
         region=name,
+        verdict=verdict,
+        reasons=reasons,
+        evidence=evidence,
     )
 
 

@@ -88,6 +88,44 @@ class LayeredPair:
         self._made += made
         return made
 
+    def halves(
+        self, regions: list[NDArray[np.bool_]], window_hu: tuple[float, float], centre: NDArray[np.float64]
+    ) -> list[MutualInformation]:
+        """Give the bottom layer's similarity of each half of a region: below and above its middle along each axis."""
+        layer = self._reference_layers[-1]
+        samples = sample_points(
+            layer,
+            regions[-1],
+            count=2 * self._settings.half_samples,
+            rng=self._rng,
+            coefficients=self._reference_coefficients[-1],
+        )
+        along = (samples.points - centre) @ layer.directions
+        below = along < np.median(along, axis=0)
+        halves = [side for axis in range(3) for side in (below[:, axis], ~below[:, axis])]
+        made = [
+            self._similarity(
+                SamplePoints(samples.points[half], samples.values[half]),
+                self._moving_layers[-1],
+                self._interpolants[-1],
+                centre,
+                window_hu,
+            )
+            for half in halves
+            if half.any()
+        ]
+        self._made += made
+        return made
+
+    def itself(self, like: MutualInformation) -> MutualInformation:
+        """Give the top layer's similarity of a region with the reference in the moving volume's place."""
+        top = self._reference_layers[0]
+        made = self._similarity(
+            like.samples, top, linear_interpolant(top.values), like.centre, self._settings.window_hu
+        )
+        self._made.append(made)
+        return made
+
     def evaluations(self) -> int:
         """Count the motions that were scored."""
         return sum(similarity.evaluations for similarity in self._made)
@@ -101,8 +139,7 @@ class LayeredPair:
         window_hu: tuple[float, float],
     ) -> MutualInformation:
         return MutualInformation(
-            samples.points,
-            samples.values,
+            samples,
             layer,
             centre=centre,
             bins=self._settings.bins,

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
 RegionName = Literal["mask", "liver", "body"]
+Judgement = Literal["ok", "check", "failed"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class RegistrationSettings:
         body_rim_mm: How much air around the body is sampled too; the skin is an edge worth having.
         top_samples: Sample points on the top layer.
         bottom_samples: Sample points on the bottom layer.
+        half_samples: Sample points for each half of the region, fitted alone for the verdict.
         swarms: Independent swarms that search the whole volume; one alone ends in a wrong corner now and then.
         swarm_particles: Particles of each of them.
         swarm_iterations: Their iterations.
@@ -56,6 +58,7 @@ class RegistrationSettings:
     body_rim_mm: float = 8.0
     top_samples: int = 4_000
     bottom_samples: int = 80_000
+    half_samples: int = 8_000
     swarms: int = 2
     swarm_particles: int = 100
     swarm_iterations: int = 35
@@ -92,6 +95,26 @@ class RegistrationSettings:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """Hold the signs by which a registration is judged (`registration.verdict`).
+
+    Attributes:
+        sharpness: Share of the body's similarity above chance that is lost 20 mm aside, as a part of what the
+            reference loses against itself.
+        body_overlap: Share of the body's sample points in the moving's data.
+        overlap: Share of the region's.
+        disagreement_mm: Largest mean distance between the region's motion and one found by half of it alone.
+        apart_mm: Mean distance between the region's motion and the body's, over the region.
+    """
+
+    sharpness: float
+    body_overlap: float
+    overlap: float
+    disagreement_mm: float
+    apart_mm: float
+
+
+@dataclass(frozen=True)
 class RegistrationResult:
     """Hold the transform found and what is known about it.
 
@@ -104,6 +127,9 @@ class RegistrationResult:
         evaluations: How often the similarity was computed.
         swarm_trace: Best similarity of the winning whole-volume swarm after each iteration.
         region: What was fitted in the end; "body" also where no liver was found.
+        verdict: "ok", "check" (look at it) or "failed".
+        reasons: A sentence for each sign that is not ok.
+        evidence: The signs themselves.
     """
 
     transform: sitk.Euler3DTransform
@@ -114,3 +140,6 @@ class RegistrationResult:
     evaluations: int
     swarm_trace: tuple[float, ...]
     region: RegionName
+    verdict: Judgement
+    reasons: tuple[str, ...]
+    evidence: Evidence

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from registration.compiled import compiled
+from registration.region import SamplePoints
 from registration.rigid import rotation_matrices
 from registration.spline import Interpolant, add_joint_histograms, cubic_interpolant
 from registration.volume import Volume
@@ -73,8 +74,7 @@ class MutualInformation:
 
     def __init__(
         self,
-        points: NDArray[np.float64],
-        reference_values: NDArray,
+        samples: SamplePoints,
         moving: Volume,
         *,
         centre: NDArray[np.float64],
@@ -87,8 +87,7 @@ class MutualInformation:
         """Prepare what stays the same from motion to motion.
 
         Args:
-            points: Sample points of the reference (n, 3), world mm.
-            reference_values: The reference there (n,), HU.
+            samples: Points of the reference and its values there.
             moving: The moving layer.
             centre: Centre of rotation, world mm.
             bins: Bins for reference and moving.
@@ -97,17 +96,18 @@ class MutualInformation:
             pool: Threads to share the work; none = this thread.
             interpolant: How the moving layer is read between its voxels; none = by cubic splines.
         """
-        if len(points) == 0:
+        if len(samples.points) == 0:
             raise ValueError("The similarity needs at least one sample point, but got none.")
         low, high = window_hu
-        place = (np.asarray(reference_values, dtype=np.float64) - low) / (high - low) * bins[0]
+        place = (np.asarray(samples.values, dtype=np.float64) - low) / (high - low) * bins[0]
         self._reference_bins = np.clip(place, 0, bins[0] - 1).astype(np.int32)
-        self._points = np.ascontiguousarray((points - centre).T, dtype=np.float32)
+        self._points = np.ascontiguousarray((samples.points - centre).T, dtype=np.float32)
         self._interpolant = interpolant or cubic_interpolant(moving.values)
         self._world_to_index = np.linalg.inv(moving.index_to_world)
         self._origin = moving.origin
         self._low, self._per_unit = low, (bins[1] - 1) / (high - low)
         self._pool = pool
+        self.samples = samples
         self.centre = np.asarray(centre, dtype=np.float64)
         self.bins = bins
         self.minimal_overlap = minimal_overlap

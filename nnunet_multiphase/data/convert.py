@@ -159,7 +159,8 @@ def _case_warnings(case: CaseFolder, lesions: sitk.Image) -> list[str]:
     warnings = []
     if case.unused_liver is not None:
         warnings.append(
-            f"{case.unused_liver.name} is not used, the lesions are drawn on {case.reference}: fitted on the whole body; "
+            f"{case.unused_liver.name} is not used, the lesions are drawn on {case.reference}: "
+            "fitted on the liver as it was found; "
             f"draw liver_{case.reference}.nii.gz for a fit on the liver"
         )
     if not np.any(sitk.GetArrayViewFromImage(lesions)):

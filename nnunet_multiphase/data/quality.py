@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,6 @@ import SimpleITK as sitk
 if TYPE_CHECKING:
     from nnunet_multiphase.alignment import AlignedPhases
 
-LOW_OVERLAP = 0.5
 LOW_COVERED_FRACTION = 0.5
 LARGE_SHIFT_MM = 60.0
 LARGE_ROTATION_DEGREES = 25.0
@@ -32,7 +31,8 @@ class PhaseQuality:
     status: str  # present, filled, missing
     similarity_before: float | None = None  # headers alone
     similarity_after: float | None = None
-    region: str = ""  # what was fitted: mask (the liver) or volume (the whole body)
+    verdict: str = ""  # ok, check, failed: the registration's own judgement
+    region: str = ""  # what was fitted: mask, liver (found without a mask) or body
     overlap: float | None = None  # 0..1
     shift_mm: float | None = None  # of the liver's centre (without a liver mask: the volume's)
     rotation_degrees: float | None = None
@@ -62,45 +62,41 @@ def measure_phase(
         warnings.append(
             f"only {100 * aligned.covered_fraction:.0f} % of the reference is covered by all phases"
         )
-    if phase == aligned.reference:
-        return PhaseQuality(
-            case,
-            patient,
-            split,
-            aligned.reference,
-            phase,
-            "present",
-            shift_mm=0.0,
-            rotation_degrees=0.0,
-            covered_fraction=aligned.covered_fraction,
-            warnings="; ".join(warnings),
-        )
-    result = aligned.results[phase]
-    shift, rotation = displacement(aligned.transforms[phase], centre_mm)
-    if result.similarity_after <= result.similarity_before:
-        warnings.append("similarity did not rise")
-    if result.overlap < LOW_OVERLAP:
-        warnings.append(f"overlap only {result.overlap:.2f}")
-    if shift > LARGE_SHIFT_MM or rotation > LARGE_ROTATION_DEGREES:
-        warnings.append(
-            f"large motion ({shift:.0f} mm, {rotation:.0f} degrees): look at the overview picture"
-        )
-    return PhaseQuality(
+    row = PhaseQuality(
         case,
         patient,
         split,
         aligned.reference,
         phase,
         "present",
-        result.similarity_before,
-        result.similarity_after,
-        result.region,
-        result.overlap,
-        shift,
-        rotation,
-        result.seconds,
-        aligned.covered_fraction,
-        "; ".join(warnings),
+        shift_mm=0.0,
+        rotation_degrees=0.0,
+        covered_fraction=aligned.covered_fraction,
+        warnings="; ".join(warnings),
+    )
+    if phase == aligned.reference:
+        return row
+    result = aligned.results[phase]
+    shift, rotation = displacement(aligned.transforms[phase], centre_mm)
+    if result.verdict != "ok":
+        warnings.append(f"registration {result.verdict}: {', '.join(result.reasons)}")
+    if result.similarity_after <= result.similarity_before:
+        warnings.append("similarity did not rise")
+    if shift > LARGE_SHIFT_MM or rotation > LARGE_ROTATION_DEGREES:
+        warnings.append(
+            f"large motion ({shift:.0f} mm, {rotation:.0f} degrees): look at the overview picture"
+        )
+    return replace(
+        row,
+        similarity_before=result.similarity_before,
+        similarity_after=result.similarity_after,
+        verdict=result.verdict,
+        region=result.region,
+        overlap=result.overlap,
+        shift_mm=shift,
+        rotation_degrees=rotation,
+        seconds=result.seconds,
+        warnings="; ".join(warnings),
     )
 
 

@@ -198,9 +198,11 @@ def test_quality_table_says_what_was_fitted(built: Built) -> None:
 
 
 def test_liver_on_another_phase_is_warned_of(built: Built) -> None:
-    (warning,) = [text for text in built.summary.warnings if "fitted on the whole body" in text]
+    (warning,) = [text for text in built.summary.warnings if "fitted on the liver as it was found" in text]
     assert warning.startswith("case case_5, phase art: liver_pv.nii.gz is not used")
-    warned = [row["case"] for row in built.quality if "fitted on the whole body" in row["warnings"]]
+    warned = [
+        row["case"] for row in built.quality if "fitted on the liver as it was found" in row["warnings"]
+    ]
     assert warned == ["case_5"]
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import mutual_info_score
 
+from registration.region import SamplePoints
 from registration.similarity import CHUNK, MutualInformation, normalised_mutual_information
 from registration.volume import Volume
 
@@ -67,8 +68,7 @@ def similarity_at_voxels(
     points = np.tile(zyx[:, ::-1] * [2.0, 3.0, 4.0] + [10.0, 20.0, 30.0], (repeat, 1))
     reference_values = rng.uniform(-300, 500, len(points))
     similarity = MutualInformation(
-        points,
-        reference_values,
+        SamplePoints(points, reference_values),
         moving,
         centre=np.array([20.0, 35.0, 45.0]),
         bins=bins,
@@ -129,8 +129,7 @@ def test_score_of_a_motion_does_not_depend_on_its_neighbours_in_the_batch() -> N
 def test_no_sample_points_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one sample point"):
         MutualInformation(
-            np.zeros((0, 3)),
-            np.zeros(0),
+            SamplePoints(np.zeros((0, 3)), np.zeros(0)),
             moving_volume(np.random.default_rng(0)),
             centre=np.zeros(3),
             bins=(4, 4),
