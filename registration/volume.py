@@ -1,4 +1,4 @@
-"""Convert between SimpleITK images (x, y, z) and arrays (z, y, x); no other module does."""
+"""Convert between SimpleITK images (x, y, z) and arrays (z, y, x): positions, geometry, checks; no other module does."""
 
 from __future__ import annotations
 
