@@ -39,9 +39,9 @@ MARKER = "made_by_nnunet-multiphase_demo.txt"
 class DemoSettings:
     """How large a demo to run; the defaults take some 15 minutes on two CPU cores."""
 
-    cases: int = 16
+    cases: int = 24
     seed: int = 0
-    epochs: int = 10
+    epochs: int = 11
     iterations_per_epoch: int = 50
     val_iterations_per_epoch: int = 6
     device: str = "cpu"

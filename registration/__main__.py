@@ -43,6 +43,18 @@ def build_parser() -> argparse.ArgumentParser:
         default="liver",
         help="what is fitted in the end without a mask: the liver, found by itself (default), or the whole body",
     )
+    parser.add_argument(
+        "--model",
+        choices=("rigid", "deformable"),
+        default="rigid",
+        help="deformable: also a smooth deformation after the rigid fit, kept only where the match gains by it",
+    )
+    parser.add_argument(
+        "--lesion-mask",
+        type=Path,
+        metavar="MASK",
+        help="lesions on REFERENCE's grid, whose volume is to be kept",
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of all random choices (default 0)")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="also write the figures of merit")
     parser.add_argument("--figure", type=Path, metavar="OUT.png", help="also draw the match before and after")
@@ -67,17 +79,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     _check_outputs(options)
-    for path in (options.reference, options.moving, options.reference_mask):
+    for path in (options.reference, options.moving, options.reference_mask, options.lesion_mask):
         if path is not None and not path.is_file():
             raise FileNotFoundError(f"There is no file {path}; give the path of a volume.")
     from registration.algorithm import register
     from registration.settings import RegistrationSettings
     from registration.volume_file import read_volume
 
-    settings = RegistrationSettings(seed=options.seed, region=options.region)
+    settings = RegistrationSettings(seed=options.seed, region=options.region, model=options.model)
     reference, moving = read_volume(options.reference), read_volume(options.moving)
     mask = None if options.reference_mask is None else read_volume(options.reference_mask)
-    result = register(reference, moving, reference_mask=mask, settings=settings)
+    lesions = None if options.lesion_mask is None else read_volume(options.lesion_mask)
+    result = register(reference, moving, reference_mask=mask, lesion_mask=lesions, settings=settings)
     _write_all(options, _writers(options, reference, moving, mask, result))
     print(
         f"{result.verdict}: similarity {result.similarity_before:.4f} -> {result.similarity_after:.4f}, overlap "
@@ -85,6 +98,8 @@ def _run(options: argparse.Namespace) -> None:
     )
     for reason in result.reasons:
         print(f"  {reason}")
+    if result.deformation is not None:
+        print("  deformed" if result.deformation.accepted else f"  not deformed: {result.deformation.reason}")
 
 
 def _check_outputs(options: argparse.Namespace) -> None:
@@ -122,7 +137,9 @@ def _writers(
         from registration.figure import overlay_figure
 
         title = f"{options.moving.name} on {options.reference.name}"
-        overlay_figure(reference, moving, result.transform, path, mask=mask, title=title)
+        overlay_figure(
+            reference, moving, result.transform, path, mask=mask, title=title, trace=result.swarm_trace
+        )
 
     writers: list[tuple[Path | None, Callable[[Path], Any]]] = [
         (options.moved, write_moved),
@@ -144,8 +161,9 @@ def summary(options: argparse.Namespace, result: RegistrationResult) -> dict[str
         "verdict": result.verdict,
         "reasons": list(result.reasons),
         "evidence": asdict(result.evidence),
-        "angles_rad_translation_mm": list(result.transform.GetParameters()),
-        "centre_mm": list(result.transform.GetCenter()),
+        "deformation": None if result.deformation is None else asdict(result.deformation),
+        "angles_rad_translation_mm": list(result.rigid.GetParameters()),
+        "centre_mm": list(result.rigid.GetCenter()),
         "similarity_before": result.similarity_before,
         "similarity_after": result.similarity_after,
         "overlap": result.overlap,

@@ -8,6 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from registration.deformable import deform
 from registration.layers import LayeredPair, helper_thread
 from registration.pyramid import build_pyramid, coarse_to_fine
 from registration.rigid import recentre, transform_from_parameters
@@ -22,6 +23,7 @@ def register(
     moving: sitk.Image,
     *,
     reference_mask: sitk.Image | None = None,
+    lesion_mask: sitk.Image | None = None,
     settings: RegistrationSettings | None = None,
 ) -> RegistrationResult:
     """Find the rigid motion that brings a moving CT volume onto a reference.
@@ -34,6 +36,7 @@ def register(
         reference: Fixed volume, HU.
         moving: Volume to be moved, HU; on any grid.
         reference_mask: Nonzero voxels on the reference's grid are what must be aligned in the end.
+        lesion_mask: Nonzero voxels on the reference's grid must keep their volume in a deformation.
         settings: Tuning; defaults suit abdominal CT.
 
     Returns:
@@ -46,8 +49,9 @@ def register(
     started = time.perf_counter()
     for image, name in ((reference, "The reference"), (moving, "The moving volume")):
         check_image(image, name)
-    if reference_mask is not None:
-        check_same_grid(reference_mask, reference)
+    for mask in (reference_mask, lesion_mask):
+        if mask is not None:
+            check_same_grid(mask, reference)
     reference_volume, moving_volume = volume_from_image(reference), volume_from_image(moving)
     _check_contrast(reference_volume, "The reference")
     _check_contrast(moving_volume, "The moving volume")
@@ -83,8 +87,21 @@ def register(
             pair.halves(held, window, judged.centre),
         )
     verdict, reasons = judge(evidence, name)
+    rigid = transform_from_parameters(best, judged.centre)
+    transform, deformation = rigid, None
+    if settings.model == "deformable" and verdict != "failed":
+        transform, deformation = deform(
+            reference,
+            moving,
+            rigid,
+            pair.bottom_mask(held),
+            lesion=lesion_mask,
+            window_hu=window,
+            seed=settings.seed,
+        )
     return RegistrationResult(
-        transform=transform_from_parameters(best, judged.centre),
+        transform=transform,
+        rigid=rigid,
         similarity_before=float(before[0]),
         similarity_after=float(after[0]),
         overlap=float(overlap[0]),
@@ -95,6 +112,7 @@ def register(
         verdict=verdict,
         reasons=reasons,
         evidence=evidence,
+        deformation=deformation,
     )
 
 

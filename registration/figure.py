@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -27,6 +29,7 @@ def overlay_figure(
     *,
     mask: sitk.Image | None = None,
     title: str = "",
+    trace: Sequence[float] = (),
 ) -> Path:
     """Write a PNG that shows how well two volumes match, before and after registration.
 
@@ -41,6 +44,7 @@ def overlay_figure(
         path: PNG to write.
         mask: Mask on the reference's grid; outlined in yellow.
         title: Line above the pictures.
+        trace: The swarm's best similarity after each iteration; drawn below the pictures.
 
     Returns:
         The path written.
@@ -61,9 +65,15 @@ def overlay_figure(
     heights = [max(extent[0] for extent in cuts)] * 2
     width_in = 15.0
     height_in = width_in * sum(heights) / sum(widths) + 1.0
+    if trace:
+        heights.append(0.3 * heights[0])
+        height_in += 1.5
     figure = Figure(figsize=(width_in, height_in), facecolor="black", layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(2, 6, gridspec_kw={"width_ratios": widths, "height_ratios": heights})
+    grid = figure.add_gridspec(len(heights), 6, width_ratios=widths, height_ratios=heights)
+    axes = np.array([[figure.add_subplot(grid[row, column]) for column in range(6)] for row in range(2)])
+    if trace:
+        _draw_trace(figure.add_subplot(grid[2, :]), trace)
     for when, name in enumerate(("before", "after")):
         for plane, plane_name in enumerate(PLANES):
             a, b = (_cut(v, plane, centre, directions) for v in (fixed, moved[when]))
@@ -83,6 +93,17 @@ def overlay_figure(
     figure.savefig(beside, dpi=100, format="png", facecolor="black")
     os.replace(beside, path)
     return path
+
+
+def _draw_trace(panel: Axes, trace: Sequence[float]) -> None:
+    """Draw how the whole-volume search went."""
+    panel.plot(range(len(trace)), trace, color="white", marker=".")
+    panel.set_facecolor("black")
+    panel.set_xlabel("iteration of the swarm (the whole body, top layer)", color="white", fontsize=9)
+    panel.set_ylabel("best similarity", color="white", fontsize=9)
+    panel.tick_params(colors="white", labelsize=8)
+    for side in panel.spines.values():
+        side.set_color("grey")
 
 
 def _grey(values: NDArray) -> NDArray[np.float32]:

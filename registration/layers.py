@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
+import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from registration.liver import find_liver
@@ -66,6 +67,15 @@ class LayeredPair:
         top, bottom = self._reference_layers[0], self._reference_layers[-1]
         liver = find_liver(top, self._body)
         return None if liver is None else self.mask_regions(on_layer(liver, top, bottom), bottom)
+
+    def bottom_mask(self, regions: list[NDArray[np.bool_]]) -> sitk.Image:
+        """Give a region as an image on the bottom layer's grid."""
+        layer = self._reference_layers[-1]
+        image = sitk.GetImageFromArray(regions[-1].astype(np.uint8))
+        image.SetOrigin(layer.origin.tolist())
+        image.SetSpacing(layer.spacing_mm.tolist())
+        image.SetDirection(layer.directions.ravel().tolist())
+        return image
 
     def similarities(
         self, regions: list[NDArray[np.bool_]], window_hu: tuple[float, float]

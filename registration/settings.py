@@ -20,6 +20,7 @@ class RegistrationSettings:
         seed: Seed of the sample points and of the swarm.
         threads: Threads of the similarity (1 or 2); the result does not depend on it.
         region: What is fitted in the end where no mask is given: the liver, found roughly, or the whole body.
+        model: "rigid", or "deformable": a smooth deformation after the rigid fit, kept where it is worth it.
         layer_spacings_mm: Voxel size aimed at on the top and on the bottom layer of the pyramid.
         window_hu: Values are clipped to this range before they are binned.
         region_window_hu: The same for the fit of a mask's region: soft tissue, so that ribs and lung that stay
@@ -50,6 +51,7 @@ class RegistrationSettings:
     seed: int = 0
     threads: int = 2
     region: Literal["liver", "body"] = "liver"
+    model: Literal["rigid", "deformable"] = "rigid"
     layer_spacings_mm: tuple[float, float] = (6.0, 3.0)
     window_hu: tuple[float, float] = (-250.0, 450.0)
     region_window_hu: tuple[float, float] = (-150.0, 250.0)
@@ -81,6 +83,8 @@ class RegistrationSettings:
             raise ValueError(f"seed must not be negative, but is {self.seed}.")
         if self.region not in ("liver", "body"):
             raise ValueError(f"region must be 'liver' or 'body', but is {self.region!r}.")
+        if self.model not in ("rigid", "deformable"):
+            raise ValueError(f"model must be 'rigid' or 'deformable', but is {self.model!r}.")
         if self.swarms < 1:
             raise ValueError(f"swarms must be at least 1, but is {self.swarms}.")
         if self.threads < 1:
@@ -115,11 +119,36 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Deformation:
+    """Hold what became of a deformation that was asked for.
+
+    Attributes:
+        accepted: Whether the transform holds it.
+        reason: Why not.
+        similarity_before: Normalised mutual information in the region by the rigid fit.
+        similarity_after: The same with the deformation.
+        least_jacobian: Smallest local volume (1 = kept, 0 = folded) in and around the region.
+        region_volume_change: Of the region, as a share of its volume.
+        lesion_volume_change: Of the lesion; none without a lesion mask.
+    """
+
+    accepted: bool
+    reason: str
+    similarity_before: float
+    similarity_after: float
+    least_jacobian: float
+    region_volume_change: float
+    lesion_volume_change: float | None
+
+
+@dataclass(frozen=True)
 class RegistrationResult:
     """Hold the transform found and what is known about it.
 
     Attributes:
-        transform: Maps points of the reference to points of the moving volume, in mm (LPS).
+        transform: Maps points of the reference to points of the moving volume, in mm (LPS): rigid, or, where a
+            deformation was asked for and is worth it, that after the rigid one.
+        rigid: The rigid part alone.
         similarity_before: Normalised mutual information with the headers as they are (1 = independent).
         similarity_after: The same with the transform.
         overlap: Fraction (0..1) of the region's sample points that lie in the moving's data.
@@ -129,10 +158,12 @@ class RegistrationResult:
         region: What was fitted in the end; "body" also where no liver was found.
         verdict: "ok", "check" (look at it) or "failed".
         reasons: A sentence for each sign that is not ok.
-        evidence: The signs themselves.
+        evidence: The signs themselves; of the rigid fit.
+        deformation: What became of the deformation, where one was asked for.
     """
 
-    transform: sitk.Euler3DTransform
+    transform: sitk.Transform
+    rigid: sitk.Euler3DTransform
     similarity_before: float
     similarity_after: float
     overlap: float
@@ -143,3 +174,4 @@ class RegistrationResult:
     verdict: Judgement
     reasons: tuple[str, ...]
     evidence: Evidence
+    deformation: Deformation | None = None

@@ -41,7 +41,7 @@ class Limit:
     sentence: str
 
 
-LEAST_SHARPNESS = Limit(0.55, 0.45, "the bodies match hardly better than 20 mm aside (sharpness {:.2f})")
+LEAST_SHARPNESS = Limit(0.58, 0.45, "the bodies match hardly better than 20 mm aside (sharpness {:.2f})")
 LEAST_OVERLAP = Limit(0.5, 0.35, "only {:.0%} of the {} lies in the moving volume")
 MOST_DISAGREEMENT_MM = Limit(4.0, 12.0, "parts of the {1}, fitted alone, end {0:.0f} mm apart")
 MOST_APART_MM = Limit(25.0, 40.0, "the {1} would have moved {0:.0f} mm against the body")
