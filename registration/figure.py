@@ -101,6 +101,7 @@ def _draw_trace(panel: Axes, trace: Sequence[float]) -> None:
     panel.set_facecolor("black")
     panel.set_xlabel("iteration of the swarm (the whole body, top layer)", color="white", fontsize=9)
     panel.set_ylabel("best similarity", color="white", fontsize=9)
+    panel.ticklabel_format(useOffset=False)
     panel.tick_params(colors="white", labelsize=8)
     for side in panel.spines.values():
         side.set_color("grey")
