@@ -3,9 +3,9 @@
 
     python benchmarks/registration_peers.py --ct CT.nii.gz --organs LABELS.nii.gz --liver 5 --cohort COHORT --pairs 4
 
-Rigid classes are made from --ct (and judged by points in its liver, where labels are given, else in the body; without
---ct from a phantom). The class "breath" takes the pairs of --cohort whose liver moved most: there the body is fitted
-right and the liver is not. Tools that are not installed are left out (`pip install nnunet-multiphase[bench]`).
+Rigid classes are made from --ct, and judged by points in its liver where labels are given, else in the body. The class
+"breath" takes the pairs of --cohort whose liver moved most: there the body is fitted right and the liver is not. Tools
+that are not installed are left out (`pip install nnunet-multiphase[bench]`).
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@
     python benchmarks/registration_verdicts.py COHORT [COHORT ...] [--every 1] [--json OUT.json]
 
 Each cohort's pairs of one patient's phases are the good ones; where truth.json gives the liver's motion, a pair counts
-as good only if the liver is found within 2 mm, and as bad beyond 5 mm. From each pair four bad ones are made: another
-patient's phase, a phase mirrored along one axis, the lower half of one volume against the upper half of the other, and
-a phase that is noise. Missed = bad and judged "ok"; alarm = good and not judged "ok".
+as good only if the liver is found within 2 mm, and as bad beyond 5 mm. From each pair three bad ones are made: another
+patient's phase, a phase mirrored along one axis, the lower half of one volume against the upper half of the other; from
+every fifth one more, noise. Missed = bad and judged "ok"; alarm = good and not judged "ok".
 """
 
 from __future__ import annotations

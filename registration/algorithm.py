@@ -12,9 +12,9 @@ from registration.deformable import deform
 from registration.layers import LayeredPair, helper_thread
 from registration.pyramid import build_pyramid, coarse_to_fine
 from registration.rigid import recentre, transform_from_parameters
-from registration.search import STILL, climb, climb_roughly, search_region, search_volume
-from registration.settings import RegionName, RegistrationResult, RegistrationSettings
-from registration.verdict import gather_evidence, judge
+from registration.search import STILL, climb, climb_roughly, length_mm, search_region, search_volume
+from registration.settings import Deformation, RegionName, RegistrationResult, RegistrationSettings
+from registration.verdict import Match, gather_evidence, judge
 from registration.volume import Volume, check_image, check_same_grid, mask_from_image, volume_from_image
 
 
@@ -49,9 +49,9 @@ def register(
     started = time.perf_counter()
     for image, name in ((reference, "The reference"), (moving, "The moving volume")):
         check_image(image, name)
-    for mask in (reference_mask, lesion_mask):
+    for mask, name in ((reference_mask, "The reference mask"), (lesion_mask, "The lesion mask")):
         if mask is not None:
-            check_same_grid(mask, reference)
+            check_same_grid(mask, reference, name)
     reference_volume, moving_volume = volume_from_image(reference), volume_from_image(moving)
     _check_contrast(reference_volume, "The reference")
     _check_contrast(moving_volume, "The moving volume")
@@ -79,17 +79,17 @@ def register(
         after, overlap = judged.measure(best)
         before, _ = judged.measure(STILL)
         evidence = gather_evidence(
-            whole[0],
-            body,
-            pair.itself(whole[0]),
-            judged,
-            best,
-            pair.halves(held, window, judged.centre),
+            Match(whole[0], body, pair.itself(whole[0], settings.window_hu)),
+            Match(similarities[0], best, pair.itself(similarities[0], window)),
+            pair.halves(held, window, best, judged.centre),
+            attainable=min(1.0, length_mm(moving_volume) / length_mm(reference_volume)),
         )
     verdict, reasons = judge(evidence, name)
     rigid = transform_from_parameters(best, judged.centre)
     transform, deformation = rigid, None
-    if settings.model == "deformable" and verdict != "failed":
+    if settings.model == "deformable" and verdict == "failed":
+        deformation = Deformation(False, "the rigid fit failed")
+    elif settings.model == "deformable":
         transform, deformation = deform(
             reference,
             moving,

@@ -1,7 +1,8 @@
 """Beyond rigid, on request: a smooth deformation of the reference after the rigid fit, by ITK's B-spline registration.
 
-A cubic B-spline grid of wide meshes (some 40 mm) cannot fold easily nor squeeze a lesion; both are checked all the
-same, in the region and on its lesion, and the deformation is taken back by halves until it is harmless, or dropped.
+A cubic B-spline grid of wide meshes (some 30 mm) cannot fold easily nor squeeze a lesion; both are checked all the
+same, at every place, of the region and of each lesion, and the deformation is taken back by halves until it is
+harmless, or dropped.
 
 Rueckert et al.: Nonrigid registration using free-form deformations, IEEE TMI 1999, doi:10.1109/42.796284.
 """
@@ -12,18 +13,26 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from registration.region import within
 from registration.resample import coverage, resample_image
 from registration.settings import Deformation
-from registration.shapes import distances_to
+from registration.shapes import pieces
 from registration.similarity import normalised_mutual_information
-from registration.volume import image_like, mask_from_image, values_of
+from registration.volume import (
+    image_like,
+    index_from_world,
+    mask_from_image,
+    values_of,
+    volume_from_image,
+    world_from_index,
+)
 
-MESH_MM = 40.0
+MESH_MM = 30.0
 WORKING_MM = 3.0
 SURROUNDINGS_MM = 15.0
-ITERATIONS = 40
+ITERATIONS = 60
 LEAST_GAIN = 0.01  # of the similarity above chance; less is noise being fitted
-LEAST_JACOBIAN = 0.3  # a voxel may shrink to a third; at 0 it folds
+LEAST_JACOBIAN = 0.3  # a place may shrink to a third, or swell to three times; at 0 it folds
 MOST_VOLUME_CHANGE = 0.1  # of the lesion, and of the region
 HALVINGS = 3
 
@@ -44,61 +53,80 @@ def deform(
         reference: Fixed volume, HU.
         moving: Moving volume, HU.
         rigid: Reference points -> moving points, mm.
-        region: Nonzero on the reference's grid: what is to match better.
-        lesion: Nonzero on the reference's grid: what must keep its volume; none = the region alone must.
+        region: What is to match better: nonzero, on any grid over the reference.
+        lesion: Nonzero on the reference's grid: what must keep its volume, each piece of it; none = the region alone.
         window_hu: Values are clipped to this range.
         seed: Of the sample points.
 
     Returns:
         Reference points -> moving points, mm (the rigid transform itself where nothing was gained), and the report.
     """
-    moved = resample_image(moving, reference, rigid)
-    fixed_small, moved_small = (_prepared(image, window_hu) for image in (reference, moved))
-    covered = coverage(moving, fixed_small, rigid)
-    region_small = _on(region, fixed_small)
-    around = image_like(
-        _near(mask_from_image(region_small), fixed_small).astype(np.uint8) & values_of(covered), fixed_small
-    )
-    spline = _fit(fixed_small, moved_small, around, seed)
+    fixed = _prepared(reference, window_hu)
+    rigidly = _prepared(resample_image(moving, reference, rigid), window_hu)
+    wanted = mask_from_image(_on(region, fixed))
+    covered = mask_from_image(coverage(moving, fixed, rigid))
+    near = within(wanted, np.array(fixed.GetSpacing()[::-1]), SURROUNDINGS_MM) & covered
+    if not (wanted & covered).any():
+        return rigid, Deformation(False, "the region lies outside the moving volume")
+    try:
+        spline = _fit(reference, fixed, rigidly, image_like(near.astype(np.uint8), fixed), seed)
+    except RuntimeError as problem:  # what SimpleITK raises
+        why = str(problem).strip().splitlines()[-1]
+        return rigid, Deformation(False, f"ITK could not fit one: {why}")
 
-    judged = mask_from_image(region_small) & (values_of(covered) > 0)
-    lesion_small = None if lesion is None else mask_from_image(_on(lesion, fixed_small))
-    before = _similarity(fixed_small, moved_small, judged, window_hu)
-    reason = ""
     for _ in range(HALVINGS + 1):
-        jacobian = _jacobian(spline, fixed_small)
-        least = float(jacobian[mask_from_image(around)].min(initial=1.0))
-        change = float(jacobian[judged].mean() - 1) if judged.any() else 0.0
-        lesion_change = None
-        if lesion_small is not None and lesion_small.any():
-            lesion_change = float(jacobian[lesion_small].mean() - 1)
-        if least < LEAST_JACOBIAN:
-            reason = f"it would shrink a place to {max(least, 0):.0%}"
-        elif max(abs(change), abs(lesion_change or 0.0)) > MOST_VOLUME_CHANGE:
-            what = "the region" if abs(change) > MOST_VOLUME_CHANGE else "the lesion"
-            reason = f"it would change {what}'s volume by more than {MOST_VOLUME_CHANGE:.0%}"
-        else:
+        jacobian = _jacobian(spline, fixed)
+        least, most = float(jacobian.min()), float(jacobian.max())
+        change = float(jacobian[wanted].mean() - 1)
+        lesion_change = None if lesion is None else _worst_change(jacobian, fixed, lesion)
+        harm = _harm(least, most, change, lesion_change)
+        if not harm:
             break
         spline.SetParameters([p / 2 for p in spline.GetParameters()])
-    else:
-        return rigid, Deformation(False, reason, before, before, 1.0, 0.0, None)
 
-    after = _similarity(
-        fixed_small, sitk.Resample(moved_small, fixed_small, spline, sitk.sitkLinear), judged, window_hu
-    )
-    if after - before < LEAST_GAIN * (before - 1):
-        reason = "it would not match better than the rigid fit"
-        return rigid, Deformation(False, reason, before, after, least, change, lesion_change)
     # The last transform of a composite acts first.
     together = sitk.CompositeTransform([rigid, spline])
-    return together, Deformation(True, "", before, after, least, change, lesion_change)
+    judged = wanted & covered & mask_from_image(coverage(moving, fixed, together))
+    deformed = _prepared(resample_image(moving, reference, together), window_hu)
+    before, after = (_similarity(fixed, moved, judged, window_hu) for moved in (rigidly, deformed))
+    if not harm and after - before <= LEAST_GAIN * (before - 1):
+        harm = "it would not match better than the rigid fit"
+    report = Deformation(not harm, harm, before, after, least, most, change, lesion_change)
+    return (rigid if harm else together), report
 
 
-def _fit(fixed: sitk.Image, moved: sitk.Image, around: sitk.Image, seed: int) -> sitk.BSplineTransform:
-    """Let ITK fit the control points, coarse grid first."""
-    extent = [n * s for n, s in zip(fixed.GetSize(), fixed.GetSpacing(), strict=True)]
+def _harm(least: float, most: float, change: float, lesion_change: float | None) -> str:
+    """Say what harm a deformation would do; nothing where it does none."""
+    if least < LEAST_JACOBIAN:
+        return f"it would shrink a place to {max(least, 0):.0%}"
+    if most > 1 / LEAST_JACOBIAN:
+        return f"it would swell a place to {most:.0%}"
+    for what, share in (("the region", change), ("a lesion", lesion_change or 0.0)):
+        if abs(share) > MOST_VOLUME_CHANGE:
+            return f"it would change {what}'s volume by {share:+.0%}"
+    return ""
+
+
+def _worst_change(jacobian: NDArray[np.float64], grid: sitk.Image, lesion: sitk.Image) -> float:
+    """Give the volume change (share) of the lesion that changes most; read at the lesions' own voxels."""
+    volume, coarse = volume_from_image(lesion), volume_from_image(grid)
+    numbered = pieces(mask_from_image(lesion))
+    changes = [0.0]
+    for number in range(1, int(numbered.max()) + 1):
+        points = world_from_index(volume, np.argwhere(numbered == number))
+        index = np.rint(index_from_world(coarse, points)).astype(int)
+        index = np.clip(index, 0, np.array(jacobian.shape) - 1)
+        changes.append(float(jacobian[tuple(index.T)].mean() - 1))
+    return max(changes, key=abs)
+
+
+def _fit(
+    reference: sitk.Image, fixed: sitk.Image, moved: sitk.Image, around: sitk.Image, seed: int
+) -> sitk.BSplineTransform:
+    """Let ITK fit control points over all of the reference, on a coarser copy of it first."""
+    extent = [n * s for n, s in zip(reference.GetSize(), reference.GetSpacing(), strict=True)]
     mesh = [max(2, round(e / MESH_MM)) for e in extent]
-    start = sitk.BSplineTransformInitializer(fixed, mesh, 3)
+    start = sitk.BSplineTransformInitializer(reference, mesh, 3)
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(32)
     method.SetMetricSamplingStrategy(method.RANDOM)
@@ -107,7 +135,8 @@ def _fit(fixed: sitk.Image, moved: sitk.Image, around: sitk.Image, seed: int) ->
     method.SetMetricFixedMask(around)
     method.SetInterpolator(sitk.sitkLinear)
     method.SetOptimizerAsLBFGSB(
-        gradientConvergenceTolerance=1e-6,
+        gradientConvergenceTolerance=1e-7,
+        costFunctionConvergenceFactor=1e4,  # 1e7, the default, stops after a few steps
         numberOfIterations=ITERATIONS,
         maximumNumberOfFunctionEvaluations=2 * ITERATIONS,
     )
@@ -121,7 +150,10 @@ def _fit(fixed: sitk.Image, moved: sitk.Image, around: sitk.Image, seed: int) ->
 
 def _prepared(image: sitk.Image, window_hu: tuple[float, float]) -> sitk.Image:
     """Bring an image to about 3 mm by block means, and clip it."""
-    factors = [max(1, round(WORKING_MM / spacing)) for spacing in image.GetSpacing()]
+    factors = [
+        max(1, min(round(WORKING_MM / spacing), size // 4))
+        for spacing, size in zip(image.GetSpacing(), image.GetSize(), strict=True)
+    ]
     return sitk.Clamp(
         sitk.BinShrink(sitk.Cast(image, sitk.sitkFloat32), factors), sitk.sitkFloat32, *window_hu
     )
@@ -129,12 +161,6 @@ def _prepared(image: sitk.Image, window_hu: tuple[float, float]) -> sitk.Image:
 
 def _on(mask: sitk.Image, grid: sitk.Image) -> sitk.Image:
     return sitk.Resample(mask != 0, grid, sitk.Transform(3, sitk.sitkIdentity), sitk.sitkNearestNeighbor)
-
-
-def _near(region: NDArray[np.bool_], grid: sitk.Image) -> NDArray[np.bool_]:
-    if not region.any():
-        return np.ones_like(region)
-    return distances_to(region, np.array(grid.GetSpacing()[::-1])) <= SURROUNDINGS_MM
 
 
 def _similarity(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from registration.liver import find_liver
 from registration.region import SamplePoints, body_region, mask_region, sample_points
+from registration.rigid import Parameters, move_points
 from registration.settings import RegistrationSettings
 from registration.similarity import MutualInformation
 from registration.spline import Interpolant, cubic_interpolant, linear_interpolant, spline_coefficients
@@ -99,10 +100,23 @@ class LayeredPair:
         return made
 
     def halves(
-        self, regions: list[NDArray[np.bool_]], window_hu: tuple[float, float], centre: NDArray[np.float64]
+        self,
+        regions: list[NDArray[np.bool_]],
+        window_hu: tuple[float, float],
+        motion: Parameters,
+        centre: NDArray[np.float64],
     ) -> list[MutualInformation]:
-        """Give the bottom layer's similarity of each half of a region: below and above its middle along each axis."""
-        layer = self._reference_layers[-1]
+        """Give the bottom layer's similarity of each half of a region, below and above its middle along each axis.
+
+        Only what lies in the moving volume's data by the motion found can say anything, and is halved.
+
+        Args:
+            regions: The region on every layer.
+            window_hu: Range of values.
+            motion: Six parameters about the centre.
+            centre: Centre of rotation, world mm.
+        """
+        layer, moving = self._reference_layers[-1], self._moving_layers[-1]
         samples = sample_points(
             layer,
             regions[-1],
@@ -110,29 +124,28 @@ class LayeredPair:
             rng=self._rng,
             coefficients=self._reference_coefficients[-1],
         )
-        along = (samples.points - centre) @ layer.directions
+        places = index_from_world(moving, move_points(samples.points, motion, centre))
+        inside = ((places >= 0) & (places <= np.array(moving.values.shape) - 1)).all(axis=1)
+        points, values = samples.points[inside], samples.values[inside]
+        if not len(points):
+            return []
+        along = (points - centre) @ layer.directions
         below = along < np.median(along, axis=0)
-        halves = [side for axis in range(3) for side in (below[:, axis], ~below[:, axis])]
         made = [
             self._similarity(
-                SamplePoints(samples.points[half], samples.values[half]),
-                self._moving_layers[-1],
-                self._interpolants[-1],
-                centre,
-                window_hu,
+                SamplePoints(points[half], values[half]), moving, self._interpolants[-1], centre, window_hu
             )
-            for half in halves
+            for axis in range(3)
+            for half in (below[:, axis], ~below[:, axis])
             if half.any()
         ]
         self._made += made
         return made
 
-    def itself(self, like: MutualInformation) -> MutualInformation:
-        """Give the top layer's similarity of a region with the reference in the moving volume's place."""
+    def itself(self, like: MutualInformation, window_hu: tuple[float, float]) -> MutualInformation:
+        """Give a top layer's similarity with the reference in the moving volume's place."""
         top = self._reference_layers[0]
-        made = self._similarity(
-            like.samples, top, linear_interpolant(top.values), like.centre, self._settings.window_hu
-        )
+        made = self._similarity(like.samples, top, linear_interpolant(top.values), like.centre, window_hu)
         self._made.append(made)
         return made
 

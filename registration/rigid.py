@@ -12,6 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from registration.compiled import compiled
 
+Parameters = NDArray[np.float64]
+"""Six of them."""
+
 
 def rotation_matrices(parameters: ArrayLike) -> NDArray[np.float64]:
     """Give the rotation matrices (n, 3, 3) of n parameter vectors (n, 6)."""
@@ -55,3 +58,10 @@ def recentre(parameters: ArrayLike, centre: ArrayLike, new_centre: ArrayLike) ->
     moved = parameters.copy()
     moved[3:] += rotation_matrices(parameters)[0] @ arm - arm
     return moved
+
+
+def move_points(
+    points: NDArray[np.float64], motion: Parameters, centre: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Move points (n, 3: x, y, z in mm) by six parameters about a centre."""
+    return (points - centre) @ rotation_matrices(motion)[0].T + centre + motion[3:]

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registration.powell import maximise_by_powell
+from registration.rigid import Parameters
 from registration.settings import RegistrationSettings
 from registration.similarity import MutualInformation
 from registration.swarm import SwarmResult, maximise_by_swarm
 from registration.volume import Volume, world_from_index
 
-Parameters = NDArray[np.float64]
 STILL: Parameters = np.zeros(6)
 # First step of Powell: at 100 mm from the centre, a hundredth of a radian moves a point as far as 1 mm does.
 STEPS: Parameters = np.array([0.01, 0.01, 0.01, 1.0, 1.0, 1.0])
@@ -43,7 +43,7 @@ def search_volume(
         reference, settings.search_rotation_deg, settings.search_inplane_mm, settings.search_axial_mm
     )
     # No further along the slices than the volumes could still overlap.
-    half[3:] = np.minimum(half[3:], max(_length_mm(reference), _length_mm(moving)))
+    half[3:] = np.minimum(half[3:], max(length_mm(reference), length_mm(moving)))
     lower, upper = centres.min(axis=0) - half, centres.max(axis=0) + half
     # A single swarm can settle in a wrong corner with little overlap; the right one scores far higher.
     swarms = [
@@ -92,7 +92,7 @@ def _half_box(reference: Volume, rotation_deg: float, inplane_mm: float, axial_m
     return np.concatenate([np.full(3, np.deg2rad(rotation_deg)), along_world])
 
 
-def _length_mm(volume: Volume) -> float:
+def length_mm(volume: Volume) -> float:
     """Give a volume's extent along its slice axis."""
     return float(volume.spacing_mm[2] * volume.values.shape[0])
 

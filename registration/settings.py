@@ -105,13 +105,16 @@ class Evidence:
     Attributes:
         sharpness: Share of the body's similarity above chance that is lost 20 mm aside, as a part of what the
             reference loses against itself.
-        body_overlap: Share of the body's sample points in the moving's data.
+        region_sharpness: The same for the region that was fitted.
+        body_overlap: Share of the body's sample points in the moving's data, as a part of what a volume of its length
+            can cover.
         overlap: Share of the region's.
         disagreement_mm: Largest mean distance between the region's motion and one found by half of it alone.
         apart_mm: Mean distance between the region's motion and the body's, over the region.
     """
 
     sharpness: float
+    region_sharpness: float
     body_overlap: float
     overlap: float
     disagreement_mm: float
@@ -125,20 +128,23 @@ class Deformation:
     Attributes:
         accepted: Whether the transform holds it.
         reason: Why not.
-        similarity_before: Normalised mutual information in the region by the rigid fit.
+        similarity_before: Normalised mutual information in the region by the rigid fit; like all figures below none
+            where no deformation was found at all.
         similarity_after: The same with the deformation.
-        least_jacobian: Smallest local volume (1 = kept, 0 = folded) in and around the region.
+        least_jacobian: Smallest local volume anywhere (1 = kept, 0 = folded).
+        most_jacobian: Largest.
         region_volume_change: Of the region, as a share of its volume.
-        lesion_volume_change: Of the lesion; none without a lesion mask.
+        lesion_volume_change: Of the lesion that changes most; none without a lesion mask.
     """
 
     accepted: bool
     reason: str
-    similarity_before: float
-    similarity_after: float
-    least_jacobian: float
-    region_volume_change: float
-    lesion_volume_change: float | None
+    similarity_before: float | None = None
+    similarity_after: float | None = None
+    least_jacobian: float | None = None
+    most_jacobian: float | None = None
+    region_volume_change: float | None = None
+    lesion_volume_change: float | None = None
 
 
 @dataclass(frozen=True)
@@ -150,7 +156,7 @@ class RegistrationResult:
             deformation was asked for and is worth it, that after the rigid one.
         rigid: The rigid part alone.
         similarity_before: Normalised mutual information with the headers as they are (1 = independent).
-        similarity_after: The same with the transform.
+        similarity_after: The same with the rigid transform.
         overlap: Fraction (0..1) of the region's sample points that lie in the moving's data.
         seconds: Wall-clock time.
         evaluations: How often the similarity was computed.

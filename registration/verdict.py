@@ -1,10 +1,10 @@
 """Judge a registration by what it leaves behind: ok, check, or failed, and why.
 
-Four signs, none of which depends on the scanner's noise or on the contrast phase:
+Four signs, chosen to depend little on the scanner's noise and on the contrast phase:
 
-- sharpness: the share of the body's similarity (above chance) that is lost when the match is displaced by 20 mm, as a
-  part of what the reference loses against itself. Two bodies that do not belong together, or not at that place, match
-  about as badly anywhere.
+- sharpness: the share of the similarity (above chance) that is lost when the match is displaced by 20 mm, as a part of
+  what the reference loses against itself; the mean over the body and the region. Two bodies that do not belong together,
+  or not at that place, match about as badly anywhere.
 - overlap: how much of the body, and of the region, lies in the moving volume's data at all.
 - disagreement: the region's halves (right, left, front, back, low, high) are fitted again, each alone. Where the match
   is real, they find the same motion.
@@ -22,8 +22,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from registration.rigid import rotation_matrices
-from registration.search import STILL, Parameters, climb_roughly
+from registration.rigid import Parameters, move_points
+from registration.search import STILL, climb_roughly
 from registration.settings import Evidence, Judgement
 from registration.similarity import MutualInformation
 
@@ -41,7 +41,7 @@ class Limit:
     sentence: str
 
 
-LEAST_SHARPNESS = Limit(0.58, 0.45, "the bodies match hardly better than 20 mm aside (sharpness {:.2f})")
+LEAST_SHARPNESS = Limit(0.63, 0.5, "the match is hardly better than 20 mm aside (sharpness {:.2f})")
 LEAST_OVERLAP = Limit(0.5, 0.35, "only {:.0%} of the {} lies in the moving volume")
 MOST_DISAGREEMENT_MM = Limit(4.0, 12.0, "parts of the {1}, fitted alone, end {0:.0f} mm apart")
 MOST_APART_MM = Limit(25.0, 40.0, "the {1} would have moved {0:.0f} mm against the body")
@@ -55,7 +55,7 @@ def judge(evidence: Evidence, region: str) -> tuple[Judgement, tuple[str, ...]]:
         region: What was fitted, for the sentences.
     """
     signs = [
-        (LEAST_SHARPNESS, evidence.sharpness, ""),
+        (LEAST_SHARPNESS, (evidence.sharpness + evidence.region_sharpness) / 2, ""),
         (LEAST_OVERLAP, evidence.body_overlap, "body"),
         (LEAST_OVERLAP, evidence.overlap, region),
         (MOST_DISAGREEMENT_MM, evidence.disagreement_mm, region),
@@ -75,34 +75,49 @@ def judge(evidence: Evidence, region: str) -> tuple[Judgement, tuple[str, ...]]:
     return worst, tuple(dict.fromkeys(reasons))
 
 
+@dataclass(frozen=True)
+class Match:
+    """Hold one similarity with the motion found on it.
+
+    Attributes:
+        similarity: Of some layer and region.
+        motion: Six parameters about its centre.
+        itself: The same similarity with the reference in the moving volume's place.
+    """
+
+    similarity: MutualInformation
+    motion: Parameters
+    itself: MutualInformation
+
+
 def gather_evidence(
-    body: MutualInformation,
-    body_motion: Parameters,
-    itself: MutualInformation,
-    region: MutualInformation,
-    region_motion: Parameters,
-    halves: Sequence[MutualInformation],
+    body: Match, region: Match, halves: Sequence[MutualInformation], attainable: float
 ) -> Evidence:
     """Look for the signs.
 
     Args:
-        body: The body's similarity, top layer.
-        body_motion: The body's motion about its centre.
-        itself: The same similarity with the reference in the moving volume's place.
-        region: The fitted region's similarity, bottom layer.
-        region_motion: The region's motion about its centre.
+        body: The body on the top layer.
+        region: The region that was fitted, on the top layer, with the motion found in the end.
         halves: Similarities of the region's halves, about the region's centre.
+        attainable: Share (0..1) of the reference's length that a moving volume of this length can cover at all.
     """
-    points = region.samples.points
-    places = moved(points, region_motion, region.centre)
-    fitted_alone = [moved(points, climb_roughly(half, region_motion), region.centre) for half in halves]
+    points, centre = region.similarity.samples.points, region.similarity.centre
+    places = move_points(points, region.motion, centre)
+    alone = [move_points(points, climb_roughly(half, region.motion), centre) for half in halves]
+    (body_overlap,), (overlap,) = (m.similarity.measure(m.motion)[1] for m in (body, region))
     return Evidence(
-        sharpness=sharpness(body, body_motion) / max(sharpness(itself, STILL), 0.1),
-        body_overlap=float(body.measure(body_motion)[1][0]),
-        overlap=float(region.measure(region_motion)[1][0]),
-        disagreement_mm=max((mean_distance(places, alone) for alone in fitted_alone), default=0.0),
-        apart_mm=mean_distance(places, moved(points, body_motion, body.centre)),
+        sharpness=relative_sharpness(body),
+        region_sharpness=relative_sharpness(region),
+        body_overlap=min(1.0, float(body_overlap) / attainable),
+        overlap=float(overlap),
+        disagreement_mm=max((mean_distance(places, other) for other in alone), default=float("inf")),
+        apart_mm=mean_distance(places, move_points(points, body.motion, body.similarity.centre)),
     )
+
+
+def relative_sharpness(match: Match) -> float:
+    """Give a match's sharpness as a part of the reference's against itself."""
+    return sharpness(match.similarity, match.motion) / max(sharpness(match.itself, STILL), 0.1)
 
 
 def sharpness(similarity: MutualInformation, motion: Parameters) -> float:
@@ -111,13 +126,6 @@ def sharpness(similarity: MutualInformation, motion: Parameters) -> float:
     displaced[:, 3:] += DISPLACED_MM * DIRECTIONS / np.linalg.norm(DIRECTIONS, axis=1, keepdims=True)
     here, elsewhere = float(similarity.measure(motion)[0][0]), float(similarity.measure(displaced)[0].max())
     return (here - elsewhere) / (here - 1.0) if here > 1.0 else 0.0
-
-
-def moved(
-    points: NDArray[np.float64], motion: Parameters, centre: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Move points (n, 3) by six parameters about a centre."""
-    return (points - centre) @ rotation_matrices(motion)[0].T + centre + motion[3:]
 
 
 def mean_distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:

@@ -69,15 +69,20 @@ def check_image(image: sitk.Image, name: str) -> None:
         )
 
 
-def check_same_grid(mask: sitk.Image, reference: sitk.Image) -> None:
+def check_same_grid(mask: sitk.Image, reference: sitk.Image, name: str = "The reference mask") -> None:
     """Refuse a mask that does not lie on the reference's grid.
+
+    Args:
+        mask: The mask.
+        reference: The volume it must fit.
+        name: What the message calls the mask.
 
     Raises:
         ValueError: Size, or position of any corner by more than a tenth of a voxel, differ.
     """
     if mask.GetDimension() != 3 or mask.GetSize() != reference.GetSize():
         raise ValueError(
-            f"The reference mask must lie on the reference's grid of {reference.GetSize()} voxels, but has "
+            f"{name} must lie on the reference's grid of {reference.GetSize()} voxels, but has "
             f"{mask.GetSize()}; resample it to the reference first."
         )
     limit_mm = 0.1 * min(reference.GetSpacing())
@@ -86,7 +91,7 @@ def check_same_grid(mask: sitk.Image, reference: sitk.Image) -> None:
         apart_mm = float(np.abs(there - reference.TransformIndexToPhysicalPoint(corner)).max())
         if apart_mm > limit_mm:
             raise ValueError(
-                f"The reference mask must lie on the reference's grid, but voxel {corner} lies "
+                f"{name} must lie on the reference's grid, but voxel {corner} lies "
                 f"{apart_mm:.2f} mm away; resample the mask to the reference first."
             )
 

@@ -10,10 +10,13 @@ import SimpleITK as sitk
 from registration_phantom import scan
 
 from registration import RegistrationSettings, register
+from registration.rigid import move_points
 from registration.settings import Evidence
-from registration.verdict import judge, mean_distance, moved
+from registration.verdict import judge, mean_distance
 
-GOOD = Evidence(sharpness=0.7, body_overlap=0.9, overlap=0.95, disagreement_mm=0.5, apart_mm=6.0)
+GOOD = Evidence(
+    sharpness=0.7, region_sharpness=0.7, body_overlap=0.9, overlap=0.95, disagreement_mm=0.5, apart_mm=6.0
+)
 
 
 def test_good_signs_are_ok() -> None:
@@ -24,6 +27,7 @@ def test_good_signs_are_ok() -> None:
     ("sign", "verdict", "word"),
     [
         ({"sharpness": 0.5}, "check", "20 mm aside"),
+        ({"region_sharpness": 0.5}, "check", "20 mm aside"),
         ({"sharpness": 0.1}, "failed", "20 mm aside"),
         ({"body_overlap": 0.4}, "check", "40% of the body"),
         ({"overlap": 0.2}, "failed", "20% of the liver"),
@@ -52,7 +56,7 @@ def test_moving_points_agrees_with_simpleitk() -> None:
     motion = np.array([0.1, -0.2, 0.3, 4.0, 5.0, -6.0])
     transform = sitk.Euler3DTransform(centre.tolist(), *motion[:3].tolist(), motion[3:].tolist())
     expected = np.array([transform.TransformPoint(point) for point in points.tolist()])
-    np.testing.assert_allclose(moved(points, motion, centre), expected, atol=1e-9)
+    np.testing.assert_allclose(move_points(points, motion, centre), expected, atol=1e-9)
     assert mean_distance(points, points + np.array([3.0, 0.0, 4.0])) == pytest.approx(5.0)
 
 
@@ -76,3 +80,13 @@ def test_other_ends_of_the_body_do_not_pass(settings: RegistrationSettings) -> N
     upper = scan(middle_mm=(0.0, 0.0, 60.0), extent_mm=(240.0, 180.0, 60.0))
     lower = scan(middle_mm=(0.0, 0.0, -70.0), extent_mm=(240.0, 180.0, 60.0), phase=1, seed=3)
     assert register(upper, lower, settings=settings).verdict != "ok"
+
+
+def test_a_moving_volume_that_ends_inside_the_liver_does_not_fail_for_that(
+    reference: sitk.Image, settings: RegistrationSettings
+) -> None:
+    # The liver reaches from -30 to 60 mm; this phase starts at 0.
+    short = scan(phase=1, middle_mm=(0.0, 0.0, 45.0), extent_mm=(240.0, 180.0, 90.0), seed=6)
+    result = register(reference, short, settings=settings)
+    assert result.verdict != "failed", result.reasons
+    assert result.evidence.overlap < 0.9
