@@ -37,7 +37,7 @@ MARKER = "made_by_nnunet-multiphase_demo.txt"
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """How large a demo to run; the defaults take some 15 minutes on two CPU cores."""
+    """How large a demo to run; the defaults take some 16 minutes on two CPU cores."""
 
     cases: int = 24
     seed: int = 0
