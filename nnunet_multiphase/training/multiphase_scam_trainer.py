@@ -27,6 +27,8 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
     """
 
     epochs = 1000
+    iterations_per_epoch = 250
+    val_iterations_per_epoch = 50
     learning_rate = 1e-3
     """Adam's step divides by the gradient's size, so nnU-Net's 1e-2 (for SGD) is ten times too far. This is
     Adam's usual start for small normalised networks (Kingma and Ba 2015); not yet tuned on our data."""
@@ -56,6 +58,8 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
     ) -> None:
         super().__init__(plans, configuration, fold, dataset_json, device)
         self.num_epochs = self.epochs
+        self.num_iterations_per_epoch = self.iterations_per_epoch
+        self.num_val_iterations_per_epoch = self.val_iterations_per_epoch
         self.initial_lr = self.learning_rate
         # In Adam an L2 term is divided by the gradient's running size: with this loss, whose gradients fade
         # as voxels are decided, it would grow into the strongest force on the weights.

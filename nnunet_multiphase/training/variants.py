@@ -1,7 +1,5 @@
 """Training, short forms: the trainer with one setting changed, named in nnU-Net's habit."""
 
-import torch
-
 from nnunet_multiphase.training.multiphase_scam_trainer import MultiPhaseSCAMTrainer
 
 
@@ -9,18 +7,8 @@ class MultiPhaseSCAMTrainer_tryout(MultiPhaseSCAMTrainer):
     """Take 5 steps: see that a dataset trains on this machine before giving it days."""
 
     epochs = 1
-
-    def __init__(
-        self,
-        plans: dict,
-        configuration: str,
-        fold: int,
-        dataset_json: dict,
-        device: torch.device = torch.device("cuda"),  # noqa: B008 (nnU-Net's signature, read by name)
-    ) -> None:
-        super().__init__(plans, configuration, fold, dataset_json, device)
-        self.num_iterations_per_epoch = 5
-        self.num_val_iterations_per_epoch = 2
+    iterations_per_epoch = 5
+    val_iterations_per_epoch = 2
 
 
 class MultiPhaseSCAMTrainer_1epoch(MultiPhaseSCAMTrainer):

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from dynamic_network_architectures.architectures.unet import PlainConvUNet
 from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
+from plain_unet import plain_unet
 from torch import nn
 
 from nnunet_multiphase.planning.memory import (
@@ -14,28 +14,6 @@ from nnunet_multiphase.planning.memory import (
     kept_elements_of_loss,
 )
 from nnunet_multiphase.training.focal_dice import FocalDiceLoss
-
-
-def plain_unet(n_axes: int) -> PlainConvUNet:
-    features = (32, 64, 128, 256, 320, 320) if n_axes == 3 else (32, 64, 128, 256, 512, 512)
-    with torch.device("meta"):
-        return PlainConvUNet(
-            input_channels=4,
-            n_stages=6,
-            features_per_stage=features,
-            conv_op=nn.Conv3d if n_axes == 3 else nn.Conv2d,
-            kernel_sizes=3,
-            strides=(1, 2, 2, 2, 2, 2),
-            n_conv_per_stage=2,
-            num_classes=2,
-            n_conv_per_stage_decoder=2,
-            conv_bias=True,
-            norm_op=nn.InstanceNorm3d if n_axes == 3 else nn.InstanceNorm2d,
-            norm_op_kwargs={"affine": True},
-            nonlin=nn.LeakyReLU,
-            nonlin_kwargs={"inplace": True},
-            deep_supervision=True,
-        )
 
 
 def test_two_convolutions_keep_the_input_and_the_map_between_them():
