@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
+from registration_cohort import true_motion_mm
 
 from nnunet_multiphase.phantom.truth import liver_points_in_moving
 from registration.volume import image_like, mask_from_image, values_of, volume_from_image, world_from_index
@@ -124,9 +125,7 @@ def _places(truth: dict[str, Any], phase: str, points: np.ndarray, reference: si
     """Give where liver points lie in another phase, by either form of truth.json."""
     if "motions" in truth:  # the phantom's
         return np.asarray(liver_points_in_moving(truth, phase, points))
-    # A shift in mm along the array's axes (z, y, x).
-    direction = np.array(reference.GetDirection()).reshape(3, 3)
-    return points + direction @ np.array(truth["motion_zyx_mm"][phase][::-1])
+    return points + true_motion_mm(truth["motion_zyx_mm"][phase], reference)
 
 
 def _random_motion(

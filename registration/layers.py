@@ -16,7 +16,7 @@ from registration.rigid import Parameters, move_points
 from registration.settings import RegistrationSettings
 from registration.similarity import MutualInformation
 from registration.spline import Interpolant, cubic_interpolant, linear_interpolant, spline_coefficients
-from registration.volume import Volume, index_from_world, world_from_index
+from registration.volume import Volume, image_on, index_from_world, world_from_index
 
 
 class LayeredPair:
@@ -37,6 +37,7 @@ class LayeredPair:
             *(linear_interpolant(layer.values) for layer in moving_layers[:-1]),
             cubic_interpolant(moving_layers[-1].values),
         ]
+        self._reference_top = linear_interpolant(reference_layers[0].values)
         self._settings, self._pool, self._rng = settings, pool, rng
         self._body = body_region(
             reference_layers[0], threshold_hu=settings.body_threshold_hu, rim_mm=settings.body_rim_mm
@@ -71,12 +72,7 @@ class LayeredPair:
 
     def bottom_mask(self, regions: list[NDArray[np.bool_]]) -> sitk.Image:
         """Give a region as an image on the bottom layer's grid."""
-        layer = self._reference_layers[-1]
-        image = sitk.GetImageFromArray(regions[-1].astype(np.uint8))
-        image.SetOrigin(layer.origin.tolist())
-        image.SetSpacing(layer.spacing_mm.tolist())
-        image.SetDirection(layer.directions.ravel().tolist())
-        return image
+        return image_on(regions[-1].astype(np.uint8), self._reference_layers[-1])
 
     def similarities(
         self, regions: list[NDArray[np.bool_]], window_hu: tuple[float, float]
@@ -145,7 +141,7 @@ class LayeredPair:
     def itself(self, like: MutualInformation, window_hu: tuple[float, float]) -> MutualInformation:
         """Give a top layer's similarity with the reference in the moving volume's place."""
         top = self._reference_layers[0]
-        made = self._similarity(like.samples, top, linear_interpolant(top.values), like.centre, window_hu)
+        made = self._similarity(like.samples, top, self._reference_top, like.centre, window_hu)
         self._made.append(made)
         return made
 

@@ -115,6 +115,15 @@ def image_like(values: NDArray, image: sitk.Image) -> sitk.Image:
     return result
 
 
+def image_on(values: NDArray, volume: Volume) -> sitk.Image:
+    """Give an array (z, y, x) as an image where a volume of the same shape lies."""
+    image = sitk.GetImageFromArray(values)
+    image.SetOrigin(volume.origin.tolist())
+    image.SetSpacing(volume.spacing_mm.tolist())
+    image.SetDirection(volume.directions.ravel().tolist())
+    return image
+
+
 def values_of(image: sitk.Image) -> NDArray:
     """Give an image's values as an array (z, y, x) of the image's own type."""
     return sitk.GetArrayFromImage(image)
