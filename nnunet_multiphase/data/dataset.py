@@ -17,6 +17,7 @@ from nnunet_multiphase import __version__
 from nnunet_multiphase.data.case_folder import CaseFolder, CohortError, ignored_files, scan_cohort
 from nnunet_multiphase.data.convert import CaseJob, CaseOutcome, check_job, convert_case, limit_threads
 from nnunet_multiphase.data.destination import SPLITS, choose_destination, partial_folder, publish
+from nnunet_multiphase.data.progress import progress_bar
 from nnunet_multiphase.data.quality import PhaseQuality, write_quality
 from nnunet_multiphase.data.split import Fold, choose_test_patients, make_folds
 from nnunet_multiphase.errors import InputError
@@ -236,9 +237,7 @@ def _workers(
 
 def _in_order(numbered: Iterable[tuple[int, Any]], total: int, what: str, progress: bool) -> list[Any]:
     """Collect results in the items' order behind a progress bar."""
-    from tqdm import tqdm
-
-    results = dict(tqdm(numbered, total=total, desc=what, unit="case", disable=not progress))
+    results = dict(progress_bar(numbered, total=total, what=what, show=progress))
     return [results[i] for i in range(total)]
 
 
