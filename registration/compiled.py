@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from numba import njit
@@ -36,3 +38,21 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
 @functools.cache  # once, not for each function
 def _tell_that_there_is_no_cache() -> None:
     logging.getLogger(__name__).debug("numba can write its cache nowhere; this process compiles without it.")
+
+
+@contextmanager
+def without_blas() -> Iterator[None]:
+    """Let numba start without scipy's linear algebra, for processes that only register.
+
+    numba looks for it at its first call and imports it where it is installed: a tenth of a registration's time, and
+    none of our functions needs it. What numba finds holds for the whole process.
+    """
+    name = "scipy.linalg"
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]

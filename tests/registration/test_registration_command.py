@@ -28,6 +28,7 @@ def files(
     folder = tmp_path_factory.mktemp("volumes")
     for name, image in (("reference", reference), ("moving", breathed), ("mask", reference_liver)):
         sitk.WriteImage(image, str(folder / f"{name}.nii.gz"), True)
+    sitk.WriteImage(reference_liver * 0, str(folder / "empty.nii.gz"), True)
     whole = (folder / "moving.nii.gz").read_bytes()
     (folder / "cut_short.nii.gz").write_bytes(whole[: len(whole) // 2])
     (folder / "damaged.nii.gz").write_bytes(b"no image at all")
@@ -69,6 +70,14 @@ def test_the_command_writes_all_it_is_asked_for(files: Path, tmp_path: Path) -> 
         ("reference.nii.gz", "moving.nii.gz", ["--moved", "moved.mhd"], "--moved must end with"),
         ("reference.nii.gz", "moving.nii.gz", ["--json", "nowhere/out.json"], "there is no folder"),
         ("reference.nii.gz", "moving.nii.gz", ["--seed", "-1"], "seed must not be negative"),
+        ("reference.nii.gz", "moving.nii.gz", ["--lesion-mask", "mask.nii.gz"], "add --model deformable"),
+        (
+            "reference.nii.gz",
+            "moving.nii.gz",
+            ["--reference-mask", "mask.nii.gz", "--region", "body"],
+            "exclude each other",
+        ),
+        ("reference.nii.gz", "moving.nii.gz", ["--reference-mask", "empty.nii.gz"], "mask is empty"),
     ],
 )
 def test_bad_input_is_one_sentence_exit_2_and_no_file(
@@ -89,6 +98,36 @@ def test_bad_input_is_one_sentence_exit_2_and_no_file(
     assert said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
     assert sorted(files.iterdir()) == before
+
+
+def test_the_process_ends_with_its_status_and_all_it_said(files: Path, tmp_path: Path) -> None:
+    line = [sys.executable, "-m", "registration", "reference.nii.gz"]
+    transform = tmp_path / "out.tfm"
+    good, bad = (
+        subprocess.run(
+            [*line, moving, "--transform", str(transform)], cwd=files, capture_output=True, text=True
+        )
+        for moving in ("moving.nii.gz", "damaged.nii.gz")
+    )
+    assert (good.returncode, bad.returncode) == (0, 2)
+    assert good.stdout.count(str(transform)) == 1
+    assert transform.stat().st_size > 0
+    assert "cannot be read as an image" in bad.stderr
+
+
+def test_alone_a_registration_leaves_scipys_linear_algebra_out() -> None:
+    run = """
+import sys
+from registration.compiled import without_blas
+from registration.rigid import rotation_matrices
+with without_blas():
+    rotation_matrices([0.0] * 6)
+print("scipy.linalg" in sys.modules)
+import scipy.linalg
+"""
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run([sys.executable, "-c", run], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]
 
 
 def test_importing_the_package_loads_neither_numba_nor_torch() -> None:
