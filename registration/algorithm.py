@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 
 from registration.deformable import deform
 from registration.layers import LayeredPair, helper_thread
-from registration.pyramid import build_pyramid, coarse_to_fine
-from registration.rigid import recentre, transform_from_parameters
-from registration.search import STILL, climb, climb_roughly, length_mm, search_region, search_volume
+from registration.pyramid import build_pyramid
+from registration.rigid import Parameters, move_points, recentre, transform_from_parameters
+from registration.search import STILL, climb, climb_last, length_mm, search_region, search_volume
 from registration.settings import Deformation, RegionName, RegistrationResult, RegistrationSettings
-from registration.verdict import Match, gather_evidence, judge
+from registration.similarity import MutualInformation
+from registration.verdict import Match, gather_evidence, judge, mean_distance, relative_sharpness
 from registration.volume import Volume, check_image, check_same_grid, mask_from_image, volume_from_image
+
+TOP_LAYER_ERROR = 10.0  # times `together_mm`: how far a motion by the top layer may be from the exact one
 
 
 def register(
@@ -30,7 +33,7 @@ def register(
 
     The whole body is fitted first. That fit is only the start: then a region alone is fitted, because organs move
     with the breath and the spine does not. The region is the mask's, or the liver's, which is found roughly in the
-    reference; without either, the body's fit stays.
+    reference; without either, the body's fit stays. So it does where the region turns out to move with the body.
 
     Args:
         reference: Fixed volume, HU.
@@ -52,6 +55,8 @@ def register(
     for mask, name in ((reference_mask, "The reference mask"), (lesion_mask, "The lesion mask")):
         if mask is not None:
             check_same_grid(mask, reference, name)
+    if reference_mask is not None and not mask_from_image(reference_mask).any():
+        raise ValueError("The reference mask is empty; give one with at least one voxel inside, or none.")
     reference_volume, moving_volume = volume_from_image(reference), volume_from_image(moving)
     _check_contrast(reference_volume, "The reference")
     _check_contrast(moving_volume, "The moving volume")
@@ -61,31 +66,41 @@ def register(
 
     with helper_thread(settings.threads) as pool:
         pair = LayeredPair(reference_layers, moving_layers, settings, pool, rng)
-        whole = pair.similarities(pair.body_regions(), settings.window_hu)
-        swarm = search_volume(whole[0], reference_layers[0], moving_layers[0], settings)
-        body = climb_roughly(whole[0], swarm.best)
+        bodies = pair.body_regions()
+        whole = pair.top(bodies[0], settings.window_hu)
+        itself = pair.itself(whole, settings.window_hu)
+        swarm, body = search_volume(
+            whole,
+            reference_layers[0],
+            moving_layers[0],
+            settings,
+            lambda motion: relative_sharpness(Match(whole, motion, itself)) >= settings.convincing,
+        )
         name, held = _choose_region(pair, reference_volume, reference_mask, settings)
         if held is None:
-            held, window, similarities, start = pair.body_regions(), settings.window_hu, whole, body
+            held, window, top, near = bodies, settings.window_hu, whole, None
         else:
             window = settings.region_window_hu
-            similarities = pair.similarities(held, window)
-            near = recentre(body, whole[0].centre, similarities[0].centre)
-            start = search_region(similarities[0], near, reference_volume, settings)
-        best = coarse_to_fine(similarities, (climb_roughly, climb), start)
-        judged = similarities[-1]
+            top = pair.top(held[0], window)
+            near = recentre(body, whole.centre, top.centre)
+        few, all_of_it = pair.bottom(held[-1], window, top.centre)
+        start = body if near is None else search_region(top, near, reference_volume, settings, few)
+        best = climb(few, start)
+        joint = None if near is None else _joint_motion(pair, bodies[-1], few, best, near, settings)
+        best = climb_last(all_of_it, best) if joint is None else joint
         # The header's own alignment competes too: a search must never make things worse.
-        best = max((best, STILL), key=lambda candidate: float(judged(candidate)[0]))
-        after, overlap = judged.measure(best)
-        before, _ = judged.measure(STILL)
+        best = max((best, STILL), key=lambda candidate: float(all_of_it(candidate)[0]))
+        after, overlap = all_of_it.measure(best)
+        before, _ = all_of_it.measure(STILL)
         evidence = gather_evidence(
-            Match(whole[0], body, pair.itself(whole[0], settings.window_hu)),
-            Match(similarities[0], best, pair.itself(similarities[0], window)),
-            pair.halves(held, window, best, judged.centre),
+            Match(whole, body, itself),
+            Match(top, best, pair.itself(top, window)),
+            pair.halves(held[-1], window, best, top.centre),
             attainable=min(1.0, length_mm(moving_volume) / length_mm(reference_volume)),
         )
     verdict, reasons = judge(evidence, name)
-    rigid = transform_from_parameters(best, judged.centre)
+    rigid = transform_from_parameters(best, top.centre)
+    fitted = pair.bottom_mask(held[-1])
     transform, deformation = rigid, None
     if settings.model == "deformable" and verdict == "failed":
         deformation = Deformation(False, "the rigid fit failed")
@@ -94,7 +109,7 @@ def register(
             reference,
             moving,
             rigid,
-            pair.bottom_mask(held),
+            fitted,
             lesion=lesion_mask,
             window_hu=window,
             seed=settings.seed,
@@ -109,6 +124,7 @@ def register(
         evaluations=pair.evaluations(),
         swarm_trace=swarm.trace,
         region=name,
+        fitted=fitted,
         verdict=verdict,
         reasons=reasons,
         evidence=evidence,
@@ -127,6 +143,42 @@ def _choose_region(
         return "mask", pair.mask_regions(mask_from_image(reference_mask), reference)
     liver = pair.liver_regions() if settings.region == "liver" else None
     return ("body" if liver is None else "liver"), liver
+
+
+def _joint_motion(
+    pair: LayeredPair,
+    body_region: NDArray[np.bool_],
+    region: MutualInformation,
+    motion: Parameters,
+    body: Parameters,
+    settings: RegistrationSettings,
+) -> Parameters | None:
+    """Give the body's exact motion where a region moves with it; none where it does not.
+
+    A region's few voxels leave its motion less certain than the body's, two or three times (docs/results.md).
+
+    Args:
+        pair: The pair.
+        body_region: The body on the bottom layer.
+        region: A similarity of the region.
+        motion: The region's motion about its similarity's centre.
+        body: The body's, by the top layer, about the same centre.
+        settings: Tuning.
+    """
+    points, centre = region.samples.points, region.centre
+    places = move_points(points, motion, centre)
+
+    def apart_mm(other: Parameters) -> float:
+        return mean_distance(places, move_points(points, other, centre))
+
+    if apart_mm(body) > TOP_LAYER_ERROR * settings.together_mm:
+        return None
+    few, all_of_it = pair.bottom(body_region, settings.window_hu, centre)
+    nearly = climb(few, motion)
+    if apart_mm(nearly) > 2 * settings.together_mm:
+        return None
+    exact = climb_last(all_of_it, nearly)
+    return exact if apart_mm(exact) <= settings.together_mm else None
 
 
 def _check_contrast(volume: Volume, name: str) -> None:

@@ -11,12 +11,14 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from registration.liver import find_liver
-from registration.region import SamplePoints, body_region, mask_region, sample_points
+from registration.region import SamplePoints, body_region, mask_region, off_the_ends, sample_points
 from registration.rigid import Parameters, move_points
 from registration.settings import RegistrationSettings
 from registration.similarity import MutualInformation
 from registration.spline import Interpolant, cubic_interpolant, linear_interpolant, spline_coefficients
 from registration.volume import Volume, image_on, index_from_world, world_from_index
+
+FEW = 5  # every fifth sample point leads to within a tenth of a mm; all of them need then only confirm
 
 
 class LayeredPair:
@@ -32,11 +34,9 @@ class LayeredPair:
     ) -> None:
         self._reference_layers, self._moving_layers = reference_layers, moving_layers
         self._reference_coefficients = [spline_coefficients(layer.values) for layer in reference_layers]
-        # The bottom layer decides, by cubic splines; on the way there linear reading is as good, and cheap.
-        self._interpolants = [
-            *(linear_interpolant(layer.values) for layer in moving_layers[:-1]),
-            cubic_interpolant(moving_layers[-1].values),
-        ]
+        # All points of the bottom layer decide, by cubic splines; on the way there linear reading is as good, and cheap.
+        self._linear = [linear_interpolant(layer.values) for layer in moving_layers]
+        self._cubic = cubic_interpolant(moving_layers[-1].values)
         self._reference_top = linear_interpolant(reference_layers[0].values)
         self._settings, self._pool, self._rng = settings, pool, rng
         self._body = body_region(
@@ -45,8 +45,16 @@ class LayeredPair:
         self._made: list[MutualInformation] = []
 
     def body_regions(self) -> list[NDArray[np.bool_]]:
-        """Give the body on every layer of the reference; found on the top one."""
-        return [on_layer(self._body, self._reference_layers[0], layer) for layer in self._reference_layers]
+        """Give the body on every layer of the reference; found on the top one, kept off the ends on the others.
+
+        The swarm needs every slice it can get; an exact fit is drawn aside by those where the moving volume ends.
+        """
+        top = self._reference_layers[0]
+        below = [
+            off_the_ends(on_layer(self._body, top, layer), layer, self._settings.cut_mm)
+            for layer in self._reference_layers[1:]
+        ]
+        return [self._body, *below]
 
     def mask_regions(self, mask: NDArray[np.bool_], grid: Volume) -> list[NDArray[np.bool_]]:
         """Give the region about a mask on every layer of the reference.
@@ -54,13 +62,8 @@ class LayeredPair:
         Args:
             mask: Boolean array (z, y, x).
             grid: The volume whose voxels it marks: the reference, or a layer of it.
-
-        Raises:
-            ValueError: The mask is empty.
         """
-        if not mask.any():
-            raise ValueError("The reference mask is empty; give one with at least one voxel inside, or none.")
-        margin_mm, cut_mm = self._settings.region_margin_mm, self._settings.region_cut_mm
+        margin_mm, cut_mm = self._settings.region_margin_mm, self._settings.cut_mm
         region = mask_region(mask, grid, margin_mm=margin_mm, cut_mm=cut_mm)
         return [on_layer(region, grid, layer) for layer in self._reference_layers]
 
@@ -70,34 +73,40 @@ class LayeredPair:
         liver = find_liver(top, self._body)
         return None if liver is None else self.mask_regions(on_layer(liver, top, bottom), bottom)
 
-    def bottom_mask(self, regions: list[NDArray[np.bool_]]) -> sitk.Image:
-        """Give a region as an image on the bottom layer's grid."""
-        return image_on(regions[-1].astype(np.uint8), self._reference_layers[-1])
+    def bottom_mask(self, region: NDArray[np.bool_]) -> sitk.Image:
+        """Give a region of the bottom layer as an image on its grid."""
+        return image_on(region.astype(np.uint8), self._reference_layers[-1])
 
-    def similarities(
-        self, regions: list[NDArray[np.bool_]], window_hu: tuple[float, float]
-    ) -> list[MutualInformation]:
-        """Give one similarity a layer; all turn about the bottom region's centre."""
-        counts = (self._settings.top_samples, self._settings.bottom_samples)
-        drawn = [
-            sample_points(layer, region, count=count, rng=self._rng, coefficients=coefficients)
-            for layer, region, count, coefficients in zip(
-                self._reference_layers, regions, counts, self._reference_coefficients, strict=True
+    def top(self, region: NDArray[np.bool_], window_hu: tuple[float, float]) -> MutualInformation:
+        """Give the top layer's similarity of a region; it turns about the sample points' middle."""
+        samples = self._draw(0, region, self._settings.top_samples)
+        return self._keep(
+            self._similarity(
+                samples, self._moving_layers[0], self._linear[0], samples.points.mean(axis=0), window_hu
             )
-        ]
-        centre = drawn[-1].points.mean(axis=0)
-        made = [
-            self._similarity(samples, layer, interpolant, centre, window_hu)
-            for samples, layer, interpolant in zip(
-                drawn, self._moving_layers, self._interpolants, strict=True
-            )
-        ]
-        self._made += made
-        return made
+        )
+
+    def bottom(
+        self, region: NDArray[np.bool_], window_hu: tuple[float, float], centre: NDArray[np.float64]
+    ) -> tuple[MutualInformation, MutualInformation]:
+        """Give the bottom layer's similarities of a region: by every fifth sample point, and by all.
+
+        Args:
+            region: The region on the bottom layer.
+            window_hu: Range of values.
+            centre: Centre of rotation, world mm.
+        """
+        samples = self._draw(-1, region, self._settings.bottom_samples)
+        few = SamplePoints(samples.points[::FEW], samples.values[::FEW])
+        layer = self._moving_layers[-1]
+        return (
+            self._keep(self._similarity(few, layer, self._linear[-1], centre, window_hu)),
+            self._keep(self._similarity(samples, layer, self._cubic, centre, window_hu)),
+        )
 
     def halves(
         self,
-        regions: list[NDArray[np.bool_]],
+        region: NDArray[np.bool_],
         window_hu: tuple[float, float],
         motion: Parameters,
         centre: NDArray[np.float64],
@@ -107,19 +116,13 @@ class LayeredPair:
         Only what lies in the moving volume's data by the motion found can say anything, and is halved.
 
         Args:
-            regions: The region on every layer.
+            region: The region on the bottom layer.
             window_hu: Range of values.
             motion: Six parameters about the centre.
             centre: Centre of rotation, world mm.
         """
         layer, moving = self._reference_layers[-1], self._moving_layers[-1]
-        samples = sample_points(
-            layer,
-            regions[-1],
-            count=2 * self._settings.half_samples,
-            rng=self._rng,
-            coefficients=self._reference_coefficients[-1],
-        )
+        samples = self._draw(-1, region, 2 * self._settings.half_samples)
         places = index_from_world(moving, move_points(samples.points, motion, centre))
         inside = ((places >= 0) & (places <= np.array(moving.values.shape) - 1)).all(axis=1)
         points, values = samples.points[inside], samples.values[inside]
@@ -127,27 +130,43 @@ class LayeredPair:
             return []
         along = (points - centre) @ layer.directions
         below = along < np.median(along, axis=0)
-        made = [
-            self._similarity(
-                SamplePoints(points[half], values[half]), moving, self._interpolants[-1], centre, window_hu
+        return [
+            self._keep(
+                self._similarity(
+                    SamplePoints(points[half], values[half]),
+                    moving,
+                    self._linear[-1],
+                    centre,
+                    window_hu,
+                )
             )
             for axis in range(3)
             for half in (below[:, axis], ~below[:, axis])
             if half.any()
         ]
-        self._made += made
-        return made
 
     def itself(self, like: MutualInformation, window_hu: tuple[float, float]) -> MutualInformation:
         """Give a top layer's similarity with the reference in the moving volume's place."""
         top = self._reference_layers[0]
-        made = self._similarity(like.samples, top, self._reference_top, like.centre, window_hu)
-        self._made.append(made)
-        return made
+        return self._keep(self._similarity(like.samples, top, self._reference_top, like.centre, window_hu))
 
     def evaluations(self) -> int:
         """Count the motions that were scored."""
         return sum(similarity.evaluations for similarity in self._made)
+
+    def _draw(self, layer: int, region: NDArray[np.bool_], count: int) -> SamplePoints:
+        return sample_points(
+            self._reference_layers[layer],
+            region,
+            count=count,
+            rng=self._rng,
+            coefficients=self._reference_coefficients[layer],
+        )
+
+    def _keep(self, similarity: MutualInformation) -> MutualInformation:
+        """Remember it for the count of evaluations."""
+        self._made.append(similarity)
+        return similarity
 
     def _similarity(
         self,

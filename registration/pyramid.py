@@ -1,16 +1,13 @@
-"""Two layers of resolution, and the search from the coarse one to the fine one."""
+"""Layers of resolution: the top one is the coarsest."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from registration.volume import Volume
-
-Similarity = TypeVar("Similarity")
 
 
 def shrink(volume: Volume, spacing_mm: float) -> Volume:
@@ -45,24 +42,3 @@ def shrink(volume: Volume, spacing_mm: float) -> Volume:
 def build_pyramid(volume: Volume, spacings_mm: Sequence[float]) -> tuple[Volume, ...]:
     """Give one layer a spacing, coarsest first as the spacings are given."""
     return tuple(shrink(volume, spacing_mm) for spacing_mm in spacings_mm)
-
-
-def coarse_to_fine(
-    similarities: Sequence[Similarity],
-    solvers: Sequence[Callable[[Similarity, NDArray[np.float64]], NDArray[np.float64]]],
-    start: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Solve layer after layer, each from where the last one ended.
-
-    Args:
-        similarities: One similarity a layer, top layer first.
-        solvers: One solver a layer: gives the best parameters for a similarity and a start.
-        start: Six parameters.
-
-    Returns:
-        The parameters found on the last layer.
-    """
-    best = start
-    for similarity, solver in zip(similarities, solvers, strict=True):
-        best = solver(similarity, best)
-    return best

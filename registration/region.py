@@ -66,7 +66,17 @@ def mask_region(
     Returns:
         Boolean array (z, y, x). The cut is left out where it would take more than half of the region away.
     """
-    region = within(mask, volume.spacing_zyx_mm, margin_mm)
+    return off_the_ends(within(mask, volume.spacing_zyx_mm, margin_mm), volume, cut_mm)
+
+
+def off_the_ends(region: NDArray[np.bool_], volume: Volume, cut_mm: float) -> NDArray[np.bool_]:
+    """Take a region's part next to the first and the last slice away, unless that is more than half of it.
+
+    Args:
+        region: Boolean array (z, y, x) on the volume's grid.
+        volume: The volume.
+        cut_mm: Distance kept from the outer faces of the first and the last slice.
+    """
     kept = region.copy()
     slices = int(np.floor(cut_mm / volume.spacing_zyx_mm[0]))
     if slices:

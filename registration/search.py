@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,37 +19,55 @@ STILL: Parameters = np.zeros(6)
 STEPS: Parameters = np.array([0.01, 0.01, 0.01, 1.0, 1.0, 1.0])
 
 
-def climb(similarity: MutualInformation, start: Parameters) -> Parameters:
-    """Refine on one layer, to a hundredth of a mm."""
-    return maximise_by_powell(similarity, start, STEPS, tolerance=0.01).best
-
-
 def climb_roughly(similarity: MutualInformation, start: Parameters) -> Parameters:
     """Refine to a tenth of a mm, where a finer search follows."""
     return maximise_by_powell(similarity, start, STEPS, tolerance=0.1).best
 
 
+def climb(similarity: MutualInformation, start: Parameters) -> Parameters:
+    """Refine to a twentieth of a mm."""
+    return maximise_by_powell(similarity, start, STEPS, tolerance=0.05).best
+
+
+def climb_last(similarity: MutualInformation, start: Parameters) -> Parameters:
+    """Refine by smaller steps to a sixtieth of a mm, from where fewer sample points ended."""
+    return maximise_by_powell(similarity, start, 0.3 * STEPS, tolerance=0.05).best
+
+
 def search_volume(
-    similarity: MutualInformation, reference: Volume, moving: Volume, settings: RegistrationSettings
-) -> SwarmResult:
-    """Let swarms search all motions that leave the volumes some overlap.
+    similarity: MutualInformation,
+    reference: Volume,
+    moving: Volume,
+    settings: RegistrationSettings,
+    convincing: Callable[[Parameters], bool],
+) -> tuple[SwarmResult, Parameters]:
+    """Let swarms search all motions that leave the volumes some overlap, one after the other until one convinces.
 
     The box holds a box about the motion that brings the volumes' middles together, and one about the headers'
     alignment where that leaves the overlap we ask for.
+
+    Args:
+        similarity: Of the whole body, on the top layer.
+        reference: The top layer of the reference.
+        moving: The top layer of the moving volume.
+        settings: Size of the box and of the swarms.
+        convincing: Tells whether a motion is good enough to do without another swarm.
+
+    Returns:
+        The swarm with the highest score, and the motion climbed to from its best.
     """
     middle_to_middle = np.concatenate([np.zeros(3), _middle(moving) - similarity.centre])
     starts = [STILL, middle_to_middle]
     _, overlap = similarity.measure(STILL)
     centres = np.array(starts if overlap[0] >= settings.minimal_overlap else [middle_to_middle])
-    half = _half_box(
-        reference, settings.search_rotation_deg, settings.search_inplane_mm, settings.search_axial_mm
-    )
     # No further along the slices than the volumes could still overlap.
-    half[3:] = np.minimum(half[3:], max(length_mm(reference), length_mm(moving)))
+    axial_mm = min(settings.search_axial_mm, max(length_mm(reference), length_mm(moving)))
+    half = _half_box(reference, settings.search_rotation_deg, settings.search_inplane_mm, axial_mm)
     lower, upper = centres.min(axis=0) - half, centres.max(axis=0) + half
+    swarms: list[tuple[SwarmResult, Parameters]] = []
     # A single swarm can settle in a wrong corner with little overlap; the right one scores far higher.
-    swarms = [
-        maximise_by_swarm(
+    for number in range(settings.swarms):
+        swarm = maximise_by_swarm(
             similarity,
             lower,
             upper,
@@ -56,15 +76,29 @@ def search_volume(
             iterations=settings.swarm_iterations,
             seed=[settings.seed, number],
         )
-        for number in range(settings.swarms)
-    ]
-    return max(swarms, key=lambda swarm: swarm.score)
+        swarms.append((swarm, climb_roughly(similarity, swarm.best)))
+        if convincing(swarms[-1][1]):
+            break
+    return max(swarms, key=lambda found: found[0].score)
 
 
 def search_region(
-    similarity: MutualInformation, start: Parameters, reference: Volume, settings: RegistrationSettings
+    similarity: MutualInformation,
+    start: Parameters,
+    reference: Volume,
+    settings: RegistrationSettings,
+    finer: MutualInformation,
 ) -> Parameters:
-    """Find a region's motion near the body's: climb from starts along the slices and from a swarm."""
+    """Find a region's motion near the body's: climb from starts along the slices and from a swarm.
+
+    Args:
+        similarity: Of the region, on the top layer.
+        start: The body's motion about the region's centre.
+        reference: The reference.
+        settings: Size of the search and of the swarm.
+        finer: The region's similarity, about the same centre, that decides between the hills climbed: a weak match has
+            hills of noise on the top layer.
+    """
     along = np.concatenate([np.zeros(3), reference.slice_axis])
     starts = [start + shift_mm * along for shift_mm in settings.region_restarts_mm]
     half = _half_box(
@@ -83,7 +117,7 @@ def search_region(
         seed=[settings.seed, settings.swarms],
     )
     climbed = [climb_roughly(similarity, candidate) for candidate in (*starts, swarm.best)]
-    return max(climbed, key=lambda candidate: float(similarity(candidate)[0]))
+    return climbed[int(np.argmax(finer(climbed)))]
 
 
 def _half_box(reference: Volume, rotation_deg: float, inplane_mm: float, axial_mm: float) -> Parameters:

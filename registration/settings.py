@@ -31,7 +31,8 @@ class RegistrationSettings:
         top_samples: Sample points on the top layer.
         bottom_samples: Sample points on the bottom layer.
         half_samples: Sample points for each half of the region, fitted alone for the verdict.
-        swarms: Independent swarms that search the whole volume; one alone ends in a wrong corner now and then.
+        swarms: Most independent swarms that search the whole volume; one alone ends in a wrong corner now and then.
+        convincing: Sharpness of the body's match (`registration.verdict`) at which no further swarm is sent.
         swarm_particles: Particles of each of them.
         swarm_iterations: Their iterations.
         search_rotation_deg: Half range of the whole-volume search about each axis.
@@ -39,13 +40,15 @@ class RegistrationSettings:
         search_axial_mm: Half range of the whole-volume search along the reference's slice axis.
         minimal_overlap: The similarity is penalised below this fraction of samples inside the moving's data.
         region_margin_mm: How far the region of a mask reaches beyond it; an organ is held by its boundary.
-        region_cut_mm: Distance that a mask's region keeps from the first and the last slice.
+        cut_mm: Distance that what is fitted exactly keeps from the first and the last slice.
         region_restarts_mm: Starts of the region's search along the slice axis, about the whole-volume fit.
         region_particles: Particles of the region's own small swarm.
         region_iterations: Its iterations.
         region_search_deg: Half range of the region's search about each axis.
         region_search_inplane_mm: Half range of the region's search along x and y.
         region_search_axial_mm: Half range of the region's search along the slice axis.
+        together_mm: Where the body's motion is this near to the region's, both move together, and the body's is the
+            better known.
     """
 
     seed: int = 0
@@ -61,7 +64,8 @@ class RegistrationSettings:
     top_samples: int = 4_000
     bottom_samples: int = 80_000
     half_samples: int = 8_000
-    swarms: int = 2
+    swarms: int = 3
+    convincing: float = 0.75
     swarm_particles: int = 100
     swarm_iterations: int = 35
     search_rotation_deg: float = 30.0
@@ -69,13 +73,14 @@ class RegistrationSettings:
     search_axial_mm: float = 150.0
     minimal_overlap: float = 0.25
     region_margin_mm: float = 4.0
-    region_cut_mm: float = 6.0
+    cut_mm: float = 6.0
     region_restarts_mm: tuple[float, ...] = (0.0, -6.0, 6.0, -12.0, 12.0)
     region_particles: int = 40
     region_iterations: int = 15
     region_search_deg: float = 8.0
     region_search_inplane_mm: float = 15.0
     region_search_axial_mm: float = 30.0
+    together_mm: float = 0.3
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
@@ -162,6 +167,7 @@ class RegistrationResult:
         evaluations: How often the similarity was computed.
         swarm_trace: Best similarity of the winning whole-volume swarm after each iteration.
         region: What was fitted in the end; "body" also where no liver was found.
+        fitted: Where that is: nonzero voxels of a coarse uint8 image that lies where the reference does.
         verdict: "ok", "check" (look at it) or "failed".
         reasons: A sentence for each sign that is not ok.
         evidence: The signs themselves; of the rigid fit.
@@ -177,6 +183,7 @@ class RegistrationResult:
     evaluations: int
     swarm_trace: tuple[float, ...]
     region: RegionName
+    fitted: sitk.Image
     verdict: Judgement
     reasons: tuple[str, ...]
     evidence: Evidence

@@ -19,7 +19,7 @@ from registration.spline import Interpolant, add_joint_histograms, cubic_interpo
 from registration.volume import Volume
 
 # Samples a thread takes at once. Fixed, so that sums are formed in the same order on any number of threads.
-CHUNK = 10_000
+CHUNK = 4_000
 
 
 def normalised_mutual_information(histograms: ArrayLike) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from registration.pyramid import coarse_to_fine, shrink
+from registration.pyramid import shrink
 from registration.region import body_region, mask_region, sample_points, within
 from registration.volume import Volume, index_from_world, world_from_index
 
@@ -37,14 +37,6 @@ def test_index_and_world_are_inverse() -> None:
     v = volume(np.zeros((4, 5, 6)))
     index = np.random.default_rng(0).uniform(0, 4, (10, 3))
     np.testing.assert_allclose(index_from_world(v, world_from_index(v, index)), index, atol=1e-12)
-
-
-def test_each_layer_starts_where_the_last_one_ended() -> None:
-    def solve(layer: str, start: np.ndarray) -> np.ndarray:
-        return np.append(start, len(layer))
-
-    found = coarse_to_fine(["top", "bottom"], (solve, solve), np.zeros(1))
-    assert found.tolist() == [0, 3, 6]
 
 
 def test_widening_goes_by_millimetres() -> None:
