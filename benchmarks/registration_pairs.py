@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-from registration_cohort import true_motion_mm
 
 from nnunet_multiphase.phantom.truth import liver_points_in_moving
 from registration.volume import image_like, mask_from_image, values_of, volume_from_image, world_from_index
@@ -125,7 +124,8 @@ def _places(truth: dict[str, Any], phase: str, points: np.ndarray, reference: si
     """Give where liver points lie in another phase, by either form of truth.json."""
     if "motions" in truth:  # the phantom's
         return np.asarray(liver_points_in_moving(truth, phase, points))
-    return points + true_motion_mm(truth["motion_zyx_mm"][phase], reference)
+    along_axes_mm = np.array(truth["motion_zyx_mm"][phase][::-1])
+    return points + np.array(reference.GetDirection()).reshape(3, 3) @ along_axes_mm
 
 
 def _random_motion(

@@ -68,7 +68,7 @@ def register(
         pair = LayeredPair(reference_layers, moving_layers, settings, pool, rng)
         bodies = pair.body_regions()
         whole = pair.top(bodies[0], settings.window_hu)
-        itself = pair.itself(whole, settings.window_hu)
+        itself = pair.itself(whole, settings.window_hu, 0)
         swarm, body = search_volume(
             whole,
             reference_layers[0],
@@ -94,7 +94,7 @@ def register(
         before, _ = all_of_it.measure(STILL)
         evidence = gather_evidence(
             Match(whole, body, itself),
-            Match(top, best, pair.itself(top, window)),
+            Match(few, best, pair.itself(few, window, -1)),
             pair.halves(held[-1], window, best, top.centre),
             attainable=min(1.0, length_mm(moving_volume) / length_mm(reference_volume)),
         )

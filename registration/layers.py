@@ -37,7 +37,7 @@ class LayeredPair:
         # All points of the bottom layer decide, by cubic splines; on the way there linear reading is as good, and cheap.
         self._linear = [linear_interpolant(layer.values) for layer in moving_layers]
         self._cubic = cubic_interpolant(moving_layers[-1].values)
-        self._reference_top = linear_interpolant(reference_layers[0].values)
+        self._reference_linear = [linear_interpolant(layer.values) for layer in reference_layers]
         self._settings, self._pool, self._rng = settings, pool, rng
         self._body = body_region(
             reference_layers[0], threshold_hu=settings.body_threshold_hu, rim_mm=settings.body_rim_mm
@@ -145,10 +145,12 @@ class LayeredPair:
             if half.any()
         ]
 
-    def itself(self, like: MutualInformation, window_hu: tuple[float, float]) -> MutualInformation:
-        """Give a top layer's similarity with the reference in the moving volume's place."""
-        top = self._reference_layers[0]
-        return self._keep(self._similarity(like.samples, top, self._reference_top, like.centre, window_hu))
+    def itself(
+        self, like: MutualInformation, window_hu: tuple[float, float], layer: int
+    ) -> MutualInformation:
+        """Give a similarity of a layer (0 = top, -1 = bottom) with the reference in the moving volume's place."""
+        reference, interpolant = self._reference_layers[layer], self._reference_linear[layer]
+        return self._keep(self._similarity(like.samples, reference, interpolant, like.centre, window_hu))
 
     def evaluations(self) -> int:
         """Count the motions that were scored."""

@@ -41,7 +41,7 @@ class Limit:
     sentence: str
 
 
-LEAST_SHARPNESS = Limit(0.63, 0.5, "the match is hardly better than 20 mm aside (sharpness {:.2f})")
+LEAST_SHARPNESS = Limit(0.67, 0.55, "the match is hardly better than 20 mm aside (sharpness {:.2f})")
 LEAST_OVERLAP = Limit(0.5, 0.35, "only {:.0%} of the {} lies in the moving volume")
 MOST_DISAGREEMENT_MM = Limit(4.0, 12.0, "parts of the {1}, fitted alone, end {0:.0f} mm apart")
 MOST_APART_MM = Limit(25.0, 40.0, "the {1} would have moved {0:.0f} mm against the body")
@@ -97,7 +97,8 @@ def gather_evidence(
 
     Args:
         body: The body on the top layer.
-        region: The region that was fitted, on the top layer, with the motion found in the end.
+        region: The region that was fitted, by a part of the bottom layer (a small region has few points on the top one,
+            and by few points anything matches a little), with the motion found in the end.
         halves: Similarities of the region's halves, about the region's centre.
         attainable: Share (0..1) of the reference's length that a moving volume of this length can cover at all.
     """
