@@ -18,12 +18,14 @@ from torch import nn
 
 from nnunet_multiphase.training.augmentation import follow_method, patch_size_before_scaling
 from nnunet_multiphase.training.focal_dice import FocalDiceLoss
+from nnunet_multiphase.training.loss_settings import NAMES, PLANS_KEY, loss_settings
 
 
 class MultiPhaseSCAMTrainer(nnUNetTrainer):
     """Train with focal + Dice loss and Adam; keep the weights with the lowest validation loss.
 
-    Class attributes are the settings; a variant overrides them (see `variants`).
+    Class attributes are the settings; a variant overrides them (see `variants`), and the plans override the loss's
+    (see `loss_settings`).
     """
 
     epochs = 1000
@@ -56,7 +58,10 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         dataset_json: dict,
         device: torch.device = torch.device("cuda"),  # noqa: B008 (nnU-Net's signature, read by name)
     ) -> None:
-        super().__init__(plans, configuration, fold, dataset_json, device)
+        loss = loss_settings(plans, {name: getattr(self, name) for name in NAMES})
+        # Written back, so that plans.json beside the model and every checkpoint tell what was trained with.
+        super().__init__({**plans, PLANS_KEY: loss}, configuration, fold, dataset_json, device)
+        self.alpha, self.gamma, self.a, self.b = (loss[name] for name in NAMES)
         self.num_epochs = self.epochs
         self.num_iterations_per_epoch = self.iterations_per_epoch
         self.num_val_iterations_per_epoch = self.val_iterations_per_epoch
@@ -74,7 +79,9 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
             super().initialize()
 
     def _build_loss(self) -> nn.Module:
-        """Return focal + Dice, on every resolution when deep supervision is on."""
+        """Return focal + Dice, on every resolution when deep supervision is on; log its settings."""
+        settings = ", ".join(f"{name} {getattr(self, name):g}" for name in NAMES)
+        self.print_to_log_file(f"Loss: a * focal(alpha, gamma) + b * Dice with {settings}")
         loss = FocalDiceLoss(
             alpha=self.alpha,
             gamma=self.gamma,

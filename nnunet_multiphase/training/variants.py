@@ -1,5 +1,6 @@
 """Training, short forms: the trainer with one setting changed, named in nnU-Net's habit."""
 
+from nnunet_multiphase.training.convergence import has_converged
 from nnunet_multiphase.training.multiphase_scam_trainer import MultiPhaseSCAMTrainer
 
 
@@ -75,3 +76,33 @@ class MultiPhaseSCAMTrainerRotation(MultiPhaseSCAMTrainer):
     """Add nnU-Net's random rotation to the method's augmentations."""
 
     rotation = True
+
+
+class MultiPhaseSCAMTrainerEarlyStopping(MultiPhaseSCAMTrainer):
+    """Stop when the validation loss has not fallen for `patience` epochs, as the method's source trains.
+
+    The learning rate still falls as if all epochs were to come, so the last weights have not settled as those of a full
+    training: take checkpoint_best.
+    """
+
+    patience = 50
+
+    def on_epoch_end(self) -> None:
+        """End the epoch, and with it the training where the loss has converged."""
+        super().on_epoch_end()
+        if has_converged(self.logger.get_value("val_losses", step=None), patience=self.patience):
+            raise _ConvergedError
+
+    def run_training(self) -> None:
+        """Train until the last epoch or until the loss has converged."""
+        try:
+            super().run_training()
+        except _ConvergedError:
+            self.print_to_log_file(
+                f"Stopped: the validation loss has not fallen for {self.patience} epochs (running average)."
+            )
+            self.on_train_end()
+
+
+class _ConvergedError(Exception):
+    """Leave nnU-Net's loop over the epochs, whose length is fixed when it starts."""

@@ -219,3 +219,21 @@ def test_without_mirroring_prediction_does_not_mirror_either(plain: Dataset, mak
     *_, mirror_axes = trainer.configure_rotation_dummyDA_mirroring_and_inital_patch_size()
     assert mirror_axes is None
     assert trainer.inference_allowed_mirroring_axes is None
+
+
+def test_loss_settings_of_the_plans_reach_loss_and_checkpoint(
+    plain: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("nnUNet_results", str(tmp_path))
+    plans = {**plain.plans, "continue_training": False, "multiphase_loss": {"alpha": 0.6, "b": 3}}
+    trainer = MultiPhaseSCAMTrainer(plans, "3d_fullres", 0, plain.description, torch.device("cpu"))
+    trainer.initialize()
+    loss = trainer.loss.loss
+    assert (loss.alpha, loss.gamma, loss.a, loss.b) == (0.6, 2.0, 1.0, 3.0)
+    path = tmp_path / "c.pth"
+    trainer._best_ema = 0.0
+    trainer.save_checkpoint(str(path))
+    saved = torch.load(path, map_location="cpu", weights_only=False)["init_args"]["plans"]["multiphase_loss"]
+    assert saved == {"alpha": 0.6, "gamma": 2.0, "a": 1.0, "b": 3.0}
+    assert plans["multiphase_loss"] == {"alpha": 0.6, "b": 3}  # the caller's stay as they are
+    assert "alpha 0.6, gamma 2, a 1, b 3" in Path(trainer.log_file).read_text()
