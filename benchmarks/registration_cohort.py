@@ -53,9 +53,20 @@ def main() -> int:
     arguments = parser.parse_args()
     seed, kept = arguments.seed, arguments.dataset and arguments.dataset / "registration"
     columns = ("before", "after") if kept else ("before", *REGIONS, *(f"{name}_s" for name in REGIONS))
+    pairs = dict(breath_pairs(arguments.cohort, per_case=3))
+    if kept:
+        cases = {name.rsplit("_", 1)[0] for name in pairs}
+        odd = [
+            f.stem
+            for f in sorted(kept.glob("*.tfm"))
+            if f.stem.rsplit("_", 1)[0] in cases and f.stem not in pairs
+        ]
+        if odd:
+            print(f"{kept} aligns to another phase than truth.json does: {', '.join(odd)}.", file=sys.stderr)
+            return 2
     rows, missing = [], []
     print(f"{'pair':<14} " + " ".join(f"{c:>7}" for c in columns))
-    for name, pair in breath_pairs(arguments.cohort, per_case=3):
+    for name, pair in pairs.items():
         if not kept:
             row = measure_pair(pair, seed)
         elif (file := kept / f"{name}.tfm").exists():
@@ -63,7 +74,7 @@ def main() -> int:
                 "before": pair.error_mm(sitk.Transform(3, sitk.sitkIdentity)),
                 "after": pair.error_mm(sitk.ReadTransform(str(file))),
             }
-        else:  # no such phase in the dataset, or it is the one that the others are aligned to
+        else:
             missing.append(name)
             continue
         rows.append([row[c] for c in columns])

@@ -48,7 +48,13 @@ class Pair:
 
 
 def rigid_pair(
-    image: sitk.Image, organ: np.ndarray, shift_mm: float, angle_deg: float, rng: np.random.Generator
+    image: sitk.Image,
+    organ: np.ndarray,
+    shift_mm: float,
+    angle_deg: float,
+    rng: np.random.Generator,
+    *,
+    cropped_slices: int = 0,
 ) -> Pair:
     """Make one pair: a random motion, a contrast change, own noise, another spacing, a fifth less coverage along z.
 
@@ -60,8 +66,13 @@ def rigid_pair(
         shift_mm: Length of the translation.
         angle_deg: Angle of the rotation.
         rng: Source of randomness.
+        cropped_slices: Taken from both ends of the reference alone, so that the moving volume holds anatomy beyond them;
+            otherwise what lies beyond the image's ends is air there.
     """
     volume = volume_from_image(image)
+    if cropped_slices:
+        organ = organ.copy()
+        organ[:cropped_slices] = organ[-cropped_slices:] = False
     voxels = np.argwhere(organ)
     points = world_from_index(volume, voxels[rng.choice(len(voxels), 500)])
     size, spacing = np.array(image.GetSize()), np.array(image.GetSpacing())
@@ -85,8 +96,9 @@ def rigid_pair(
         [-1024, -150, 0, 60, 130, 250, 1500],
         [-1024, -150, 0, *np.cumsum(rng.uniform([40, 20, 60], [110, 90, 160])), 1500],
     )
+    reference = _int16(values_of(image) + _noise(image, rng), image)
     return Pair(
-        reference=_int16(values_of(image) + _noise(image, rng), image),
+        reference=reference[:, :, cropped_slices : reference.GetSize()[2] - cropped_slices],
         moving=_int16(enhanced + _noise(moved, rng), moved),
         points=points,
         places=np.array([truth.TransformPoint(point) for point in points.tolist()]),

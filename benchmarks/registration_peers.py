@@ -144,6 +144,9 @@ def main() -> int:
         metavar=("X", "Y", "Z"),
         help="resample the CT first: time depends on it",
     )
+    parser.add_argument(
+        "--crop-slices", type=int, default=0, help="taken from both ends of the rigid pairs' references"
+    )
     parser.add_argument("--cohort", type=Path, help="cohort with truth.json for the class breath")
     parser.add_argument("--pairs", type=int, default=4, help="pairs a class (default 4)")
     parser.add_argument("--classes", default=",".join(CLASSES), help=f"of {', '.join(CLASSES)}; '' for none")
@@ -181,7 +184,8 @@ def main() -> int:
     for number, group in enumerate(filter(None, options.classes.split(","))):
         for k in range(options.pairs):
             rng = np.random.default_rng([options.seed, number, k])
-            take(group, str(k), rigid_pair(image, organ, *CLASSES[group], rng))
+            pair = rigid_pair(image, organ, *CLASSES[group], rng, cropped_slices=options.crop_slices)
+            take(group, str(k), pair)
     if options.cohort:
         for k, (name, pair) in enumerate(breath_pairs(options.cohort)):
             if k < options.pairs:

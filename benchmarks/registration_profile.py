@@ -27,10 +27,10 @@ STAGES = {
     "spline coefficients and the body": ("__init__@layers.py",),
     "finding the liver": ("liver_regions",),
     "sample points": ("_draw",),
-    "swarms and climb, whole body": ("search_volume",),
+    "swarms, climbs and their sharpness, whole body": ("search_volume",),
     "swarm and climbs, region": ("search_region",),
     "Powell on the bottom layer": ("climb", "climb_last"),
-    "verdict": ("gather_evidence",),
+    "verdict, without drawing its points": ("gather_evidence",),
     "all of register()": ("register",),
     "of it: passes over the sample points": ("add_joint_histograms",),
 }
@@ -80,11 +80,11 @@ def main() -> int:
     imports = [
         seconds_of([sys.executable, "-c", "import registration.algorithm"]) for _ in range(options.runs)
     ]
-    print(f"{'the whole process, two threads':<40} {whole:6.2f} s")
-    print(f"{'Python and its imports':<40} {np.median(imports):6.2f} s")
-    print(f"{'reading both files':<40} {reading:6.2f} s")
+    print(f"{'the whole process, two threads':<46} {whole:6.2f} s")
+    print(f"{'Python and its imports':<46} {np.median(imports):6.2f} s")
+    print(f"{'reading both files':<46} {reading:6.2f} s")
     for stage in STAGES:
-        print(f"{stage:<40} {np.median([run[stage] for run in runs]):6.2f} s")
+        print(f"{stage:<46} {np.median([run[stage] for run in runs]):6.2f} s")
     return 0
 
 

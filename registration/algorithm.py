@@ -46,10 +46,15 @@ def register(
         The transform (reference points -> moving points, mm) and what is known about it.
 
     Raises:
-        ValueError: A volume is not 3D, too small, constant or not finite; the mask is empty or elsewhere.
+        ValueError: A volume is not 3D, too small, constant or not finite; a mask is empty, elsewhere, or would not be
+            used by these settings.
     """
     settings = settings or RegistrationSettings()
     started = time.perf_counter()
+    if reference_mask is not None and settings.region == "body":
+        raise ValueError("A reference mask and region 'body' exclude each other; give one of them.")
+    if lesion_mask is not None and settings.model == "rigid":
+        raise ValueError("A lesion mask keeps a lesion's volume in a deformation, but the model is 'rigid'.")
     for image, name in ((reference, "The reference"), (moving, "The moving volume")):
         check_image(image, name)
     for mask, name in ((reference_mask, "The reference mask"), (lesion_mask, "The lesion mask")):
@@ -155,7 +160,7 @@ def _joint_motion(
 ) -> Parameters | None:
     """Give the body's exact motion where a region moves with it; none where it does not.
 
-    A region's few voxels leave its motion less certain than the body's, two or three times (docs/results.md).
+    A region's few voxels leave its motion less certain than the body's (docs/results.md).
 
     Args:
         pair: The pair.

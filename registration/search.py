@@ -54,7 +54,7 @@ def search_volume(
         convincing: Tells whether a motion is good enough to do without another swarm.
 
     Returns:
-        The swarm with the highest score, and the motion climbed to from its best.
+        The swarm that convinced, else the one whose motion scores highest, and the motion climbed to from its best.
     """
     middle_to_middle = np.concatenate([np.zeros(3), _middle(moving) - similarity.centre])
     starts = [STILL, middle_to_middle]
@@ -64,7 +64,7 @@ def search_volume(
     axial_mm = min(settings.search_axial_mm, max(length_mm(reference), length_mm(moving)))
     half = _half_box(reference, settings.search_rotation_deg, settings.search_inplane_mm, axial_mm)
     lower, upper = centres.min(axis=0) - half, centres.max(axis=0) + half
-    swarms: list[tuple[SwarmResult, Parameters]] = []
+    found: list[tuple[SwarmResult, Parameters]] = []
     # A single swarm can settle in a wrong corner with little overlap; the right one scores far higher.
     for number in range(settings.swarms):
         swarm = maximise_by_swarm(
@@ -76,10 +76,11 @@ def search_volume(
             iterations=settings.swarm_iterations,
             seed=[settings.seed, number],
         )
-        swarms.append((swarm, climb_roughly(similarity, swarm.best)))
-        if convincing(swarms[-1][1]):
-            break
-    return max(swarms, key=lambda found: found[0].score)
+        climbed = climb_roughly(similarity, swarm.best)
+        if convincing(climbed):
+            return swarm, climbed
+        found.append((swarm, climbed))
+    return max(found, key=lambda one: float(similarity(one[1])[0]))
 
 
 def search_region(

@@ -99,8 +99,9 @@ class RegistrationSettings:
                 raise ValueError(f"{name} must be (lower, higher), but is {(low, high)}.")
         if min(self.bins) < 2:
             raise ValueError(f"bins must be at least (2, 2), but is {self.bins}.")
-        if self.region_margin_mm < 0:
-            raise ValueError(f"region_margin_mm must not be negative, but is {self.region_margin_mm}.")
+        for name in ("region_margin_mm", "cut_mm", "together_mm"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}.")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
         if value is not None:
             # --option=value holds also for values that begin with a dash.
             arguments.append(f"{action.option_strings[0]}={value}" if action.option_strings else str(value))
-    return main(arguments)
+    return main(arguments, alone=True)
 
 
 def _options() -> Iterator[argparse.Action]:

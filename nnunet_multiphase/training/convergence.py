@@ -18,8 +18,9 @@ def has_converged(losses: Sequence[float], *, patience: int) -> bool:
     """
     average, lowest, waited = math.nan, math.inf, 0
     for loss in losses:
-        if math.isfinite(loss):
-            average = loss if math.isnan(average) else MEMORY * average + (1 - MEMORY) * loss
+        if not math.isfinite(loss):
+            continue
+        average = loss if math.isnan(average) else MEMORY * average + (1 - MEMORY) * loss
         waited += 1
         if average < lowest:
             lowest, waited = average, 0

@@ -1,5 +1,6 @@
 """Training, the loss's settings: the trainer's own, or those that the plans name."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,6 +31,6 @@ def loss_settings(plans: Mapping[str, Any], defaults: Mapping[str, float]) -> di
     for name, value in given.items():
         if name not in NAMES:
             raise InputError(f'plans: "{PLANS_KEY}" may set {", ".join(NAMES)}, but sets {name!r}')
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise InputError(f'plans: "{PLANS_KEY}" must give {name} a number, but gives {value!r}')
     return {name: float(given.get(name, defaults[name])) for name in NAMES}

@@ -188,10 +188,23 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         logger knows nothing of a better epoch after it.
         """
         super().load_checkpoint(filename_or_checkpoint)
+        self._record_loss_in_force()
         best = os.path.join(self.output_folder, "checkpoint_best.pth")
         if os.path.isfile(best):
             logged = torch.load(best, map_location="cpu", weights_only=False)["logging"]
             self.loss_of_saved_best = float(logged["val_losses"][-1])
+
+    def _record_loss_in_force(self) -> None:
+        """Let the next checkpoints tell this run's loss: nnU-Net takes their `init_args` over from the one loaded."""
+        arguments: dict[str, Any] = vars(self)["my_init_kwargs"]
+        plans = arguments["plans"]
+        now = {name: getattr(self, name) for name in NAMES}
+        before = plans.get(PLANS_KEY, now)
+        if before != now:
+            self.print_to_log_file(
+                f"The loss's settings have changed since the checkpoint, which had {before}."
+            )
+        self.my_init_kwargs = {**arguments, "plans": {**plans, PLANS_KEY: now}}
 
     def save_checkpoint(self, filename: str) -> None:
         """Save beside and rename, so that an interrupted save never destroys the checkpoint before it."""

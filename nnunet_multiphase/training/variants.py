@@ -82,7 +82,7 @@ class MultiPhaseSCAMTrainerEarlyStopping(MultiPhaseSCAMTrainer):
     """Stop when the validation loss has not fallen for `patience` epochs, as the method's source trains.
 
     The learning rate still falls as if all epochs were to come, so the last weights have not settled as those of a full
-    training: take checkpoint_best.
+    training: validate (--val --val_best) and predict (-chk checkpoint_best.pth) with checkpoint_best.
     """
 
     patience = 50
@@ -90,11 +90,15 @@ class MultiPhaseSCAMTrainerEarlyStopping(MultiPhaseSCAMTrainer):
     def on_epoch_end(self) -> None:
         """End the epoch, and with it the training where the loss has converged."""
         super().on_epoch_end()
-        if has_converged(self.logger.get_value("val_losses", step=None), patience=self.patience):
+        if self._has_converged():
             raise _ConvergedError
 
     def run_training(self) -> None:
         """Train until the last epoch or until the loss has converged."""
+        if self._has_converged():
+            self.num_epochs = (
+                self.current_epoch
+            )  # resumed after its end: as for any finished training, no epoch is left
         try:
             super().run_training()
         except _ConvergedError:
@@ -102,6 +106,9 @@ class MultiPhaseSCAMTrainerEarlyStopping(MultiPhaseSCAMTrainer):
                 f"Stopped: the validation loss has not fallen for {self.patience} epochs (running average)."
             )
             self.on_train_end()
+
+    def _has_converged(self) -> bool:
+        return has_converged(self.logger.get_value("val_losses", step=None), patience=self.patience)
 
 
 class _ConvergedError(Exception):

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -34,7 +33,7 @@ class Check:
 
     what: str
     commands: tuple[str, ...]
-    expected: Callable[[Path], bool]
+    expected: Callable[[Path, float], bool]  # of the working folder and of the time at which the check began
 
 
 def folder(root: Path, configuration: str, trainer: str = "MultiPhaseSCAMTrainer_tryout") -> Path:
@@ -57,8 +56,13 @@ def checks(root: Path) -> list[Check]:
     def plans(name: str) -> dict:
         return json.loads((root / "nnUNet_preprocessed" / DATASET / f"{name}.json").read_text())
 
-    def newest(pattern: str) -> bool:
-        return any(time.time() - path.stat().st_mtime < 300 for path in fullres.glob(pattern))
+    def written_since(began: float, name: str) -> bool:
+        return (fullres / name).stat().st_mtime >= began
+
+    def moved(fold: int, name: str) -> bool:
+        return (
+            Path(str(fullres).replace("nnUNetMultiPhaseSCAMPlans", "Moved")) / f"fold_{fold}" / name
+        ).exists()
 
     return [
         Check(
@@ -67,7 +71,7 @@ def checks(root: Path) -> list[Check]:
                 "nnUNetv2_plan_and_preprocess -d 961 -pl MultiPhaseSCAMPlanner --verify_dataset_integrity "
                 "-c 2d 3d_fullres -npfp 1 -np 1 1",
             ),
-            lambda _: set(plans("nnUNetMultiPhaseSCAMPlans")["configurations"]) >= {"2d", "3d_fullres"},
+            lambda *_: set(plans("nnUNetMultiPhaseSCAMPlans")["configurations"]) >= {"2d", "3d_fullres"},
         ),
         Check(
             "`-overwrite_plans_name -gpu_memory_target -overwrite_target_spacing`",
@@ -75,22 +79,22 @@ def checks(root: Path) -> list[Check]:
                 "nnUNetv2_plan_experiment -d 961 -pl MultiPhaseSCAMPlanner -overwrite_plans_name Coarse "
                 "-gpu_memory_target 4 -overwrite_target_spacing 3 2 2",
             ),
-            lambda _: plans("Coarse")["configurations"]["3d_fullres"]["spacing"] == [3.0, 2.0, 2.0],
+            lambda *_: plans("Coarse")["configurations"]["3d_fullres"]["spacing"] == [3.0, 2.0, 2.0],
         ),
         Check(
             "five folds, `--npz`, 3d_fullres",
             tuple(f"{train.format('3d_fullres', fold)} --npz" for fold in range(5)),
-            lambda _: len(list(fullres.glob("fold_*/validation/case_*.npz"))) == CASES,
+            lambda *_: len(list(fullres.glob("fold_*/validation/case_*.npz"))) == CASES,
         ),
         Check(
             "five folds, `--npz`, 2d",
             tuple(f"{train.format('2d', fold)} --npz" for fold in range(5)),
-            lambda r: len(list(folder(r, "2d").glob("fold_*/validation/case_*.npz"))) == CASES,
+            lambda r, _: len(list(folder(r, "2d").glob("fold_*/validation/case_*.npz"))) == CASES,
         ),
         Check(
             "splits_final.json decides the folds",
             (),
-            lambda _: (
+            lambda *_: (
                 [p.name for p in (fullres / "fold_0" / "validation").glob("*.nii.gz")]
                 == [f"case_{CASES - 1:03d}.nii.gz"]
             ),
@@ -98,22 +102,22 @@ def checks(root: Path) -> list[Check]:
         Check(
             "fold `all`",
             (train.format("3d_fullres", "all"),),
-            lambda _: (fullres / "fold_all" / "checkpoint_final.pth").exists(),
+            lambda *_: (fullres / "fold_all" / "checkpoint_final.pth").exists(),
         ),
         Check(
             "`--c` (on a finished fold)",
             (f"{train.format('3d_fullres', 0)} --c",),
-            lambda _: newest("fold_0/checkpoint_final.pth"),
+            lambda _, began: written_since(began, "fold_0/checkpoint_final.pth"),
         ),
         Check(
             "`--val`",
             (f"{train.format('3d_fullres', 0)} --val",),
-            lambda _: newest("fold_0/validation/summary.json"),
+            lambda _, began: written_since(began, "fold_0/validation/summary.json"),
         ),
         Check(
             "`--val --val_best`",
             (f"{train.format('3d_fullres', 0)} --val --val_best",),
-            lambda _: newest("fold_0/validation/summary.json"),
+            lambda _, began: written_since(began, "fold_0/validation/summary.json"),
         ),
         Check(
             "`--disable_checkpointing`",
@@ -121,7 +125,10 @@ def checks(root: Path) -> list[Check]:
                 "nnUNetv2_train 961 3d_fullres 0 -tr MultiPhaseSCAMTrainer_tryout -p Moved -device cpu "
                 "--disable_checkpointing",
             ),
-            lambda r: not list((r / "nnUNet_results" / DATASET).glob("*__Moved__*/fold_0/*.pth")),
+            lambda *_: (
+                moved(0, "validation/summary.json")
+                and not any(moved(0, f"checkpoint_{name}.pth") for name in ("final", "best", "latest"))
+            ),
         ),
         Check(
             "`-pretrained_weights`",
@@ -129,9 +136,7 @@ def checks(root: Path) -> list[Check]:
                 "nnUNetv2_train 961 3d_fullres 1 -tr MultiPhaseSCAMTrainer_tryout -p Moved -device cpu "
                 f"-pretrained_weights {fullres / 'fold_0' / 'checkpoint_final.pth'}",
             ),
-            lambda r: bool(
-                list((r / "nnUNet_results" / DATASET).glob("*__Moved__*/fold_1/checkpoint_final.pth"))
-            ),
+            lambda *_: moved(1, "checkpoint_final.pth"),
         ),
         Check(
             "move_plans_between_datasets, then preprocess the other dataset",
@@ -140,12 +145,12 @@ def checks(root: Path) -> list[Check]:
                 "nnUNetv2_move_plans_between_datasets -s 961 -t 962 -sp nnUNetMultiPhaseSCAMPlans -tp FromOther",
                 "nnUNetv2_preprocess -d 962 -plans_name FromOther -c 3d_fullres -np 1",
             ),
-            lambda r: bool(list((r / "nnUNet_preprocessed" / OTHER).glob("*_3d_fullres/case_*.b2nd"))),
+            lambda r, _: bool(list((r / "nnUNet_preprocessed" / OTHER).glob("*_3d_fullres/case_*.b2nd"))),
         ),
         Check(
             "predict with mirroring (TTA)",
             (f"{predict.replace('--disable_tta ', '')} -c 3d_fullres -o {root / 'tta'}",),
-            lambda r: predicted(r, "tta"),
+            lambda r, _: predicted(r, "tta"),
         ),
         Check(
             "predict `--save_probabilities`, 2d and 3d_fullres",
@@ -153,17 +158,19 @@ def checks(root: Path) -> list[Check]:
                 f"{predict} -c {name} -o {root / f'soft_{name}'} --save_probabilities"
                 for name in ("2d", "3d_fullres")
             ),
-            lambda r: predicted(r, "soft_2d") and len(list((r / "soft_3d_fullres").glob("*.npz"))) == CASES,
+            lambda r, _: (
+                predicted(r, "soft_2d") and len(list((r / "soft_3d_fullres").glob("*.npz"))) == CASES
+            ),
         ),
         Check(
             "ensemble of two configurations",
             (f"nnUNetv2_ensemble -i {root / 'soft_2d'} {root / 'soft_3d_fullres'} -o {root / 'both'} -np 1",),
-            lambda r: predicted(r, "both"),
+            lambda r, _: predicted(r, "both"),
         ),
         Check(
             "find_best_configuration",
             (f"nnUNetv2_find_best_configuration 961 -c 2d 3d_fullres -np 1 {OURS}",),
-            lambda r: (r / "nnUNet_results" / DATASET / "inference_instructions.txt").exists(),
+            lambda r, _: (r / "nnUNet_results" / DATASET / "inference_instructions.txt").exists(),
         ),
         Check(
             "apply_postprocessing",
@@ -172,19 +179,19 @@ def checks(root: Path) -> list[Check]:
                 f"-pp_pkl_file {fullres / 'crossval_results_folds_0_1_2_3_4' / 'postprocessing.pkl'} "
                 f"-plans_json {fullres / 'plans.json'} -dataset_json {fullres / 'dataset.json'}",
             ),
-            lambda r: predicted(r, "cleaned"),
+            lambda r, _: predicted(r, "cleaned"),
         ),
         Check(
             "`-npp 0 -nps 0`",
             (f"{predict.replace('-npp 1 -nps 1', '-npp 0 -nps 0')} -c 3d_fullres -o {root / 'no_workers'}",),
-            lambda r: predicted(r, "no_workers"),
+            lambda r, _: predicted(r, "no_workers"),
         ),
         Check(
             "`-num_parts 2`",
             tuple(
                 f"{predict} -c 3d_fullres -o {root / 'parts'} -num_parts 2 -part_id {part}" for part in (0, 1)
             ),
-            lambda r: predicted(r, "parts"),
+            lambda r, _: predicted(r, "parts"),
         ),
         Check(
             "predict_from_modelfolder",
@@ -192,7 +199,7 @@ def checks(root: Path) -> list[Check]:
                 f"nnUNetv2_predict_from_modelfolder -i {images} -o {root / 'of_folder'} -m {fullres} -f 0 "
                 "-device cpu -npp 1 -nps 1 --disable_tta",
             ),
-            lambda r: predicted(r, "of_folder"),
+            lambda r, _: predicted(r, "of_folder"),
         ),
         Check(
             "export to zip, install elsewhere, predict there",
@@ -201,7 +208,7 @@ def checks(root: Path) -> list[Check]:
                 f"nnUNet_results={root / 'elsewhere'} nnUNetv2_install_pretrained_model_from_zip {root / 'model.zip'}",
                 f"nnUNet_results={root / 'elsewhere'} {predict} -c 3d_fullres -o {root / 'unzipped'}",
             ),
-            lambda r: predicted(r, "unzipped"),
+            lambda r, _: predicted(r, "unzipped"),
         ),
     ]
 
@@ -223,7 +230,7 @@ def type_command(line: str, root: Path) -> str:
 
 
 def prepare(root: Path) -> None:
-    """Write two tiny raw datasets, the first without a split of its own."""
+    """Write two tiny raw datasets, the first with a split of its own."""
     for name in (*FOLDERS, "elsewhere"):
         (root / name).mkdir(parents=True, exist_ok=True)
     for dataset in (DATASET, OTHER):
@@ -255,15 +262,16 @@ def main() -> int:
         if "Moved" in " ".join(check.commands):
             # The same plans by another name: a model folder of its own, over the same preprocessed data.
             home = root / "nnUNet_preprocessed" / DATASET
-            shutil.copy(home / "nnUNetMultiPhaseSCAMPlans.json", home / "Moved.json")
-        started, problem = time.perf_counter(), ""
+            plans = json.loads((home / "nnUNetMultiPhaseSCAMPlans.json").read_text())
+            (home / "Moved.json").write_text(json.dumps({**plans, "plans_name": "Moved"}))
+        began, problem = time.time(), ""
         for line in check.commands:
             problem = problem or type_command(line, root)
-        if not problem and not check.expected(root):
+        if not problem and not check.expected(root, began):
             problem = "the commands ended well, but what they should have left is not there"
         failed += bool(problem)
         print(
-            f"| {check.what} | {'**failed**' if problem else 'ok'} | {time.perf_counter() - started:.0f} |",
+            f"| {check.what} | {'**failed**' if problem else 'ok'} | {time.time() - began:.0f} |",
             flush=True,
         )
         if problem:

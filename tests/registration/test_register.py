@@ -166,13 +166,18 @@ def test_a_region_that_moves_with_the_body_takes_the_bodys_motion(
     assert errors[0] < 0.5  # an eighth of the 4 mm voxel
 
 
+@pytest.mark.parametrize("liver_shift_mm", [(2.0, 1.0, 12.0), (0.0, 0.0, 2.0)])
 def test_a_region_that_moves_by_itself_keeps_its_own_motion(
-    reference: sitk.Image, breathed: sitk.Image, reference_liver: sitk.Image, settings: RegistrationSettings
+    reference: sitk.Image,
+    reference_liver: sitk.Image,
+    settings: RegistrationSettings,
+    liver_shift_mm: tuple[float, float, float],
 ) -> None:
+    moving = scan(phase=1, liver_shift_mm=liver_shift_mm, seed=3)
     alone, asked = (
         register(
             reference,
-            breathed,
+            moving,
             reference_mask=reference_liver,
             settings=replace(settings, together_mm=together_mm),
         )
@@ -189,7 +194,9 @@ def test_swarms_are_sent_until_one_convinces(
     convincing: float,
     swarms: int,
 ) -> None:
-    few = replace(settings, convincing=convincing, region="body", bottom_samples=100, half_samples=50)
+    few = replace(
+        settings, convincing=convincing, swarms=3, region="body", bottom_samples=100, half_samples=50
+    )
     result = register(reference, medium, settings=few)
     each = few.swarm_particles * (few.swarm_iterations + 1)
     # What the Powell climbs and the verdict take beside is less than a swarm's.
@@ -213,6 +220,8 @@ def test_settings_that_cannot_work_are_refused() -> None:
         {"bins": (1, 8)},
         {"window_hu": (5.0, 5.0)},
         {"region_margin_mm": -1.0},
+        {"cut_mm": -1.0},
+        {"together_mm": -0.1},
         {"region": "spleen"},
     ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
@@ -243,6 +252,14 @@ def test_what_cannot_be_registered_is_refused_with_a_sentence(
 ) -> None:
     with pytest.raises(ValueError, match=sentence):
         register(small(GOOD), moving, reference_mask=mask)
+
+
+def test_masks_that_the_settings_would_not_use_are_refused() -> None:
+    volume, mask = small(GOOD), small((GOOD > 0).astype(np.uint8))
+    with pytest.raises(ValueError, match="exclude each other"):
+        register(volume, volume, reference_mask=mask, settings=RegistrationSettings(region="body"))
+    with pytest.raises(ValueError, match="the model is 'rigid'"):
+        register(volume, volume, lesion_mask=mask)
 
 
 def test_a_mask_that_lies_elsewhere_is_refused() -> None:

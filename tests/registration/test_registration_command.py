@@ -115,19 +115,22 @@ def test_the_process_ends_with_its_status_and_all_it_said(files: Path, tmp_path:
     assert "cannot be read as an image" in bad.stderr
 
 
-def test_alone_a_registration_leaves_scipys_linear_algebra_out() -> None:
-    run = """
+def test_alone_a_registration_leaves_scipys_linear_algebra_out(files: Path, tmp_path: Path) -> None:
+    run = f"""
 import sys
-from registration.compiled import without_blas
-from registration.rigid import rotation_matrices
-with without_blas():
-    rotation_matrices([0.0] * 6)
+from registration.__main__ import main
+files = ["reference.nii.gz", "moving.nii.gz", "--transform", {str(tmp_path / "out.tfm")!r}]
+main(files, alone=sys.argv[1] == "alone")
 print("scipy.linalg" in sys.modules)
 import scipy.linalg
 """
-    root = str(Path(__file__).parents[2])
-    done = subprocess.run([sys.executable, "-c", run], cwd=root, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False"]
+    loaded = [
+        subprocess.run(
+            [sys.executable, "-c", run, how], cwd=files, capture_output=True, text=True, check=True
+        ).stdout.split()[-1]
+        for how in ("alone", "in company")
+    ]
+    assert loaded == ["False", "True"]
 
 
 def test_importing_the_package_loads_neither_numba_nor_torch() -> None:

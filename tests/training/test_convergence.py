@@ -28,6 +28,6 @@ def test_single_epochs_neither_stop_nor_restart_it():
     assert not has_converged(lucky[:-1], patience=20)
 
 
-@pytest.mark.parametrize("losses", [[], [math.nan], [math.nan, 0.5]])
+@pytest.mark.parametrize("losses", [[], [math.nan] * 5, [math.nan] * 5 + [0.5]])
 def test_nothing_converges_before_there_are_losses(losses: list[float]):
     assert not has_converged(losses, patience=2)

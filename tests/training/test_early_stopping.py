@@ -54,3 +54,12 @@ def test_resumed_it_counts_the_epochs_before(plain: Dataset, tmp_path: Path, mon
     assert train(2)[0] == 2
     epochs, losses, _ = train(6, resume=True)
     assert epochs == len(losses) == 3
+
+
+def test_resumed_after_its_end_it_trains_no_more(
+    plain: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("nnUNet_results", str(tmp_path))
+    stop_after(2, monkeypatch)
+    first, again = train(6), train(6, resume=True)
+    assert again == first

@@ -28,6 +28,7 @@ def test_the_plans_override_what_they_name():
         ({"beta": 1.0}, "alpha, gamma, a, b, but sets 'beta'"),
         ({"alpha": "0.5"}, "give alpha a number, but gives '0.5'"),
         ({"gamma": True}, "give gamma a number"),
+        ({"b": float("nan")}, "give b a number, but gives nan"),
     ],
 )
 def test_another_entry_is_refused_with_a_sentence(entry: object, sentence: str):

@@ -237,3 +237,20 @@ def test_loss_settings_of_the_plans_reach_loss_and_checkpoint(
     assert saved == {"alpha": 0.6, "gamma": 2.0, "a": 1.0, "b": 3.0}
     assert plans["multiphase_loss"] == {"alpha": 0.6, "b": 3}  # the caller's stay as they are
     assert "alpha 0.6, gamma 2, a 1, b 3" in Path(trainer.log_file).read_text()
+
+
+def test_loss_settings_changed_before_resuming_are_logged_and_recorded(
+    plain: Dataset, scripted: Maker, monkeypatch: pytest.MonkeyPatch
+):
+    first = scripted()
+    first.save_every = 1
+    log_epoch(first, 0.5)
+    latest = Path(first.output_folder) / "checkpoint_latest.pth"
+    plans = {**plain.plans, "continue_training": True, "multiphase_loss": {"gamma": 1.0}}
+    resumed = MultiPhaseSCAMTrainer(plans, "3d_fullres", 0, plain.description, torch.device("cpu"))
+    resumed.load_checkpoint(str(latest))
+    resumed.save_checkpoint(str(latest))
+    saved = torch.load(latest, map_location="cpu", weights_only=False)["init_args"]["plans"]
+    assert saved["multiphase_loss"]["gamma"] == 1.0
+    assert resumed.loss.loss.gamma == 1.0
+    assert "have changed since the checkpoint" in Path(resumed.log_file).read_text()
