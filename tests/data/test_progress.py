@@ -5,12 +5,21 @@ from __future__ import annotations
 import gc
 import signal
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from tqdm import tqdm
 
 from nnunet_multiphase.data.progress import held_back, progress_bar
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C act as ever: a suite that a shell started in the background inherits that it does nothing."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_signal_waits_for_the_end_of_the_block() -> None:
