@@ -96,7 +96,7 @@ def register(
         # The header's own alignment competes too: a search must never make things worse.
         best = max((best, STILL), key=lambda candidate: float(all_of_it(candidate)[0]))
         after, overlap = all_of_it.measure(best)
-        before, _ = all_of_it.measure(STILL)
+        before, seen = all_of_it.measure(STILL)
         evidence = gather_evidence(
             Match(whole, body, itself),
             Match(few, best, pair.itself(few, window, -1)),
@@ -122,7 +122,7 @@ def register(
     return RegistrationResult(
         transform=transform,
         rigid=rigid,
-        similarity_before=float(before[0]),
+        similarity_before=float(before[0]) if seen[0] >= settings.minimal_overlap else 1.0,
         similarity_after=float(after[0]),
         overlap=float(overlap[0]),
         seconds=time.perf_counter() - started,

@@ -161,7 +161,8 @@ class RegistrationResult:
         transform: Maps points of the reference to points of the moving volume, in mm (LPS): rigid, or, where a
             deformation was asked for and is worth it, that after the rigid one.
         rigid: The rigid part alone.
-        similarity_before: Normalised mutual information with the headers as they are (1 = independent).
+        similarity_before: Normalised mutual information with the headers as they are (1 = independent). 1 also where
+            they leave less overlap than `minimal_overlap`: a few points match anything.
         similarity_after: The same with the rigid transform.
         overlap: Fraction (0..1) of the region's sample points that lie in the moving's data.
         seconds: Wall-clock time.

@@ -160,7 +160,7 @@ def _case_warnings(case: CaseFolder, lesions: sitk.Image) -> list[str]:
     if case.unused_liver is not None:
         warnings.append(
             f"{case.unused_liver.name} is not used, the lesions are drawn on {case.reference}: "
-            "fitted on the liver as it was found; "
+            "fitted without a mask, on what the column region says; "
             f"draw liver_{case.reference}.nii.gz for a fit on the liver"
         )
     if not np.any(sitk.GetArrayViewFromImage(lesions)):

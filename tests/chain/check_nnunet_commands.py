@@ -238,9 +238,7 @@ def prepare(root: Path) -> None:
     # A split that nnU-Net would not draw: fold 0 validates the last case.
     cases = [f"case_{number:03d}" for number in range(CASES)]
     splits = [{"train": [c for c in cases if c != val], "val": [val]} for val in reversed(cases)]
-    home = root / "nnUNet_preprocessed" / DATASET
-    home.mkdir()
-    (home / "splits_final.json").write_text(json.dumps(splits))
+    (root / "nnUNet_raw" / DATASET / "splits_final.json").write_text(json.dumps(splits))  # planning copies it
 
 
 def main() -> int:

@@ -198,11 +198,9 @@ def test_quality_table_says_what_was_fitted(built: Built) -> None:
 
 
 def test_liver_on_another_phase_is_warned_of(built: Built) -> None:
-    (warning,) = [text for text in built.summary.warnings if "fitted on the liver as it was found" in text]
+    (warning,) = [text for text in built.summary.warnings if "fitted without a mask" in text]
     assert warning.startswith("case case_5, phase art: liver_pv.nii.gz is not used")
-    warned = [
-        row["case"] for row in built.quality if "fitted on the liver as it was found" in row["warnings"]
-    ]
+    warned = [row["case"] for row in built.quality if "fitted without a mask" in row["warnings"]]
     assert warned == ["case_5"]
 
 

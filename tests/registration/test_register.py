@@ -71,8 +71,9 @@ def test_a_large_motion_is_found(reference: sitk.Image, settings: RegistrationSe
 def test_a_header_far_off_is_found(reference: sitk.Image, settings: RegistrationSettings) -> None:
     truth = rigid((0.0, 0.0, 0.0), (0.0, 30.0, 900.0))  # no overlap at all as the headers stand
     moving = scan(phase=1, motion=truth, middle_mm=(5.0, 30.0, 890.0), spacing_mm=(4.0, 4.0, 4.0), seed=2)
-    found = register(reference, moving, settings=settings).transform
-    assert mean_error_mm(found, truth, points_in_body()) < 1.0
+    result = register(reference, moving, settings=settings)
+    assert mean_error_mm(result.transform, truth, points_in_body()) < 1.0
+    assert result.similarity_before == 1.0
 
 
 def test_the_transform_resamples_the_moving_onto_the_reference(
