@@ -142,6 +142,7 @@ def checks(root: Path) -> list[Check]:
             "move_plans_between_datasets, then preprocess the other dataset",
             (
                 "nnUNetv2_extract_fingerprint -d 962 -np 1",
+                "nnUNetv2_plan_experiment -d 962 -pl MultiPhaseSCAMPlanner",
                 "nnUNetv2_move_plans_between_datasets -s 961 -t 962 -sp nnUNetMultiPhaseSCAMPlans -tp FromOther",
                 "nnUNetv2_preprocess -d 962 -plans_name FromOther -c 3d_fullres -np 1",
             ),
@@ -173,8 +174,10 @@ def checks(root: Path) -> list[Check]:
             lambda r, _: (r / "nnUNet_results" / DATASET / "inference_instructions.txt").exists(),
         ),
         Check(
-            "apply_postprocessing",
+            "determine_postprocessing, apply_postprocessing",
             (
+                f"nnUNetv2_determine_postprocessing -i {fullres / 'crossval_results_folds_0_1_2_3_4'} -np 1 "
+                f"-ref {root / 'nnUNet_preprocessed' / DATASET / 'gt_segmentations'}",
                 f"nnUNetv2_apply_postprocessing -i {root / 'soft_3d_fullres'} -o {root / 'cleaned'} -np 1 "
                 f"-pp_pkl_file {fullres / 'crossval_results_folds_0_1_2_3_4' / 'postprocessing.pkl'} "
                 f"-plans_json {fullres / 'plans.json'} -dataset_json {fullres / 'dataset.json'}",
