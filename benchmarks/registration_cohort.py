@@ -53,22 +53,15 @@ def main() -> int:
     arguments = parser.parse_args()
     seed, kept = arguments.seed, arguments.dataset and arguments.dataset / "registration"
     columns = ("before", "after") if kept else ("before", *REGIONS, *(f"{name}_s" for name in REGIONS))
-    pairs = dict(breath_pairs(arguments.cohort, per_case=3))
-    if kept:
-        cases = {name.rsplit("_", 1)[0] for name in pairs}
-        odd = [
-            f.stem
-            for f in sorted(kept.glob("*.tfm"))
-            if f.stem.rsplit("_", 1)[0] in cases and f.stem not in pairs
-        ]
-        if odd:
-            print(f"{kept} aligns to another phase than truth.json does: {', '.join(odd)}.", file=sys.stderr)
-            return 2
     rows, missing = [], []
     print(f"{'pair':<14} " + " ".join(f"{c:>7}" for c in columns))
-    for name, pair in pairs.items():
+    for name, pair in breath_pairs(arguments.cohort, per_case=3):
+        case = name.rsplit("_", 1)[0]
         if not kept:
             row = measure_pair(pair, seed)
+        elif (kept / f"{case}_{pair.reference_phase}.tfm").exists():
+            print(f"{kept} aligns {case} to another phase than {pair.reference_phase}.", file=sys.stderr)
+            return 2
         elif (file := kept / f"{name}.tfm").exists():
             row = {
                 "before": pair.error_mm(sitk.Transform(3, sitk.sitkIdentity)),

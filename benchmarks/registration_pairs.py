@@ -33,6 +33,7 @@ class Pair:
         points: Points to judge by (n, 3), world mm, in the reference.
         places: Where they lie in the moving volume (n, 3), world mm.
         mask: The liver on the reference's grid.
+        reference_phase: The reference's phase in its cohort; empty for a made pair.
     """
 
     reference: sitk.Image
@@ -40,6 +41,7 @@ class Pair:
     points: np.ndarray
     places: np.ndarray
     mask: sitk.Image | None = None
+    reference_phase: str = ""
 
     def error_mm(self, found: sitk.Transform) -> float:
         """Give the mean distance between found and true places."""
@@ -129,7 +131,7 @@ def breath_pairs(cohort: Path, *, per_case: int = 1) -> Iterator[tuple[str, Pair
         moved_most = sorted(places, key=lambda p: -float(np.linalg.norm(places[p] - points, axis=1).mean()))
         for phase in moved_most[:per_case]:
             moving = sitk.ReadImage(str(case / f"{phase}.nii.gz"))
-            yield f"{case.name}_{phase}", Pair(fixed, moving, points, places[phase], mask)
+            yield f"{case.name}_{phase}", Pair(fixed, moving, points, places[phase], mask, reference)
 
 
 def _places(truth: dict[str, Any], phase: str, points: np.ndarray, reference: sitk.Image) -> np.ndarray:

@@ -96,9 +96,8 @@ class MultiPhaseSCAMTrainerEarlyStopping(MultiPhaseSCAMTrainer):
     def run_training(self) -> None:
         """Train until the last epoch or until the loss has converged."""
         if self._has_converged():
-            self.num_epochs = (
-                self.current_epoch
-            )  # resumed after its end: as for any finished training, no epoch is left
+            # Resumed after its end: as for any finished training, no epoch is left.
+            self.num_epochs = self.current_epoch
         try:
             super().run_training()
         except _ConvergedError:

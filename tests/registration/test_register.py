@@ -144,6 +144,20 @@ def test_the_liver_is_fitted_with_a_mask_and_without_one_and_the_body_on_request
     assert mean_error_mm(of_body.transform, STILL, points_in_body()) < 2.0
 
 
+def by_together_mm(
+    reference: sitk.Image,
+    moving: sitk.Image,
+    mask: sitk.Image,
+    settings: RegistrationSettings,
+    *limits_mm: float,
+) -> list[RegistrationResult]:
+    """Register a mask's region once for each distance up to which it may take the body's motion."""
+    return [
+        register(reference, moving, reference_mask=mask, settings=replace(settings, together_mm=limit_mm))
+        for limit_mm in limits_mm
+    ]
+
+
 def test_a_region_that_moves_with_the_body_takes_the_bodys_motion(
     reference: sitk.Image,
     medium: sitk.Image,
@@ -151,15 +165,8 @@ def test_a_region_that_moves_with_the_body_takes_the_bodys_motion(
     reference_liver: sitk.Image,
     settings: RegistrationSettings,
 ) -> None:
-    alone, joint = (
-        register(
-            reference,
-            medium,
-            reference_mask=reference_liver,
-            settings=replace(settings, together_mm=together_mm),
-        )
-        for together_mm in (0.0, 3.0)  # 3 mm: the phantom's organs have few edges, and its voxels are large
-    )
+    # 3 mm: the phantom's organs have few edges, and its voxels are large.
+    alone, joint = by_together_mm(reference, medium, reference_liver, settings, 0.0, 3.0)
     assert joint.region == alone.region == "mask"
     # The points lie all over the body, where the smooth ellipsoid of a liver alone says little about the angles.
     errors = [mean_error_mm(r.transform, medium_motion, points_in_body()) for r in (joint, alone)]
@@ -175,15 +182,7 @@ def test_a_region_that_moves_by_itself_keeps_its_own_motion(
     liver_shift_mm: tuple[float, float, float],
 ) -> None:
     moving = scan(phase=1, liver_shift_mm=liver_shift_mm, seed=3)
-    alone, asked = (
-        register(
-            reference,
-            moving,
-            reference_mask=reference_liver,
-            settings=replace(settings, together_mm=together_mm),
-        )
-        for together_mm in (0.0, settings.together_mm)
-    )
+    alone, asked = by_together_mm(reference, moving, reference_liver, settings, 0.0, settings.together_mm)
     assert asked.transform.GetParameters() == alone.transform.GetParameters()
 
 
