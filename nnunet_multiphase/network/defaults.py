@@ -23,6 +23,9 @@ def default_arch_kwargs(
     *,
     is_2d: bool,
     patch_size: Sequence[int] | None = None,
+    rates: Sequence[int] = RATES,
+    features: Sequence[int] | None = None,
+    convolutions: Sequence[int] = CONVOLUTIONS,
 ) -> dict[str, Any]:
     """Return DilatedSCAMUNet's arguments, ready for JSON.
 
@@ -32,15 +35,18 @@ def default_arch_kwargs(
         is_2d: whether the network is two-dimensional.
         patch_size: spatial size of the patch. A rate is lowered to what a stage's map holds (an axis of n
             voxels holds taps at most n - 1 apart); without it no rate is lowered.
+        rates: dilation rates that the convolutions of a stage take in turn.
+        features: encoder's channels of each stage, the last one repeated; by default FEATURES_3D or FEATURES_2D.
+        convolutions: encoder's convolutions of each stage, the last number repeated.
 
     Returns:
         Arguments but input_channels, num_classes and deep_supervision; the entries named in
         ARCH_KWARGS_REQ_IMPORT are dotted names.
     """
     n_stages = len(strides)
-    features = FEATURES_2D if is_2d else FEATURES_3D
+    features = features or (FEATURES_2D if is_2d else FEATURES_3D)
     features_per_stage = [features[min(s, len(features) - 1)] for s in range(n_stages)]
-    n_conv = [CONVOLUTIONS[min(s, len(CONVOLUTIONS) - 1)] for s in range(n_stages)]
+    n_conv = [convolutions[min(s, len(convolutions) - 1)] for s in range(n_stages)]
     n_conv_decoder = [1] * (n_stages - 1)
     dimension = 2 if is_2d else 3
     return {
@@ -51,7 +57,7 @@ def default_arch_kwargs(
         "kernel_sizes": [[int(k) for k in kernel] for kernel in kernel_sizes],
         "strides": [[int(s) for s in stride] for stride in strides],
         "dilations": _dilations(
-            kernel_sizes, strides, patch_size, [n + 2 for n in n_conv[:-1]] + [n_conv[-1] + 1]
+            kernel_sizes, strides, patch_size, [n + 2 for n in n_conv[:-1]] + [n_conv[-1] + 1], rates
         ),
         "n_conv_per_stage": n_conv,
         "n_conv_per_stage_decoder": n_conv_decoder,
@@ -70,6 +76,7 @@ def _dilations(
     strides: Sequence[Sequence[int]],
     patch_size: Sequence[int] | None,
     convolutions: Sequence[int],
+    rates: Sequence[int],
 ) -> list[list[list[int]]]:
     """Return the rate of every stage, convolution and axis."""
     size = None if patch_size is None else [int(n) for n in patch_size]
@@ -77,10 +84,10 @@ def _dilations(
     for kernel, stride, count in zip(kernel_sizes, strides, convolutions, strict=True):
         if size is not None:
             size = [n // s for n, s in zip(size, stride, strict=True)]
-        room = [max(1, n - 1) for n in size] if size is not None else [max(RATES)] * len(kernel)
+        room = [max(1, n - 1) for n in size] if size is not None else [max(rates)] * len(kernel)
         dilations.append(
             [
-                [1 if k == 1 else min(RATES[i % len(RATES)], r) for k, r in zip(kernel, room, strict=True)]
+                [1 if k == 1 else min(rates[i % len(rates)], r) for k, r in zip(kernel, room, strict=True)]
                 for i in range(count)
             ]
         )

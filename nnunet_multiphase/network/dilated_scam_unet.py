@@ -9,11 +9,13 @@ from torch import nn
 from torch.nn import functional
 
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.network.availability import silence_absent_phases
 from nnunet_multiphase.network.scam import (
     GATE_WEIGHT_STD,
     OPEN_GATE_BIAS,
     SCAM,
     ChannelWeighting,
+    PlainSkip,
     SpatialGate,
     upsample_linear,
 )
@@ -22,6 +24,7 @@ Rate = int | Sequence[int]
 """A dilation rate for all axes, or one for each."""
 
 LEAKY_SLOPE = 1e-2
+POOLS = ("max", "avg", "stride")
 
 
 class ResidualBlock(nn.Module):
@@ -41,6 +44,7 @@ class ResidualBlock(nn.Module):
         norm_op_kwargs: its options.
         nonlin: activation.
         nonlin_kwargs: its options.
+        stride: of the first convolution; the 1x1x1 path is averaged down to it.
     """
 
     def __init__(
@@ -56,14 +60,17 @@ class ResidualBlock(nn.Module):
         norm_op_kwargs: dict[str, Any],
         nonlin: type[nn.Module],
         nonlin_kwargs: dict[str, Any],
+        stride: tuple[int, ...],
     ) -> None:
         super().__init__()
         self.out_channels = out_channels
+        self.stride = stride
         self.convs = nn.ModuleList(
             conv_op(
                 in_channels if i == 0 else out_channels,
                 out_channels,
                 kernel_size,
+                stride=stride if i == 0 else 1,
                 padding=tuple(r * (k // 2) for r, k in zip(rate, kernel_size, strict=True)),
                 dilation=rate,
                 bias=conv_bias,
@@ -85,7 +92,7 @@ class ResidualBlock(nn.Module):
             y = _in_memory_like(norm(conv(y)), x)  # instance norm returns its own memory order
             if i < len(self.convs) - 1:
                 y = self.nonlin(y)
-        return self.nonlin(y + self.shortcut(x))
+        return self.nonlin(y + self.shortcut(_pool(x, self.stride, "avg")))
 
     def count_outputs(self, spatial: Sequence[int]) -> int:
         """Return how many numbers the convolutions put out on a map of this size."""
@@ -94,7 +101,7 @@ class ResidualBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Alternate blocks and pooling, and return the map of every stage, finest first."""
+    """Alternate pooling (or strided blocks) and blocks, and return the map of every stage, finest first."""
 
     def __init__(
         self, blocks: Sequence[ResidualBlock], strides: Sequence[tuple[int, ...]], pool: str
@@ -108,7 +115,7 @@ class Encoder(nn.Module):
         """Return the maps of all stages for x of shape (B, C, *spatial)."""
         maps = []
         for block, stride in zip(self.stages, self.strides, strict=True):
-            x = block(_pool(x, stride, self.pool))
+            x = block(x if self.pool == "stride" else _pool(x, stride, self.pool))
             maps.append(x)
         return maps
 
@@ -186,12 +193,14 @@ class DilatedSCAMUNet(nn.Module):
         decoder_features_per_stage: channels C of g and x on the way to each stage but the deepest; half the
             encoder's when None.
         gate_per_channel: a weight for each voxel and channel; otherwise one a voxel.
-        pool: "max" or "avg".
+        pool: "max", "avg", or "stride" (a stage's first convolution has the stride; it stays dilated).
+        select_skips: pass every skip through a SCAM; False passes it as it is (to measure what SCAM gives).
+        ignore_absent_phases: set the channels of phases that are not there to 0, see `silence_absent_phases`.
         channels_last_on_cpu: compute in channels-last memory on a CPU, where oneDNN's dilated 3-D
             convolutions are several times slower otherwise. The result is the same.
 
     Raises:
-        InputError: lists whose lengths do not fit n_stages.
+        InputError: lists whose lengths do not fit n_stages; an unknown pool.
     """
 
     def __init__(
@@ -217,8 +226,14 @@ class DilatedSCAMUNet(nn.Module):
         gate_per_channel: bool = False,
         pool: str = "max",
         channels_last_on_cpu: bool = True,
+        select_skips: bool = True,
+        ignore_absent_phases: bool = False,
     ) -> None:
         super().__init__()
+        if pool not in POOLS:
+            raise InputError(
+                f"DilatedSCAMUNet: pool must be one of {', '.join(POOLS)}, is {pool!r}; correct the plans."
+            )
         if decoder_features_per_stage is None:
             decoder_features_per_stage = [max(1, f // 2) for f in features_per_stage[:-1]]
         _check_lengths(
@@ -243,9 +258,16 @@ class DilatedSCAMUNet(nn.Module):
         self.strides = [tuple(s) for s in strides]
         self.num_classes = num_classes
         self.channels_last_on_cpu = channels_last_on_cpu
+        self.ignore_absent_phases = ignore_absent_phases
         self.gate_channels = list(decoder_features_per_stage)
 
-        def block(cin: int, cout: int, stage: int, block_rates: Sequence[tuple[int, ...]]) -> ResidualBlock:
+        def block(
+            cin: int,
+            cout: int,
+            stage: int,
+            block_rates: Sequence[tuple[int, ...]],
+            stride: tuple[int, ...] | None = None,
+        ) -> ResidualBlock:
             return ResidualBlock(
                 cin,
                 cout,
@@ -257,11 +279,21 @@ class DilatedSCAMUNet(nn.Module):
                 norm_op_kwargs=norm_op_kwargs,
                 nonlin=nonlin,
                 nonlin_kwargs=nonlin_kwargs,
+                stride=stride or (1,) * len(kernels[stage]),
             )
 
         encoder_in = [input_channels, *features_per_stage[:-1]]
         self.encoder = Encoder(
-            [block(encoder_in[s], features_per_stage[s], s, rates[s][0]) for s in range(n_stages)],
+            [
+                block(
+                    encoder_in[s],
+                    features_per_stage[s],
+                    s,
+                    rates[s][0],
+                    self.strides[s] if pool == "stride" else None,
+                )
+                for s in range(n_stages)
+            ],
             self.strides,
             pool,
         )
@@ -272,7 +304,10 @@ class DilatedSCAMUNet(nn.Module):
             [block(features_per_stage[-1], gates[-1], n_stages - 1, rates[-1][2])]
             + [block(2 * gates[s], after[s], s, rates[s][2]) for s in upwards],
             [block(features_per_stage[s], gates[s], s, rates[s][1]) for s in upwards],
-            [SCAM(gates[s], conv_op, per_channel=gate_per_channel) for s in upwards],
+            [
+                SCAM(gates[s], conv_op, per_channel=gate_per_channel) if select_skips else PlainSkip()
+                for s in upwards
+            ],
             [conv_op(after[s], num_classes, 1) for s in upwards],
             deep_supervision=deep_supervision,
         )
@@ -286,6 +321,8 @@ class DilatedSCAMUNet(nn.Module):
         Returns:
             (B, num_classes, *spatial), or with deep supervision n_stages - 1 of them, finest first.
         """
+        if self.ignore_absent_phases:
+            x = silence_absent_phases(x)
         if self.channels_last_on_cpu and x.device.type == "cpu":
             x = x.contiguous(memory_format=torch.channels_last_3d if x.ndim == 5 else torch.channels_last)
         return self.decoder(self.encoder(x))
@@ -305,12 +342,12 @@ class DilatedSCAMUNet(nn.Module):
         for step in range(steps):
             size = sizes[-2 - step]
             voxels = int(np.prod(size, dtype=np.int64))
-            gate = self.decoder.scams[step].gate
+            scam = self.decoder.scams[step]
             total += self.decoder.skip_blocks[step].count_outputs(size)
             total += self.decoder.blocks[step + 1].count_outputs(size)
-            # the gate's projections of x and of g, its weights, and the upsampled g
-            inner, weights = gate.project_x.out_channels, gate.weigh_x.out_channels
-            total += voxels * (2 * inner + weights + self.gate_channels[-1 - step])
+            total += voxels * self.gate_channels[-1 - step]  # the upsampled g
+            if isinstance(scam, SCAM):  # its projections of x and of g, and its weights
+                total += voxels * (2 * scam.gate.project_x.out_channels + scam.gate.weigh_x.out_channels)
             if self.decoder.deep_supervision or step == steps - 1:
                 total += voxels * self.num_classes
         return int(total)

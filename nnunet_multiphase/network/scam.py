@@ -144,3 +144,11 @@ class SCAM(nn.Module):
             (B, C, *fine).
         """
         return self.weigh_out(self.gate(self.weigh_in(x), g))
+
+
+class PlainSkip(nn.Module):
+    """Pass a skip as it is: what a U-Net without SCAM does."""
+
+    def forward(self, x: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
+        """Return the skip x, whatever the deeper map g."""
+        return x

@@ -234,6 +234,48 @@ def test_it_fits_one_small_lesion_that_needs_two_phases():
     assert dice > 0.8
 
 
+def test_strided_convolutions_stay_dilated_and_halve_the_map():
+    net = small(pool="stride")
+    strided = [conv for conv in spatial_convolutions(net) if max(conv.stride) > 1]
+    assert [conv.stride for conv in strided] == [(2, 2, 2)] * 4
+    assert all(min(conv.dilation) >= 2 for conv in spatial_convolutions(net))
+    maps = net.encoder(torch.zeros(1, 4, 32, 48, 32))
+    assert [tuple(m.shape[2:]) for m in maps] == [(32 // f, 48 // f, 32 // f) for f in (1, 2, 4, 8, 16)]
+
+
+@pytest.mark.parametrize("pool", ["avg", "stride"])
+def test_every_weight_gets_a_gradient_however_it_pools(pool):
+    net = small(pool=pool)
+    sum(o.square().mean() for o in net(torch.randn(2, 4, 32, 32, 32))).backward()
+    assert [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_unknown_pool_is_refused():
+    with pytest.raises(InputError, match="pool must be one of max, avg, stride, is 'mean'"):
+        small(pool="mean")
+
+
+def test_without_scam_the_skip_is_concatenated_as_it_is():
+    net = small(select_skips=False)
+    seen = {}
+    net.decoder.skip_blocks[-1].register_forward_hook(lambda m, i, out: seen.update(skip=out))
+    net.decoder.blocks[-1].register_forward_hook(lambda m, i, out: seen.update(joined=i[0]))
+    with torch.no_grad():
+        net(torch.randn(1, 4, 32, 32, 32))
+    assert torch.equal(seen["joined"][:, :2], seen["skip"])
+    assert count_parameters(net) < count_parameters(small())
+    assert net.compute_conv_feature_map_size((32, 32, 32)) < small().compute_conv_feature_map_size(
+        (32, 32, 32)
+    )
+
+
+def test_rates_features_and_convolutions_can_be_chosen():
+    kwargs = default_arch_kwargs(*ISOTROPIC, is_2d=False, rates=(2, 3, 5), features=(4, 6), convolutions=(2,))
+    assert kwargs["features_per_stage"] == [4, 6, 6, 6, 6]
+    assert kwargs["n_conv_per_stage"] == [2] * 5
+    assert kwargs["dilations"][0] == [[2] * 3, [3] * 3, [5] * 3, [2] * 3]
+
+
 def test_wrong_number_of_rates_says_which_stage():
     with pytest.raises(InputError, match="stage 1 need 3 rates"):
         small(dilations=[[2, 3, 2], [2], [2, 3, 2, 3], [2, 3, 2, 3], [2, 3, 2]])
