@@ -267,6 +267,8 @@ def _write_records(
         phases=list(channels),
         reference_phase={outcome.case.name: outcome.case.reference for outcome in kept},
         filled={outcome.case.name: list(outcome.filled) for outcome in kept if outcome.filled},
+        # Training moves these phases more than the others.
+        doubtful_registration=_doubtful(kept),
         # The threads change nothing but the time.
         registration={key: value for key, value in asdict(settings).items() if key != "threads"},
     )
@@ -282,6 +284,12 @@ def _write_records(
                 )
             )
     write_quality(rows, folder / "quality.csv")
+
+
+def _doubtful(outcomes: Sequence[CaseOutcome]) -> dict[str, list[str]]:
+    """List, by case, the phases whose registration was not judged ok."""
+    by_case = {o.case.name: [r.phase for r in o.rows if r.verdict not in ("", "ok")] for o in outcomes}
+    return {case: phases for case, phases in by_case.items() if phases}
 
 
 def _warnings(

@@ -68,6 +68,7 @@ def default_arch_kwargs(
         "nonlin_kwargs": {"inplace": True},
         "gate_per_channel": False,
         "pool": "max",
+        "ignore_absent_phases": True,
     }
 
 

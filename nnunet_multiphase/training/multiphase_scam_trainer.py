@@ -18,14 +18,16 @@ from torch import nn
 
 from nnunet_multiphase.training.augmentation import follow_method, patch_size_before_scaling
 from nnunet_multiphase.training.focal_dice import FocalDiceLoss
-from nnunet_multiphase.training.loss_settings import NAMES, PLANS_KEY, loss_settings
+from nnunet_multiphase.training.phase_augmentation import drop_phases, misalign_phases
+from nnunet_multiphase.training.phase_channels import PhaseChannels, read_phase_channels
+from nnunet_multiphase.training.plans_settings import SETTINGS, read_settings
 
 
 class MultiPhaseSCAMTrainer(nnUNetTrainer):
     """Train with focal + Dice loss and Adam; keep the weights with the lowest validation loss.
 
-    Class attributes are the settings; a variant overrides them (see `variants`), and the plans override the loss's
-    (see `loss_settings`).
+    Class attributes are the settings; a variant overrides them (see `variants`), and the plans override those in
+    `plans_settings.SETTINGS`.
     """
 
     epochs = 1000
@@ -40,6 +42,15 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
     rotation = False
     """The method lists no rotation; the Rotation variant switches nnU-Net's on."""
     mirroring = True
+
+    phase_dropout = 0.3
+    """Share of the training samples that lose phases, so that the network learns to do without."""
+    misalignment = 0.3
+    """Share of the phases, other than the reference, that are moved."""
+    misalignment_ok_mm = 0.5
+    """What a registration judged "ok" leaves in the liver (measured: median 0.4 mm, docs/results.md)."""
+    misalignment_doubtful_mm = 3.0
+    """The same for any other verdict: unknown; half a breath."""
 
     alpha = 0.75
     """Focal loss: weight of the foreground; the background has 1 - alpha."""
@@ -58,10 +69,12 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         dataset_json: dict,
         device: torch.device = torch.device("cuda"),  # noqa: B008 (nnU-Net's signature, read by name)
     ) -> None:
-        loss = loss_settings(plans, {name: getattr(self, name) for name in NAMES})
+        settings = read_settings(plans, self)
         # Written back, so that plans.json beside the model and every checkpoint tell what was trained with.
-        super().__init__({**plans, PLANS_KEY: loss}, configuration, fold, dataset_json, device)
-        self.alpha, self.gamma, self.a, self.b = (loss[name] for name in NAMES)
+        super().__init__({**plans, **settings}, configuration, fold, dataset_json, device)
+        for values in settings.values():
+            for name, value in values.items():
+                setattr(self, name, value)
         self.num_epochs = self.epochs
         self.num_iterations_per_epoch = self.iterations_per_epoch
         self.num_val_iterations_per_epoch = self.val_iterations_per_epoch
@@ -71,16 +84,63 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         self.weight_decay = 0.0
         self.enable_deep_supervision = self.deep_supervision
         self.loss_of_saved_best = math.inf  # of the checkpoint_best found when resuming
+        self.phase_channels: PhaseChannels | None = None
+        self.phase_rng = np.random.default_rng(self.seed)
 
     def initialize(self) -> None:
         """Build network, optimiser and loss; the initial weights come from `seed` alone."""
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.seed)
             super().initialize()
+        self.phase_channels = self._read_phases()
+
+    def _read_phases(self) -> PhaseChannels | None:
+        """Read what dataset.json says about the phases, and log what will be done with it."""
+        channels = read_phase_channels(
+            self.dataset_json, self.plans_manager.plans, self.configuration_manager.normalization_schemes
+        )
+        if channels is None:
+            self.print_to_log_file(
+                "Phases: none dropped or moved, dataset.json does not say which channel is a case's reference"
+            )
+        else:
+            self.print_to_log_file(
+                f"Phases: {', '.join(channels.phases)}; {self.phase_dropout:g} of the samples lose some, "
+                f"{self.misalignment:g} of the phases are moved by about {self.misalignment_ok_mm:g} mm "
+                f"({self.misalignment_doubtful_mm:g} mm where their registration is doubtful)"
+            )
+        return channels
+
+    def on_train_epoch_start(self) -> None:
+        """Start the epoch, with draws of its own: a resumed training draws what an uninterrupted one would."""
+        super().on_train_epoch_start()
+        self.phase_rng = np.random.default_rng([self.seed, self.current_epoch, self.local_rank])
+
+    def train_step(self, batch: dict) -> dict:
+        """Take nnU-Net's step on a batch whose phases were moved a little and partly left out."""
+        channels = self.phase_channels
+        if channels is not None:
+            data = batch["data"].to(self.device, non_blocking=True)  # there it costs next to nothing
+            if self.misalignment:
+                data = misalign_phases(
+                    data,
+                    batch["keys"],
+                    channels,
+                    spacing_mm=self.configuration_manager.spacing,
+                    probability=self.misalignment,
+                    ok_mm=self.misalignment_ok_mm,
+                    doubtful_mm=self.misalignment_doubtful_mm,
+                    rng=self.phase_rng,
+                )
+            data = drop_phases(
+                data, batch["keys"], channels, probability=self.phase_dropout, rng=self.phase_rng
+            )
+            batch = {**batch, "data": data}
+        return super().train_step(batch)
 
     def _build_loss(self) -> nn.Module:
         """Return focal + Dice, on every resolution when deep supervision is on; log its settings."""
-        settings = ", ".join(f"{name} {getattr(self, name):g}" for name in NAMES)
+        settings = ", ".join(f"{name} {getattr(self, name):g}" for name in SETTINGS["multiphase_loss"])
         self.print_to_log_file(f"Loss: a * focal(alpha, gamma) + b * Dice with {settings}")
         loss = FocalDiceLoss(
             alpha=self.alpha,
@@ -188,23 +248,24 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         logger knows nothing of a better epoch after it.
         """
         super().load_checkpoint(filename_or_checkpoint)
-        self._record_loss_in_force()
+        self._record_settings_in_force()
         best = os.path.join(self.output_folder, "checkpoint_best.pth")
         if os.path.isfile(best):
             logged = torch.load(best, map_location="cpu", weights_only=False)["logging"]
             self.loss_of_saved_best = float(logged["val_losses"][-1])
 
-    def _record_loss_in_force(self) -> None:
-        """Let the next checkpoints tell this run's loss: nnU-Net takes their `init_args` over from the one loaded."""
+    def _record_settings_in_force(self) -> None:
+        """Let the next checkpoints tell this run's settings: nnU-Net takes their `init_args` over from the one loaded."""
         arguments: dict[str, Any] = vars(self)["my_init_kwargs"]
         plans = arguments["plans"]
-        now = {name: getattr(self, name) for name in NAMES}
-        before = plans.get(PLANS_KEY, now)
-        if before != now:
-            self.print_to_log_file(
-                f"The loss's settings have changed since the checkpoint, which had {before}."
-            )
-        self.my_init_kwargs = {**arguments, "plans": {**plans, PLANS_KEY: now}}
+        now = {entry: {name: getattr(self, name) for name in names} for entry, names in SETTINGS.items()}
+        for entry, values in now.items():
+            before = plans.get(entry, values)
+            if before != values:
+                self.print_to_log_file(
+                    f"The settings {entry} have changed since the checkpoint, which had {before}."
+                )
+        self.my_init_kwargs = {**arguments, "plans": {**plans, **now}}
 
     def save_checkpoint(self, filename: str) -> None:
         """Save beside and rename, so that an interrupted save never destroys the checkpoint before it."""

@@ -14,6 +14,8 @@ TRAINERS: dict[str, str] = {
     "MultiPhaseSCAMTrainerNoDeepSupervision": "nnunet_multiphase.training.variants",
     "MultiPhaseSCAMTrainerNoMirroring": "nnunet_multiphase.training.variants",
     "MultiPhaseSCAMTrainerRotation": "nnunet_multiphase.training.variants",
+    "MultiPhaseSCAMTrainerNoPhaseDropout": "nnunet_multiphase.training.variants",
+    "MultiPhaseSCAMTrainerNoMisalignment": "nnunet_multiphase.training.variants",
     "MultiPhaseSCAMTrainerEarlyStopping": "nnunet_multiphase.training.variants",
 }
 """Class name -> dotted module, for every trainer nnU-Net may be asked for by name."""

@@ -78,6 +78,18 @@ class MultiPhaseSCAMTrainerRotation(MultiPhaseSCAMTrainer):
     rotation = True
 
 
+class MultiPhaseSCAMTrainerNoPhaseDropout(MultiPhaseSCAMTrainer):
+    """Train with every phase that is there: for cohorts, now and later, where none is ever missing."""
+
+    phase_dropout = 0.0
+
+
+class MultiPhaseSCAMTrainerNoMisalignment(MultiPhaseSCAMTrainer):
+    """Leave the phases where the registration has put them."""
+
+    misalignment = 0.0
+
+
 class MultiPhaseSCAMTrainerEarlyStopping(MultiPhaseSCAMTrainer):
     """Stop when the validation loss has not fallen for `patience` epochs, as the method's source trains.
 

@@ -77,6 +77,8 @@ def write_raw(
     description = {
         "channel_names": {str(i): "CT" for i in range(len(PHASES))},
         "phases": list(PHASES),
+        "reference_phase": {f"case_{n:03d}": "pv" for n in range(cases)},
+        "filled": {MISSING[0]: [MISSING[1]]},
         "labels": labels,
         "numTraining": cases,
         "file_ending": ".nii.gz",

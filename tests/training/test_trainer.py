@@ -254,3 +254,50 @@ def test_loss_settings_changed_before_resuming_are_logged_and_recorded(
     assert saved["multiphase_loss"]["gamma"] == 1.0
     assert resumed.loss.loss.gamma == 1.0
     assert "have changed since the checkpoint" in Path(resumed.log_file).read_text()
+
+
+def test_a_training_step_shows_the_network_fewer_phases_but_always_the_reference(
+    plain: Dataset, make_trainer: Maker
+):
+    trainer = make_trainer(plain)
+    trainer.phase_dropout = 1.0
+    trainer.initialize()
+    trainer.on_train_epoch_start()
+    seen = []
+    trainer.network.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0].clone()))
+    training, _ = trainer.get_dataloaders()
+    for _ in range(4):
+        trainer.train_step(next(training))
+    values = torch.tensor(trainer.phase_channels.absent_values)[:, None]
+    absent = [(sample.flatten(1) == values).all(1).tolist() for batch in seen for sample in batch]
+    assert all(sum(sample) >= 1 for sample in absent)
+    assert not any(sample[2] for sample in absent)  # pv
+
+
+def test_a_filled_phase_reaches_the_network_as_in_prediction(plain: Dataset, make_trainer: Maker):
+    trainer = make_trainer(plain, name="MultiPhaseSCAMTrainerNoPhaseDropout")
+    trainer.initialize()
+    trainer.on_train_epoch_start()
+    seen = []
+    trainer.network.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0].clone()))
+    training, _ = trainer.get_dataloaders()
+    batch = next(training)
+    while "case_002" not in batch["keys"]:
+        batch = next(training)
+    trainer.train_step(batch)
+    sample = seen[0][list(batch["keys"]).index("case_002")]
+    assert (sample[1] == trainer.phase_channels.absent_values[1]).all()  # art
+    assert all(sample[c].std() > 0 for c in (0, 2, 3))
+
+
+def test_phase_draws_are_those_of_the_epoch_whatever_came_before(plain: Dataset, make_trainer: Maker):
+    def draws(epochs: list[int]) -> list[float]:
+        trainer = make_trainer(plain)
+        trainer.initialize()
+        for epoch in epochs:
+            trainer.current_epoch = epoch
+            trainer.on_train_epoch_start()
+        return trainer.phase_rng.random(3).tolist()
+
+    assert draws([0, 1, 2]) == draws([2])
+    assert draws([1]) != draws([2])

@@ -1,0 +1,51 @@
+"""Training, the settings that can be changed without code: the trainer's own, or those that the plans name."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from nnunet_multiphase.errors import InputError
+
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "multiphase_loss": ("alpha", "gamma", "a", "b"),
+    "multiphase_training": (
+        "learning_rate",
+        "phase_dropout",
+        "misalignment",
+        "misalignment_ok_mm",
+        "misalignment_doubtful_mm",
+    ),
+}
+"""Entry of the plans -> attributes of the trainer that it may set."""
+
+
+def read_settings(plans: Mapping[str, Any], defaults: object) -> dict[str, dict[str, float]]:
+    """Give all settings, by the entry of the plans that may hold them.
+
+    Args:
+        plans: nnU-Net's plans.
+        defaults: Object (the trainer) whose attributes hold where the plans name nothing.
+
+    Returns:
+        For each entry of SETTINGS all its settings.
+
+    Raises:
+        InputError: An entry is not an object of numbers by these names.
+    """
+    return {entry: _read_entry(plans, entry, names, defaults) for entry, names in SETTINGS.items()}
+
+
+def _read_entry(
+    plans: Mapping[str, Any], entry: str, names: tuple[str, ...], defaults: object
+) -> dict[str, float]:
+    given = plans.get(entry, {})
+    if not isinstance(given, Mapping):
+        raise InputError(
+            f'plans: "{entry}" must be an object such as {{"{names[0]}": 0.75}}, but is {given!r}'
+        )
+    for name, value in given.items():
+        if name not in names:
+            raise InputError(f'plans: "{entry}" may set {", ".join(names)}, but sets {name!r}')
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise InputError(f'plans: "{entry}" must give {name} a number, but gives {value!r}')
+    return {name: float(given.get(name, getattr(defaults, name))) for name in names}
