@@ -94,6 +94,12 @@ class SpatialGate(nn.Module):
         self.weigh_x = conv_op(inner_channels, gates, 1)
         self.weigh_g = conv_op(inner_channels, gates, 1, bias=False)  # weigh_x holds the bias of P
 
+    def weights(self, x: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
+        """Return every voxel's weight in (0, 1), (B, 1 or C, *fine); arguments as in `forward`."""
+        from_x = functional.relu(self.project_x(x))
+        from_g = functional.relu(upsample_linear(self.project_g(g), x.shape[2:]))
+        return torch.sigmoid(self.weigh_x(from_x) + self.weigh_g(from_g))
+
     def forward(self, x: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
         """Return the gated skip.
 
@@ -104,9 +110,7 @@ class SpatialGate(nn.Module):
         Returns:
             (B, C, *fine).
         """
-        from_x = functional.relu(self.project_x(x))
-        from_g = functional.relu(upsample_linear(self.project_g(g), x.shape[2:]))
-        return x * torch.sigmoid(self.weigh_x(from_x) + self.weigh_g(from_g))
+        return x * self.weights(x, g)
 
 
 class SCAM(nn.Module):
