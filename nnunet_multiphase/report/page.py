@@ -1,4 +1,4 @@
-"""Write one self-contained HTML page of text, tables and pictures: no script, nothing external."""
+"""Write one self-contained HTML page of text, tables and pictures: nothing external, no script unless one is given."""
 
 import base64
 import os
@@ -36,11 +36,18 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Markup:
+    """Hold a piece of HTML as it is: whoever makes it escapes what it holds."""
+
+    html: str
+
+
+@dataclass(frozen=True)
 class Section:
     """Hold a heading and what stands below it, in order."""
 
     title: str
-    blocks: Sequence[Text | Table | Figure]
+    blocks: Sequence[Text | Table | Figure | Markup]
 
 
 _NUMBER = re.compile(r"-?|[-+]?\d[\d.,x ]*(e[-+]?\d+)?( ?%)?")
@@ -77,13 +84,17 @@ figure img { max-width: 100%; height: auto; display: block; }
 """
 
 
-def write_report(path: Path | str, *, title: str, sections: Sequence[Section]) -> Path:
+def write_report(
+    path: Path | str, *, title: str, sections: Sequence[Section], style: str = "", script: str = ""
+) -> Path:
     """Write the page, whole or not at all.
 
     Args:
         path: the .html file; its folder is made.
         title: heading of the page.
-        sections: what it holds, in order. All text is escaped, pictures are embedded.
+        sections: what it holds, in order. All text is escaped, pictures are embedded; Markup stays as it is.
+        style: more CSS, after the page's own.
+        script: JavaScript that runs when the page stands; the page has to be readable without.
 
     Returns:
         The path written.
@@ -100,7 +111,7 @@ def write_report(path: Path | str, *, title: str, sections: Sequence[Section]) -
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         # An empty data: icon keeps the browser from asking a server for favicon.ico.
         '<link rel="icon" href="data:,">',
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
+        f"<title>{escape(title)}</title><style>{STYLE}{style}</style></head><body>",
         f"<h1>{escape(title)}</h1>",
         f"<nav>{links}</nav>" if len(sections) > 1 else "",
     ]
@@ -108,6 +119,8 @@ def write_report(path: Path | str, *, title: str, sections: Sequence[Section]) -
         parts.append(f'<section id="s{i}"><h2>{escape(section.title)}</h2>')
         parts.extend(_block(block) for block in section.blocks)
         parts.append("</section>")
+    if script:
+        parts.append(f"<script>{script}</script>")
     parts.append("</body></html>\n")
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".part")
@@ -116,14 +129,16 @@ def write_report(path: Path | str, *, title: str, sections: Sequence[Section]) -
     return path
 
 
-def _block(block: Text | Table | Figure) -> str:
+def _block(block: Text | Table | Figure | Markup) -> str:
+    if isinstance(block, Markup):
+        return block.html
     if isinstance(block, Text):
         return f"<pre>{escape(block.body)}</pre>" if block.code else f"<p>{escape(block.body)}</p>"
     if isinstance(block, Table):
         return _table(block)
     caption = f"<figcaption>{escape(block.caption)}</figcaption>" if block.caption else ""
     alt = escape(block.alt or block.caption, quote=True)
-    return f'<figure><img src="{_data_uri(block.picture)}" alt="{alt}">{caption}</figure>'
+    return f'<figure><img src="{data_uri(block.picture)}" alt="{alt}">{caption}</figure>'
 
 
 def _table(table: Table) -> str:
@@ -148,7 +163,8 @@ def _is_number(cell: str) -> bool:
     return _NUMBER.fullmatch(cell.strip()) is not None
 
 
-def _data_uri(picture: Path | bytes) -> str:
+def data_uri(picture: Path | bytes) -> str:
+    """Write a PNG, JPEG or SVG (file or bytes) as an address that needs no file."""
     content = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
     if content.startswith(b"\x89PNG"):
         kind = "png"
