@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import SimpleITK as sitk
@@ -30,6 +30,11 @@ class AlignedPhases:
     box: Box
     full_size: tuple[int, int, int]  # of the reference before the crop, (x, y, z)
     covered_fraction: float  # share of the reference's voxels where every phase has data
+    dropped: tuple[str, ...] = ()  # phases left out because their registration failed
+    by_header: tuple[str, ...] = ()  # phases placed by their headers alone
+    moved_masks: dict[str, sitk.Image] = field(
+        default_factory=dict
+    )  # on the reference's uncropped grid, by phase
 
 
 def align_phases(
@@ -38,7 +43,10 @@ def align_phases(
     *,
     liver_mask: sitk.Image | None = None,
     keep_mask: sitk.Image | None = None,
+    moving_masks: Mapping[str, sitk.Image] | None = None,
     settings: RegistrationSettings | None = None,
+    on_failure: str = "check",
+    registered: bool = False,
     case: str = "",
 ) -> AlignedPhases:
     """Register every other phase to the reference, resample it there and crop to where all have data.
@@ -49,14 +57,19 @@ def align_phases(
         liver_mask: On the reference's grid; fitted in the end instead of the whole volume, because the liver moves
             with the breath and the spine does not.
         keep_mask: On the reference's grid; the crop holds all of it, even where another phase has no data.
+        moving_masks: Masks drawn on other phases, by phase and on its grid; brought along by nearest neighbour, and the
+            crop holds them too.
         settings: How to register (default: `RegistrationSettings()`).
+        on_failure: One of `phases.ON_FAILURE`.
+        registered: The phases are aligned already: the registration only checks that, and nothing is moved.
         case: Named in messages.
 
     Returns:
         The phases in the order of `images`. Voxels where a phase has no data are -1024 HU.
 
     Raises:
-        InputError: A registration failed, or nowhere do all phases have data.
+        InputError: A phase cannot be registered, its registration failed and `on_failure` says to leave the case out
+            (or no other phase is left), or nowhere do all phases have data.
     """
     if reference not in images:
         raise InputError(
@@ -70,6 +83,8 @@ def align_phases(
     results: dict[str, RegistrationResult] = {}
     resampled: dict[str, sitk.Image] = {}
     covered = np.ones(fixed.GetSize()[::-1], bool)  # (z, y, x)
+    dropped: list[str] = []
+    by_header: list[str] = []
     for phase, image in images.items():
         # Slices of padding are no data: a spline would ring at their edge, and a registration would fit it.
         moving = crop(signed(image), data_box(image))
@@ -78,26 +93,50 @@ def align_phases(
             resampled[phase] = fixed
             has_data = sitk.GetArrayFromImage(coverage(moving, fixed)).astype(bool)
         else:
-            try:
-                results[phase] = register(
-                    crop(fixed, fixed_data), moving, reference_mask=liver_data, settings=settings
-                )
-            except ValueError as error:
+            result = _register(
+                crop(fixed, fixed_data),
+                moving,
+                liver_data,
+                settings,
+                f"case {case}, phase {phase}",
+                reference,
+            )
+            results[phase] = result
+            failed = result.verdict == "failed"
+            if failed and on_failure == "drop-case":
                 raise InputError(
-                    f"case {case}, phase {phase}: cannot be registered to {reference}: {error}"
-                ) from error
-            transforms[phase] = results[phase].transform
+                    f"case {case}: registration of {phase} to {reference} failed ({', '.join(result.reasons)}), "
+                    "and such cases are left out"
+                )
+            if failed and on_failure == "drop-phase":
+                dropped.append(phase)
+                continue
+            by_headers = registered or (failed and on_failure == "header")
+            if by_headers:
+                by_header.append(phase)
+            transforms[phase] = sitk.Euler3DTransform() if by_headers else result.transform
             resampled[phase] = resample_image(moving, fixed, transforms[phase], fill_hu=FILL_HU)
             has_data = sitk.GetArrayFromImage(coverage(moving, fixed, transforms[phase])).astype(bool)
         covered &= has_data
         resampled[phase] = _as_int16(resampled[phase], has_data)
+    if dropped and len(resampled) < 2:
+        raise InputError(
+            f"case {case}: the registration of every other phase failed ({', '.join(dropped)}); look at the phases"
+        )
+    masks = {
+        phase: sitk.Resample(mask, fixed, transforms[phase], sitk.sitkNearestNeighbor, 0, sitk.sitkUInt8)
+        for phase, mask in (moving_masks or {}).items()
+        if phase in transforms
+    }
     if not covered.any():
         raise InputError(
             f"case {case}: nowhere do all of {', '.join(images)} have data after registration to {reference}; "
             "look at the phases in a viewer, one of them shows another part of the body"
         )
-    kept = covered if keep_mask is None else covered | sitk.GetArrayFromImage(keep_mask).astype(bool)
-    box = bounding_box(kept)
+    covered_or_drawn = covered.copy()
+    for mask in (*([] if keep_mask is None else [keep_mask]), *masks.values()):
+        covered_or_drawn |= sitk.GetArrayFromImage(mask).astype(bool)
+    box = bounding_box(covered_or_drawn)
     return AlignedPhases(
         reference=reference,
         images={phase: crop(image, box) for phase, image in resampled.items()},
@@ -106,7 +145,24 @@ def align_phases(
         box=box,
         full_size=fixed.GetSize(),
         covered_fraction=float(covered.mean()),
+        dropped=tuple(dropped),
+        by_header=tuple(by_header),
+        moved_masks=masks,
     )
+
+
+def _register(
+    fixed: sitk.Image,
+    moving: sitk.Image,
+    liver: sitk.Image | None,
+    settings: RegistrationSettings,
+    what: str,
+    reference: str,
+) -> RegistrationResult:
+    try:
+        return register(fixed, moving, reference_mask=liver, settings=settings)
+    except ValueError as error:
+        raise InputError(f"{what}: cannot be registered to {reference}: {error}") from error
 
 
 def data_box(image: sitk.Image) -> Box:

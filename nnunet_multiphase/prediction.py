@@ -13,7 +13,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.alignment import AlignedPhases, align_phases
-from nnunet_multiphase.data.case_folder import CaseFolder, check_case, read_case_folder
+from nnunet_multiphase.data.case_folder import CaseFolder, read_case_folder
+from nnunet_multiphase.data.check import check_case
 from nnunet_multiphase.data.overview import draw_overview
 from nnunet_multiphase.data.quality import centre_of, measure_phase, write_quality
 from nnunet_multiphase.data.volume_file import read_mask, read_volume
@@ -233,7 +234,7 @@ def prepare_case(
     """Check and register one patient's phases; arguments and errors as in `predict_case`."""
     case = read_case_folder(Path(case_folder), reference=reference, require_lesions=False)
     filled = _absent_phases(case, channels, missing)
-    problems = check_case(case)
+    problems = check_case(case).problems
     if problems:
         raise InputError("; ".join(problems))
     images = {phase: read_volume(case.images[phase]) for phase in channels if phase not in filled}

@@ -1,12 +1,19 @@
 """`nnunet-multiphase setup` (and setup_dataset.py): raw phases of a cohort to a registered nnU-Net dataset."""
 
+from __future__ import annotations
+
 import argparse
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
-from nnunet_multiphase.phases import PHASES
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.phases import ON_FAILURE, PHASES, SEVERAL
+
+if TYPE_CHECKING:
+    from nnunet_multiphase.data.inputs import Inputs
 
 HELP = "register the phases of every case and write an nnU-Net dataset"
 
@@ -30,8 +37,66 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--phases",
         nargs="+",
         choices=PHASES,
-        default=list(PHASES),
-        help="phases that become channels (default: all)",
+        default=None,
+        help="phases that become channels (default: all that the form of the data knows)",
+    )
+    form = parser.add_argument_group("form of the data (default: a folder for each case, see docs/data.md)")
+    form.add_argument("--preset", metavar="NAME", help="a public set's layout; 'list' names them")
+    form.add_argument(
+        "--pattern",
+        metavar="P",
+        help="path of a phase below RAW, such as '{case}/{phase}_scan.nii.gz'; * is anything within a name",
+    )
+    form.add_argument(
+        "--phase-names",
+        nargs="+",
+        metavar="PHASE=NAME",
+        help="how the files call a phase, such as nc=0 art=1 pv=2 dl=3 (default: nc art pv dl)",
+    )
+    form.add_argument(
+        "--lesions", metavar="P", help="path of the lesion mask(s), such as '{case}/{phase}_seg.nii.gz'"
+    )
+    form.add_argument("--liver", metavar="P", help="path of the liver mask")
+    form.add_argument(
+        "--drawn-on", choices=PHASES, help="phase of the masks, where their paths do not say it"
+    )
+    form.add_argument(
+        "--lesion-labels", nargs="+", type=int, metavar="N", help="labels that are lesion (default: 1)"
+    )
+    form.add_argument(
+        "--liver-labels", nargs="+", type=int, metavar="N", help="labels that are liver (default: 1)"
+    )
+    form.add_argument(
+        "--registered", action="store_true", help="the phases are aligned already: check that, move nothing"
+    )
+    form.add_argument("--table", type=Path, metavar="CSV", help="a table of cases, paths relative to RAW")
+    form.add_argument(
+        "--trust-headers", action="store_true", help="use a preset whose headers are known to be wrong"
+    )
+    parser.add_argument(
+        "--reference",
+        choices=PHASES,
+        help="phase that all others, and the masks, are brought to (default: the masks' phase)",
+    )
+    parser.add_argument(
+        "--several-masks",
+        choices=SEVERAL,
+        default="error",
+        help="lesion masks on several phases of a case: stop (default), unite them once registered, or use the "
+        "reference's alone",
+    )
+    parser.add_argument(
+        "--on-failure",
+        choices=ON_FAILURE,
+        default="check",
+        help="a phase whose registration failed: keep it and say so (default), fill it with air, leave the case out, "
+        "or take the headers' position",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="list what would be done and every problem; write nothing"
+    )
+    parser.add_argument(
+        "--dask-scheduler", metavar="ADDRESS", help="work on a Dask cluster, such as tcp://host:8786"
     )
     parser.add_argument(
         "--test-fraction", type=float, default=0.2, help="share of patients for imagesTs (default 0.2)"
@@ -51,6 +116,11 @@ def run(args: argparse.Namespace) -> int:
     from nnunet_multiphase.data.case_folder import CohortError
     from nnunet_multiphase.data.dataset import build_dataset
 
+    if args.preset == "list":
+        return _list_presets()
+    inputs = _inputs(args)
+    if args.dry_run:
+        return _dry_run(args, inputs)
     # A stopped batch job gets SIGTERM: clean up as after Ctrl-C.
     previous = signal.signal(signal.SIGTERM, _stop)
     try:
@@ -58,15 +128,19 @@ def run(args: argparse.Namespace) -> int:
             args.raw,
             args.dataset_id,
             args.name,
+            inputs=inputs,
             missing=args.missing,
+            on_failure=args.on_failure,
             phases=args.phases,
             test_fraction=args.test_fraction,
             folds=args.folds,
             seed=args.seed,
             jobs=args.jobs,
+            dask_scheduler=args.dask_scheduler,
             overwrite=args.overwrite,
             progress=True,
         )
+        page = write_page(summary.folder)
     except CohortError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)
@@ -74,7 +148,8 @@ def run(args: argparse.Namespace) -> int:
         return 2
     except OSError as error:
         print(
-            f"error: {error}; no dataset was written: see that the disk has room and the folder is yours",
+            f"error: {error}; no dataset was written: see that the disk has room and the folder is yours, then type the "
+            "same command: it goes on where this one stopped",
             file=sys.stderr,
         )
         return 2
@@ -96,13 +171,148 @@ def run(args: argparse.Namespace) -> int:
             f"failed and not in the dataset: {len(summary.failures)} case(s), see above and quality.csv",
             file=sys.stderr,
         )
-    print(
-        f"look at {summary.folder / 'registration' / 'overview'} and {summary.folder / 'quality.csv'}, then type"
-    )
+    print(f"look at {page or summary.folder / 'registration' / 'overview'}, then type")
     print(
         f"  nnUNetv2_plan_and_preprocess -d {args.dataset_id} -pl MultiPhaseSCAMPlanner --verify_dataset_integrity"
     )
     return 1 if summary.failures else 0
+
+
+def write_page(dataset_folder: Path) -> Path | None:
+    """Write the cohort's page; what stands in its way is said, and costs nothing but the page."""
+    from nnunet_multiphase.report.cohort_page import write_cohort_page
+
+    try:
+        return write_cohort_page(dataset_folder)
+    except (Exception, KeyboardInterrupt) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        print(f"warning: cohort.html was not written ({reason}); the dataset is complete", file=sys.stderr)
+        return None
+
+
+def _inputs(args: argparse.Namespace) -> Inputs:
+    """Turn the options into the form of the data."""
+    from nnunet_multiphase.data.inputs import Inputs
+    from nnunet_multiphase.data.layout import Layout
+    from nnunet_multiphase.data.mask_choice import MaskRule
+    from nnunet_multiphase.data.presets import PRESETS
+
+    masks = MaskRule(args.reference, args.several_masks)
+    forms = [f"--{name}" for name in ("preset", "pattern", "table") if getattr(args, name) is not None]
+    if len(forms) > 1:
+        raise InputError(f"{' and '.join(forms)} exclude each other: expected one form of the data")
+    of_pattern = (
+        "phase_names",
+        "lesions",
+        "liver",
+        "drawn_on",
+        "lesion_labels",
+        "liver_labels",
+        "registered",
+    )
+    idle = [f"--{name.replace('_', '-')}" for name in of_pattern if getattr(args, name)]
+    if idle and args.pattern is None:
+        raise InputError(f"{', '.join(idle)}: only with --pattern; leave it out or add the pattern")
+    if args.trust_headers and args.preset is None:
+        raise InputError("--trust-headers: only with --preset; leave it out")
+    if args.table is not None:
+        return Inputs(table=args.table, masks=masks)
+    if args.preset is not None:
+        if args.preset not in PRESETS:
+            raise InputError(f"--preset {args.preset} is unknown: expected one of {', '.join(PRESETS)}")
+        return Inputs(layout=PRESETS[args.preset], masks=masks, trust_headers=args.trust_headers)
+    if args.pattern is None:
+        return Inputs(masks=masks)
+    return Inputs(
+        layout=Layout(
+            image=args.pattern,
+            phase_names=_phase_names(args.phase_names),
+            lesions=args.lesions or "",
+            liver=args.liver or "",
+            drawn_on=args.drawn_on or "",
+            lesion_labels=tuple(args.lesion_labels or (1,)),
+            liver_labels=tuple(args.liver_labels or (1,)),
+            registered=args.registered,
+        ),
+        masks=masks,
+    )
+
+
+def _phase_names(pairs: list[str] | None) -> dict[str, str]:
+    """Read PHASE=NAME pairs: how the files call a phase -> ours."""
+    names: dict[str, str] = {}
+    for pair in pairs or [f"{phase}={phase}" for phase in PHASES]:
+        phase, sign, name = pair.partition("=")
+        if not sign or phase not in PHASES or not name or name in names:
+            raise InputError(
+                f"--phase-names {pair}: expected PHASE=NAME with one of {', '.join(PHASES)} and a name of its own, such as "
+                "art=arterial"
+            )
+        names[name] = phase
+    return names
+
+
+def _list_presets() -> int:
+    from nnunet_multiphase.data.presets import PRESETS
+
+    for name, layout in PRESETS.items():
+        print(f"{name:18} {layout.image}" + (" (registered)" if layout.registered else ""))
+        if layout.distrust:
+            print(f"{'':18} needs --trust-headers: {layout.distrust}")
+    return 0
+
+
+def _dry_run(args: argparse.Namespace, inputs: Inputs) -> int:
+    """Say what would become of every case: 0 = it can be done, 2 = there are problems."""
+    from nnunet_multiphase.data.dataset import plan_dataset, threads_of_a_worker
+    from nnunet_multiphase.data.destination import choose_destination
+    from nnunet_multiphase.data.workers import local_workers
+
+    problems = []
+    try:
+        choose_destination(args.dataset_id, args.name, overwrite=args.overwrite)
+    except InputError as error:
+        problems.append(str(error))
+    with local_workers(args.jobs, threads_of_a_worker(args.jobs)) as work:
+        plan = plan_dataset(
+            args.raw,
+            work,
+            inputs=inputs,
+            missing=args.missing,
+            phases=args.phases,
+            test_fraction=args.test_fraction,
+            seed=args.seed,
+            progress=True,
+        )
+    problems += plan.problems
+    for case in plan.cases:
+        phases = [
+            f"{phase}*" if phase == case.reference else phase if phase in case.images else f"({phase})"
+            for phase in plan.channels
+        ]
+        masks = [] if case.lesions is None else [case.lesions.names]
+        masks += [f"{files.names} (brought from {phase})" for phase, files in case.moving_lesions.items()]
+        liver = "" if case.liver is None else f"; liver {case.liver.names}"
+        print(
+            f"{case.name}: patient {case.patient}, {plan.split(case)}, {' '.join(phases)}; lesions {', '.join(masks)}{liver}"
+        )
+    for case in plan.skipped:
+        print(f"{case.name}: left out, lacks {', '.join(p for p in plan.channels if p not in case.images)}")
+    for report in plan.reports:
+        for warning in report.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+    if plan.found.ignored:
+        print(
+            f"ignored: {', '.join(plan.found.ignored[:20])}"
+            + (" ..." if len(plan.found.ignored) > 20 else "")
+        )
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    print(
+        f"{len(plan.cases)} cases, {len(plan.test_patients)} patients for testing, {len(problems)} problem(s); "
+        "nothing was written (* reference, () missing)"
+    )
+    return 2 if problems else 0
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

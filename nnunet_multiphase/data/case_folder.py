@@ -1,4 +1,4 @@
-"""Find the case folders of a raw cohort, read their layout and check every file before any work."""
+"""Find the case folders of a raw cohort and read their layout from the file names."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import csv
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import SimpleITK as sitk
-
-from nnunet_multiphase.data.volume_file import nifti_stem, read_mask, read_volume
+from nnunet_multiphase.data.mask_choice import ONE_MASK, MaskRule, choose_masks
+from nnunet_multiphase.data.volume_file import MaskFiles, nifti_stem
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
 
@@ -36,12 +35,15 @@ class CaseFolder:
     patient: str
     images: dict[str, Path]  # phase -> file, in the order of PHASES
     reference: str  # the phase the lesions are drawn on
-    lesions: Path | None
-    liver: Path | None  # on the reference phase
+    lesions: MaskFiles | None
+    liver: MaskFiles | None  # on the reference phase
     ignored: tuple[str, ...] = ()  # "file (why)"
     unused_liver: Path | None = (
         None  # on another phase than the reference, so of no use; None if `liver` is there
     )
+    moving_lesions: Mapping[str, MaskFiles] = field(
+        default_factory=dict
+    )  # drawn on other phases, to be brought along
 
 
 def case_id(folder_name: str) -> str:
@@ -53,7 +55,9 @@ def case_id(folder_name: str) -> str:
     return re.sub(r"[^\w.-]", "_", unicodedata.normalize("NFC", folder_name))
 
 
-def read_case_folder(path: Path, *, reference: str | None = None, require_lesions: bool) -> CaseFolder:
+def read_case_folder(
+    path: Path, *, reference: str | None = None, require_lesions: bool, masks: MaskRule = ONE_MASK
+) -> CaseFolder:
     """Read the layout of one case from its file names.
 
     Args:
@@ -61,6 +65,7 @@ def read_case_folder(path: Path, *, reference: str | None = None, require_lesion
         reference: Phase to bring the others to. Default: the lesion mask's phase; without one the liver mask's,
             else pv, else the first that is there.
         require_lesions: Refuse a case without a lesion mask (training data).
+        masks: For training data: which phase is the reference, and what to do with masks on several phases.
 
     Returns:
         The case; masks that are not on its reference phase are left out and named in `ignored`.
@@ -113,27 +118,28 @@ def read_case_folder(path: Path, *, reference: str | None = None, require_lesion
             f"case {name}: {path} has no lesion mask: expected lesions_<phase>.nii.gz; "
             "draw it (all 0 if there is no lesion) or remove the folder"
         )
-    if require_lesions and len(lesions) > 1:
-        masks = ", ".join(mask.name for mask in lesions.values())
-        problems.append(
-            f"case {name}: {path} has lesion masks on several phases ({masks}): expected one; keep one of them"
-        )
     if reference is not None and images and reference not in images:
         problems.append(
             f"case {name}: {path} lacks the wanted reference phase {reference}: found {', '.join(images)}; choose another"
         )
+    choice = None
+    if require_lesions and lesions and not problems:
+        try:
+            choice = choose_masks(name, images, {p: MaskFiles((f,)) for p, f in lesions.items()}, masks)
+        except InputError as error:
+            problems.append(str(error))
     if problems:
         raise CohortError(problems)
 
-    chosen = reference or next(iter((*lesions, *_by_preference(livers), *_by_preference(images))))
-    if require_lesions and chosen not in lesions:
-        raise InputError(
-            f"case {name}: the lesions are drawn on {', '.join(lesions)}, not on the wanted reference phase {chosen}; "
-            "the reference has to be the mask's phase"
-        )
+    chosen = (
+        choice.reference
+        if choice is not None
+        else reference or next(iter((*lesions, *_by_preference(livers), *_by_preference(images))))
+    )
+    used = {chosen, *(choice.moving if choice is not None else ())}
     ignored += [
         f"{mask.name} (not on the reference phase {chosen})"
-        for phase, mask in (*lesions.items(), *livers.items())
+        for phase, mask in (*((p, f) for p, f in lesions.items() if p not in used), *livers.items())
         if phase != chosen
     ]
     return CaseFolder(
@@ -142,10 +148,11 @@ def read_case_folder(path: Path, *, reference: str | None = None, require_lesion
         name,
         images,
         chosen,
-        lesions.get(chosen),
-        livers.get(chosen),
+        MaskFiles((lesions[chosen],)) if chosen in lesions else None,
+        MaskFiles((livers[chosen],)) if chosen in livers else None,
         tuple(ignored),
         None if chosen in livers else next(iter(livers.values()), None),
+        choice.moving if choice is not None else {},
     )
 
 
@@ -168,7 +175,7 @@ def find_case_folders(raw: Path) -> list[CaseFolder]:
     return cases
 
 
-def scan_cohort(raw: Path) -> tuple[list[CaseFolder], list[str]]:
+def scan_cohort(raw: Path, masks: MaskRule = ONE_MASK) -> tuple[list[CaseFolder], list[str]]:
     """Find the cases that can be read, and the problems of the others (see `find_case_folders`)."""
     raw = Path(raw)
     if not raw.is_dir():
@@ -190,7 +197,7 @@ def scan_cohort(raw: Path) -> tuple[list[CaseFolder], list[str]]:
             continue
         seen[key] = folder.name
         try:
-            cases.append(read_case_folder(folder, require_lesions=True))
+            cases.append(read_case_folder(folder, require_lesions=True, masks=masks))
         except CohortError as error:
             problems += error.problems
         except InputError as error:
@@ -203,23 +210,41 @@ def scan_cohort(raw: Path) -> tuple[list[CaseFolder], list[str]]:
         )
     elif not folders:
         problems.append(f"{raw} is empty: expected one folder per case ({_expected_names()} in each)")
-    table = raw / PATIENT_TABLE
-    if table.exists():
-        try:
-            patients = read_patients(table)
-        except InputError as error:
-            return cases, [*problems, str(error)]
-        listed = []
-        for case in cases:
-            if case.path.name in patients:
-                listed.append(replace(case, patient=patients[case.path.name]))
-            else:
-                problems.append(
-                    f"case {case.name}: {table} does not say whose it is; add a line {case.path.name},<patient> "
-                    "or remove the table"
-                )
-        cases = listed
-    return cases, problems
+    return assign_patients(
+        cases, problems, raw / PATIENT_TABLE, {case.name: case.path.name for case in cases}
+    )
+
+
+def assign_patients(
+    cases: list[CaseFolder], problems: list[str], table: Path, names: Mapping[str, str]
+) -> tuple[list[CaseFolder], list[str]]:
+    """Give every case the patient that a table names; without the table all stays.
+
+    Args:
+        cases: As found.
+        problems: What was wrong so far.
+        table: CSV with the header case,patient; may not exist.
+        names: Case -> what the table calls it.
+
+    Returns:
+        Cases and problems; a case the table does not name is taken out.
+    """
+    if not table.exists():
+        return cases, problems
+    try:
+        patients = read_patients(table)
+    except InputError as error:
+        return cases, [*problems, str(error)]
+    listed = []
+    for case in cases:
+        name = names[case.name]
+        if name in patients:
+            listed.append(replace(case, patient=patients[name]))
+        else:
+            problems.append(
+                f"case {case.name}: {table} does not say whose it is; add a line {name},<patient> or remove the table"
+            )
+    return listed, problems
 
 
 def case_folders(raw: Path) -> list[Path]:
@@ -274,38 +299,6 @@ def read_patients(table: Path) -> dict[str, str]:
     except UnicodeDecodeError as error:
         raise InputError(f"{table} is not UTF-8 text ({error.reason}): save it as CSV UTF-8") from error
     return patients
-
-
-def check_case(case: CaseFolder) -> list[str]:
-    """Open every file of a case and list what is wrong with it.
-
-    Args:
-        case: From `read_case_folder`.
-
-    Returns:
-        One sentence a problem, each naming case and file; empty if the case can be used.
-    """
-    problems: list[str] = []
-    grid: sitk.Image | None = None
-    for phase, path in case.images.items():
-        try:
-            image = read_volume(path)
-            if phase == case.reference:
-                grid = image
-        except InputError as error:
-            problems.append(f"case {case.name}, phase {phase}: {error}")
-    for mask_path, may_be_empty in ((case.lesions, True), (case.liver, False)):
-        if mask_path is None or grid is None:
-            continue
-        try:
-            mask = read_mask(mask_path, grid, case.images[case.reference].name)
-            if not may_be_empty and not sitk.GetArrayViewFromImage(mask).any():
-                problems.append(
-                    f"case {case.name}: {mask_path} is empty: expected the liver; draw it or remove the file"
-                )
-        except InputError as error:
-            problems.append(f"case {case.name}: {error}")
-    return problems
 
 
 def _kind_and_phase(stem: str) -> tuple[str, str]:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.data.case_folder import CaseFolder, check_case
+from nnunet_multiphase.data.case_folder import CaseFolder
 from nnunet_multiphase.data.quality import PhaseQuality, centre_of, measure_phase
 from nnunet_multiphase.data.volume_file import read_mask, read_volume
+from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import FILL_HU
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ class CaseJob:
     channels: tuple[str, ...]
     folder: Path  # the dataset folder being written
     settings: RegistrationSettings
+    on_failure: str = "check"  # see phases.ON_FAILURE
+    registered: bool = False  # the phases are aligned already
+    mark: str = ""  # digest of inputs and settings, see data/finished.py
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class CaseOutcome:
     case: CaseFolder
     split: str
     rows: tuple[PhaseQuality, ...]
-    filled: tuple[str, ...]
+    filled: tuple[str, ...]  # channels of air: missing phases, and those left out for a failed registration
     failure: str = ""
 
 
@@ -59,11 +63,6 @@ def limit_threads(threads: int) -> None:
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
 
 
-def check_job(case: CaseFolder) -> list[str]:
-    """Check one case in a worker."""
-    return check_case(case)
-
-
 def convert_case(job: CaseJob) -> CaseOutcome:
     """Register, resample, crop and write one case; what goes wrong with it is returned, not raised.
 
@@ -77,9 +76,9 @@ def convert_case(job: CaseJob) -> CaseOutcome:
         OSError: The disk is full or the folder cannot be written; no other case would fare better.
     """
     case = job.case
-    filled = tuple(phase for phase in job.channels if phase not in case.images)
+    missing = tuple(phase for phase in job.channels if phase not in case.images)
     try:
-        rows = _convert(job, filled)
+        rows = _convert(job, missing)
     except OSError:
         raise
     except Exception as error:
@@ -91,14 +90,16 @@ def convert_case(job: CaseJob) -> CaseOutcome:
             case.name, case.patient, "failed", case.reference, "", "", warnings=" ".join(failure.split())
         )
         rows = tuple(
-            replace(failed, phase=phase, status="missing" if phase in filled else "present")
+            replace(failed, phase=phase, status="missing" if phase in missing else "present")
             for phase in job.channels
         )
-        return CaseOutcome(case, "failed", rows, filled, failure)
-    return CaseOutcome(case, job.split, rows, filled)
+        return CaseOutcome(case, "failed", rows, missing, failure)
+    return CaseOutcome(
+        case, job.split, rows, tuple(r.phase for r in rows if r.status in ("filled", "dropped"))
+    )
 
 
-def _convert(job: CaseJob, filled: Sequence[str]) -> tuple[PhaseQuality, ...]:
+def _convert(job: CaseJob, missing: Sequence[str]) -> tuple[PhaseQuality, ...]:
     # Imported here: numba takes a second, and only a case that is converted needs it.
     from nnunet_multiphase.alignment import align_phases, crop
     from nnunet_multiphase.data.overview import draw_overview
@@ -106,12 +107,34 @@ def _convert(job: CaseJob, filled: Sequence[str]) -> tuple[PhaseQuality, ...]:
     case = job.case
     images = {phase: read_volume(case.images[phase]) for phase in job.channels if phase in case.images}
     grid = images[case.reference]
-    assert case.lesions is not None  # find_case_folders refuses cases without
-    lesions = read_mask(case.lesions, grid, case.images[case.reference].name)
-    liver = read_mask(case.liver, grid, case.images[case.reference].name) if case.liver is not None else None
+    name = case.images[case.reference].name
+    lesions = read_mask(case.lesions, grid, name) if case.lesions is not None else None
+    elsewhere = {
+        phase: read_mask(files, images[phase], case.images[phase].name)
+        for phase, files in case.moving_lesions.items()
+    }
+    liver = read_mask(case.liver, grid, name) if case.liver is not None else None
     aligned = align_phases(
-        images, case.reference, liver_mask=liver, keep_mask=lesions, settings=job.settings, case=case.name
+        images,
+        case.reference,
+        liver_mask=liver,
+        keep_mask=lesions,
+        moving_masks=elsewhere,
+        settings=job.settings,
+        on_failure=job.on_failure,
+        registered=job.registered,
+        case=case.name,
     )
+    lost = [phase for phase in elsewhere if phase in aligned.dropped]
+    if lost:
+        raise InputError(
+            f"case {case.name}: lesions are drawn on {', '.join(lost)}, whose registration to {case.reference} failed; "
+            "choose another reference or look at the phases"
+        )
+    drawn = [*([] if lesions is None else [lesions]), *aligned.moved_masks.values()]
+    lesions = drawn[0]
+    for mask in drawn[1:]:
+        lesions = sitk.Or(lesions, mask)
     label = crop(lesions, aligned.box)
     centre_mm = centre_of(liver, grid)
 
@@ -124,7 +147,8 @@ def _convert(job: CaseJob, filled: Sequence[str]) -> tuple[PhaseQuality, ...]:
             image.CopyInformation(reference_image)
         _write_image(image, job.folder / image_folder(job.split) / f"{case.name}_{channel:04d}.nii.gz")
     _write_image(label, job.folder / label_folder(job.split) / f"{case.name}.nii.gz")
-    for phase in aligned.results:
+    filled = [*missing, *aligned.dropped]
+    for phase in set(aligned.results) - set(aligned.dropped):
         sitk.WriteTransform(
             aligned.transforms[phase], str(job.folder / "registration" / f"{case.name}_{phase}.tfm")
         )
@@ -139,7 +163,7 @@ def _convert(job: CaseJob, filled: Sequence[str]) -> tuple[PhaseQuality, ...]:
     )
     rows = []
     for phase in job.channels:
-        if phase in filled:
+        if phase in missing:
             row = PhaseQuality(case.name, case.patient, job.split, case.reference, phase, "filled")
             rows.append(replace(row, warnings=f"no {phase}: channel filled with {FILL_HU} HU"))
         else:
@@ -175,15 +199,25 @@ def _write_image(image: sitk.Image, path: Path) -> None:
         raise OSError(f"cannot write {path}: {error}") from error
 
 
-def _remove_case(job: CaseJob) -> None:
-    """Take away what a failed case may have written."""
+def case_files(job: CaseJob, outcome: CaseOutcome | None = None) -> list[Path]:
+    """List the files of a converted case; without an outcome all that there may be."""
     name = job.case.name
-    leftovers = [
+    files = [
         job.folder / image_folder(job.split) / f"{name}_{channel:04d}.nii.gz"
         for channel in range(len(job.channels))
     ]
-    leftovers += [job.folder / "registration" / f"{name}_{phase}.tfm" for phase in job.channels]
-    leftovers.append(job.folder / label_folder(job.split) / f"{name}.nii.gz")
-    leftovers.append(job.folder / "registration" / "overview" / f"{name}.png")
-    for path in leftovers:
+    placed = (
+        [row.phase for row in outcome.rows if row.status == "present" and row.phase != job.case.reference]
+        if outcome is not None
+        else job.channels
+    )
+    files += [job.folder / "registration" / f"{name}_{phase}.tfm" for phase in placed]
+    files.append(job.folder / label_folder(job.split) / f"{name}.nii.gz")
+    files.append(job.folder / "registration" / "overview" / f"{name}.png")
+    return files
+
+
+def _remove_case(job: CaseJob) -> None:
+    """Take away what a failed case may have written."""
+    for path in case_files(job):
         path.unlink(missing_ok=True)

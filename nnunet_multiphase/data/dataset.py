@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+import shutil
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from nnunet_multiphase import __version__
-from nnunet_multiphase.data.case_folder import CaseFolder, CohortError, ignored_files, scan_cohort
-from nnunet_multiphase.data.convert import CaseJob, CaseOutcome, check_job, convert_case, limit_threads
+from nnunet_multiphase.data.case_folder import CaseFolder, CohortError
+from nnunet_multiphase.data.check import CaseReport, check_case, find_copies
+from nnunet_multiphase.data.convert import CaseJob, CaseOutcome
 from nnunet_multiphase.data.destination import SPLITS, choose_destination, partial_folder, publish
-from nnunet_multiphase.data.progress import progress_bar
+from nnunet_multiphase.data.finished import RECORDS, clear_unfinished, convert_once, fingerprint
+from nnunet_multiphase.data.inputs import Found, Inputs, find_cases
+from nnunet_multiphase.data.progress import progress_bar, say_beside_bar
 from nnunet_multiphase.data.quality import PhaseQuality, write_quality
 from nnunet_multiphase.data.split import Fold, choose_test_patients, make_folds
+from nnunet_multiphase.data.workers import Run, dask_workers, local_workers
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.phases import PHASES
+from nnunet_multiphase.phases import ON_FAILURE, PHASES
 
 if TYPE_CHECKING:
     from registration import RegistrationSettings
 
 MISSING = ("error", "skip", "fill")
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+CASE_FOLDERS = Inputs()
 
 
 @dataclass(frozen=True)
@@ -47,37 +47,100 @@ class DatasetSummary:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class DatasetPlan:
+    """What `build_dataset` would do, and all that speaks against it; nothing has been written."""
+
+    channels: tuple[str, ...]
+    found: Found
+    cases: tuple[CaseFolder, ...]  # to convert
+    skipped: tuple[CaseFolder, ...]  # left out for a missing phase
+    reports: tuple[CaseReport, ...]  # of `cases`
+    problems: tuple[str, ...]
+    test_patients: frozenset[str]
+
+    def split(self, case: CaseFolder) -> str:
+        """Name the split of a case."""
+        return "test" if case.patient in self.test_patients else "train"
+
+
+def plan_dataset(
+    raw: Path,
+    run: Run,
+    *,
+    inputs: Inputs = CASE_FOLDERS,
+    missing: str = "error",
+    phases: Sequence[str] | None = None,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+    progress: bool = False,
+) -> DatasetPlan:
+    """Find and check all cases of a cohort, and split them; arguments as in `build_dataset`."""
+    channels = tuple(phases or inputs.phases)
+    found = find_cases(Path(raw), inputs)
+    complete, skipped, more_problems = _handle_missing(found.cases, channels, missing)
+    problems = [*found.problems, *more_problems]
+    reports = _in_order(run(check_case, complete), len(complete), "checking", progress)
+    problems += [problem for report in reports for problem in report.problems]
+    problems += find_copies(reports)
+    if not problems and not complete:
+        problems.append(
+            f"{raw}: every case lacks a phase of {', '.join(channels)}; use --missing fill or --phases"
+        )
+    test_patients = choose_test_patients(
+        [case.patient for case in complete], test_fraction=test_fraction, seed=seed
+    )
+    return DatasetPlan(
+        channels,
+        found,
+        tuple(complete),
+        tuple(skipped),
+        tuple(reports),
+        tuple(problems),
+        frozenset(test_patients),
+    )
+
+
 def build_dataset(
     raw: Path,
     dataset_id: int,
     name: str,
     *,
+    inputs: Inputs = CASE_FOLDERS,
     missing: str = "error",
-    phases: Sequence[str] = PHASES,
+    on_failure: str = "check",
+    phases: Sequence[str] | None = None,
     test_fraction: float = 0.2,
     folds: int = 5,
     seed: int = 0,
     jobs: int = 1,
+    dask_scheduler: str | None = None,
     overwrite: bool = False,
     settings: RegistrationSettings | None = None,
     progress: bool = False,
 ) -> DatasetSummary:
-    """Convert a cohort of case folders to $nnUNet_raw/Dataset<ID>_<name>.
+    """Convert a cohort to $nnUNet_raw/Dataset<ID>_<name>.
+
+    A run that is stopped (signal, full disk, power cut) leaves its finished cases in a hidden folder, and the next one
+    goes on from there: inputs and settings of a case decide whether it has to be done again.
 
     Args:
-        raw: Folder with one folder per case (see docs/data.md).
+        raw: Folder of the cohort (see docs/data.md).
         dataset_id: nnU-Net's number, 1 to 999.
         name: nnU-Net's name.
+        inputs: In what form the cohort comes.
         missing: A case without one of `phases`: "error" refuses the cohort, "skip" leaves the case out, "fill" gives
             it a channel of -1024 HU and records that.
-        phases: The channels, in this order; at least two.
+        on_failure: What to do with a phase whose registration failed: one of `phases.ON_FAILURE`.
+        phases: The channels, in this order, at least two; None: all that the form of the inputs has.
         test_fraction: Share of the patients for imagesTs, 0 to below 1.
         folds: Cross-validation folds, at least 2.
         seed: Of the split and the registrations.
         jobs: Worker processes; the dataset does not depend on it.
+        dask_scheduler: Address of a Dask cluster to work on instead.
         overwrite: Replace a dataset of the same number and name.
         settings: How to register; its seed is replaced by `seed`.
-        progress: Show progress bars on stderr.
+        progress: Show progress bars on stderr, and failures as they happen.
 
     Returns:
         What was made. Cases that failed in the making are listed in it and are not in the dataset.
@@ -87,71 +150,92 @@ def build_dataset(
     """
     from registration import RegistrationSettings
 
-    channels = _check_options(missing, phases, test_fraction, folds, seed, jobs)
+    _check_options(inputs, missing, on_failure, phases, test_fraction, folds, seed, jobs)
     destination = choose_destination(dataset_id, name, overwrite=overwrite)
-    cases, problems = scan_cohort(Path(raw))
-    complete, skipped, more_problems = _handle_missing(cases, channels, missing, Path(raw))
-    problems += more_problems
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = max(1, cores // jobs)
+    threads = threads_of_a_worker(jobs)
     settings = settings or RegistrationSettings()
     settings = replace(settings, seed=seed, threads=min(settings.threads, threads))
-    with _workers(jobs, threads) as run:
-        checked = _in_order(run(check_job, complete), len(complete), "checking", progress)
-        problems += [problem for found in checked for problem in found]
-        if problems:
-            raise CohortError(problems)
-        if not complete:
-            raise InputError(
-                f"{raw}: every case lacks a phase of {', '.join(channels)}; use --missing fill or --phases"
-            )
-        test_patients = choose_test_patients(
-            [case.patient for case in complete], test_fraction=test_fraction, seed=seed
+    with dask_workers(dask_scheduler) if dask_scheduler else local_workers(jobs, threads) as run:
+        plan = plan_dataset(
+            raw,
+            run,
+            inputs=inputs,
+            missing=missing,
+            phases=phases,
+            test_fraction=test_fraction,
+            seed=seed,
+            progress=progress,
         )
-        with partial_folder(destination) as partial:
-            for folder in ("imagesTr", "labelsTr", "imagesTs", "labelsTs", "registration/overview"):
-                (partial / folder).mkdir(parents=True)
-            made = [
-                CaseJob(
-                    case, "test" if case.patient in test_patients else "train", channels, partial, settings
-                )
-                for case in complete
-            ]
-            outcomes = _in_order(run(convert_case, made), len(made), "registering", progress)
-            train = {
-                outcome.case.name: outcome.case.patient for outcome in outcomes if outcome.split == "train"
-            }
-            failures = tuple(outcome.failure for outcome in outcomes if outcome.failure)
-            if not train:
-                raise CohortError([*failures, f"{raw}: no training case is left, so there is no dataset"])
-            splits = make_folds(train, folds=folds, seed=seed)
-            _write_records(partial, destination.name, channels, outcomes, skipped, splits, settings)
-            publish(partial, destination)
+        if plan.problems:
+            raise CohortError(plan.problems)
+        partial = partial_folder(destination)
+        for folder in ("imagesTr", "labelsTr", "imagesTs", "labelsTs", "registration/overview", RECORDS):
+            (partial / folder).mkdir(parents=True, exist_ok=True)
+        made = [
+            CaseJob(case, plan.split(case), plan.channels, partial, settings, on_failure, inputs.registered)
+            for case in plan.cases
+        ]
+        made = [
+            replace(job, mark=fingerprint(job, report))
+            for job, report in zip(made, plan.reports, strict=True)
+        ]
+        clear_unfinished(partial, made)
+        outcomes = _in_order(run(convert_once, made), len(made), "registering", progress)
+        train = {o.case.name: o.case.patient for o in outcomes if o.split == "train"}
+        failures = tuple(outcome.failure for outcome in outcomes if outcome.failure)
+        if not train:
+            shutil.rmtree(partial)
+            raise CohortError([*failures, f"{raw}: no training case is left, so there is no dataset"])
+        splits = make_folds(train, folds=folds, seed=seed)
+        shutil.rmtree(partial / RECORDS)
+        _write_records(partial, destination.name, plan.channels, outcomes, plan.skipped, splits, settings)
+        publish(partial, destination)
+    warnings = [warning for report in plan.reports for warning in report.warnings]
+    warnings += _warnings(plan, splits, folds, len(set(train.values())), outcomes)
     return DatasetSummary(
         folder=destination.raw,
-        channels=channels,
+        channels=plan.channels,
         train=tuple(train),
         test=tuple(outcome.case.name for outcome in outcomes if outcome.split == "test"),
         folds=len(splits),
-        skipped=tuple(case.name for case in skipped),
+        skipped=tuple(case.name for case in plan.skipped),
         filled={o.case.name: o.filled for o in outcomes if o.filled and not o.failure},
         failures=failures,
-        warnings=_warnings(Path(raw), cases, channels, splits, folds, len(set(train.values())), outcomes),
+        warnings=tuple(warnings),
     )
 
 
+def threads_of_a_worker(jobs: int) -> int:
+    """Share the machine's cores out."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // jobs)
+
+
 def _check_options(
-    missing: str, phases: Sequence[str], test_fraction: float, folds: int, seed: int, jobs: int
-) -> tuple[str, ...]:
-    """Refuse options that make no sense; give the channels."""
+    inputs: Inputs,
+    missing: str,
+    on_failure: str,
+    phases: Sequence[str] | None,
+    test_fraction: float,
+    folds: int,
+    seed: int,
+    jobs: int,
+) -> None:
+    """Refuse options that make no sense."""
+    phases = inputs.phases if phases is None else phases
+    least = min(2, len(inputs.phases))  # a set of one phase can be nothing else
     unknown = [phase for phase in phases if phase not in PHASES]
     if unknown:
         raise InputError(f"unknown phase {', '.join(unknown)}: the known ones are {', '.join(PHASES)}")
-    if len(set(phases)) < 2 or len(set(phases)) != len(phases):
+    if len(set(phases)) < least or len(set(phases)) != len(phases):
         raise InputError(f"expected at least two different phases, found {', '.join(phases) or 'none'}")
     if missing not in MISSING:
         raise InputError(
             f"unknown choice {missing!r} for missing phases: expected one of {', '.join(MISSING)}"
+        )
+    if on_failure not in ON_FAILURE:
+        raise InputError(
+            f"unknown choice {on_failure!r} for failed registrations: expected one of {', '.join(ON_FAILURE)}"
         )
     if not 0 <= test_fraction < 1:
         raise InputError(f"the test fraction is {test_fraction:g}: expected 0 to below 1")
@@ -161,11 +245,10 @@ def _check_options(
         raise InputError(f"the seed is {seed}: expected 0 or more")
     if jobs < 1:
         raise InputError(f"the number of jobs is {jobs}: expected 1 or more")
-    return tuple(phases)
 
 
 def _handle_missing(
-    cases: Sequence[CaseFolder], channels: tuple[str, ...], missing: str, raw: Path
+    cases: Sequence[CaseFolder], channels: tuple[str, ...], missing: str
 ) -> tuple[list[CaseFolder], list[CaseFolder], list[str]]:
     """Sort the cases into those to convert and those to leave out, and say what forbids both."""
     used: list[CaseFolder] = []
@@ -189,7 +272,7 @@ def _handle_missing(
                 f"case {case.name}: {case.path} lacks {files}; add the file(s), or pass --missing skip (leave the case out) "
                 "or --missing fill (air in that channel)"
             )
-        elif len(case.images) < 2:
+        elif len(case.images) < min(2, len(channels)):
             problems.append(
                 f"case {case.name}: {case.path} has only the phase {case.reference}: expected at least two; "
                 "add one or remove the case"
@@ -199,45 +282,13 @@ def _handle_missing(
     return used, skipped, problems
 
 
-@contextmanager
-def _workers(
-    jobs: int, threads: int
-) -> Iterator[Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[tuple[int, Any]]]]:
-    """Give a function that runs another one over items and yields (position, result) as they are done."""
-    if jobs == 1:
-        yield lambda function, items: ((i, function(item)) for i, item in enumerate(items))
-        return
-    before = set(multiprocessing.active_children())
-    executor = ProcessPoolExecutor(
-        max_workers=jobs,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=limit_threads,
-        initargs=(threads,),
-    )
-
-    def run(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-        futures = {executor.submit(function, item): i for i, item in enumerate(items)}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-
-    try:
-        yield run
-    except BaseException as error:
-        # Nobody may go on writing while the partial folder is being removed.
-        for child in set(multiprocessing.active_children()) - before:
-            child.terminate()
-        executor.shutdown(wait=True, cancel_futures=True)
-        if isinstance(error, BrokenProcessPool):
-            raise InputError(
-                "a worker process was killed, most likely for lack of memory: use fewer --jobs"
-            ) from error
-        raise
-    executor.shutdown(wait=True)
-
-
 def _in_order(numbered: Iterable[tuple[int, Any]], total: int, what: str, progress: bool) -> list[Any]:
     """Collect results in the items' order behind a progress bar."""
-    results = dict(progress_bar(numbered, total=total, what=what, show=progress))
+    results: dict[int, Any] = {}
+    for i, result in progress_bar(numbered, total=total, what=what, show=progress):
+        results[i] = result
+        if progress and isinstance(result, CaseOutcome) and result.failure:
+            say_beside_bar(f"failed: {result.failure}")
     return [results[i] for i in range(total)]
 
 
@@ -293,9 +344,7 @@ def _doubtful(outcomes: Sequence[CaseOutcome]) -> dict[str, list[str]]:
 
 
 def _warnings(
-    raw: Path,
-    cases: Sequence[CaseFolder],
-    channels: Sequence[str],
+    plan: DatasetPlan,
     splits: Sequence[Fold],
     folds: int,
     training_patients: int,
@@ -303,9 +352,9 @@ def _warnings(
 ) -> tuple[str, ...]:
     """Collect what the user should know although the dataset was made."""
     warnings = []
-    for phase in channels:
-        if not any(phase in case.images for case in cases):
-            rest = " ".join(channel for channel in channels if channel != phase)
+    for phase in plan.channels:
+        if not any(phase in case.images for case in plan.found.cases):
+            rest = " ".join(channel for channel in plan.channels if channel != phase)
             warnings.append(
                 f"no case has {phase}: its channel is air everywhere; --phases {rest} leaves it out"
             )
@@ -315,7 +364,7 @@ def _warnings(
         warnings.append(
             f"only {training_patients} patients to train on: {len(splits)} folds instead of {folds}"
         )
-    ignored = ignored_files(raw, cases)
+    ignored = plan.found.ignored
     if ignored:
         shown = ", ".join(ignored[:3]) + (f" and {len(ignored) - 3} more" if len(ignored) > 3 else "")
         warnings.append(f"ignored {len(ignored)} file(s): {shown}")

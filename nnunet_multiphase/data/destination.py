@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,17 +74,9 @@ def choose_destination(dataset_id: int, name: str, *, overwrite: bool) -> Destin
     return Destination(full_name, raw / full_name, preprocessed / full_name)
 
 
-@contextmanager
-def partial_folder(destination: Destination) -> Iterator[Path]:
-    """Give a hidden folder beside the final one to write into; it is gone afterwards, whatever happens."""
-    partial = destination.raw.with_name(f".{destination.name}.partial")
-    # What a killed run left; nnU-Net never looks at hidden folders.
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
-        yield partial
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+def partial_folder(destination: Destination) -> Path:
+    """Name the hidden folder beside the final one that a dataset grows in; nnU-Net never looks at hidden folders."""
+    return destination.raw.with_name(f".{destination.name}.partial")
 
 
 def publish(partial: Path, destination: Destination) -> None:

@@ -51,7 +51,10 @@ def draw_overview(
     reference = aligned.images[aligned.reference]
     mask = reference * 0 if lesions is None else lesions
     rows = []
-    for phase in aligned.results:
+    moved = [
+        phase for phase in aligned.results if phase in aligned.images
+    ]  # a failed phase may have been left out
+    for phase in moved:
         moving = crop(signed(images[phase]), data_box(images[phase]))
         before = resample_image(moving, reference, None, fill_hu=FILL_HU)
         halves = [_half(reference, shown, mask, centre_mm) for shown in (before, aligned.images[phase])]
@@ -72,7 +75,7 @@ def draw_overview(
         figure.text(
             (margin + x * (width / dpi)) / total_width, 1 - 0.42 / total_height, half, fontsize=8, va="center"
         )
-    for number, (phase, picture) in enumerate(zip(aligned.results, rows, strict=True)):
+    for number, (phase, picture) in enumerate(zip(moved, rows, strict=True)):
         bottom = total_height - top - (number + 1) * (height / dpi) - number * label
         box = (
             margin / total_width,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -25,6 +26,13 @@ def progress_bar(items: Iterable[Item], *, total: int, what: str, show: bool) ->
     # A bar that an exception left half made complains with a traceback when it is thrown away.
     with held_back():
         return tqdm(items, total=total, desc=what, unit="case", disable=not show)
+
+
+def say_beside_bar(sentence: str) -> None:
+    """Print a sentence on stderr above the bar that is being shown."""
+    from tqdm import tqdm
+
+    tqdm.write(sentence, file=sys.stderr)
 
 
 @contextmanager

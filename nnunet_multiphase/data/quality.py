@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 LOW_COVERED_FRACTION = 0.5
 LARGE_SHIFT_MM = 60.0
 LARGE_ROTATION_DEGREES = 25.0
+REGISTERED_WITHIN_MM = 5.0
+"""Phases said to be registered may still differ by this much from what our registration finds: half a thick slice."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class PhaseQuality:
     split: str  # train, test; skipped, failed: not in the dataset
     reference: str
     phase: str
-    status: str  # present, filled, missing
+    status: str  # present, filled, missing, dropped
     similarity_before: float | None = None  # headers alone
     similarity_after: float | None = None
     verdict: str = ""  # ok, check, failed: the registration's own judgement
@@ -38,6 +40,7 @@ class PhaseQuality:
     rotation_degrees: float | None = None
     seconds: float | None = None
     covered_fraction: float | None = None  # of the reference's voxels, by all phases together
+    placed_by: str = ""  # registration, or header: the phase was not moved
     warnings: str = ""
 
 
@@ -77,7 +80,16 @@ def measure_phase(
     if phase == aligned.reference:
         return row
     result = aligned.results[phase]
-    shift, rotation = displacement(aligned.transforms[phase], centre_mm)
+    # What was found, also where it was not applied: that is what tells about the phase.
+    shift, rotation = displacement(result.transform, centre_mm)
+    if phase in aligned.dropped:
+        warnings.append("left out")
+    if phase in aligned.by_header and result.verdict == "ok" and shift > REGISTERED_WITHIN_MM:
+        warnings.append(
+            f"not moved, though a registration would move it by {shift:.0f} mm: look at the overview picture"
+        )
+    elif phase in aligned.by_header and result.verdict != "ok":
+        warnings.append("placed by the headers")
     if result.verdict != "ok":
         warnings.append(f"registration {result.verdict}: {', '.join(result.reasons)}")
     if result.similarity_after <= result.similarity_before:
@@ -88,6 +100,12 @@ def measure_phase(
         )
     return replace(
         row,
+        status="dropped" if phase in aligned.dropped else "present",
+        placed_by="header"
+        if phase in aligned.by_header
+        else ""
+        if phase in aligned.dropped
+        else "registration",
         similarity_before=result.similarity_before,
         similarity_after=result.similarity_after,
         verdict=result.verdict,

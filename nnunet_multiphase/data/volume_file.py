@@ -1,9 +1,10 @@
-"""Read one NIfTI volume or mask, or say in a sentence why it cannot be used."""
+"""Read one volume or mask, or say in a sentence why it cannot be used."""
 
 from __future__ import annotations
 
 import gzip
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,24 @@ GRID_TOLERANCE_VOXELS = 0.05
 """How far two grids may lie apart anywhere and still count as one: float32 headers differ by far less."""
 
 
+@dataclass(frozen=True)
+class MaskFiles:
+    """Say where a mask is: in one file or in several on one grid, such as one a lesion."""
+
+    paths: tuple[Path, ...]
+    values: tuple[int, ...] | None = (1,)  # the labels that are the mask; None: all but 0
+    others: tuple[int, ...] = ()  # further labels that may occur
+
+    def __str__(self) -> str:
+        """Name the files, for a message."""
+        return ", ".join(str(path) for path in self.paths)
+
+    @property
+    def names(self) -> str:
+        """Name the files without their folders."""
+        return ", ".join(path.name for path in self.paths)
+
+
 def nifti_stem(path: Path) -> str | None:
     """Give the file name without .nii or .nii.gz; None if it is no NIfTI name."""
     for suffix in SUFFIXES:
@@ -29,13 +48,14 @@ def nifti_stem(path: Path) -> str | None:
 
 
 def read_volume(path: Path) -> sitk.Image:
-    """Read a 3D scalar volume, making sure the whole file is there.
+    """Read a 3D scalar volume, making sure the whole of it is there.
 
     SimpleITK reads what a cut-off .nii.gz lacks, and every NaN, as zero and says nothing: the bytes are looked
     at first.
 
     Args:
-        path: A .nii or .nii.gz file.
+        path: A .nii or .nii.gz file, any other that SimpleITK reads (.nrrd, .mha), or a folder with the DICOM files
+            of one series.
 
     Returns:
         The volume in the file's own pixel type.
@@ -44,6 +64,8 @@ def read_volume(path: Path) -> sitk.Image:
         InputError: No such file, not readable, cut off, not 3D, fewer than 4 voxels along an axis, or with values
             that are no numbers.
     """
+    if path.is_dir():
+        return _read_series(path)
     if not path.is_file():
         raise InputError(f"{path} does not exist or is no file: expected a NIfTI volume; restore it")
     try:
@@ -53,7 +75,9 @@ def read_volume(path: Path) -> sitk.Image:
         size = reader.GetSize()
         components = reader.GetNumberOfComponents()
     except RuntimeError as error:
-        raise InputError(f"{path} is not readable as NIfTI ({_reason(error)}): export it again") from error
+        raise InputError(
+            f"{path} is not readable as {_format(path)} ({_reason(error)}): export it again"
+        ) from error
     if len(size) != 3 or components != 1:
         shape = " x ".join(str(n) for n in (*size, *([components] if components != 1 else [])))
         raise InputError(
@@ -68,23 +92,59 @@ def read_volume(path: Path) -> sitk.Image:
     try:
         return reader.Execute()
     except RuntimeError as error:
-        raise InputError(f"{path} is not readable as NIfTI ({_reason(error)}): export it again") from error
+        raise InputError(
+            f"{path} is not readable as {_format(path)} ({_reason(error)}): export it again"
+        ) from error
 
 
-def read_mask(path: Path, grid: sitk.Image, grid_name: str) -> sitk.Image:
-    """Read a 0/1 mask that lies on the grid of its phase.
+def _read_series(folder: Path) -> sitk.Image:
+    """Read the one DICOM series of a folder."""
+    series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
+    if len(series) != 1:
+        raise InputError(
+            f"{folder} holds {len(series)} DICOM series: expected one; keep one, or use `nnunet-multiphase import-dicom`"
+        )
+    files = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series[0])
+    try:
+        image = sitk.ReadImage(files)
+    except RuntimeError as error:
+        raise InputError(f"{folder} is not readable as DICOM ({_reason(error)}): export it again") from error
+    if (
+        image.GetDimension() != 3
+        or image.GetNumberOfComponentsPerPixel() != 1
+        or min(image.GetSize()) < MIN_VOXELS
+    ):
+        raise InputError(
+            f"{folder} is not one 3D volume of at least {MIN_VOXELS} voxels along each axis, but {_by(image.GetSize())}; "
+            "export the whole series"
+        )
+    return image
+
+
+def read_mask(files: MaskFiles, grid: sitk.Image, grid_name: str) -> sitk.Image:
+    """Read a mask that lies on the grid of its phase; several files are united.
 
     Args:
-        path: A .nii or .nii.gz file.
+        files: Where it is, and which labels count.
         grid: The volume the mask was drawn on.
         grid_name: What to call that volume in a message.
 
     Returns:
-        The mask as uint8 with `grid`'s exact geometry.
+        The mask as uint8, 0 and 1, with `grid`'s exact geometry.
 
     Raises:
-        InputError: As `read_volume`; another geometry than `grid`'s; other values than 0 and 1.
+        InputError: As `read_volume`; another geometry than `grid`'s; unexpected labels.
     """
+    mask = np.zeros(grid.GetSize()[::-1], bool)
+    for path in files.paths:
+        mask |= _read_labels(path, files, grid, grid_name)
+    image = sitk.GetImageFromArray(mask.astype(np.uint8))
+    image.CopyInformation(grid)
+    return image
+
+
+def _read_labels(path: Path, files: MaskFiles, grid: sitk.Image, grid_name: str) -> np.ndarray:
+    """Read one of a mask's files; (z, y, x) bool."""
     image = read_volume(path)
     difference = grid_difference(image, grid)
     if difference:
@@ -92,15 +152,22 @@ def read_mask(path: Path, grid: sitk.Image, grid_name: str) -> sitk.Image:
             f"{path} has another geometry than {grid_name}: {difference}; draw or resample the mask on that phase's grid"
         )
     values = sitk.GetArrayViewFromImage(image)
+    if files.values is None:
+        return np.asarray(values != 0)
+    expected = (0, *files.values, *files.others)
     found = np.unique(values)
-    if not np.isin(found, (0, 1)).all():
+    if not np.isin(found, expected).all():
         shown = ", ".join(f"{v:g}" for v in found[:6]) + (", ..." if len(found) > 6 else "")
-        raise InputError(
-            f"{path} is not a mask: expected only the values 0 and 1, found {shown}; write it as 0/1"
+        allowed = (
+            " and ".join(map(str, sorted(expected)))
+            if len(expected) == 2
+            else ", ".join(map(str, sorted(expected)))
         )
-    mask = sitk.Cast(image, sitk.sitkUInt8)
-    mask.CopyInformation(grid)
-    return mask
+        raise InputError(
+            f"{path} is not a mask: expected only the values {allowed}, found {shown}; "
+            f"write it as {'/'.join(map(str, sorted(expected)))}"
+        )
+    return np.isin(values, files.values)
 
 
 def grid_difference(image: sitk.Image, grid: sitk.Image) -> str:
@@ -169,6 +236,11 @@ def _check_content(path: Path, reader: sitk.ImageFileReader) -> None:
         raise InputError(
             f"{path} holds values that are not numbers (NaN or infinite): expected HU; export it again"
         )
+
+
+def _format(path: Path) -> str:
+    """Name the format that a file's suffix promises."""
+    return "NIfTI" if nifti_stem(path) is not None else path.suffix.lstrip(".").upper() or "an image"
 
 
 def _reason(error: RuntimeError) -> str:

@@ -60,7 +60,7 @@ def lesion_mask(truth: Path) -> Path:
         return truth
     lesions = read_case_folder(truth, require_lesions=True).lesions
     assert lesions is not None  # it was required
-    return lesions
+    return lesions.paths[0]  # a case folder has one file for all lesions
 
 
 def _has_lesion_mask(folder: Path) -> bool:

@@ -10,11 +10,12 @@ from tiny_phases import write_case
 
 from nnunet_multiphase.data.case_folder import (
     case_id,
-    check_case,
     find_case_folders,
     ignored_files,
     read_case_folder,
 )
+from nnunet_multiphase.data.check import check_case
+from nnunet_multiphase.data.volume_file import MaskFiles
 from nnunet_multiphase.errors import InputError
 
 
@@ -33,7 +34,7 @@ def test_lesion_masks_phase_is_the_reference(tmp_path: Path) -> None:
     case = read_case_folder(folder, require_lesions=True)
     assert case.reference == "art"
     assert list(case.images) == ["nc", "art", "pv"]
-    assert case.liver == folder / "liver_art.nii.gz"
+    assert case.liver == MaskFiles((folder / "liver_art.nii.gz",))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ def test_case_id_replaces_what_is_unsafe_in_file_names() -> None:
 
 def test_good_case_has_no_problems(tmp_path: Path) -> None:
     case = read_case_folder(write_case(tmp_path / "a", liver=True), require_lesions=True)
-    assert check_case(case) == []
+    assert check_case(case).problems == ()
 
 
 def test_mask_whose_header_was_rounded_is_accepted(tmp_path: Path) -> None:
@@ -120,11 +121,11 @@ def test_mask_whose_header_was_rounded_is_accepted(tmp_path: Path) -> None:
     mask = sitk.ReadImage(str(folder / "lesions_art.nii.gz"))
     mask.SetOrigin([round(v, 2) for v in mask.GetOrigin()])  # 0.005 mm: a thousandth of a voxel
     sitk.WriteImage(mask, str(folder / "lesions_art.nii.gz"))
-    assert check_case(read_case_folder(folder, require_lesions=True)) == []
+    assert check_case(read_case_folder(folder, require_lesions=True)).problems == ()
 
 
 def test_mask_without_lesions_is_legal(tmp_path: Path) -> None:
     folder = write_case(tmp_path / "a")
     mask = sitk.ReadImage(str(folder / "lesions_art.nii.gz"))
     sitk.WriteImage(mask * 0, str(folder / "lesions_art.nii.gz"))
-    assert check_case(read_case_folder(folder, require_lesions=True)) == []
+    assert check_case(read_case_folder(folder, require_lesions=True)).problems == ()

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,11 @@ import pytest
 import SimpleITK as sitk
 from tiny_phases import LIVER, QUICK, mask_image, write_case
 
+from nnunet_multiphase.data.case_folder import read_case_folder
+from nnunet_multiphase.data.check import check_case
+from nnunet_multiphase.data.convert import CaseJob, case_files
 from nnunet_multiphase.data.dataset import DatasetSummary, build_dataset
+from nnunet_multiphase.data.finished import convert_once, fingerprint, recall
 from nnunet_multiphase.errors import InputError
 from registration.resample import resample_image
 
@@ -254,7 +258,9 @@ def test_a_failing_case_costs_no_other(built: Built, tmp_path: Path) -> None:
     for name in ("case_1", "case_2", "case_3"):
         shutil.copytree(built.cohort / name, cohort / name)
     path = cohort / "case_2" / "pv.nii.gz"
-    sitk.WriteImage(sitk.ReadImage(str(path)) * 0, str(path))  # readable, but nothing can be aligned to it
+    sitk.WriteImage(
+        sitk.ReadImage(str(path)) * 0 - 100, str(path)
+    )  # readable, but nothing can be aligned to it
     made = build(cohort, tmp_path, test_fraction=0.0)
     (failure,) = made.summary.failures
     assert "case case_2, phase pv" in failure
@@ -305,7 +311,7 @@ def command(cohort: Path, nnunet_folders: tuple[Path, Path]) -> Callable[..., su
         return subprocess.Popen(
             [sys.executable, str(SCRIPT), *arguments],
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             env=os.environ.copy(),
             # A suite that a shell started in the background ignores Ctrl-C, and so would its children.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -324,7 +330,7 @@ def wait_for(found: Callable[[], Iterator[Path]]) -> None:
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_command_leaves_nothing(
+def test_stopped_command_leaves_no_dataset(
     command: Callable[..., subprocess.Popen[str]],
     nnunet_folders: tuple[Path, Path],
     jobs: str,
@@ -336,7 +342,63 @@ def test_stopped_command_leaves_nothing(
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in stderr
-    assert [list(folder.iterdir()) for folder in nnunet_folders] == [[], []]
+    # What nnU-Net sees: nothing. The hidden folder is where the next run goes on.
+    assert [list(folder.glob("[!.]*")) for folder in nnunet_folders] == [[], []]
+
+
+def test_killed_command_is_gone_on_with(
+    command: Callable[..., subprocess.Popen[str]], nnunet_folders: tuple[Path, Path], built: Built
+) -> None:
+    partial = nnunet_folders[0] / ".Dataset501_Tiny.partial"
+    process = command("--missing", "fill")
+    wait_for(lambda: (partial / "finished").glob("*.json"))
+    process.kill()
+    process.communicate(timeout=60)
+    (first, *_) = sorted((partial / "finished").glob("*.json"))
+    label = next(partial.glob(f"labels*/{first.stem}.nii.gz"))
+    written = label.stat().st_mtime_ns
+    (partial / "labelsTr" / "stranger.nii.gz").touch()  # as of a case that is not in the cohort any more
+    process = command("--missing", "fill")
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 0, stderr
+    folder = nnunet_folders[0] / "Dataset501_Tiny"
+    assert (folder / label.relative_to(partial)).stat().st_mtime_ns == written
+    assert not list(folder.rglob("stranger*"))
+    assert not partial.exists()
+    there = {str(p.relative_to(folder)) for p in folder.rglob("*")}
+    assert there - {"cohort.html"} == {str(p.relative_to(built.folder)) for p in built.folder.rglob("*")}
+
+
+def test_a_finished_case_whose_input_has_changed_is_done_again(built: Built, tmp_path: Path) -> None:
+    job = job_of(built, tmp_path)
+    outcome = convert_once(job)
+    assert recall(job) == outcome
+    assert recall(replace(job, mark="other inputs")) is None
+    case_files(job, outcome)[0].unlink()
+    assert recall(job) is None
+
+
+def test_the_mark_of_a_case_follows_its_content(built: Built, tmp_path: Path) -> None:
+    job = job_of(built, tmp_path)
+    report = check_case(job.case)
+    assert fingerprint(job, report) == fingerprint(job, check_case(job.case))
+    copy = tmp_path / "copy" / job.case.path.name
+    shutil.copytree(job.case.path, copy)
+    same = read_case_folder(copy, require_lesions=True)
+    assert check_case(same).content == report.content
+    pv = sitk.ReadImage(str(copy / "pv.nii.gz"))
+    pv[0, 0, 0] += 1
+    sitk.WriteImage(pv, str(copy / "pv.nii.gz"))
+    assert check_case(same).content != report.content
+    assert fingerprint(replace(job, on_failure="header"), report) != fingerprint(job, report)
+
+
+def job_of(built: Built, folder: Path) -> CaseJob:
+    """Make the job of the cohort's first case, in a dataset folder of its own."""
+    for name in ("imagesTr", "labelsTr", "registration/overview", "finished"):
+        (folder / name).mkdir(parents=True)
+    case = read_case_folder(built.cohort / "case_1", require_lesions=True)
+    return CaseJob(case, "train", tuple(case.images), folder, QUICK, mark="m")
 
 
 def test_script_names_every_case_that_lacks_a_phase(command: Callable[..., subprocess.Popen[str]]) -> None:

@@ -1,0 +1,92 @@
+"""Remember which cases of a dataset are done, so that a run that was stopped is gone on with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from nnunet_multiphase import __version__
+from nnunet_multiphase.data.check import CaseReport
+from nnunet_multiphase.data.convert import CaseJob, CaseOutcome, case_files, convert_case
+from nnunet_multiphase.data.quality import PhaseQuality
+
+RECORDS = "finished"
+
+
+def fingerprint(job: CaseJob, report: CaseReport) -> str:
+    """Digest all that a case's files depend on: content of its inputs, settings, place, and our version."""
+    settings = {key: value for key, value in asdict(job.settings).items() if key != "threads"}
+    parts = (
+        __version__,
+        report.content,
+        settings,
+        job.channels,
+        job.split,
+        job.on_failure,
+        job.registered,
+        job.case.name,
+        job.case.patient,
+        job.case.reference,
+        str(job.case.unused_liver),
+    )
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+
+def convert_once(job: CaseJob) -> CaseOutcome:
+    """Convert a case in a worker, unless an earlier run has done so, and note that it is done."""
+    outcome = recall(job)
+    if outcome is None:
+        outcome = convert_case(job)
+        if not outcome.failure:
+            _remember(job, outcome)
+    return outcome
+
+
+def _remember(job: CaseJob, outcome: CaseOutcome) -> None:
+    """Note that a case is done: the last thing written of it."""
+    path = job.folder / RECORDS / f"{job.case.name}.json"
+    content = {
+        "fingerprint": job.mark,
+        "rows": [asdict(row) for row in outcome.rows],
+        "filled": outcome.filled,
+    }
+    beside = path.with_suffix(".unfinished")
+    beside.write_text(json.dumps(content), encoding="utf-8")
+    beside.replace(path)
+
+
+def recall(job: CaseJob) -> CaseOutcome | None:
+    """Give the outcome of a case that an earlier run has finished with the same inputs and settings, if any."""
+    path = job.folder / RECORDS / f"{job.case.name}.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["fingerprint"] != job.mark:
+            return None
+        rows = tuple(PhaseQuality(**row) for row in content["rows"])
+        filled = tuple(content["filled"])
+    except (OSError, ValueError, KeyError, TypeError):  # none, or not whole
+        return None
+    outcome = CaseOutcome(job.case, job.split, rows, filled)
+    return outcome if all(path.is_file() for path in case_files(job, outcome)) else None
+
+
+def clear_unfinished(folder: Path, jobs: Sequence[CaseJob]) -> int:
+    """Remove what an earlier run left of cases that are not done, or are wanted otherwise now.
+
+    Returns:
+        How many cases are done.
+    """
+    keep: set[Path] = set()
+    done = 0
+    for job in jobs:
+        outcome = recall(job)
+        if outcome is not None:
+            done += 1
+            keep |= {*case_files(job, outcome), folder / RECORDS / f"{job.case.name}.json"}
+    for path in folder.rglob("*"):
+        if path.is_file() and path not in keep:
+            path.unlink()
+    return done

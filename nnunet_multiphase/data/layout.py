@@ -1,0 +1,263 @@
+"""Find a cohort's cases by file name patterns, as a user or a preset gives them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nnunet_multiphase.data.case_folder import CaseFolder, case_id
+from nnunet_multiphase.data.mask_choice import MaskRule, choose_masks
+from nnunet_multiphase.data.volume_file import MaskFiles
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.phases import PHASES
+
+FIELDS = ("case", "phase", "patient")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Say how a cohort's files are named.
+
+    Attributes:
+        image: Pattern of a phase's path below the cohort's folder. {case} is the case, {phase} one of the names in
+            `phase_names`, {patient} the patient; * is anything within one name. A path may be a folder of DICOM files.
+        phase_names: How the files call a phase -> ours (nc, art, pv, dl).
+        lesions: Pattern of a lesion mask; several files that match are united. With {phase}, it says on which phase
+            the mask is drawn.
+        liver: The same for the liver; empty: none.
+        drawn_on: Our phase the masks are drawn on, where the patterns do not say it.
+        lesion_labels: Labels that are lesion; None: all but 0.
+        liver_labels: Labels that are liver (lesions are a part of it).
+        further_labels: Labels of something else that may occur in a mask file.
+        registered: The phases lie on one grid already; that is checked, and they are not moved.
+        distrust: Why the headers cannot be believed; such a cohort is refused unless the user insists.
+    """
+
+    image: str
+    phase_names: Mapping[str, str]
+    lesions: str = ""
+    liver: str = ""
+    drawn_on: str = ""
+    lesion_labels: tuple[int, ...] | None = (1,)
+    liver_labels: tuple[int, ...] | None = (1,)
+    further_labels: tuple[int, ...] = ()
+    registered: bool = False
+    distrust: str = ""
+
+
+@dataclass
+class _Found:
+    """What was found of one case."""
+
+    images: dict[str, Path] = field(default_factory=dict)
+    lesions: dict[str, list[Path]] = field(default_factory=dict)
+    livers: dict[str, list[Path]] = field(default_factory=dict)
+    patient: str = ""
+
+
+def compile_pattern(pattern: str, phase_names: Mapping[str, str]) -> re.Pattern[str]:
+    """Turn a pattern into a regular expression for a path with forward slashes.
+
+    >>> compile_pattern("{case}/{phase}.nii", {"a": "art"}).fullmatch("x/a.nii").groupdict()
+    {'case': 'x', 'phase': 'a'}
+
+    Raises:
+        InputError: A field is unknown.
+    """
+    seen: set[str] = set()
+    parts = []
+    for piece in re.split(r"(\{[^{}]*\}|\*)", pattern):
+        name = piece[1:-1]
+        if piece == "*":
+            parts.append("[^/]*")
+        elif not piece.startswith("{"):
+            parts.append(re.escape(piece))
+        elif name not in FIELDS:
+            raise InputError(
+                f"pattern {pattern!r}: {piece} is unknown, expected {{case}}, {{phase}}, {{patient}} or *"
+            )
+        elif name in seen:
+            parts.append(f"(?P={name})")
+        else:
+            seen.add(name)
+            longest_first = sorted(map(re.escape, phase_names), key=len, reverse=True)
+            parts.append(f"(?P<{name}>{'|'.join(longest_first) if name == 'phase' else '[^/]+?'})")
+    return re.compile("".join(parts))
+
+
+def check_layout(layout: Layout) -> None:
+    """Refuse a layout that cannot work.
+
+    Raises:
+        InputError: {case} or {phase} is lacking where it is needed, or a phase is unknown.
+    """
+    for phase in (*layout.phase_names.values(), *filter(None, [layout.drawn_on])):
+        if phase not in PHASES:
+            raise InputError(f"unknown phase {phase}: the known ones are {', '.join(PHASES)}")
+    for what, pattern in (("image", layout.image), ("lesions", layout.lesions), ("liver", layout.liver)):
+        compile_pattern(pattern, layout.phase_names)
+        if pattern and "{case}" not in pattern:
+            raise InputError(
+                f"{what} pattern {pattern!r} has no {{case}}: expected one, such as {{case}}/{{phase}}.nii.gz"
+            )
+    if "{phase}" not in layout.image and len(layout.phase_names) != 1:
+        raise InputError(
+            f"image pattern {layout.image!r} has no {{phase}}: expected one where there are several phases"
+        )
+    for what, pattern in (("lesions", layout.lesions), ("liver", layout.liver)):
+        if pattern and "{phase}" not in pattern and not layout.drawn_on:
+            raise InputError(
+                f"{what} pattern {pattern!r} has no {{phase}}: say on which phase it is drawn (--drawn-on)"
+            )
+
+
+def scan_layout(raw: Path, layout: Layout, masks: MaskRule) -> tuple[list[CaseFolder], list[str], list[str]]:
+    """Find the cases of a cohort.
+
+    Args:
+        raw: The cohort's folder.
+        layout: How its files are named.
+        masks: Which phase is the reference, and what to do with masks on several phases.
+
+    Returns:
+        The cases that can be used, sorted by name; a sentence for each problem; the files that match no pattern.
+    """
+    check_layout(layout)
+    if not raw.is_dir():
+        return [], [f"{raw} is not a folder: expected the cohort's"], []
+    patterns = {
+        kind: compile_pattern(pattern, layout.phase_names)
+        for kind, pattern in (("lesions", layout.lesions), ("livers", layout.liver), ("images", layout.image))
+        if pattern and not (kind == "livers" and _one_file_for_both(layout))
+    }
+    found: dict[str, _Found] = {}
+    problems: list[str] = []
+    unmatched: list[str] = []
+    for path, relative in _paths(raw, patterns["images"], patterns.get("lesions"), patterns.get("livers")):
+        # Masks first: a loose image pattern may match them too.
+        for kind, pattern in patterns.items():
+            match = pattern.fullmatch(relative)
+            if match is None:
+                continue
+            groups = match.groupdict()
+            case = found.setdefault(groups["case"], _Found())
+            theirs = groups.get("phase")
+            if theirs is None and kind == "images":
+                (theirs,) = layout.phase_names
+            phase = layout.phase_names[theirs] if theirs is not None else layout.drawn_on
+            if kind == "lesions":
+                case.lesions.setdefault(phase, []).append(path)
+            elif kind == "livers":
+                case.livers.setdefault(phase, []).append(path)
+            elif phase in case.images:
+                problems.append(
+                    f"case {groups['case']}: {path} and {case.images[phase]} are both {phase}; remove one"
+                )
+            else:
+                case.images[phase] = path
+                case.patient = groups.get("patient", case.patient)
+            break
+        else:
+            if path.is_file():
+                unmatched.append(relative)
+    cases = []
+    for name in sorted(found):
+        made, more = _make_case(raw, name, found[name], layout, masks)
+        problems += more
+        if made is not None:
+            cases.append(made)
+    if not found:
+        problems.append(
+            f"{raw} holds no file that matches {layout.image}: expected one for each case and phase"
+        )
+    return cases, problems + _doubles(cases), unmatched
+
+
+def _paths(raw: Path, *patterns: re.Pattern[str] | None) -> list[tuple[Path, str]]:
+    """List the files below a folder, and the folders that match a pattern instead of what is in them."""
+    listed = []
+    for folder, folders, files in os.walk(raw):
+        folders.sort()
+        for name in list(folders):
+            path = Path(folder) / name
+            relative = path.relative_to(raw).as_posix()
+            if name.startswith("."):
+                folders.remove(name)
+            elif any(p is not None and p.fullmatch(relative) for p in patterns):
+                folders.remove(name)
+                listed.append((path, relative))
+        for name in sorted(files):
+            if not name.startswith("."):
+                path = Path(folder) / name
+                listed.append((path, path.relative_to(raw).as_posix()))
+    return listed
+
+
+def _make_case(
+    raw: Path, name: str, found: _Found, layout: Layout, masks: MaskRule
+) -> tuple[CaseFolder | None, list[str]]:
+    """Put one case together, or say why it cannot be used."""
+    problems = []
+    if not found.images:
+        stray = [path for paths in (*found.lesions.values(), *found.livers.values()) for path in paths]
+        return None, [
+            f"case {name}: {stray[0]} has no image beside it that matches {layout.image}; add or remove it"
+        ]
+    if not found.lesions:
+        problems.append(
+            f"case {name}: no lesion mask matches {layout.lesions or 'any pattern (none was given)'}; "
+            "add it (all 0 if there is no lesion) or remove the case"
+        )
+    for phase in found.lesions:
+        if phase not in found.images:
+            problems.append(
+                f"case {name}: {found.lesions[phase][0]} is drawn on {phase}, which has no image that matches "
+                f"{layout.image}; add that phase or remove the mask"
+            )
+    if problems:
+        return None, problems
+    shared = _one_file_for_both(layout)
+    labels = {*(layout.lesion_labels or ()), *(layout.liver_labels or ())} if shared else set()
+    others = tuple(sorted({*labels, *layout.further_labels}))
+    drawn = {
+        phase: MaskFiles(tuple(paths), layout.lesion_labels, others) for phase, paths in found.lesions.items()
+    }
+    try:
+        choice = choose_masks(name, found.images, drawn, masks)
+    except InputError as error:
+        return None, [str(error)]
+    livers = found.lesions if shared else found.livers
+    return CaseFolder(
+        case_id(name),
+        raw,
+        found.patient or case_id(name),
+        {phase: found.images[phase] for phase in PHASES if phase in found.images},
+        choice.reference,
+        choice.lesions,
+        MaskFiles(tuple(livers[choice.reference]), layout.liver_labels, others)
+        if choice.reference in livers
+        else None,
+        unused_liver=None
+        if choice.reference in livers
+        else next((paths[0] for paths in livers.values()), None),
+        moving_lesions=choice.moving,
+    ), []
+
+
+def _one_file_for_both(layout: Layout) -> bool:
+    return layout.lesions == layout.liver
+
+
+def _doubles(cases: list[CaseFolder]) -> list[str]:
+    """Find cases whose files would be named alike."""
+    seen: set[str] = set()
+    problems = []
+    for case in cases:
+        key = case.name.casefold()
+        if key in seen:
+            problems.append(f"case {case.name}: another case's files would be named like its own; rename one")
+        seen.add(key)
+    return problems

@@ -1,0 +1,73 @@
+"""Decide a training case's reference phase from where its lesions are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from nnunet_multiphase.data.volume_file import MaskFiles
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.phases import PHASES
+
+
+@dataclass(frozen=True)
+class MaskRule:
+    """Say which phase is the reference, and what happens to masks drawn on several phases."""
+
+    reference: str | None = None  # None: the phase the lesions are drawn on
+    several: str = "error"  # one of phases.SEVERAL
+
+
+ONE_MASK = MaskRule()
+"""The lesions are drawn on one phase, and that is the reference."""
+
+
+@dataclass(frozen=True)
+class MaskChoice:
+    """Hold the reference, the mask drawn on it, and those that have to be brought along from other phases."""
+
+    reference: str
+    lesions: MaskFiles | None
+    moving: dict[str, MaskFiles]
+
+
+def choose_masks(
+    case: str, phases: Collection[str], lesions: Mapping[str, MaskFiles], rule: MaskRule
+) -> MaskChoice:
+    """Choose a case's reference and masks.
+
+    Args:
+        case: For messages.
+        phases: The phases that are there.
+        lesions: Lesion masks by phase; at least one.
+        rule: The user's wish.
+
+    Returns:
+        The choice. Without a wish the reference is the masks' phase, of several pv, else the first.
+
+    Raises:
+        InputError: Masks on several phases, where that is not allowed; the wanted reference is not there, or holds no
+            mask though its mask alone is wanted.
+    """
+    if len(lesions) > 1 and rule.several == "error":
+        names = ", ".join(mask.names for mask in lesions.values())
+        raise InputError(
+            f"case {case}: lesion masks on several phases ({names}): expected one; keep one of them, or pass "
+            "--several-masks merge (unite them after registration) or reference (use the reference's)"
+        )
+    if rule.reference is not None and rule.reference not in phases:
+        raise InputError(
+            f"case {case}: lacks the wanted reference phase {rule.reference}, it has {', '.join(phases)}; "
+            "choose another --reference or remove the case"
+        )
+    by_preference = sorted(lesions, key=lambda phase: (phase != "pv", PHASES.index(phase)))
+    reference = rule.reference or by_preference[0]
+    if rule.several == "reference":
+        if reference not in lesions:
+            raise InputError(
+                f"case {case}: no lesion mask on the reference phase {reference}, but on {', '.join(lesions)}; "
+                "pass --several-masks merge to bring them along"
+            )
+        return MaskChoice(reference, lesions[reference], {})
+    moving = {phase: lesions[phase] for phase in PHASES if phase in lesions and phase != reference}
+    return MaskChoice(reference, lesions.get(reference), moving)

@@ -1,0 +1,85 @@
+"""Name the layouts of public sets: one record each. A new preset is one record here and one test.
+
+Layouts as read in third-party converters and release notes, since the sets cannot be looked at here.
+"""
+
+from nnunet_multiphase.data.layout import Layout
+
+PRESETS: dict[str, Layout] = {
+    # Zenodo 12741586. One NRRD a lesion, drawn on one phase that varies; each phase on its own grid.
+    "waw-tace": Layout(
+        image="{case}/{case}_{phase}_scan.nii.gz",
+        phase_names={"0": "nc", "1": "art", "2": "pv", "3": "dl"},
+        lesions="tumor_masks_wawtace_v1_08_05_2024/{case}/{case}_{phase}_*_tumor_seg.nrrd",
+        lesion_labels=None,
+    ),
+    # doi 10.7910/DVN/S3RW15, unpacked. Registered to the portal phase by its authors.
+    "mct-ltdiag": Layout(
+        image="{case}/NIFTI/{phase}.nii.gz",
+        phase_names={"nc": "nc", "art": "art", "pvp": "pv", "delay": "dl"},
+        lesions="{case}/NIFTI/mask_{phase}.nii.gz",
+        liver="{case}/NIFTI/liver_mask_{phase}.nii.gz",
+        lesion_labels=None,
+        liver_labels=None,
+        registered=True,
+    ),
+    # Task 2 of the challenge; one label file for all phases, drawn on the venous one.
+    "trials": Layout(
+        image="imagesTr/{case}/{case}_{phase}.nii.gz",
+        phase_names={"nocontrast": "nc", "arterial": "art", "venous": "pv", "delayed": "dl"},
+        lesions="labelsTr/{case}/{case}_combined.nii.gz",
+        liver="labelsTr/{case}/{case}_combined.nii.gz",
+        drawn_on="pv",
+        lesion_labels=(2,),
+        liver_labels=(1, 2),
+    ),
+    # doi 10.1038/s41597-025-05125-2.
+    "plc-cect": Layout(
+        image="ct_files/{case}_ct_{phase}.nii.gz",
+        phase_names={"P": "nc", "C1": "art", "C2": "pv", "C3": "dl"},
+        lesions="mask_files/{case}_mask_{phase}.nii.gz",
+        liver="liver_mask_files/{case}_liver_mask_{phase}.nii.gz",
+        lesion_labels=None,
+        liver_labels=None,
+        distrust="its headers all claim voxels of 1 mm, its values are a window of -200 to 200 HU in eight bits, "
+        "and its slices are stored from the top down",
+    ),
+    # Medical Segmentation Decathlon; portal venous phase only.
+    "msd-liver": Layout(
+        image="imagesTr/{case}.nii.gz",
+        phase_names={"": "pv"},
+        lesions="labelsTr/{case}.nii.gz",
+        liver="labelsTr/{case}.nii.gz",
+        drawn_on="pv",
+        lesion_labels=(2,),
+        liver_labels=(1, 2),
+    ),
+    # The same; label 1 is the vessels, and there is no liver mask.
+    "msd-hepaticvessel": Layout(
+        image="imagesTr/{case}.nii.gz",
+        phase_names={"": "pv"},
+        lesions="labelsTr/{case}.nii.gz",
+        drawn_on="pv",
+        lesion_labels=(2,),
+        further_labels=(1,),
+    ),
+    "lits": Layout(
+        image="Training Batch */volume-{case}.nii",
+        phase_names={"": "pv"},
+        lesions="Training Batch */segmentation-{case}.nii",
+        liver="Training Batch */segmentation-{case}.nii",
+        drawn_on="pv",
+        lesion_labels=(2,),
+        liver_labels=(1, 2),
+    ),
+    # A folder of DICOM files for the patient and for each structure, of which several are tumours.
+    "3d-ircadb": Layout(
+        image="3Dircadb1.{case}/PATIENT_DICOM",
+        phase_names={"": "pv"},
+        lesions="3Dircadb1.{case}/MASKS_DICOM/livertumor*",
+        liver="3Dircadb1.{case}/MASKS_DICOM/liver",
+        drawn_on="pv",
+        lesion_labels=None,
+        liver_labels=None,
+    ),
+}

@@ -1,0 +1,105 @@
+"""Run a function over many cases: here, in worker processes, or on a Dask cluster."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any
+
+from nnunet_multiphase.data.convert import limit_threads
+from nnunet_multiphase.errors import InputError
+
+Run = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[tuple[int, Any]]]
+"""Takes a function and items; yields (position, result) as they are done."""
+
+WORKER_LOST_RETRIES = 3
+"""How often a case may lose its worker before it counts as the cause."""
+
+
+@contextmanager
+def local_workers(jobs: int, threads: int) -> Iterator[Run]:
+    """Work in this process (one job) or in worker processes.
+
+    Args:
+        jobs: Number of processes.
+        threads: Of each.
+
+    Raises:
+        InputError: A worker was killed.
+    """
+    if jobs == 1:
+        yield lambda function, items: ((i, function(item)) for i, item in enumerate(items))
+        return
+    before = set(multiprocessing.active_children())
+    executor = ProcessPoolExecutor(
+        max_workers=jobs,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=limit_threads,
+        initargs=(threads,),
+    )
+
+    def run(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+        futures = {executor.submit(function, item): i for i, item in enumerate(items)}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+
+    try:
+        yield run
+    except BaseException as error:
+        # Nobody may go on writing after this process has said that it stopped.
+        for child in set(multiprocessing.active_children()) - before:
+            child.terminate()
+        executor.shutdown(wait=True, cancel_futures=True)
+        if isinstance(error, BrokenProcessPool):
+            raise InputError(
+                "a worker process was killed, most likely for lack of memory: use fewer --jobs; "
+                "the same command goes on where this one stopped"
+            ) from error
+        raise
+    executor.shutdown(wait=True)
+
+
+@contextmanager
+def dask_workers(address: str) -> Iterator[Run]:
+    """Work on a Dask cluster, whose workers see the same folders under the same names.
+
+    Dask gives a lost worker's cases to the others.
+
+    Args:
+        address: The scheduler's, such as tcp://host:8786.
+
+    Raises:
+        InputError: Dask is not installed, nobody answers there, or a case lost several workers.
+    """
+    try:
+        from distributed import Client
+        from distributed import as_completed as completed
+        from distributed.scheduler import KilledWorker
+    except ImportError as error:
+        raise InputError("--dask-scheduler needs Dask: pip install 'nnunet-multiphase[cluster]'") from error
+    try:
+        client = Client(address, timeout=20, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise InputError(
+            f"no Dask scheduler answers at {address}: start one, or correct the address"
+        ) from error
+
+    def run(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+        # Not pure: the result of a case is also its files, which a cached answer would not write.
+        futures = client.map(function, items, pure=False, retries=WORKER_LOST_RETRIES)
+        position = {future.key: i for i, future in enumerate(futures)}
+        try:
+            for future in completed(futures):
+                yield position[future.key], future.result()
+        except KilledWorker as error:
+            raise InputError(
+                f"a case lost several Dask workers, most likely for lack of memory ({error}); give them more"
+            ) from error
+        finally:
+            client.cancel(futures)
+
+    with client:
+        yield run

@@ -1,0 +1,276 @@
+"""Cases found by file name patterns, and the miniatures of public sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from nnunet_multiphase.data.check import check_case
+from nnunet_multiphase.data.inputs import Inputs, find_cases
+from nnunet_multiphase.data.layout import Layout, compile_pattern, scan_layout
+from nnunet_multiphase.data.mask_choice import MaskRule
+from nnunet_multiphase.data.presets import PRESETS
+from nnunet_multiphase.data.volume_file import MaskFiles, read_mask, read_volume
+from nnunet_multiphase.errors import InputError
+
+NAMES = {"0": "nc", "1": "art", "2": "pv", "3": "dl"}
+LAYOUT = Layout(
+    image="{case}/{phase}_scan.nii.gz",
+    phase_names=NAMES,
+    lesions="masks/{case}_{phase}_*.nrrd",
+    lesion_labels=None,
+)
+ONE = MaskRule()
+SIZE = (6, 5, 4)  # x, y, z
+
+
+def write_volume(path: Path, seed: int = 0) -> Path:
+    """Write noise about 50 HU with one voxel of air."""
+    values = np.random.default_rng(seed).normal(50, 20, SIZE[::-1]).astype(np.int16)
+    values[0, 0, 0] = -1000
+    return write(path, values)
+
+
+def write_labels(path: Path, *labels: int) -> Path:
+    """Write one voxel of each label, in a row from (1, 1, 1) on."""
+    values = np.zeros(SIZE[::-1], np.uint8)
+    values[1, 1, 1 : 1 + len(labels)] = labels
+    return write(path, values)
+
+
+def write(path: Path, values: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sitk.WriteImage(sitk.GetImageFromArray(values), str(path))
+    return path
+
+
+def mask_of(files: MaskFiles | None, image: Path) -> list[tuple[int, ...]]:
+    """List the voxels (z, y, x) of a mask."""
+    assert files is not None
+    array = sitk.GetArrayFromImage(read_mask(files, read_volume(image), "image"))
+    return [tuple(int(i) for i in index) for index in np.argwhere(array)]
+
+
+def write_layout(raw: Path) -> None:
+    for case, phases, masks in (("P1", "012", ("2_1", "2_2")), ("P2", "13", ("1_1",))):
+        for number, phase in enumerate(phases):
+            write_volume(raw / case / f"{phase}_scan.nii.gz", seed=number)
+        for mask in masks:
+            write_labels(raw / "masks" / f"{case}_{mask}.nrrd", 1)
+
+
+def test_cases_phases_and_masks_are_found_by_pattern(tmp_path: Path) -> None:
+    write_layout(tmp_path)
+    cases, problems, unmatched = scan_layout(tmp_path, LAYOUT, ONE)
+    assert problems == unmatched == []
+    assert [(c.name, tuple(c.images), c.reference) for c in cases] == [
+        ("P1", ("nc", "art", "pv"), "pv"),
+        ("P2", ("art", "dl"), "art"),
+    ]
+    assert cases[0].images["art"] == tmp_path / "P1" / "1_scan.nii.gz"
+    assert [len(c.lesions.paths) for c in cases if c.lesions is not None] == [2, 1]
+
+
+def test_files_that_match_nothing_are_named(tmp_path: Path) -> None:
+    write_layout(tmp_path)
+    (tmp_path / "P1" / "notes.txt").touch()
+    (tmp_path / ".hidden").touch()
+    assert scan_layout(tmp_path, LAYOUT, ONE)[2] == ["P1/notes.txt"]
+
+
+def test_the_patient_comes_from_the_pattern(tmp_path: Path) -> None:
+    for case in ("A_1", "A_2"):
+        write_volume(tmp_path / f"{case}_pv.nii.gz")
+        write_labels(tmp_path / f"{case}_mask_pv.nii.gz", 1)
+    layout = Layout("{patient}_{case}_{phase}.nii.gz", {"pv": "pv"}, lesions="*_{case}_mask_{phase}.nii.gz")
+    cases, problems, _ = scan_layout(tmp_path, layout, ONE)
+    assert problems == []
+    assert [(c.name, c.patient) for c in cases] == [("1", "A"), ("2", "A")]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "groups"),
+    [
+        ("{case}/{case}_{phase}.nii", "x/x_1.nii", {"case": "x", "phase": "1"}),
+        ("{case}/{case}_{phase}.nii", "x/y_1.nii", None),
+        ("{case}_{phase}.nii", "a_b_2.nii", {"case": "a_b", "phase": "2"}),
+        ("{case}_{phase}.nii", "a_7.nii", None),
+        ("{case}.nii", "a/b.nii", None),
+        ("*/{case}.nii", "any/b.nii", {"case": "b"}),
+        ("a+{case}", "a+b", {"case": "b"}),
+    ],
+)
+def test_a_pattern_matches_whole_paths(pattern: str, path: str, groups: dict[str, str] | None) -> None:
+    match = compile_pattern(pattern, NAMES).fullmatch(path)
+    assert (match.groupdict() if match else None) == groups
+
+
+def test_a_longer_phase_name_wins() -> None:
+    match = compile_pattern("{case}{phase}.nii", {"v": "pv", "pv": "art"}).fullmatch("xpv.nii")
+    assert match is not None
+    assert match["case"] + match["phase"] == "xpv"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"image": "{phase}.nii"}, r"image pattern '\{phase\}.nii' has no \{case\}"),
+        ({"image": "{case}.nii"}, r"has no \{phase\}: expected one where there are several"),
+        ({"image": "{case}/{fase}.nii"}, r"\{fase\} is unknown"),
+        ({"lesions": "{case}.nrrd"}, "say on which phase it is drawn"),
+        ({"phase_names": {"0": "native"}}, "unknown phase native"),
+    ],
+)
+def test_a_layout_that_cannot_work_is_refused(tmp_path: Path, change: dict, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        scan_layout(tmp_path, Layout(**({**vars(LAYOUT)} | change)), ONE)
+
+
+def test_each_problem_names_case_and_file(tmp_path: Path) -> None:
+    write_layout(tmp_path)
+    write_volume(tmp_path / "P3" / "1_scan.nii.gz")  # no mask
+    write_labels(tmp_path / "masks" / "P4_1_1.nrrd", 1)  # no image
+    write_labels(tmp_path / "masks" / "P2_2_1.nrrd", 1)  # a second phase, which is not there
+    cases, problems, _ = scan_layout(tmp_path, LAYOUT, ONE)
+    assert [c.name for c in cases] == ["P1"]
+    assert len(problems) == 3
+    for words in (("P3", "no lesion mask"), ("P4_1_1.nrrd", "no image"), ("P2_2_1.nrrd", "drawn on pv")):
+        assert any(all(word in problem for word in words) for problem in problems), words
+
+
+def test_an_empty_folder_is_a_problem(tmp_path: Path) -> None:
+    assert "holds no file that matches" in scan_layout(tmp_path, LAYOUT, ONE)[1][0]
+
+
+def waw(raw: Path) -> None:
+    for phase in range(4):
+        write_volume(raw / "17" / f"17_{phase}_scan.nii.gz", seed=phase)
+    folder = raw / "tumor_masks_wawtace_v1_08_05_2024" / "17"
+    write_labels(folder / "17_1_1_tumor_seg.nrrd", 1)
+    write_labels(folder / "17_1_2_tumor_seg.nrrd", 0, 0, 1)
+
+
+def mct(raw: Path) -> None:
+    for number, phase in enumerate(("nc", "art", "pvp", "delay")):
+        write_volume(raw / "c17" / "NIFTI" / f"{phase}.nii.gz", seed=number)
+    write_labels(raw / "c17" / "NIFTI" / "mask_pvp.nii.gz", 1, 0, 1)
+    write_labels(raw / "c17" / "NIFTI" / "liver_mask_pvp.nii.gz", 1, 1, 1)
+
+
+def trials(raw: Path) -> None:
+    for number, phase in enumerate(("nocontrast", "arterial", "venous", "delayed")):
+        write_volume(raw / "imagesTr" / "TriALS_17" / f"TriALS_17_{phase}.nii.gz", seed=number)
+    write_labels(raw / "labelsTr" / "TriALS_17" / "TriALS_17_combined.nii.gz", 2, 1, 2)
+
+
+def plc(raw: Path) -> None:
+    for number, phase in enumerate(("P", "C1", "C2", "C3")):
+        write_volume(raw / "ct_files" / f"P0017_ct_{phase}.nii.gz", seed=number)
+    write_labels(raw / "mask_files" / "P0017_mask_C2.nii.gz", 1, 0, 1)
+
+
+def msd_liver(raw: Path) -> None:
+    write_volume(raw / "imagesTr" / "liver_17.nii.gz")
+    write_labels(raw / "labelsTr" / "liver_17.nii.gz", 2, 1, 2)
+    (raw / "dataset.json").write_text("{}")
+
+
+def msd_vessel(raw: Path) -> None:
+    write_volume(raw / "imagesTr" / "hepaticvessel_017.nii.gz")
+    write_labels(raw / "labelsTr" / "hepaticvessel_017.nii.gz", 2, 1, 2)
+
+
+def lits(raw: Path) -> None:
+    write_volume(raw / "Training Batch 2" / "volume-17.nii")
+    write_labels(raw / "Training Batch 2" / "segmentation-17.nii", 2, 1, 2)
+
+
+def ircadb(raw: Path) -> None:
+    folder = raw / "3Dircadb1.17"
+    write_series(folder / "PATIENT_DICOM", write_volume(raw / "tmp.nii"))
+    for name, labels in (("livertumor1", (255,)), ("livertumor02", (0, 0, 255)), ("liver", (255, 255, 255))):
+        write_series(folder / "MASKS_DICOM" / name, write_labels(raw / "tmp.nii", *labels))
+    (raw / "tmp.nii").unlink()
+
+
+def write_series(folder: Path, volume: Path) -> None:
+    """Write a volume as a DICOM series, one file a slice."""
+    folder.mkdir(parents=True)
+    image = sitk.Cast(sitk.ReadImage(str(volume)), sitk.sitkInt16)
+    for z in range(image.GetDepth()):
+        cut = image[:, :, z]
+        values = {
+            "0008|0060": "CT",
+            "0020|000e": f"1.2.826.0.1.3680043.2.1125.{abs(hash(folder.name)) % 10**8}",
+            "0020|0032": f"0\\0\\{z}",
+            "0020|0037": "1\\0\\0\\0\\1\\0",
+            "0020|0013": str(z + 1),
+            "0028|1052": "0",
+            "0028|1053": "1",
+        }
+        for tag, value in values.items():
+            cut.SetMetaData(tag, value)
+        writer = sitk.ImageFileWriter()
+        writer.KeepOriginalImageUIDOn()
+        writer.SetFileName(str(folder / f"image_{z}.dcm"))
+        writer.Execute(cut)
+
+
+MINIATURES: dict[str, tuple[Callable[[Path], None], str, str, tuple[str, ...], bool]] = {
+    # preset: writer, case, reference, phases, whether there is a liver mask
+    "waw-tace": (waw, "17", "art", ("nc", "art", "pv", "dl"), False),
+    "mct-ltdiag": (mct, "c17", "pv", ("nc", "art", "pv", "dl"), True),
+    "trials": (trials, "TriALS_17", "pv", ("nc", "art", "pv", "dl"), True),
+    "plc-cect": (plc, "P0017", "pv", ("nc", "art", "pv", "dl"), False),
+    "msd-liver": (msd_liver, "liver_17", "pv", ("pv",), True),
+    "msd-hepaticvessel": (msd_vessel, "hepaticvessel_017", "pv", ("pv",), False),
+    "lits": (lits, "17", "pv", ("pv",), True),
+    "3d-ircadb": (ircadb, "17", "pv", ("pv",), True),
+}
+
+
+def test_every_preset_has_a_miniature() -> None:
+    assert MINIATURES.keys() == PRESETS.keys()
+
+
+@pytest.mark.parametrize("name", MINIATURES)
+def test_preset_finds_the_miniature_of_its_set(name: str, tmp_path: Path) -> None:
+    write_miniature, case_name, reference, phases, has_liver = MINIATURES[name]
+    write_miniature(tmp_path)
+    inputs = Inputs(layout=PRESETS[name], trust_headers=True)
+    found = find_cases(tmp_path, inputs)
+    assert found.problems == []
+    (case,) = found.cases
+    assert (case.name, case.reference, tuple(case.images)) == (case_name, reference, phases)
+    assert inputs.phases == phases
+    assert check_case(case).problems == ()
+    # In each miniature the lesions are the first and the third voxel of the row.
+    assert mask_of(case.lesions, case.images[reference]) == [(1, 1, 1), (1, 1, 3)]
+    if has_liver:
+        assert mask_of(case.liver, case.images[reference]) == [(1, 1, 1), (1, 1, 2), (1, 1, 3)]
+    else:
+        assert case.liver is None
+
+
+def test_a_set_with_wrong_headers_is_refused_with_the_reason(tmp_path: Path) -> None:
+    plc(tmp_path)
+    found = find_cases(tmp_path, Inputs(layout=PRESETS["plc-cect"]))
+    assert found.cases == []
+    assert "headers all claim voxels of 1 mm" in found.problems[0]
+    assert "--trust-headers" in found.problems[0]
+
+
+def test_only_the_registered_set_counts_as_registered() -> None:
+    assert [name for name in PRESETS if Inputs(layout=PRESETS[name]).registered] == ["mct-ltdiag"]
+
+
+def test_patients_csv_holds_for_patterns_too(tmp_path: Path) -> None:
+    write_layout(tmp_path)
+    (tmp_path / "patients.csv").write_text("case,patient\nP1,same\nP2,same\n")
+    found = find_cases(tmp_path, Inputs(layout=LAYOUT))
+    assert found.problems == found.ignored == []
+    assert {case.patient for case in found.cases} == {"same"}

@@ -1,0 +1,242 @@
+"""The command's options: forms of the data, dry run, failed registrations, masks on other phases."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from test_dataset import build
+from tiny_phases import LESION, LIVER, QUICK, mask_image, phase_image, write_case
+
+from nnunet_multiphase.alignment import align_phases
+from nnunet_multiphase.data.inputs import Inputs
+from nnunet_multiphase.data.layout import Layout
+from nnunet_multiphase.data.mask_choice import MaskRule
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.phases import FILL_HU
+
+Command = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def cohort(tmp_path: Path) -> Path:
+    for number in (1, 2):
+        write_case(tmp_path / "cohort" / f"case_{number}", seed=number)
+    return tmp_path / "cohort"
+
+
+def test_dry_run_lists_every_case_and_writes_nothing(
+    cohort: Path,
+    setup_command: Command,
+    nnunet_folders: tuple[Path, Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from nnunet_multiphase.cli.main import main
+
+    arguments = [
+        "setup",
+        str(cohort),
+        "--dataset-id",
+        "501",
+        "--name",
+        "Tiny",
+        "--phases",
+        "nc",
+        "art",
+        "pv",
+        "--dry-run",
+    ]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "case_1: patient case_1, train, nc art* pv; lesions lesions_art.nii.gz" in out
+    assert "2 cases, 0 patients for testing, 0 problem(s); nothing was written" in out
+    assert [list(folder.iterdir()) for folder in nnunet_folders] == [[], []]
+
+
+def test_dry_run_tells_every_problem(
+    cohort: Path, setup_command: Command, nnunet_folders: tuple[Path, Path]
+) -> None:
+    (cohort / "case_1" / "lesions_art.nii.gz").unlink()
+    (nnunet_folders[0] / "Dataset501_Other").mkdir()
+    status, stderr = setup_command(cohort, "--dry-run")
+    assert status == 2
+    for words in ("dataset id 501 is taken", "case_1", "case case_2", "lacks dl.nii.gz"):
+        assert words in stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--pattern", "{case}", "--table", "t.csv"), "--pattern and --table exclude each other"),
+        (("--lesions", "{case}"), "--lesions: only with --pattern"),
+        (("--trust-headers",), "--trust-headers: only with --preset"),
+        (("--preset", "kits"), "--preset kits is unknown: expected one of waw-tace"),
+        (("--pattern", "{case}", "--phase-names", "arterial=art"), "expected PHASE=NAME"),
+        (("--pattern", "{case}", "--phase-names", "art=1", "pv=1"), "expected PHASE=NAME"),
+        (("--table", "none.csv"), "none.csv cannot be read"),
+    ],
+)
+@pytest.mark.usefixtures("nnunet_folders")
+def test_options_that_do_not_fit_are_refused(
+    cohort: Path, setup_command: Command, options: tuple[str, ...], sentence: str
+) -> None:
+    status, stderr = setup_command(cohort, *options)
+    assert status == 2
+    assert sentence in stderr
+
+
+def test_a_pattern_gives_what_case_folders_give(cohort: Path, tmp_path: Path) -> None:
+    folders = build(cohort, tmp_path / "a", test_fraction=0.0)
+    layout = Layout(
+        "{case}/{phase}.nii.gz", {p: p for p in ("nc", "art", "pv")}, lesions="{case}/lesions_{phase}.nii.gz"
+    )
+    patterns = build(cohort, tmp_path / "b", test_fraction=0.0, inputs=Inputs(layout=layout), phases=None)
+    for path in sorted(folders.folder.rglob("*.nii.gz")):
+        assert path.read_bytes() == (patterns.folder / path.relative_to(folders.folder)).read_bytes()
+
+
+def test_a_table_gives_what_case_folders_give(cohort: Path, tmp_path: Path) -> None:
+    folders = build(cohort, tmp_path / "a", test_fraction=0.0)
+    lines = ["case,nc,art,pv,lesions,reference"]
+    lines += [
+        f"case_{n},case_{n}/nc.nii.gz,case_{n}/art.nii.gz,case_{n}/pv.nii.gz,case_{n}/lesions_art.nii.gz,art"
+        for n in (1, 2)
+    ]
+    (tmp_path / "cases.csv").write_text("\n".join(lines))
+    made = build(cohort, tmp_path / "b", test_fraction=0.0, inputs=Inputs(table=tmp_path / "cases.csv"))
+    for path in sorted(folders.folder.rglob("*.nii.gz")):
+        assert path.read_bytes() == (made.folder / path.relative_to(folders.folder)).read_bytes()
+
+
+def test_masks_are_brought_to_the_wanted_reference(tmp_path: Path) -> None:
+    # The lesion is drawn on art, which is still; pv is moved by a known shift, so the lesion lies there in pv.
+    folder = tmp_path / "cohort" / "case_1"
+    folder.mkdir(parents=True)
+    art = phase_image("art", spacing_mm=(5.0, 5.0, 7.0), tilt_degrees=12.0)
+    sitk.WriteImage(art, str(folder / "art.nii.gz"))
+    sitk.WriteImage(mask_image(art, LESION), str(folder / "lesions_art.nii.gz"))
+    shift_mm = (4.0, -3.0, 5.0)
+    pv = phase_image("pv", shift_mm=shift_mm, seed=1)
+    sitk.WriteImage(pv, str(folder / "pv.nii.gz"))
+    moved_liver = (tuple(c + s for c, s in zip(LIVER[0], shift_mm, strict=True)), LIVER[1])
+    sitk.WriteImage(mask_image(pv, moved_liver), str(folder / "liver_pv.nii.gz"))
+    made = build(
+        tmp_path / "cohort",
+        tmp_path,
+        inputs=Inputs(masks=MaskRule(reference="pv")),
+        phases=("art", "pv"),
+        test_fraction=0.0,
+    )
+    assert made.record["reference_phase"] == {"case_1": "pv"}
+    label = sitk.ReadImage(str(made.label("case_1")))
+    voxels = np.argwhere(sitk.GetArrayFromImage(label))[:, ::-1]
+    centre = np.mean([label.TransformIndexToPhysicalPoint([int(i) for i in v]) for v in voxels], axis=0)
+    # Half a voxel of the mask's own grid, whose nearest voxel decides.
+    assert np.linalg.norm(centre - np.add(LESION[0], shift_mm)) < 3.5
+    volume = len(voxels) * np.prod(label.GetSpacing())
+    drawn = sitk.GetArrayFromImage(mask_image(art, LESION)).sum() * 5 * 5 * 7
+    assert volume == pytest.approx(drawn, rel=0.35)  # a ball of 16 voxels, most of them at its surface
+
+
+def test_masks_on_several_phases_are_united(tmp_path: Path) -> None:
+    folder = write_case(tmp_path / "cohort" / "case_1", reference="art", phases=("art", "pv"))
+    pv = sitk.ReadImage(str(folder / "pv.nii.gz"))
+    elsewhere = ((-20.0, 5.0, 0.0), (7.0, 7.0, 7.0))
+    sitk.WriteImage(mask_image(pv, elsewhere), str(folder / "lesions_pv.nii.gz"))
+    options = {"phases": ("art", "pv"), "test_fraction": 0.0}
+    with pytest.raises(InputError, match="lesion masks on several phases"):
+        build(tmp_path / "cohort", tmp_path / "a", **options)
+    counts = {}
+    for several, reference in (("merge", "pv"), ("reference", "art"), ("reference", "pv")):
+        inputs = Inputs(masks=MaskRule(reference, several))
+        made = build(tmp_path / "cohort", tmp_path / f"{several}_{reference}", inputs=inputs, **options)
+        label = sitk.GetArrayFromImage(sitk.ReadImage(str(made.label("case_1"))))
+        counts[several, reference] = int(
+            sitk.GetArrayFromImage(sitk.ConnectedComponent(sitk.GetImageFromArray(label))).max()
+        )
+    assert counts == {("merge", "pv"): 2, ("reference", "art"): 1, ("reference", "pv"): 1}
+
+
+@pytest.fixture(scope="module")
+def mismatch() -> dict[str, sitk.Image]:
+    """Give two phases of which one is upside down, and a good third one."""
+    art = phase_image("art", spacing_mm=(5.0, 5.0, 7.0), tilt_degrees=12.0)
+    flipped = phase_image("pv", seed=1)
+    values = sitk.GetImageFromArray(sitk.GetArrayFromImage(flipped)[::-1, :, ::-1].copy())
+    values.CopyInformation(flipped)
+    noise = sitk.GetImageFromArray(
+        np.random.default_rng(0).normal(0, 200, sitk.GetArrayFromImage(flipped).shape).astype(np.int16)
+    )
+    noise.CopyInformation(flipped)
+    return {"art": art, "pv": noise, "nc": phase_image("nc", shift_mm=(3.0, 0.0, 4.0), seed=2)}
+
+
+def align(mismatch: dict[str, sitk.Image], **options: object):
+    liver = mask_image(mismatch["art"], LIVER)
+    return align_phases(mismatch, "art", liver_mask=liver, settings=QUICK, case="a", **options)
+
+
+def test_a_failed_phase_is_kept_and_said_by_default(mismatch: dict[str, sitk.Image]) -> None:
+    aligned = align(mismatch)
+    assert aligned.results["pv"].verdict == "failed"
+    assert aligned.results["nc"].verdict != "failed"
+    assert set(aligned.images) == {"art", "pv", "nc"}
+    assert aligned.dropped == aligned.by_header == ()
+
+
+def test_a_failed_phase_can_be_left_out(mismatch: dict[str, sitk.Image]) -> None:
+    aligned = align(mismatch, on_failure="drop-phase")
+    assert aligned.dropped == ("pv",)
+    assert set(aligned.images) == {"art", "nc"}
+
+
+def test_a_failed_phase_can_keep_its_headers_position(mismatch: dict[str, sitk.Image]) -> None:
+    aligned = align(mismatch, on_failure="header")
+    assert aligned.by_header == ("pv",)
+    assert aligned.transforms["pv"].TransformPoint((1.0, 2.0, 3.0)) == (1.0, 2.0, 3.0)
+    assert aligned.transforms["nc"].TransformPoint((1.0, 2.0, 3.0)) != (1.0, 2.0, 3.0)
+
+
+def test_a_case_with_a_failed_phase_can_be_left_out(mismatch: dict[str, sitk.Image]) -> None:
+    with pytest.raises(InputError, match="case a: registration of pv to art failed"):
+        align(mismatch, on_failure="drop-case")
+
+
+def test_a_case_whose_every_other_phase_failed_is_left_out(mismatch: dict[str, sitk.Image]) -> None:
+    with pytest.raises(InputError, match=r"every other phase failed \(pv\)"):
+        align({phase: mismatch[phase] for phase in ("art", "pv")}, on_failure="drop-phase")
+
+
+def test_registered_phases_are_checked_and_not_moved(mismatch: dict[str, sitk.Image]) -> None:
+    aligned = align({phase: mismatch[phase] for phase in ("art", "nc")}, registered=True)
+    assert aligned.by_header == ("nc",)
+    assert aligned.transforms["nc"].TransformPoint((1.0, 2.0, 3.0)) == (1.0, 2.0, 3.0)
+    found = np.subtract(aligned.results["nc"].transform.TransformPoint(LIVER[0]), LIVER[0])
+    assert np.linalg.norm(found - (3.0, 0.0, 4.0)) < 3.5  # half of a thick slice
+
+
+def test_a_left_out_phase_is_air_and_recorded(tmp_path: Path, mismatch: dict[str, sitk.Image]) -> None:
+    folder = tmp_path / "cohort" / "case_1"
+    folder.mkdir(parents=True)
+    for phase, image in mismatch.items():
+        sitk.WriteImage(image, str(folder / f"{phase}.nii.gz"))
+    sitk.WriteImage(mask_image(mismatch["art"], LESION), str(folder / "lesions_art.nii.gz"))
+    sitk.WriteImage(mask_image(mismatch["art"], LIVER), str(folder / "liver_art.nii.gz"))
+    made = build(tmp_path / "cohort", tmp_path, on_failure="drop-phase", test_fraction=0.0)
+    assert made.record["filled"] == {"case_1": ["pv"]}
+    assert (sitk.GetArrayFromImage(sitk.ReadImage(str(made.image("case_1", 2)))) == FILL_HU).all()
+    rows = {row["phase"]: row for row in made.quality}
+    assert [rows[p]["status"] for p in ("nc", "art", "pv")] == ["present", "present", "dropped"]
+    assert rows["pv"]["verdict"] == "failed"
+    assert "left out" in rows["pv"]["warnings"]
+    assert not (made.folder / "registration" / "case_1_pv.tfm").exists()
+    with (made.folder / "quality.csv").open(newline="") as stream:
+        assert "placed_by" in (csv.DictReader(stream).fieldnames or [])
+    assert json.loads((made.folder / "dataset.json").read_text())["doubtful_registration"].keys() <= {
+        "case_1"
+    }
