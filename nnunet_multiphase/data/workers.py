@@ -15,6 +15,7 @@ from nnunet_multiphase.errors import InputError
 Run = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[tuple[int, Any]]]
 """Takes a function and items; yields (position, result) as they are done."""
 
+CONNECT_SECONDS = 20
 WORKER_LOST_RETRIES = 3
 """How often a case may lose its worker before it counts as the cause."""
 
@@ -81,18 +82,20 @@ def dask_workers(address: str) -> Iterator[Run]:
     except ImportError as error:
         raise InputError("--dask-scheduler needs Dask: pip install 'nnunet-multiphase[cluster]'") from error
     try:
-        client = Client(address, timeout=20, set_as_default=False)
+        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise InputError(
             f"no Dask scheduler answers at {address}: start one, or correct the address"
         ) from error
 
     def run(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+        if not items:
+            return
         # Not pure: the result of a case is also its files, which a cached answer would not write.
         futures = client.map(function, items, pure=False, retries=WORKER_LOST_RETRIES)
         position = {future.key: i for i, future in enumerate(futures)}
         try:
-            for future in completed(futures):
+            for future in completed(futures, loop=client.loop):
                 yield position[future.key], future.result()
         except KilledWorker as error:
             raise InputError(

@@ -1,0 +1,82 @@
+"""Cases over workers: here, in processes, on a Dask cluster that loses a worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from distributed import Client, LocalCluster
+
+from nnunet_multiphase.data.workers import dask_workers, local_workers
+from nnunet_multiphase.errors import InputError
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def die_once(task: tuple[int, str]) -> int:
+    """Kill the own process the first time that anybody takes on task 3; a marker tells the second time."""
+    number, folder = task
+    marker = Path(folder) / "died"
+    if number == 3 and not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.05)
+    return 2 * number
+
+
+def raise_for_two(number: int) -> int:
+    if number == 2:
+        raise OSError("disk full")
+    return number
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as made:
+        yield made
+
+
+def test_results_carry_the_positions_of_their_items() -> None:
+    with local_workers(1, 1) as run:
+        assert sorted(run(double, [5, 6, 7])) == [(0, 10), (1, 12), (2, 14)]
+
+
+def test_processes_give_the_same() -> None:
+    with local_workers(2, 1) as run:
+        assert sorted(run(double, [5, 6, 7])) == [(0, 10), (1, 12), (2, 14)]
+
+
+def test_dask_gives_the_same(cluster: LocalCluster) -> None:
+    with dask_workers(cluster.scheduler_address) as run:
+        assert sorted(run(double, [5, 6, 7])) == [(0, 10), (1, 12), (2, 14)]
+        assert list(run(double, [])) == []
+
+
+def test_what_a_worker_raises_reaches_us(cluster: LocalCluster) -> None:
+    with dask_workers(cluster.scheduler_address) as run, pytest.raises(OSError, match="disk full"):
+        list(run(raise_for_two, [1, 2, 3]))
+
+
+def test_a_killed_worker_costs_no_case(cluster: LocalCluster, tmp_path: Path) -> None:
+    with Client(cluster.scheduler_address, set_as_default=False) as client:
+        before = set(client.scheduler_info()["workers"])
+    with dask_workers(cluster.scheduler_address) as run:
+        results = sorted(run(die_once, [(n, str(tmp_path)) for n in range(8)]))
+    assert results == [(n, 2 * n) for n in range(8)]
+    assert (tmp_path / "died").exists()  # a worker really was lost
+    with Client(cluster.scheduler_address, set_as_default=False) as client:
+        assert set(client.scheduler_info()["workers"]) != before
+
+
+def test_no_scheduler_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnunet_multiphase.data.workers.CONNECT_SECONDS", 1)
+    with pytest.raises(InputError, match="no Dask scheduler answers at tcp://127.0.0.1:1"), dask_workers(
+        "tcp://127.0.0.1:1"
+    ):
+        pass
