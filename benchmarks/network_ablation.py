@@ -40,6 +40,8 @@ from nnunet_multiphase.network.defaults import default_arch_kwargs
 from nnunet_multiphase.training.focal_dice import FocalDiceLoss
 
 CONFIGURATION = "3d_fullres"
+LAST_EPOCHS = 5
+"""The table's losses are means over so many."""
 OUR_PLANS, VANILLA_PLANS = "nnUNetMultiPhaseSCAMPlans", "nnUNetPlans"
 OUR_TRAINER, VANILLA_TRAINER = "MultiPhaseSCAMTrainer", "nnUNetTrainer"
 
@@ -59,7 +61,21 @@ NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "avg_pool": ({}, {"pool": "avg"}),
     "strided": ({}, {"pool": "stride"}),
     "bias": ({}, {"conv_bias": True}),
+    "stages4": ({"stages": 4}, {}),
+    "stages4_wide": ({"stages": 4, "features": (24, 48, 96, 128)}, {}),
+    "absent_as_air": ({}, {"ignore_absent_phases": False}),
     "batch_norm": ({}, {"norm_op": "torch.nn.modules.batchnorm.BatchNorm3d"}),
+}
+TRAININGS: dict[str, dict[str, dict[str, float]]] = {
+    # name: entries of the plans; the default network, trained otherwise
+    "no_phase_dropout": {"multiphase_training": {"phase_dropout": 0.0}},
+    "no_misalignment": {"multiphase_training": {"misalignment": 0.0}},
+    "all_phases_still": {"multiphase_training": {"phase_dropout": 0.0, "misalignment": 0.0}},
+    "rate_3e-4": {"multiphase_training": {"learning_rate": 3e-4}},
+    "rate_3e-3": {"multiphase_training": {"learning_rate": 3e-3}},
+    "alpha_0.5": {"multiphase_loss": {"alpha": 0.5}},
+    "alpha_0.25": {"multiphase_loss": {"alpha": 0.25}},
+    "dice_alone": {"multiphase_loss": {"a": 0.0}},
 }
 PLAIN = ("plain", "nnunet")
 """nnU-Net's own network: trained by our trainer on our data, and all by nnU-Net itself."""
@@ -86,11 +102,18 @@ def write_plans(preprocessed: Path, variant: str, patch: Sequence[int], batch: i
         vanilla = json.loads((preprocessed / f"{VANILLA_PLANS}.json").read_text())
         configuration["architecture"] = vanilla["configurations"][CONFIGURATION]["architecture"]
     elif variant != "nnunet":
-        options, changes = NETWORKS[variant]
+        options, changes = NETWORKS.get(variant, ({}, {}))
+        options = dict(options)
+        stages = options.pop("stages", len(kwargs["strides"]))
         kwargs |= default_arch_kwargs(
-            kwargs["kernel_sizes"], kwargs["strides"], is_2d=False, patch_size=patch, **options
+            kwargs["kernel_sizes"][:stages],
+            kwargs["strides"][:stages],
+            is_2d=False,
+            patch_size=patch,
+            **options,
         )
         kwargs |= changes
+        plans |= TRAININGS.get(variant, {})
     write_json(preprocessed / f"{plans['plans_name']}.json", plans)
     return configuration["architecture"]
 
@@ -154,9 +177,10 @@ def run(options: argparse.Namespace, raw: Path, preprocessed: Path) -> None:
 def print_table(options: argparse.Namespace) -> None:
     """Print a row a variant: means over the seeds, the seeds' values behind."""
     print(
-        "| variant | weights, M | GMAC | test Dice (seeds) | test lesion F1 | validation Dice | training loss |"
+        "| variant | weights, M | GMAC | test Dice (seeds) | test lesion F1 | validation Dice "
+        "| training loss | validation loss |"
     )
-    print("|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|")
     for folder in sorted(p for p in options.output.iterdir() if p.is_dir()):
         done = [json.loads(p.read_text()) for p in sorted(folder.glob("seed*/result.json"))]
         if not done:
@@ -173,7 +197,8 @@ def print_table(options: argparse.Namespace) -> None:
             over_seeds(lambda d: d["scores"]["test"]["dice_mean"]),
             over_seeds(lambda d: d["scores"]["test"]["lesion_f1"]),
             over_seeds(lambda d: d["scores"]["validation"]["dice_mean"]),
-            over_seeds(lambda d: d["training"]["train_losses"][-1]),
+            over_seeds(lambda d: statistics.fmean(d["training"]["train_losses"][-LAST_EPOCHS:])),
+            over_seeds(lambda d: statistics.fmean(d["training"]["val_losses"][-LAST_EPOCHS:])),
         ]
         print(f"| {folder.name} | {' | '.join(cells)} |")
 
@@ -229,7 +254,7 @@ def main() -> None:
         "--variants",
         type=lambda text: text.split(","),
         default=list(NETWORKS),
-        help=f"of {', '.join((*NETWORKS, *PLAIN))} (default: all of our network)",
+        help=f"of {', '.join((*NETWORKS, *TRAININGS, *PLAIN))} (default: all of our networks)",
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--fold", type=int, default=0)
@@ -242,7 +267,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print what is finished, train nothing")
     parser.add_argument("--time", action="store_true", help="time steps, train nothing")
     options = parser.parse_args()
-    unknown = set(options.variants) - set(NETWORKS) - set(PLAIN)
+    unknown = set(options.variants) - {*NETWORKS, *TRAININGS, *PLAIN}
     if unknown:
         parser.error(f"unknown variants: {', '.join(sorted(unknown))}")
     raw, preprocessed = (folder_of(v, options.dataset) for v in ("nnUNet_raw", "nnUNet_preprocessed"))
