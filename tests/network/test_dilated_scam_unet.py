@@ -148,6 +148,29 @@ def test_memory_order_leaves_the_result():
     )  # float32, some 25 layers, sums in another order
 
 
+def test_it_compiles_without_a_graph_break():
+    net = small(ignore_absent_phases=True)
+    x = torch.randn(1, 4, 32, 32, 32)
+    # fullgraph raises at a break; "eager" runs the captured graph without needing a C++ compiler
+    compiled = torch.compile(net, fullgraph=True, backend="eager")
+    for one, two in zip(compiled(x), net(x), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_half_precision_stays_near_full_precision():
+    net = small(deep_supervision=False)
+    x = torch.randn(1, 4, 32, 32, 32)
+    full = net(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = net(x)
+    assert half.dtype == torch.bfloat16
+    # bfloat16 has 8 bits: some 25 layers, each normalised, each rounding by 2**-9
+    assert (half.float() - full).abs().mean() < 25 * 2**-9 * full.abs().mean()
+    half.float().square().mean().backward()
+    gradients = {name: p.grad for name, p in net.named_parameters() if ".seg_layers." not in name}
+    assert [name for name, grad in gradients.items() if grad is None or not grad.isfinite().all()] == []
+
+
 def test_every_weight_gets_a_gradient():
     net = small()
     sum(o.square().mean() for o in net(torch.randn(2, 4, 32, 32, 32))).backward()
