@@ -256,7 +256,8 @@ def _list_presets() -> int:
     from nnunet_multiphase.data.presets import PRESETS
 
     for name, layout in PRESETS.items():
-        print(f"{name:18} {layout.image}" + (" (registered)" if layout.registered else ""))
+        where = layout.image if layout.index is None else f"as {layout.index.file} says"
+        print(f"{name:18} {where}" + (" (registered)" if layout.registered else ""))
         if layout.distrust:
             print(f"{'':18} needs --trust-headers: {layout.distrust}")
     return 0

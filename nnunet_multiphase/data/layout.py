@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 from collections.abc import Mapping
@@ -18,8 +19,20 @@ FIELDS = ("case", "phase", "patient")
 
 
 @dataclass(frozen=True)
+class Index:
+    """Name a table that a set brings along, one line for each phase of a case, and its columns."""
+
+    file: str
+    case: str
+    phase: str
+    image: str  # this and the next two hold paths below the cohort's folder
+    lesions: str
+    liver: str = ""
+
+
+@dataclass(frozen=True)
 class Layout:
-    """Say how a cohort's files are named.
+    """Say how a cohort's files are named, or which table names them.
 
     Attributes:
         image: Pattern of a phase's path below the cohort's folder. {case} is the case, {phase} one of the names in
@@ -33,11 +46,12 @@ class Layout:
         liver_labels: Labels that are liver (lesions are a part of it).
         further_labels: Labels of something else that may occur in a mask file.
         registered: The phases lie on one grid already; that is checked, and they are not moved.
+        index: The set's own table; the patterns are not looked at then.
         distrust: Why the headers cannot be believed; such a cohort is refused unless the user insists.
     """
 
-    image: str
-    phase_names: Mapping[str, str]
+    image: str = ""
+    phase_names: Mapping[str, str] = field(default_factory=dict)
     lesions: str = ""
     liver: str = ""
     drawn_on: str = ""
@@ -45,6 +59,7 @@ class Layout:
     liver_labels: tuple[int, ...] | None = (1,)
     further_labels: tuple[int, ...] = ()
     registered: bool = False
+    index: Index | None = None
     distrust: str = ""
 
 
@@ -97,6 +112,8 @@ def check_layout(layout: Layout) -> None:
     for phase in (*layout.phase_names.values(), *filter(None, [layout.drawn_on])):
         if phase not in PHASES:
             raise InputError(f"unknown phase {phase}: the known ones are {', '.join(PHASES)}")
+    if layout.index is not None:
+        return
     for what, pattern in (("image", layout.image), ("lesions", layout.lesions), ("liver", layout.liver)):
         compile_pattern(pattern, layout.phase_names)
         if pattern and "{case}" not in pattern:
@@ -128,6 +145,26 @@ def scan_layout(raw: Path, layout: Layout, masks: MaskRule) -> tuple[list[CaseFo
     check_layout(layout)
     if not raw.is_dir():
         return [], [f"{raw} is not a folder: expected the cohort's"], []
+    if layout.index is not None:
+        found, problems = _read_index(raw / layout.index.file, raw, layout.index, layout.phase_names)
+        unmatched: list[str] = []
+    else:
+        found, problems, unmatched = _match_paths(raw, layout)
+    cases = []
+    for name in sorted(found):
+        made, more = _make_case(raw, name, found[name], layout, masks)
+        problems += more
+        if made is not None:
+            cases.append(made)
+    if not found and not problems:
+        problems.append(
+            f"{raw} holds no file that matches {layout.image}: expected one for each case and phase"
+        )
+    return cases, problems + _doubles(cases), unmatched
+
+
+def _match_paths(raw: Path, layout: Layout) -> tuple[dict[str, _Found], list[str], list[str]]:
+    """Sort the files below a folder by the patterns they match."""
     patterns = {
         kind: compile_pattern(pattern, layout.phase_names)
         for kind, pattern in (("lesions", layout.lesions), ("livers", layout.liver), ("images", layout.image))
@@ -163,17 +200,49 @@ def scan_layout(raw: Path, layout: Layout, masks: MaskRule) -> tuple[list[CaseFo
         else:
             if path.is_file():
                 unmatched.append(relative)
-    cases = []
-    for name in sorted(found):
-        made, more = _make_case(raw, name, found[name], layout, masks)
-        problems += more
-        if made is not None:
-            cases.append(made)
-    if not found:
-        problems.append(
-            f"{raw} holds no file that matches {layout.image}: expected one for each case and phase"
-        )
-    return cases, problems + _doubles(cases), unmatched
+    return found, problems, unmatched
+
+
+def _read_index(
+    table: Path, raw: Path, index: Index, phase_names: Mapping[str, str]
+) -> tuple[dict[str, _Found], list[str]]:
+    """Read the files of all cases from a set's own table."""
+    found: dict[str, _Found] = {}
+    problems: list[str] = []
+    needed = (index.case, index.phase, index.image, index.lesions)
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as stream:
+            rows = csv.DictReader(stream)
+            lacking = [column for column in needed if column not in (rows.fieldnames or [])]
+            if lacking:
+                raise InputError(
+                    f"{table}: expected the columns {', '.join(needed)}; it lacks {', '.join(lacking)}"
+                )
+            for row in rows:
+                name, theirs, image = (
+                    (row[column] or "").strip() for column in (index.case, index.phase, index.image)
+                )
+                where = f"case {name} ({table.name}, line {rows.line_num})"
+                if theirs not in phase_names:
+                    problems.append(
+                        f"{where}: phase {theirs!r} is none of {', '.join(phase_names)}; correct it"
+                    )
+                    continue
+                case = found.setdefault(name, _Found())
+                phase = phase_names[theirs]
+                if phase in case.images:
+                    problems.append(f"{where}: {theirs} is there twice; keep one line")
+                    continue
+                case.images[phase] = raw / image
+                for column, masks in ((index.lesions, case.lesions), (index.liver, case.livers)):
+                    path = (row.get(column) or "").strip()
+                    if path:
+                        masks.setdefault(phase, []).append(raw / path)
+    except OSError as error:
+        problems.append(f"{table} cannot be read ({error.strerror}): expected the set's own table")
+    except UnicodeDecodeError as error:
+        problems.append(f"{table} is not UTF-8 text ({error.reason}): save it as CSV UTF-8")
+    return found, problems
 
 
 def _paths(raw: Path, *patterns: re.Pattern[str] | None) -> list[tuple[Path, str]]:
@@ -248,7 +317,7 @@ def _make_case(
 
 
 def _one_file_for_both(layout: Layout) -> bool:
-    return layout.lesions == layout.liver
+    return layout.index is None and layout.lesions == layout.liver
 
 
 def _doubles(cases: list[CaseFolder]) -> list[str]:

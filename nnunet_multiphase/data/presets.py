@@ -3,7 +3,7 @@
 Layouts as read in third-party converters and release notes, since the sets cannot be looked at here.
 """
 
-from nnunet_multiphase.data.layout import Layout
+from nnunet_multiphase.data.layout import Index, Layout
 
 PRESETS: dict[str, Layout] = {
     # Zenodo 12741586. One NRRD a lesion, drawn on one phase that varies; each phase on its own grid.
@@ -33,12 +33,12 @@ PRESETS: dict[str, Layout] = {
         lesion_labels=(2,),
         liver_labels=(1, 2),
     ),
-    # doi 10.1038/s41597-025-05125-2.
+    # doi 10.1038/s41597-025-05125-2. Its table names the files; each phase may have a mask: see --several-masks.
     "plc-cect": Layout(
-        image="ct_files/{case}_ct_{phase}.nii.gz",
+        index=Index(
+            "patient_data.csv", "patient_id", "phase", "ct_path", lesions="mask_path", liver="liver_mask_path"
+        ),
         phase_names={"P": "nc", "C1": "art", "C2": "pv", "C3": "dl"},
-        lesions="mask_files/{case}_mask_{phase}.nii.gz",
-        liver="liver_mask_files/{case}_liver_mask_{phase}.nii.gz",
         lesion_labels=None,
         liver_labels=None,
         distrust="its headers all claim voxels of 1 mm, its values are a window of -200 to 200 HU in eight bits, "

@@ -168,9 +168,14 @@ def trials(raw: Path) -> None:
 
 
 def plc(raw: Path) -> None:
+    lines = ["patient_id,phase,cancer_type,ct_path,mask_path,liver_mask_path"]
     for number, phase in enumerate(("P", "C1", "C2", "C3")):
-        write_volume(raw / "ct_files" / f"P0017_ct_{phase}.nii.gz", seed=number)
-    write_labels(raw / "mask_files" / "P0017_mask_C2.nii.gz", 1, 0, 1)
+        image = f"ct_files/P0017_ct_{phase}.nii.gz"
+        write_volume(raw / image, seed=number)
+        mask = "some_masks/a.nii.gz" if phase == "C2" else ""
+        lines.append(f"P0017,{phase},HCC,{image},{mask},")
+    write_labels(raw / "some_masks" / "a.nii.gz", 1, 0, 1)
+    (raw / "patient_data.csv").write_text("\n".join(lines))
 
 
 def msd_liver(raw: Path) -> None:
@@ -262,6 +267,27 @@ def test_a_set_with_wrong_headers_is_refused_with_the_reason(tmp_path: Path) -> 
     assert found.cases == []
     assert "headers all claim voxels of 1 mm" in found.problems[0]
     assert "--trust-headers" in found.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("patient_id,phase,ct_path\n", "it lacks mask_path"),
+        (
+            "patient_id,phase,ct_path,mask_path\nP1,C9,a,b\n",
+            "case P1 .*line 2.*phase 'C9' is none of P, C1, C2, C3",
+        ),
+        ("patient_id,phase,ct_path,mask_path\nP1,C1,a,b\nP1,C1,c,\n", "line 3.*C1 is there twice"),
+    ],
+)
+def test_what_is_wrong_with_a_sets_own_table_is_said(tmp_path: Path, text: str, sentence: str) -> None:
+    (tmp_path / "patient_data.csv").write_text(text)
+    with pytest.raises(InputError, match=sentence):
+        raise InputError("; ".join(scan_layout(tmp_path, PRESETS["plc-cect"], ONE)[1]))
+
+
+def test_a_sets_table_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
+    assert "patient_data.csv cannot be read" in scan_layout(tmp_path, PRESETS["plc-cect"], ONE)[1][0]
 
 
 def test_only_the_registered_set_counts_as_registered() -> None:

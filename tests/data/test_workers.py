@@ -76,7 +76,8 @@ def test_a_killed_worker_costs_no_case(cluster: LocalCluster, tmp_path: Path) ->
 
 def test_no_scheduler_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nnunet_multiphase.data.workers.CONNECT_SECONDS", 1)
-    with pytest.raises(InputError, match="no Dask scheduler answers at tcp://127.0.0.1:1"), dask_workers(
-        "tcp://127.0.0.1:1"
+    with (
+        pytest.raises(InputError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"),
+        dask_workers("tcp://127.0.0.1:1"),
     ):
         pass
