@@ -13,6 +13,7 @@ from nnunet_multiphase import __version__
 from nnunet_multiphase.errors import InputError
 
 COMMANDS: tuple[str, ...] = (
+    "import-dicom",
     "setup",
     "register",
     "predict",
@@ -33,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
-        module = import_module(f"nnunet_multiphase.cli.{name}")
+        module = import_module(f"nnunet_multiphase.cli.{name.replace('-', '_')}")
         sub = commands.add_parser(name, help=module.HELP, description=module.HELP)
         module.add_arguments(sub)
         sub.set_defaults(run=module.run)

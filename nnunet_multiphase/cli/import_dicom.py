@@ -1,0 +1,73 @@
+"""`nnunet-multiphase import-dicom`: a DICOM tree to case folders, with phases named and patients not."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+HELP = "turn a DICOM tree into case folders that setup reads, with pseudonyms"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("tree", type=Path, metavar="TREE", help="folder with DICOM files, at any depth")
+    parser.add_argument(
+        "out",
+        type=Path,
+        metavar="OUT",
+        help="cohort to write; OUT_series.csv (what was found) and OUT_pseudonyms.csv (whose it is) go beside it",
+    )
+    parser.add_argument(
+        "--series-table",
+        type=Path,
+        metavar="FILE",
+        help="OUT_series.csv with columns phase and use corrected",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="write the series table only")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Import: 0 = all is written, 1 = some cases could not be and are listed, 2 = bad input."""
+    from nnunet_multiphase.dicom.extra import require_dicom_libraries
+
+    require_dicom_libraries()
+    from nnunet_multiphase.data.case_folder import CohortError
+    from nnunet_multiphase.dicom.import_tree import import_tree
+
+    # A stopped batch job gets SIGTERM: clean up as after Ctrl-C.
+    previous = signal.signal(signal.SIGTERM, _stop)
+    try:
+        summary = import_tree(
+            args.tree,
+            args.out,
+            series_table=args.series_table,
+            dry_run=args.dry_run,
+            say=lambda line: print(line, flush=True),
+        )
+    except CohortError as error:
+        for problem in error.problems:
+            print(f"error: {problem}", file=sys.stderr)
+        return 2
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    for remark in summary.remarks:
+        print(f"warning: {remark}", file=sys.stderr)
+    for failure in summary.failures:
+        print(f"error: {failure}", file=sys.stderr)
+    if summary.previous_table:
+        print(f"the earlier series table is now {summary.previous_table}")
+    print(f"series table: {summary.table}")
+    again = f"--series-table {summary.table}"
+    if args.dry_run:
+        print(f"look through it, correct the columns phase and use, and run again with {again}")
+        return 0
+    print(
+        f"{args.out}: {len(summary.written)} case(s); if a phase is wrong, correct the table and add {again}"
+    )
+    print(f"{summary.pseudonyms} says whose they are: keep it to yourself")
+    return 1 if summary.failures else 0
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

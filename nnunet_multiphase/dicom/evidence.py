@@ -1,0 +1,175 @@
+"""Step 4a: what tags and voxels of one volume say about its phase."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from nnunet_multiphase.dicom.volumes import Volume
+from nnunet_multiphase.dicom.words import (
+    CONTRAST_WORDS,
+    NO_AGENT_WORDS,
+    find_words,
+    phases_named,
+    seconds_named,
+)
+from nnunet_multiphase.phases import PHASES
+
+Weights = tuple[float, float, float, float]
+
+# Seconds after the injection began -> how well (nc, art, pv, dl) explain it. The usual delays are 25-40 s, 60-80 s
+# and 3-5 min; what lies between them is left open.
+_DELAYS: tuple[tuple[float, Weights], ...] = (
+    (5, (0.90, 0.05, 0.03, 0.02)),
+    (18, (0.20, 0.70, 0.08, 0.02)),
+    (45, (0.02, 0.92, 0.05, 0.01)),
+    (60, (0.02, 0.45, 0.50, 0.03)),
+    (100, (0.02, 0.05, 0.88, 0.05)),
+    (140, (0.02, 0.02, 0.50, 0.46)),
+    (900, (0.02, 0.01, 0.07, 0.90)),
+)
+
+# Organs are dark before and early after the injection, and only then spleen, kidneys and vessels outshine them.
+# Flatter than the tags: tubes, doses and hearts differ.
+_DARK_ORGANS_HU, _PORTAL_ORGANS_HU = 82, 105
+_BRIGHT_HU = 85
+_PLAIN: Weights = (0.80, 0.08, 0.05, 0.07)
+_EARLY: Weights = (0.08, 0.78, 0.08, 0.06)
+_PORTAL: Weights = (0.03, 0.07, 0.60, 0.30)
+_LATE: Weights = (0.04, 0.10, 0.30, 0.56)
+
+_BLOCK_MM = 2.5
+_EVEN_HU = 18.0
+_BONE_HU = 200
+_LEAST_TISSUE_ML = 20.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One observation: how well each phase of PHASES explains it, and how to put it to the user."""
+
+    weights: Weights
+    why: str
+
+    @property
+    def favourite(self) -> str | None:
+        """The phase it speaks for alone; None if it leaves several open."""
+        return PHASES[int(np.argmax(self.weights))] if max(self.weights) > 0.5 * sum(self.weights) else None
+
+
+def tag_evidence(volume: Volume, *, others_have_agent: bool) -> list[Evidence]:
+    """Read descriptions, delays and contrast agent.
+
+    Args:
+        volume: Of a CT series.
+        others_have_agent: Whether another series of the study names a contrast agent.
+
+    Returns:
+        What was found, the most telling first; descriptions are quoted by the keyword alone.
+    """
+    found = [
+        *_text_evidence(volume.series.description, "description", 0.92),
+        *_delay_evidence(volume),
+        *_text_evidence(volume.series.protocol, "protocol", 0.70),
+    ]
+    agents = {part.agent for part in volume.slices}
+    if any(find_words(agent, NO_AGENT_WORDS) for agent in agents):
+        found.append(Evidence((0.85, 0.05, 0.05, 0.05), "contrast agent: none"))
+    elif any(agents):
+        found.append(Evidence((0.10, 0.30, 0.30, 0.30), "a contrast agent is named"))
+    elif others_have_agent:
+        found.append(Evidence((0.70, 0.10, 0.10, 0.10), "no contrast agent here, but in other series"))
+    return found
+
+
+def enhancement_evidence(organs_hu: float, bright_hu: float) -> Evidence:
+    """Judge what `enhancement_hu` measured."""
+    if organs_hu < _DARK_ORGANS_HU:
+        weights = _EARLY if bright_hu >= _BRIGHT_HU else _PLAIN
+    else:
+        weights = _PORTAL if organs_hu >= _PORTAL_ORGANS_HU else _LATE
+    return Evidence(weights, f"organs about {organs_hu:.0f} HU, brightest soft tissue {bright_hu:.0f} HU")
+
+
+def enhancement_hu(hu: np.ndarray, spacing_mm: Sequence[float]) -> tuple[float, float] | None:
+    """Measure how bright the soft tissue is: its 80th percentile (liver) and its 98th (vessels, spleen, kidneys).
+
+    Args:
+        hu: (z, y, x).
+        spacing_mm: (x, y, z).
+
+    Returns:
+        Both in HU; None where there is too little even soft tissue outside the bones.
+    """
+    blocks = [max(1, round(_BLOCK_MM / step)) for step in spacing_mm[::-1]]
+    shape = [n // block for n, block in zip(hu.shape, blocks, strict=True)]
+    cut = hu[tuple(slice(n * block) for n, block in zip(shape, blocks, strict=True))].astype(np.float32)
+    coarse = cut.reshape(shape[0], blocks[0], shape[1], blocks[1], shape[2], blocks[2]).mean(axis=(1, 3, 5))
+    mean = ndimage.uniform_filter(coarse, (1, 3, 3))
+    spread = np.sqrt(np.maximum(ndimage.uniform_filter(coarse**2, (1, 3, 3)) - mean**2, 0))
+    tissue = mean[(spread < _EVEN_HU) & (mean > 20) & (mean < 250) & ~_bones(coarse)]
+    block_ml = float(np.prod([step * n for step, n in zip(spacing_mm[::-1], blocks, strict=True)])) / 1000
+    if tissue.size * block_ml < _LEAST_TISSUE_ML:
+        return None
+    organs, bright = np.percentile(tissue, (80, 98))
+    return float(organs), float(bright)
+
+
+def _bones(coarse_hu: np.ndarray) -> np.ndarray:
+    """Mark what is hard, and what hard rims enclose slice by slice: marrow is as bright as an organ with contrast."""
+    margin = ((0, 0), (3, 3), (3, 3))
+    rims = ndimage.binary_closing(np.pad(coarse_hu > _BONE_HU, margin), np.ones((1, 5, 5)))
+    filled = np.stack([ndimage.binary_fill_holes(plane) for plane in rims[:, 3:-3, 3:-3]])
+    return np.asarray(ndimage.binary_dilation(filled, np.ones((1, 3, 3))))
+
+
+def _text_evidence(text: str, where: str, certainty: float) -> list[Evidence]:
+    found = []
+    named = phases_named(text)
+    seconds = seconds_named(text)
+    if seconds is not None and named.get("dl", "").startswith("delay"):
+        del named["dl"]  # "delay 70 s" names a delay, not the phase
+    if len(named) == 1:
+        phase, word = next(iter(named.items()))
+        rest = (1 - certainty) / 3
+        found.append(Evidence(_one(phase, certainty, rest), f"{where}: '{word}'"))
+    elif 1 < len(named) < len(PHASES):
+        weights = [0.9 / len(named) if phase in named else 0.1 / (4 - len(named)) for phase in PHASES]
+        words = ", ".join(f"'{word}'" for word in named.values())
+        found.append(
+            Evidence((weights[0], weights[1], weights[2], weights[3]), f"{where} names several: {words}")
+        )
+    elif not named and find_words(text, CONTRAST_WORDS):
+        word = find_words(text, CONTRAST_WORDS)[0].rstrip("*")
+        found.append(Evidence((0.04, 0.32, 0.32, 0.32), f"{where}: '{word}'"))
+    if seconds is not None:
+        found.append(Evidence(_at_delay(seconds[0]) or _one("pv", 0.25, 0.25), f"{where}: '{seconds[1]}'"))
+    return found
+
+
+def _delay_evidence(volume: Volume) -> list[Evidence]:
+    starts = [part.contrast_start_s for part in volume.slices if part.contrast_start_s is not None]
+    if not starts or volume.start_s is None:
+        return []
+    # Only times of day can be compared; the shorter way round midnight.
+    delay = (volume.start_s % 86400 - min(starts) + 43200) % 86400 - 43200
+    weights = _at_delay(delay)
+    if weights is None:
+        return []
+    when = f"{delay:.0f} s after" if delay >= 0 else f"{-delay:.0f} s before"
+    return [Evidence(weights, f"acquired {when} the injection began")]
+
+
+def _at_delay(delay_s: float) -> Weights | None:
+    """Look up a delay; None outside an hour before to 15 minutes after: another injection's."""
+    if delay_s < -3600:
+        return None
+    return next((weights for limit, weights in _DELAYS if delay_s < limit), None)
+
+
+def _one(phase: str, high: float, low: float) -> Weights:
+    weights = [high if name == phase else low for name in PHASES]
+    return weights[0], weights[1], weights[2], weights[3]

@@ -1,0 +1,135 @@
+"""Step 3: sort a volume's slices along their normal and lay them out as a grid, or say why they are none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnunet_multiphase.dicom.scan import Slice
+
+MIN_SLICES = 8
+"""Fewer are a bolus-timing run or a key image, not a phase of a liver."""
+
+TOO_FEW = "too few slices"
+
+SAME_POSITION_MM = 0.05
+"""Slices closer along the normal lie at one position: thinner slices than this are not made."""
+
+STEP_TOLERANCE = 0.1
+"""How far, in steps, a slice may lie from its place on the grid."""
+
+ROUNDING_MM = 0.11
+"""How far it may lie in any case: positions are often written to 0.1 mm, the first's and last's too."""
+
+ORIENTATION_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Sorted slices and where their voxels lie, in DICOM's and SimpleITK's frame (LPS, mm)."""
+
+    slices: tuple[Slice, ...]
+    origin: tuple[float, float, float]
+    spacing_mm: tuple[float, float, float]  # x, y, z
+    direction: tuple[float, ...]  # 3 x 3, row by row, as SimpleITK wants it
+
+
+def normal(orientation: Sequence[float]) -> np.ndarray:
+    """Return the unit vector across a slice: row direction x column direction."""
+    across = np.cross(orientation[:3], orientation[3:])
+    return np.asarray(across / (np.linalg.norm(across) or 1.0))
+
+
+def heights_mm(slices: Sequence[Slice]) -> np.ndarray:
+    """Return each slice's position along the first one's normal; (n,) mm."""
+    across = normal(slices[0].orientation or (1, 0, 0, 0, 1, 0))
+    return np.array([np.dot(part.position or (0, 0, 0), across) for part in slices])
+
+
+def shape_problem(slices: Sequence[Slice]) -> str:
+    """Say why slices cannot even be compared by position; empty if they can."""
+    if any(
+        part.position is None or part.orientation is None or part.pixel_spacing is None for part in slices
+    ):
+        return "slices without position, orientation or pixel spacing"
+    orientations = np.array([part.orientation for part in slices])
+    if np.abs(orientations - orientations[0]).max() > ORIENTATION_TOLERANCE:
+        return "mixed orientations in one series"
+    row, column = orientations[0][:3], orientations[0][3:]
+    lengths = np.linalg.norm(row), np.linalg.norm(column)
+    if (
+        abs(row @ column) > ORIENTATION_TOLERANCE
+        or np.abs(np.subtract(lengths, 1)).max() > ORIENTATION_TOLERANCE
+    ):
+        return "rows and columns are not at right angles"
+    return ""
+
+
+def lay_out(slices: Sequence[Slice]) -> tuple[Grid | None, list[str]]:
+    """Sort slices and find the grid they make.
+
+    Args:
+        slices: Of one volume, in any order.
+
+    Returns:
+        The grid and no problem, or None and what is wrong, one short phrase each.
+    """
+    if problem := shape_problem(slices):
+        return None, [problem]
+    problems: list[str] = []
+    if len({(part.rows, part.columns) for part in slices}) > 1:
+        problems.append("slices of different size (rows x columns)")
+    spacings = np.array([part.pixel_spacing for part in slices])
+    if np.abs(spacings - spacings[0]).max() > 1e-3 * spacings[0].min():
+        problems.append("slices of different pixel spacing")
+    heights = heights_mm(slices)
+    order = np.argsort(heights, kind="stable")
+    ordered = tuple(slices[i] for i in order)
+    steps = np.diff(heights[order])
+    if len(steps) + 1 - int((steps < SAME_POSITION_MM).sum()) < MIN_SLICES:
+        found = len(steps) + 1 - int((steps < SAME_POSITION_MM).sum())
+        return None, [*problems, f"{TOO_FEW}: {found} positions, expected at least {MIN_SLICES}"]
+    if (steps < SAME_POSITION_MM).any():
+        return None, [*problems, "several slices at one position that nothing tells apart"]
+    problems += _step_problems(steps)
+    positions = np.array([part.position for part in ordered])
+    step = (positions[-1] - positions[0]) / (len(positions) - 1)
+    across = normal(ordered[0].orientation or ())
+    pixel = float(spacings[0].min())
+    along = float(step @ across)
+    drift = float(np.linalg.norm(step - along * across))
+    if drift * (len(positions) - 1) > pixel:
+        tilt = np.degrees(np.arctan2(drift, along))
+        problems.append(f"gantry tilt: slices step {tilt:.1f} degrees off their normal")
+    sideways = positions - positions[0] - np.outer(np.arange(len(positions)), step)
+    sideways -= np.outer(sideways @ across, across)
+    if np.linalg.norm(sideways, axis=1).max() > pixel:
+        problems.append("slices are shifted sideways against each other")
+    if problems:
+        return None, problems
+    row, column = np.array(ordered[0].orientation).reshape(2, 3)
+    return (
+        Grid(
+            slices=ordered,
+            origin=(float(positions[0][0]), float(positions[0][1]), float(positions[0][2])),
+            # DICOM gives the distance between rows (y) first.
+            spacing_mm=(float(spacings[0][1]), float(spacings[0][0]), along),
+            direction=tuple(float(v) for v in np.stack([row, column, across], axis=1).ravel()),
+        ),
+        [],
+    )
+
+
+def _step_problems(steps: np.ndarray) -> list[str]:
+    usual = float(np.median(steps))
+    wide = steps[steps > 1.5 * usual]
+    if len(wide):
+        missing = int(np.round(wide / usual - 1).sum())
+        return [f"missing slices: about {missing} in {len(wide)} gap{'s' * (len(wide) > 1)}"]
+    even = steps.sum() / len(steps) * np.arange(len(steps) + 1)
+    away = np.abs(np.concatenate([[0], np.cumsum(steps)]) - even).max()
+    if away > max(STEP_TOLERANCE * usual, ROUNDING_MM):
+        return [f"slices are not evenly spaced: {steps.min():.2f} to {steps.max():.2f} mm"]
+    return []

@@ -1,0 +1,208 @@
+"""Run all steps: a DICOM tree to a cohort of case folders, its series table and its key file."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nnunet_multiphase.data.case_folder import CohortError
+from nnunet_multiphase.dicom.case_writer import check_destination, remove_case, write_case, write_patients
+from nnunet_multiphase.dicom.choose import Choice, Correction, choose_volumes
+from nnunet_multiphase.dicom.evidence import enhancement_hu
+from nnunet_multiphase.dicom.masks import Layer, find_layers, mask_kinds
+from nnunet_multiphase.dicom.phase import guess_phases
+from nnunet_multiphase.dicom.pixels import read_hu
+from nnunet_multiphase.dicom.pseudonyms import (
+    Name,
+    Study,
+    name_studies,
+    pseudonyms_path,
+    read_pseudonyms,
+    write_pseudonyms,
+)
+from nnunet_multiphase.dicom.scan import Tree, scan_tree
+from nnunet_multiphase.dicom.series_table import read_corrections, series_table_path, write_series_table
+from nnunet_multiphase.dicom.volumes import Volume, volumes_of
+from nnunet_multiphase.errors import InputError
+
+StudyKey = tuple[str, str]  # PatientID, StudyInstanceUID
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What an import did; no text in it identifies anybody."""
+
+    table: Path
+    pseudonyms: Path
+    previous_table: Path | None
+    written: tuple[str, ...]  # cases
+    remarks: tuple[str, ...]
+    failures: tuple[str, ...]  # cases that should have been written
+
+
+def import_tree(
+    root: Path,
+    out: Path,
+    *,
+    series_table: Path | None = None,
+    dry_run: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+) -> Summary:
+    """Turn a DICOM tree into a cohort that `setup` reads.
+
+    Args:
+        root: Folder with DICOM files at any depth.
+        out: Cohort to write: OUT/<case>/{nc,art,pv,dl}.nii.gz, masks, OUT/patients.csv.
+        series_table: The user's corrections.
+        dry_run: Write the series table only.
+        say: Takes a line of progress.
+
+    Returns:
+        What was written and what is to be said.
+
+    Raises:
+        InputError: Nothing can be read, OUT is not ours, or the table does not fit. No case has been touched.
+    """
+    with warnings.catch_warnings():
+        # pydicom and highdicom warn of odd values by quoting them, names and dates too.
+        warnings.simplefilter("ignore")
+        return _import_tree(Path(root), Path(os.path.abspath(out)), series_table, dry_run, say)
+
+
+def _import_tree(
+    root: Path, out: Path, series_table: Path | None, dry_run: bool, say: Callable[[str], None]
+) -> Summary:
+    known = read_pseudonyms(pseudonyms_path(out))
+    check_destination(out, known.values())
+    corrections = read_corrections(series_table) if series_table else {}
+    say(f"reading the headers in {root}")
+    tree = scan_tree(root)
+    say(f"{sum(len(series.slices) for series in tree.series)} images in {len(tree.series)} series")
+    names = name_studies(_studies(tree), known)
+    volumes: dict[StudyKey, list[Volume]] = {}
+    for series in tree.series:
+        volumes.setdefault((series.patient_id, series.study), []).extend(volumes_of(series))
+    everything = [volume for found in volumes.values() for volume in found]
+    _check_keys(corrections, everything, series_table)
+    layers, remarks = find_layers(tree.masks, everything, {key: name.case for key, name in names.items()})
+    if tree.damaged_files:
+        remarks.append(f"{tree.damaged_files} DICOM file(s) are damaged and were passed over")
+    if any(not patient_id for patient_id, _ in volumes):
+        remarks.append("studies without PatientID: each counts as a patient of its own")
+    choices = _choose_all(volumes, names, layers, corrections, say)
+    everything_chosen = [choice for chosen in choices.values() for choice in chosen]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    previous = write_series_table(series_table_path(out), everything_chosen)
+    remarks += [remark for choice in everything_chosen if (remark := _remark(choice))]
+    remarks += _unused_masks(everything_chosen)
+    written: list[str] = []
+    failures: list[str] = []
+    if not dry_run:
+        write_pseudonyms(pseudonyms_path(out), names)
+        for key in sorted(choices, key=lambda key: names[key].case):
+            used = [choice for choice in choices[key] if choice.use]
+            try:
+                if used:
+                    remarks += write_case(out, names[key], used, layers)
+                    written.append(names[key].case)
+                    say(f"{names[key].case}: {', '.join(sorted(choice.phase for choice in used))}")
+                else:
+                    remarks += _leave_out(out, names[key], choices[key], failures)
+            except InputError as error:
+                failures.append(f"{error}; the case was not written")
+            # After every case: without its line a patient's second study would pass for another patient.
+            if out.is_dir():
+                write_patients(out, names.values())
+    return Summary(
+        table=series_table_path(out),
+        pseudonyms=pseudonyms_path(out),
+        previous_table=previous,
+        written=tuple(written),
+        remarks=tuple(remarks),
+        failures=tuple(failures),
+    )
+
+
+def _choose_all(
+    volumes: Mapping[StudyKey, Sequence[Volume]],
+    names: Mapping[StudyKey, Name],
+    layers: Sequence[Layer],
+    corrections: Mapping[str, Correction],
+    say: Callable[[str], None],
+) -> dict[StudyKey, list[Choice]]:
+    """Guess and choose, study by study; what the table wants in vain is told all at once."""
+    masks = mask_kinds(layers)
+    choices: dict[StudyKey, list[Choice]] = {}
+    problems: list[str] = []
+    for key in sorted(volumes, key=lambda key: names[key].case):
+        found = volumes[key]
+        with_phase = [volume for volume in found if volume.has_phase]
+        guesses = guess_phases(with_phase, _enhancement)
+        by_key = {volume.key: guess for volume, guess in zip(with_phase, guesses, strict=True)}
+        try:
+            choices[key] = choose_volumes(found, names[key], by_key, masks, corrections)
+        except InputError as error:
+            problems.append(str(error))
+        say(f"{names[key].case}: {len(found)} volume(s) looked at")
+    if problems:
+        raise CohortError(problems)
+    return choices
+
+
+def _enhancement(volume: Volume) -> tuple[float, float] | None:
+    if volume.grid is None:
+        return None
+    try:
+        return enhancement_hu(read_hu(volume.grid, volume.key), volume.grid.spacing_mm)
+    except InputError:
+        return None  # told when the case is written
+
+
+def _check_keys(corrections: Mapping[str, Correction], volumes: Sequence[Volume], table: Path | None) -> None:
+    unknown = sorted(set(corrections) - {volume.key for volume in volumes})
+    if unknown:
+        raise InputError(
+            f"{table} names series that are not in the tree ({', '.join(unknown[:5])}); "
+            "use the table of this tree, or remove those lines"
+        )
+
+
+def _studies(tree: Tree) -> set[Study]:
+    """List the studies; a study's date is the earliest that its series give."""
+    dates: dict[StudyKey, str] = {}
+    for series in tree.series:
+        key = (series.patient_id, series.study)
+        dates[key] = min(dates.get(key, series.study_date), series.study_date)
+    return {Study(patient_id, uid, date) for (patient_id, uid), date in dates.items()}
+
+
+def _remark(choice: Choice) -> str:
+    """Say of a volume what the user should look at; empty if there is nothing."""
+    if not choice.problems:
+        return ""
+    number = f" (no. {choice.volume.series.number})" if choice.volume.series.number is not None else ""
+    used = f"used as {choice.phase}" if choice.use else "not used"
+    return (
+        f"case {choice.name.case}, series {choice.volume.key}{number}, {used}: {'; '.join(choice.problems)}"
+    )
+
+
+def _unused_masks(choices: Sequence[Choice]) -> list[str]:
+    return [
+        f"case {choice.name.case}: the {' and '.join(choice.masks)} mask on series {choice.volume.key} is lost, "
+        "because that series is not used"
+        for choice in choices
+        if choice.masks and not choice.use
+    ]
+
+
+def _leave_out(out: Path, name: Name, choices: Sequence[Choice], failures: list[str]) -> list[str]:
+    """Tell of a case without a phase; it is a failure if it has CT images."""
+    removed = "; what an earlier import wrote of it was removed" if remove_case(out, name) else ""
+    if any(choice.volume.has_phase for choice in choices):
+        failures.append(f"case {name.case}: no series can be used, see the series table{removed}")
+        return []
+    return [f"case {name.case}: no CT images, left out{removed}"]

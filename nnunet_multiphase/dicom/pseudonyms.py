@@ -1,0 +1,124 @@
+"""Step 6: give patients and studies names that tell nothing, and remember whose they are."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from nnunet_multiphase.errors import InputError
+
+HEADER: tuple[str, ...] = ("pseudonym", "PatientID", "case", "StudyInstanceUID")
+
+
+@dataclass(frozen=True)
+class Study:
+    """Who and which examination; the only record that identifies."""
+
+    patient_id: str
+    uid: str
+    date: str
+
+
+@dataclass(frozen=True)
+class Name:
+    """What a study is called outside."""
+
+    patient: str  # patient_001
+    case: str  # patient_001, its second study patient_001_2
+
+
+def pseudonyms_path(out: Path) -> Path:
+    """Give the place of the key file: beside OUT, never inside."""
+    return out.with_name(f"{out.name}_pseudonyms.csv")
+
+
+def name_studies(
+    studies: Iterable[Study], known: Mapping[tuple[str, str], Name]
+) -> dict[tuple[str, str], Name]:
+    """Name every study; what has a name keeps it.
+
+    Args:
+        studies: All studies of a tree. One without PatientID counts as a patient of its own.
+        known: (PatientID, StudyInstanceUID) -> name, from an earlier import.
+
+    Returns:
+        The known ones and the new ones. Patients are numbered in the order of their hashed PatientID, which says
+        nothing about them; a patient's studies in the order of their dates.
+    """
+    names = dict(known)
+    patients = {_person(patient_id, uid): name.patient for (patient_id, uid), name in known.items()}
+    cases: dict[str, set[str]] = {}
+    for name in known.values():
+        cases.setdefault(name.patient, set()).add(name.case)
+    highest = max((int(patient.rpartition("_")[2]) for patient in patients.values()), default=0)
+
+    def order(study: Study) -> tuple[str, str, str]:
+        hashed = hashlib.sha256(_person(study.patient_id, study.uid).encode()).hexdigest()
+        return hashed, study.date, study.uid
+
+    for study in sorted(studies, key=order):
+        if (study.patient_id, study.uid) in names:
+            continue
+        person = _person(study.patient_id, study.uid)
+        if person not in patients:
+            highest += 1
+            patients[person] = f"patient_{highest:03d}"
+        patient = patients[person]
+        taken = cases.setdefault(patient, set())
+        number = len(taken) + 1
+        case = patient if number == 1 else f"{patient}_{number}"
+        taken.add(case)
+        names[study.patient_id, study.uid] = Name(patient, case)
+    return names
+
+
+def read_pseudonyms(path: Path) -> dict[tuple[str, str], Name]:
+    """Read an earlier import's names; empty where there is no such file.
+
+    Raises:
+        InputError: Not a file of ours.
+    """
+    if not path.exists():
+        return {}
+    names: dict[tuple[str, str], Name] = {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            rows = csv.DictReader(stream)
+            if tuple(rows.fieldnames or ()) != HEADER:
+                raise InputError(
+                    f"{path}: expected the header {','.join(HEADER)}, found {','.join(rows.fieldnames or [])!r}; "
+                    "restore the file, or move it away and import into a new OUT"
+                )
+            for row in rows:
+                name = Name(row["pseudonym"] or "", row["case"] or "")
+                if not name.patient.rpartition("_")[2].isdigit() or not name.case.startswith(name.patient):
+                    raise InputError(
+                        f"{path}, line {rows.line_num}: expected pseudonyms like patient_001, found {name.patient!r} "
+                        f"with the case {name.case!r}; restore the file"
+                    )
+                names[row["PatientID"] or "", row["StudyInstanceUID"] or ""] = name
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text ({error.reason}): restore the file") from error
+    return names
+
+
+def write_pseudonyms(path: Path, names: Mapping[tuple[str, str], Name]) -> None:
+    """Write the key file, readable by its owner alone."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    with os.fdopen(
+        os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", newline="", encoding="utf-8"
+    ) as stream:
+        writer = csv.writer(stream)
+        writer.writerow(HEADER)
+        rows = [(name.patient, patient_id, name.case, uid) for (patient_id, uid), name in names.items()]
+        writer.writerows(sorted(rows))
+    partial.replace(path)
+
+
+def _person(patient_id: str, study_uid: str) -> str:
+    return f"id {patient_id}" if patient_id else f"study {study_uid}"

@@ -1,0 +1,300 @@
+"""Step 1: walk a tree and gather its DICOM files into series, by UID and never by folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pydicom
+from pydicom.errors import InvalidDicomError
+
+from nnunet_multiphase.errors import InputError
+
+MASK_MODALITIES: tuple[str, ...] = ("SEG", "RTSTRUCT")
+
+_TAGS = [
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "SeriesInstanceUID",
+    "StudyInstanceUID",
+    "PatientID",
+    "Modality",
+    "ImageType",
+    "SeriesDescription",
+    "ProtocolName",
+    "SeriesNumber",
+    "InstanceNumber",
+    "AcquisitionNumber",
+    "StudyDate",
+    "AcquisitionDate",
+    "AcquisitionTime",
+    "AcquisitionDateTime",
+    "ContentDate",
+    "ContentTime",
+    "ContrastBolusAgent",
+    "ContrastBolusStartTime",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "Rows",
+    "Columns",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "BurnedInAnnotation",
+    "NumberOfFrames",
+]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What one image file says of itself, pixels apart."""
+
+    path: Path
+    uid: str
+    instance: int
+    acquisition: int | None
+    acquired_s: float | None  # AcquisitionTime, seconds since year 1 (without a date: since midnight)
+    content_s: float | None
+    contrast_start_s: float | None  # since midnight
+    position: tuple[float, float, float] | None  # mm
+    orientation: tuple[float, ...] | None  # row's and column's direction
+    pixel_spacing: tuple[float, float] | None  # mm, between rows and between columns
+    rows: int
+    columns: int
+    frames: int
+    has_rescale: bool
+    localizer: bool
+    screen: bool  # a dose page or a screen shot
+    projection: bool  # MIP and the like
+    burned_in: bool
+    agent: str
+
+
+@dataclass(frozen=True)
+class Series:
+    """All files of one SeriesInstanceUID within one study."""
+
+    uid: str
+    study: str
+    study_date: str
+    patient_id: str
+    modality: str
+    sop_class: str
+    number: int | None
+    description: str
+    protocol: str
+    slices: tuple[Slice, ...]
+    copies: int  # files left out because their SOPInstanceUID was there already
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """A DICOM SEG or RTSTRUCT, not opened any further."""
+
+    path: Path
+    study: str
+    patient_id: str
+    modality: str
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Everything found in a tree."""
+
+    series: tuple[Series, ...]  # in the order of their UIDs
+    masks: tuple[MaskFile, ...]
+    other_files: int  # no DICOM, or DICOM without a series (DICOMDIR)
+    damaged_files: int
+
+
+def scan_tree(root: Path) -> Tree:
+    """Read the headers of every DICOM file below a folder.
+
+    Args:
+        root: Folder; its structure and the files' suffixes mean nothing.
+
+    Returns:
+        The series and masks; the order of files on the disk does not matter.
+
+    Raises:
+        InputError: No such folder, or not one DICOM file in it.
+    """
+    if not root.is_dir():
+        raise InputError(f"{root} is not a folder: expected one with DICOM files in it, at any depth")
+    slices: dict[tuple[str, str, str], list[Slice]] = {}
+    firsts: dict[
+        tuple[str, str, str], tuple[tuple[int, str, str], Any]
+    ] = {}  # the header that speaks for all
+    masks: list[MaskFile] = []
+    other = damaged = 0
+    for path in _files(root):
+        try:
+            header = read_header(path, tags=_TAGS)
+        except InvalidDicomError:
+            other += 1
+            continue
+        except Exception:  # whatever a broken file makes the parser trip over
+            damaged += 1
+            continue
+        uid, study = _text(header, "SeriesInstanceUID"), _text(header, "StudyInstanceUID")
+        if not uid:
+            other += 1
+            continue
+        modality, patient_id = _text(header, "Modality"), _text(header, "PatientID")
+        if modality in MASK_MODALITIES:
+            masks.append(MaskFile(path, study, patient_id, modality))
+        else:
+            part = _slice(path, header)
+            slices.setdefault((patient_id, study, uid), []).append(part)
+            first = firsts.setdefault((patient_id, study, uid), (_order(part), header))
+            if _order(part) < first[0]:
+                firsts[patient_id, study, uid] = (_order(part), header)
+    if not slices:
+        raise InputError(
+            f"{root} holds no DICOM image: expected CT series, found {other} other and {damaged} damaged files; "
+            "give the folder that the DICOM export wrote"
+        )
+    return Tree(
+        tuple(
+            _series(*key, firsts[key][1], slices[key]) for key in sorted(slices, key=lambda key: key[::-1])
+        ),
+        tuple(sorted(masks, key=lambda mask: str(mask.path))),
+        other,
+        damaged,
+    )
+
+
+def read_header(path: Path, *, tags: list[str] | None = None) -> Any:
+    """Read a DICOM file without its pixels."""
+    return pydicom.dcmread(path, stop_before_pixels=True, force=False, specific_tags=tags)
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(folder, name)
+            if path.is_file():
+                yield path
+
+
+def _order(part: Slice) -> tuple[int, str, str]:
+    """Sort slices so that nothing depends on the disk's order."""
+    return part.instance, part.uid, str(part.path)
+
+
+def _series(patient_id: str, study: str, uid: str, first: Any, files: list[Slice]) -> Series:
+    # Same UID, same image: of copies the first in order is kept.
+    files = sorted(files, key=_order)
+    unique = {part.uid or str(part.path): part for part in reversed(files)}
+    number = _number(first, "SeriesNumber")
+    return Series(
+        uid=uid,
+        study=study,
+        study_date=_text(first, "StudyDate"),
+        patient_id=patient_id,
+        modality=_text(first, "Modality"),
+        sop_class=_text(first, "SOPClassUID"),
+        number=None if number is None else int(number),
+        description=_text(first, "SeriesDescription"),
+        protocol=_text(first, "ProtocolName"),
+        slices=tuple(reversed(unique.values())),
+        copies=len(files) - len(unique),
+    )
+
+
+def _slice(path: Path, header: Any) -> Slice:
+    kinds = [str(kind).upper() for kind in _list(header, "ImageType")]
+    acquired = _date_time(_text(header, "AcquisitionDateTime"))
+    if acquired is None:
+        day = _text(header, "AcquisitionDate") or _text(header, "StudyDate")
+        acquired = _date_time(day, _text(header, "AcquisitionTime"))
+    content = _date_time(
+        _text(header, "ContentDate") or _text(header, "StudyDate"), _text(header, "ContentTime")
+    )
+    position, orientation = (
+        _numbers(header, "ImagePositionPatient", 3),
+        _numbers(header, "ImageOrientationPatient", 6),
+    )
+    spacing = _numbers(header, "PixelSpacing", 2)
+    acquisition = _number(header, "AcquisitionNumber")
+    return Slice(
+        path=path,
+        uid=_text(header, "SOPInstanceUID"),
+        instance=int(_number(header, "InstanceNumber") or 0),
+        acquisition=None if acquisition is None else int(acquisition),
+        acquired_s=acquired,
+        content_s=content,
+        contrast_start_s=_time_s(_text(header, "ContrastBolusStartTime")),
+        position=(position[0], position[1], position[2]) if position else None,
+        orientation=orientation,
+        pixel_spacing=(spacing[0], spacing[1]) if spacing and min(spacing) > 0 else None,
+        rows=int(_number(header, "Rows") or 0),
+        columns=int(_number(header, "Columns") or 0),
+        frames=int(_number(header, "NumberOfFrames") or 1),
+        has_rescale=None not in (_number(header, "RescaleSlope"), _number(header, "RescaleIntercept")),
+        localizer="LOCALIZER" in kinds,
+        screen=any(word in kind for kind in kinds for word in ("DOSE", "SCREEN", "SCREEN SAVE", "EVIDENCE")),
+        projection=any("MIP" in kind or "PROJECTION" in kind for kind in kinds),
+        burned_in=_text(header, "BurnedInAnnotation").upper() == "YES",
+        agent=_text(header, "ContrastBolusAgent"),
+    )
+
+
+def _text(header: Any, name: str) -> str:
+    try:
+        value = header.get(name)
+    except Exception:  # a value that its own type cannot hold
+        return ""
+    return "" if value is None else str(value).strip()
+
+
+def _list(header: Any, name: str) -> list[Any]:
+    try:
+        value = header.get(name)
+    except Exception:
+        return []
+    if value is None or value == "":
+        return []
+    return [value] if isinstance(value, (str, int, float)) else list(value)
+
+
+def _numbers(header: Any, name: str, count: int) -> tuple[float, ...] | None:
+    try:
+        values = tuple(float(value) for value in _list(header, name))
+    except (TypeError, ValueError):
+        return None
+    # NaN is the one number that differs from itself.
+    return values if len(values) == count and all(value == value for value in values) else None
+
+
+def _number(header: Any, name: str) -> float | None:
+    values = _numbers(header, name, 1)
+    return None if values is None else values[0]
+
+
+def _time_s(text: str) -> float | None:
+    """Turn DICOM's HHMMSS.ffffff (or shorter) into seconds since midnight; None if it is no time."""
+    text = text.replace(":", "")
+    try:
+        hours, minutes, seconds = int(text[:2]), int(text[2:4] or 0), float(text[4:] or 0)
+    except ValueError:
+        return None
+    return 3600.0 * hours + 60.0 * minutes + seconds
+
+
+def _date_time(day: str, time: str | None = None) -> float | None:
+    """Join a date and a time (or split a DICOM date-time) to seconds; without a date, since midnight."""
+    if time is None:
+        day, time = day[:8], day[8:].split("+")[0].split("-")[0]
+    seconds = _time_s(time)
+    if seconds is None:
+        return None
+    try:
+        return date(int(day[:4]), int(day[4:6]), int(day[6:8])).toordinal() * 86400.0 + seconds
+    except ValueError:
+        return seconds

@@ -1,0 +1,239 @@
+"""Keywords: what descriptions and mask labels in English, German, French, Chinese and Japanese mean."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+PHASE_WORDS: dict[str, tuple[str, ...]] = {
+    "nc": (
+        *(
+            "non contrast",
+            "no contrast",
+            "without contrast",
+            "w/o contrast",
+            "wo contrast",
+            "w/o",
+            "pre contrast",
+        ),
+        *(
+            "unenhanced",
+            "non enhanced",
+            "plain",
+            "native",
+            "nativ",
+            "nativphase",
+            "nc",
+            "ncct",
+            "nect",
+            "pre",
+            "c-",
+        ),
+        *("ohne KM", "o. KM", "ohne Kontrast*", "sans injection", "sans contraste", "non injecte"),
+        *("平扫", "平掃", "非增强", "単純", "单纯", "非造影", "造影前", "造影なし", "プレーン"),
+    ),
+    "art": (
+        *(
+            "arterial",
+            "arterielle",
+            "arteriell*",
+            "arteriel",
+            "art",
+            "late arterial",
+            "early arterial",
+            "HAP",
+        ),
+        *("spätarteriell*", "spaetarteriell*", "frühe art", "späte art", "frühart*", "arterial phase delay"),
+        *("动脉", "動脈", "动脉期", "動脈期", "動脈相", "動脈優位相", "动脉晚期", "动脉早期", "早期相"),
+    ),
+    "pv": (
+        *(
+            "portal venous",
+            "porto venous",
+            "portal",
+            "venous",
+            "ven",
+            "venös*",
+            "venoes*",
+            "PV",
+            "PVP",
+            "VP",
+            "HVP",
+        ),
+        *(
+            "portal venös*",
+            "portal venoes*",
+            "pv venös*",
+            "late portal venous",
+            "porto veineux",
+            "portale",
+            "temps portal",
+        ),
+        *(
+            "门脉",
+            "門脈",
+            "门脉期",
+            "門脈期",
+            "门静脉",
+            "門靜脈",
+            "門静脈",
+            "门静脉期",
+            "静脉",
+            "靜脈",
+            "静脈",
+        ),
+        *("静脉期", "靜脈期", "静脈相", "門脈相", "門脈優位相"),
+    ),
+    "dl": (
+        *(
+            "delayed",
+            "delay",
+            "late",
+            "late phase",
+            "late venous",
+            "equilibrium",
+            "excretory",
+            "washout",
+            "tardif",
+        ),
+        *(
+            "Spätphase",
+            "Spaetphase",
+            "spät",
+            "spaet",
+            "spätvenös*",
+            "spaetvenoes*",
+            "verzögert*",
+            "verzoegert*",
+        ),
+        *("延迟", "延遲", "延迟期", "延遲期", "平衡期", "平衡相", "遅延", "遅延相", "後期相", "排泄期"),
+    ),
+}
+
+CONTRAST_WORDS: tuple[str, ...] = (
+    *("with contrast", "w contrast", "post contrast", "enhanced", "CECT", "C+", "KM", "mit KM", "nach KM"),
+    *("Kontrast*", "增强", "増強", "造影", "injecte"),
+)
+
+NO_AGENT_WORDS: tuple[str, ...] = ("no", "none", "nein", "kein", "keine", "without", "ohne", "なし", "无")
+
+LESION_WORDS: tuple[str, ...] = (
+    *(
+        "tumor*",
+        "tumour*",
+        "mass",
+        "masses",
+        "lesion*",
+        "metasta*",
+        "HCC*",
+        "CCC",
+        "ICC",
+        "CRLM",
+        "necro*",
+        "GTV*",
+    ),
+    *("cancer*", "carcinoma*", "malignan*", "neoplas*", "hepatoma*"),
+    *("Läsion*", "Laesion*", "Herd", "Herde", "Karzinom*", "Nekro*", "Raumforderung*", "lésion*", "tumeur*"),
+    *("肿瘤", "腫瘤", "腫瘍", "病灶", "病変", "转移", "轉移", "転移", "坏死", "壊死", "肝癌", "癌"),
+)
+
+NOT_LESION_WORDS: tuple[str, ...] = (
+    *("non tumor*", "non tumour*", "non lesion*", "no tumor", "peritumor*", "peritumour*", "without tumor*"),
+)
+
+LIVER_WORDS: tuple[str, ...] = ("liver", "Leber", "foie", "hepar", "肝", "肝臓", "肝脏", "肝臟")
+
+NOT_LIVER_WORDS: tuple[str, ...] = (
+    *("vessel*", "vein*", "arter*", "vascul*", "segment*", "lobe*", "duct*", "dome", "right", "left"),
+    *(
+        "Gefäß*",
+        "Gefaess*",
+        "Vene*",
+        "Lappen*",
+        "Gang",
+        "血管",
+        "静脉",
+        "動脈",
+        "动脉",
+        "門脈",
+        "门脉",
+        "胆",
+        "葉",
+        "叶",
+    ),
+)
+
+_GAP = r"[\s_\-./]*"
+
+
+def find_words(text: str, words: Sequence[str]) -> list[str]:
+    """List which keywords occur in a text; a longer one is found before the shorter one it contains.
+
+    Case, accents and full-width letters do not matter; a Latin keyword is a whole word ("*" = may go on), a blank
+    in it stands for any or no separator.
+
+    >>> find_words("LEBER_portalvenös 3.0", PHASE_WORDS["pv"])
+    ['portal venös*']
+    >>> find_words("artifact", PHASE_WORDS["art"])
+    []
+    """
+    rest, found = fold(text), []
+    for word in sorted(words, key=len, reverse=True):
+        rest, count = _pattern(word).subn(" ", rest)
+        if count:
+            found.append(word)
+    return found
+
+
+def phases_named(text: str) -> dict[str, str]:
+    """Find the phases that a description names: phase -> keyword, without the star."""
+    found: dict[str, str] = {}
+    of_word = {word: phase for phase, words in PHASE_WORDS.items() for word in words}
+    for word in find_words(text, list(of_word)):
+        found.setdefault(of_word[word], word.rstrip("*"))
+    return found
+
+
+def seconds_named(text: str) -> tuple[float, str] | None:
+    """Find a delay such as "70s" or "5 min"; 10 s to 15 min, else None."""
+    folded = fold(text)
+    for pattern, factor, unit in (
+        (r"(?<![a-z\d.,])(\d{2,3})\s?(?:s|sec|sek|seconds|sekunden|秒)(?![a-z])", 1, "s"),
+        (r"(?<![a-z\d.,])(\d{1,2})\s?(?:min|mins|minutes|minuten|分)(?![a-z])", 60, "min"),
+    ):
+        if (match := re.search(pattern, folded)) and 10 <= int(match[1]) * factor <= 900:
+            return float(int(match[1]) * factor), f"{int(match[1])} {unit}"
+    return None
+
+
+def mask_kind(label: str) -> str | None:
+    """Say what a segment or region of interest is by its label: 'lesions', 'liver' or None.
+
+    >>> mask_kind("Liver tumor 2"), mask_kind("Leber"), mask_kind("Portal vein")
+    ('lesions', 'liver', None)
+    """
+    label = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label)
+    for word in find_words(label, NOT_LESION_WORDS):
+        label = _pattern(word).sub(" ", fold(label))
+    if find_words(label, LESION_WORDS):
+        return "lesions"
+    if find_words(label, LIVER_WORDS) and not find_words(label, NOT_LIVER_WORDS):
+        return "liver"
+    return None
+
+
+def fold(text: str) -> str:
+    """Fold case, width and accents: 'Portalvenös' -> 'portalvenos'."""
+    parts = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
+    return "".join(sign for sign in parts if not unicodedata.combining(sign))
+
+
+def _pattern(word: str) -> re.Pattern[str]:
+    open_end = word.endswith("*")
+    core = _GAP.join(re.escape(part) for part in fold(word.rstrip("*")).split())
+    if not re.search(r"[a-z]", core):
+        return re.compile(core)
+    if core.endswith(("\\-", "\\+")):  # C-, C+
+        return re.compile(rf"(?<![a-z\d]){core}(?![a-z\d])")
+    return re.compile(rf"(?<![a-z]){core}" + ("" if open_end else "(?![a-z])"))

@@ -1,0 +1,183 @@
+"""Nothing that identifies a patient reaches OUT, the series table or the terminal."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from pathlib import Path
+
+import nibabel as nib
+import pytest
+from dicom_phantom import lesion_mask, make_rtstruct, make_seg, phase_series, save, uid
+from pydicom.datadict import DicomDictionary
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
+from nnunet_multiphase.cli.main import main
+
+PLANTED = {
+    "PN": "PLANTED^NAME",
+    "LO": "PLANTED LO",
+    "SH": "PLANTED SH",
+    "ST": "PLANTED ST",
+    "LT": "PLANTED LT",
+    "UT": "PLANTED UT",
+    "UC": "PLANTED UC",
+    "CS": "PLANTEDCS",
+    "AE": "PLANTEDAE",
+    "DA": "19470813",
+    "DT": "19470813114223",
+    "TM": "114223",
+    "UI": "1.2.3.987654321.123456789",
+}
+FORMS = (
+    "PLANTED",
+    "19470813",
+    "1947-08-13",
+    "114223",
+    "987654321",
+    "MRN-4711",
+    "20210304",
+    "100205",
+    "100130",
+)
+"""How what was planted, and the phantom's own identifier, date and times, would be found again."""
+
+STRUCTURE = {"SpecificCharacterSet", "AcquisitionDateTime", "Modality", "SegmentationType"}
+
+
+def plant(item: Dataset) -> Dataset:
+    """Fill every tag of the standard that holds text, a date or a UID and is not there yet."""
+    for tag, (vr, _, _, _, keyword) in DicomDictionary.items():
+        if (
+            vr in PLANTED
+            and tag > 0x0007FFFF
+            and keyword
+            and keyword not in STRUCTURE
+            and keyword not in item
+        ):
+            setattr(item, keyword, PLANTED[vr])
+    other = Dataset()
+    other.PatientID, other.IssuerOfPatientID = "PLANTED OTHER", "PLANTED ISSUER"
+    item.OtherPatientIDsSequence = Sequence([other])
+    item.private_block(0x0029, "PLANTED PRIVATE", create=True).add_new(0x01, "LO", "PLANTED SECRET")
+    item.PatientID = "MRN-4711"
+    item.PatientName = "PLANTED^PATIENT"
+    return item
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Import a tree with something planted everywhere; the folder that holds tree, raw and the tables."""
+    place = tmp_path_factory.mktemp("privacy")
+    art, pv = (
+        phase_series(phase, patient="MRN-4711", description=f"PLANTED {word} Dr. PLANTED")
+        for phase, word in (("art", "arteriell"), ("pv", "portalvenös"))
+    )
+    seg, structure = (
+        make_seg(pv, {"Mass PLANTED": lesion_mask()}),
+        make_rtstruct(pv, {"Liver PLANTED": [(5, [(2.5, 2.5), (20.5, 2.5), (20.5, 20.5)])]}),
+    )
+    scout = phase_series("nc", patient="MRN-4711", series="scout", ImageType=["ORIGINAL", "LOCALIZER"])[:1]
+    for item in (*art, *pv, *scout):
+        item.ContrastBolusAgent = "PLANTED Iohexol"
+        item.ProtocolName = "PLANTED protocol"
+    save([plant(item) for item in (*art, *pv, *scout, seg, structure)], place / "tree" / "PLANTED_FOLDER")
+    return place
+
+
+@pytest.fixture(scope="module")
+def terminal(imported: Path) -> str:
+    """Run the import on that tree and give what it printed."""
+    import contextlib
+    import io
+
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+        assert main(["import-dicom", str(imported / "tree"), str(imported / "raw")]) == 0
+    return text.getvalue()
+
+
+def needles() -> list[bytes]:
+    uids = [
+        uid("MRN-4711", "first"),
+        *(uid("MRN-4711", "first", series) for series in ("art", "pv", "scout")),
+    ]
+    images = [uid("MRN-4711", "first", series, k) for series in ("art", "pv") for k in range(1, 13)]
+    return [form.encode() for form in (*FORMS, *uids, *images, uid("MRN-4711", "first", "frame"))]
+
+
+def leaks(data: bytes) -> set[str]:
+    """Find the needles in ASCII, or in UTF-16 as some formats write text."""
+    return {
+        n.decode() for n in needles() if n.lower() in data.lower() or n.decode().encode("utf-16-le") in data
+    }
+
+
+def test_needles_are_in_the_tree(imported: Path) -> None:
+    data = b"".join(path.read_bytes() for path in (imported / "tree").rglob("*") if path.is_file())
+    assert leaks(data) == {n.decode() for n in needles()} - {"1947-08-13"}
+
+
+def test_no_byte_under_out_identifies(imported: Path, terminal: str) -> None:
+    out = imported / "raw"
+    found = sorted(path for path in out.rglob("*") if path.is_file())
+    assert [path.name for path in found] == [
+        "art.nii.gz",
+        "lesions_pv.nii.gz",
+        "liver_pv.nii.gz",
+        "pv.nii.gz",
+        "patients.csv",
+    ]
+    for path in found:
+        assert leaks(path.read_bytes()) == set(), path
+        assert leaks(str(path.relative_to(out)).encode()) == set()
+        if path.suffix == ".gz":
+            assert leaks(gzip.decompress(path.read_bytes())) == set(), path
+
+
+def test_nifti_headers_have_no_words(imported: Path, terminal: str) -> None:
+    for path in (imported / "raw").rglob("*.nii.gz"):
+        header = nib.load(path).header
+        for field in ("descrip", "aux_file", "intent_name", "db_name", "data_type"):
+            assert header[field].item() == b"", (path, field)
+        assert not header.extensions
+
+
+def test_series_table_does_not_identify(imported: Path, terminal: str) -> None:
+    data = (imported / "raw_series.csv").read_bytes()
+    assert leaks(data) == set()
+    # It still quotes what the phase was known by.
+    assert "portal venös".encode() in data
+
+
+def test_terminal_does_not_identify(imported: Path, terminal: str) -> None:
+    assert leaks(terminal.encode()) == set()
+    assert "patient_001" in terminal
+
+
+def test_key_file_alone_knows_the_patient(imported: Path, terminal: str) -> None:
+    key = imported / "raw_pseudonyms.csv"
+    with key.open(newline="") as stream:
+        (row,) = csv.DictReader(stream)
+    assert (row["pseudonym"], row["PatientID"]) == ("patient_001", "MRN-4711")
+    assert key.stat().st_mode & 0o077 == 0
+    assert sorted(path.name for path in imported.iterdir()) == [
+        "raw",
+        "raw_pseudonyms.csv",
+        "raw_series.csv",
+        "tree",
+    ]
+
+
+def test_odd_values_are_not_quoted_in_warnings(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    save(phase_series("pv", description="pv", number=20210304), tmp_path / "tree")
+    # SeriesNumber (0020,0011), spoilt where no library looks.
+    odd = b"\x20\x00\x11\x00IS\x08\x00"
+    for path in (tmp_path / "tree").iterdir():
+        data = path.read_bytes()
+        assert data.count(odd + b"20210304") == 1
+        path.write_bytes(data.replace(odd + b"20210304", odd + b"PLANTED!"))
+    recwarn.clear()
+    assert main(["import-dicom", str(tmp_path / "tree"), str(tmp_path / "raw")]) == 0
+    assert [str(warning.message) for warning in recwarn] == []
