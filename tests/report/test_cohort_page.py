@@ -1,7 +1,6 @@
 """The cohort's page: every case, the worst first, sortable, escaped, and small enough for hundreds of cases."""
 
 import base64
-import csv
 import io
 import json
 import re
@@ -12,53 +11,16 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import pytest
 from browser import needs_browser, opened
+from cohort_tables import COHORT, WORST_FIRST, line, make_dataset
 from PIL import Image
 
 from nnunet_multiphase.cli.main import build_parser
 from nnunet_multiphase.cli.setup import run, write_page
 from nnunet_multiphase.data import dataset as dataset_module
 from nnunet_multiphase.data.dataset import DatasetSummary
-from nnunet_multiphase.data.quality import PhaseQuality, write_quality
 from nnunet_multiphase.report.cohort_page import write_cohort_page
 
 HOSTILE = "\"><img src=x onerror=alert(1)> &lt; 'case' #1 50%"
-
-
-def line(case, phase="art", *, split="train", reference="pv", status="present", before=1.0, gain=0.1, **more):
-    """Make one line of quality.csv; a phase that is not registered has no figures."""
-    moved = split in ("train", "test") and status in ("present", "dropped") and phase != reference
-    figures = {
-        "similarity_before": before,
-        "similarity_after": before + gain,
-        "verdict": "ok",
-        "region": "mask",
-        "overlap": 0.9,
-        "shift_mm": 5.0,
-        "rotation_degrees": 1.0,
-        "seconds": 2.0,
-        "covered_fraction": 0.8,
-    }
-    patient = more.pop("patient", case)
-    return PhaseQuality(case, patient, split, reference, phase, status, **((figures if moved else {}) | more))
-
-
-def make_dataset(folder, lines, *, pictures=(), columns=None):
-    """Write what a dataset folder holds for the page; `columns` are those of an old table."""
-    overview = folder / "registration" / "overview"
-    overview.mkdir(parents=True)
-    write_quality(lines, folder / "quality.csv")
-    if columns:
-        with (folder / "quality.csv").open(newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        with (folder / "quality.csv").open("w", newline="") as stream:
-            table = csv.DictWriter(stream, columns, extrasaction="ignore")
-            table.writeheader()
-            table.writerows(rows)
-    record = {"name": "Dataset501_Tiny"} | ({} if columns else {"phases": ["art", "pv"]})
-    (folder / "dataset.json").write_text(json.dumps(record))
-    for case in pictures:
-        Image.new("RGB", (64, 40), "magenta").save(overview / f"{case}.png")
-    return folder
 
 
 class Page(HTMLParser):
@@ -108,27 +70,6 @@ class Page(HTMLParser):
 
 def page_of(folder):
     return Page(write_cohort_page(folder).read_text(encoding="utf-8"))
-
-
-COHORT = [
-    line("fine_10", gain=0.3),
-    line("fine_2", gain=0.2, shift_mm=70.0),
-    line("left_out", status="missing", split="skipped", warnings="case left out"),
-    line("left_out", "pv", split="skipped"),
-    line("filled", status="filled", warnings="no art: channel filled with -1024 HU"),
-    line("filled", "pv", covered_fraction=0.7),
-    line("warned", warnings="no lesion in the mask", shift_mm=9.5),
-    line("look", verdict="check", gain=0.4, warnings="registration check: odd"),
-    line("look_first", verdict="check", gain=0.05),
-    line("look_first", "pv", shift_mm=0.0),
-    line("doubtful", verdict="failed", gain=0.5, status="dropped", warnings="registration failed: aside"),
-    line("broken", split="failed", warnings="case broken: no overlap"),
-    line("wrong", verdict="failed", gain=-0.05, before=1.1, patient="filled"),
-]
-WORST_FIRST = [
-    *("broken", "wrong", "doubtful", "look_first", "look"),
-    *("warned", "filled", "fine_2", "fine_10", "left_out"),
-]
 
 
 @pytest.fixture(scope="module")
@@ -303,13 +244,6 @@ def test_a_table_without_cases_is_refused_and_nothing_written(tmp_path):
     with pytest.raises(ValueError, match=r"expected the columns case and phase, found phase"):
         write_cohort_page(folder)
     assert not list(folder.glob("cohort*"))
-
-
-def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path):
-    folder = make_dataset(tmp_path / "d", COHORT)
-    table = folder / "quality.csv"
-    table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes().replace(b"\n", b"\r\n"))
-    assert page_of(folder).cases == WORST_FIRST
 
 
 def test_figures_that_are_no_numbers_are_left_out(tmp_path):
