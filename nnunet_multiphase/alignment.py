@@ -124,7 +124,9 @@ def align_phases(
             f"case {case}: the registration of every other phase failed ({', '.join(dropped)}); look at the phases"
         )
     masks = {
-        phase: sitk.Resample(mask, fixed, transforms[phase], sitk.sitkNearestNeighbor, 0, sitk.sitkUInt8)
+        phase: _bring_mask(
+            mask, fixed, transforms[phase], f"case {case}: lesions drawn on {phase}", reference
+        )
         for phase, mask in (moving_masks or {}).items()
         if phase in transforms
     }
@@ -149,6 +151,22 @@ def align_phases(
         by_header=tuple(by_header),
         moved_masks=masks,
     )
+
+
+def _bring_mask(
+    mask: sitk.Image, fixed: sitk.Image, transform: sitk.Transform, what: str, reference: str
+) -> sitk.Image:
+    """Resample a mask by nearest neighbour; refuse to lose one of its connected parts on the way."""
+    parts = sitk.ConnectedComponent(mask, True)
+    before = len(np.unique(sitk.GetArrayViewFromImage(parts))) - 1
+    moved = sitk.Resample(parts, fixed, transform, sitk.sitkNearestNeighbor, 0, parts.GetPixelID())
+    after = int(np.count_nonzero(np.unique(sitk.GetArrayViewFromImage(moved))))
+    if after < before:
+        raise InputError(
+            f"{what}: {before - after} of {before} are lost on {reference}'s grid, being outside it or thinner than its "
+            "voxels; choose the masks' phase as reference"
+        )
+    return moved > 0
 
 
 def _register(

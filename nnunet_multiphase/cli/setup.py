@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import ON_FAILURE, PHASES, SEVERAL
@@ -16,6 +16,23 @@ if TYPE_CHECKING:
     from nnunet_multiphase.data.inputs import Inputs
 
 HELP = "register the phases of every case and write an nnU-Net dataset"
+
+
+class _ListPresets(argparse.Action):
+    """Name the presets and stop, whatever else is required."""
+
+    def __init__(self, option_strings: list[str], dest: str, **options: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **options)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from nnunet_multiphase.data.presets import PRESETS
+
+        for name, layout in PRESETS.items():
+            where = layout.image if layout.index is None else f"as {layout.index.file} says"
+            print(f"{name:18} {where}" + (" (registered)" if layout.registered else ""))
+            if layout.distrust:
+                print(f"{'':18} needs --trust-headers: {layout.distrust}")
+        parser.exit()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="phases that become channels (default: all that the form of the data knows)",
     )
     form = parser.add_argument_group("form of the data (default: a folder for each case, see docs/data.md)")
-    form.add_argument("--preset", metavar="NAME", help="a public set's layout; 'list' names them")
+    form.add_argument("--preset", metavar="NAME", help="a public set's layout, see --list-presets")
+    form.add_argument("--list-presets", action=_ListPresets, help="name the presets and stop")
     form.add_argument(
         "--pattern",
         metavar="P",
@@ -116,8 +134,6 @@ def run(args: argparse.Namespace) -> int:
     from nnunet_multiphase.data.case_folder import CohortError
     from nnunet_multiphase.data.dataset import build_dataset
 
-    if args.preset == "list":
-        return _list_presets()
     inputs = _inputs(args)
     if args.dry_run:
         return _dry_run(args, inputs)
@@ -252,23 +268,22 @@ def _phase_names(pairs: list[str] | None) -> dict[str, str]:
     return names
 
 
-def _list_presets() -> int:
-    from nnunet_multiphase.data.presets import PRESETS
-
-    for name, layout in PRESETS.items():
-        where = layout.image if layout.index is None else f"as {layout.index.file} says"
-        print(f"{name:18} {where}" + (" (registered)" if layout.registered else ""))
-        if layout.distrust:
-            print(f"{'':18} needs --trust-headers: {layout.distrust}")
-    return 0
-
-
 def _dry_run(args: argparse.Namespace, inputs: Inputs) -> int:
     """Say what would become of every case: 0 = it can be done, 2 = there are problems."""
-    from nnunet_multiphase.data.dataset import plan_dataset, threads_of_a_worker
+    from nnunet_multiphase.data.dataset import check_options, plan_dataset, threads_of_a_worker
     from nnunet_multiphase.data.destination import choose_destination
     from nnunet_multiphase.data.workers import local_workers
 
+    check_options(
+        inputs,
+        args.missing,
+        args.on_failure,
+        args.phases,
+        args.test_fraction,
+        args.folds,
+        args.seed,
+        args.jobs,
+    )
     problems = []
     try:
         choose_destination(args.dataset_id, args.name, overwrite=args.overwrite)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 from nnunet_multiphase.data.case_folder import CaseFolder, case_id
@@ -102,10 +103,19 @@ def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
         )
     reader.fieldnames = names
     rows = []
-    for row in reader:
+    for row in _lines(reader, table):
         if None in row:
             raise InputError(
                 f"{table}, line {reader.line_num}: more cells than the header has; quote texts with {delimiter!r}"
             )
         rows.append((reader.line_num, {name: (cell or "").strip() for name, cell in row.items()}))
     return rows
+
+
+def _lines(reader: csv.DictReader[str], table: Path) -> Iterator[dict[str, str]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise InputError(
+            f"{table}, line {reader.line_num} cannot be read ({error}): look for a lost quote"
+        ) from error

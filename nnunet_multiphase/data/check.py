@@ -16,6 +16,9 @@ from nnunet_multiphase.errors import InputError
 STRAY_SHARE = 0.05
 """Share of a lesion mask that may lie outside the liver mask: edges are drawn by different hands."""
 MISPLACED_SHARE = 0.9
+LEAST_AIR_HU = -1100.0
+LEAST_RANGE_HU = 150.0
+"""From fat at -100 HU to soft tissue at 50."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ def check_case(case: CaseFolder) -> CaseReport:
         case: Where they are.
     """
     problems: list[str] = []
+    if case.name.endswith("_seg"):
+        problems.append(f"case {case.name}: nnU-Net passes over cases whose names end in _seg; rename it")
     warnings: list[str] = []
     voxels: dict[str, str] = {}
     content = hashlib.blake2b()
@@ -108,21 +113,23 @@ def check_case(case: CaseFolder) -> CaseReport:
 def not_hu(image: sitk.Image) -> str:
     """Say why a volume's values cannot be HU; the empty text if they can.
 
-    Any part of a body holds fat or air, which are below 0 HU.
+    Any part of a body holds fat or air, which are below 0 HU, and bone or contrast agent well above.
     """
     values = sitk.GetArrayViewFromImage(image)
     low, high = float(values.min()), float(values.max())
-    if low < 0:
-        return ""
-    if high <= 255:
+    if low < LEAST_AIR_HU:  # scanners pad with -2000 or -3024 what they have not seen
+        low = float(values[values > low].min()) if high > low else low
+    shown = f"holds values from {low:g} to {high:g}"
+    if low >= 0 and high <= 255:
+        return f"{shown}: a window of grey values, not HU (nothing is below 0); export it again in HU"
+    if low >= 0:
         return (
-            f"holds values from {low:g} to {high:g}: a window of grey values, not HU (nothing is below 0); export it "
-            "again in HU"
+            f"{shown}, nothing below 0 where HU have fat and air: the rescale intercept (mostly -1024) is missing; "
+            "export it again in HU"
         )
-    return (
-        f"holds values from {low:g} to {high:g}, nothing below 0 where HU have fat and air: the rescale intercept "
-        "(mostly -1024) is missing; export it again in HU"
-    )
+    if high - low < LEAST_RANGE_HU:
+        return f"{shown}: too little for HU, as of a normalised image; export it again in HU"
+    return ""
 
 
 def find_copies(reports: Sequence[CaseReport]) -> list[str]:
@@ -141,6 +148,6 @@ def find_copies(reports: Sequence[CaseReport]) -> list[str]:
                 told.add((other.case, report.case))
                 problems.append(
                     f"case {report.case}: its {phase} holds the same voxels as {its_phase} of case {other.case}, another "
-                    "patient's; remove one case, or give both the same patient in patients.csv"
+                    "patient's; remove one case, or give both the same patient (patients.csv, or the table's column)"
                 )
     return problems

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from registration import RegistrationSettings
 
 
+RUN = "run"
+"""File in the dataset folder being written that names the run whose workers may write there."""
+
+
 @dataclass(frozen=True)
 class CaseJob:
     """What a worker needs to convert one case."""
@@ -33,6 +37,7 @@ class CaseJob:
     on_failure: str = "check"  # see phases.ON_FAILURE
     registered: bool = False  # the phases are aligned already
     mark: str = ""  # digest of inputs and settings, see data/finished.py
+    run: str = ""  # the run that wants it, see data/finished.py
 
 
 @dataclass(frozen=True)
@@ -125,17 +130,22 @@ def _convert(job: CaseJob, missing: Sequence[str]) -> tuple[PhaseQuality, ...]:
         registered=job.registered,
         case=case.name,
     )
-    lost = [phase for phase in elsewhere if phase in aligned.dropped]
-    if lost:
+    astray = [
+        phase
+        for phase in elsewhere
+        if phase not in aligned.by_header and aligned.results[phase].verdict == "failed"
+    ]
+    if astray:
         raise InputError(
-            f"case {case.name}: lesions are drawn on {', '.join(lost)}, whose registration to {case.reference} failed; "
-            "choose another reference or look at the phases"
+            f"case {case.name}: lesions are drawn on {', '.join(astray)}, whose registration to {case.reference} failed, "
+            "so that they would lie at a wrong place; choose another reference or look at the phases"
         )
     drawn = [*([] if lesions is None else [lesions]), *aligned.moved_masks.values()]
     lesions = drawn[0]
     for mask in drawn[1:]:
         lesions = sitk.Or(lesions, mask)
     label = crop(lesions, aligned.box)
+    _check_wanted(job)
     centre_mm = centre_of(liver, grid)
 
     reference_image = aligned.images[case.reference]
@@ -149,9 +159,7 @@ def _convert(job: CaseJob, missing: Sequence[str]) -> tuple[PhaseQuality, ...]:
     _write_image(label, job.folder / label_folder(job.split) / f"{case.name}.nii.gz")
     filled = [*missing, *aligned.dropped]
     for phase in set(aligned.results) - set(aligned.dropped):
-        sitk.WriteTransform(
-            aligned.transforms[phase], str(job.folder / "registration" / f"{case.name}_{phase}.tfm")
-        )
+        _write_transform(aligned.transforms[phase], job.folder / "registration" / f"{case.name}_{phase}.tfm")
     draw_overview(
         aligned,
         images,
@@ -178,18 +186,34 @@ def _convert(job: CaseJob, missing: Sequence[str]) -> tuple[PhaseQuality, ...]:
     return tuple(rows)
 
 
+def _check_wanted(job: CaseJob) -> None:
+    """Make sure that the run this job came from still runs, before anything is written."""
+    if not job.run:
+        return
+    path = job.folder / RUN
+    if not path.is_file() or path.read_text(encoding="utf-8") != job.run:
+        raise OSError(f"the run that asked for case {job.case.name} has ended")
+
+
 def _case_warnings(case: CaseFolder, lesions: sitk.Image) -> list[str]:
     """Say what the user should know about a case's masks."""
     warnings = []
     if case.unused_liver is not None:
         warnings.append(
-            f"{case.unused_liver.name} is not used, the lesions are drawn on {case.reference}: "
+            f"{case.unused_liver.name} is not used, the reference is {case.reference}: "
             "fitted without a mask, on what the column region says; "
             f"draw liver_{case.reference}.nii.gz for a fit on the liver"
         )
     if not np.any(sitk.GetArrayViewFromImage(lesions)):
         warnings.append("no lesion in the mask")
     return warnings
+
+
+def _write_transform(transform: sitk.Transform, path: Path) -> None:
+    try:
+        sitk.WriteTransform(transform, str(path))
+    except RuntimeError as error:
+        raise OSError(f"cannot write {path}: {error}") from error
 
 
 def _write_image(image: sitk.Image, path: Path) -> None:

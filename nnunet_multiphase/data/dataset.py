@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from nnunet_multiphase import __version__
 from nnunet_multiphase.data.case_folder import CaseFolder, CohortError
 from nnunet_multiphase.data.check import CaseReport, check_case, find_copies
-from nnunet_multiphase.data.convert import CaseJob, CaseOutcome
-from nnunet_multiphase.data.destination import SPLITS, choose_destination, partial_folder, publish
-from nnunet_multiphase.data.finished import RECORDS, clear_unfinished, convert_once, fingerprint
+from nnunet_multiphase.data.convert import CaseJob, CaseOutcome, case_files
+from nnunet_multiphase.data.destination import SPLITS, choose_destination, claimed_partial_folder, publish
+from nnunet_multiphase.data.finished import RECORDS, clear_unfinished, convert_once, fingerprint, started_run
 from nnunet_multiphase.data.inputs import Found, Inputs, find_cases
 from nnunet_multiphase.data.progress import progress_bar, say_beside_bar
-from nnunet_multiphase.data.quality import PhaseQuality, write_quality
+from nnunet_multiphase.data.quality import PhaseQuality, is_doubtful, write_quality
 from nnunet_multiphase.data.split import Fold, choose_test_patients, make_folds
 from nnunet_multiphase.data.workers import Run, dask_workers, local_workers
 from nnunet_multiphase.errors import InputError
@@ -150,7 +150,8 @@ def build_dataset(
     """
     from registration import RegistrationSettings
 
-    _check_options(inputs, missing, on_failure, phases, test_fraction, folds, seed, jobs)
+    check_options(inputs, missing, on_failure, phases, test_fraction, folds, seed, jobs)
+    raw = Path(os.path.abspath(raw))  # workers elsewhere have another current folder
     destination = choose_destination(dataset_id, name, overwrite=overwrite)
     threads = threads_of_a_worker(jobs)
     settings = settings or RegistrationSettings()
@@ -168,28 +169,40 @@ def build_dataset(
         )
         if plan.problems:
             raise CohortError(plan.problems)
-        partial = partial_folder(destination)
-        for folder in ("imagesTr", "labelsTr", "imagesTs", "labelsTs", "registration/overview", RECORDS):
-            (partial / folder).mkdir(parents=True, exist_ok=True)
-        made = [
-            CaseJob(case, plan.split(case), plan.channels, partial, settings, on_failure, inputs.registered)
-            for case in plan.cases
-        ]
-        made = [
-            replace(job, mark=fingerprint(job, report))
-            for job, report in zip(made, plan.reports, strict=True)
-        ]
-        clear_unfinished(partial, made)
-        outcomes = _in_order(run(convert_once, made), len(made), "registering", progress)
-        train = {o.case.name: o.case.patient for o in outcomes if o.split == "train"}
-        failures = tuple(outcome.failure for outcome in outcomes if outcome.failure)
-        if not train:
-            shutil.rmtree(partial)
-            raise CohortError([*failures, f"{raw}: no training case is left, so there is no dataset"])
-        splits = make_folds(train, folds=folds, seed=seed)
-        shutil.rmtree(partial / RECORDS)
-        _write_records(partial, destination.name, plan.channels, outcomes, plan.skipped, splits, settings)
-        publish(partial, destination)
+        with claimed_partial_folder(destination) as partial:
+            for folder in ("imagesTr", "labelsTr", "imagesTs", "labelsTs", "registration/overview", RECORDS):
+                (partial / folder).mkdir(parents=True, exist_ok=True)
+            made = [
+                CaseJob(
+                    case, plan.split(case), plan.channels, partial, settings, on_failure, inputs.registered
+                )
+                for case in plan.cases
+            ]
+            with started_run(partial) as token:
+                made = [
+                    replace(job, mark=fingerprint(job, report), run=token)
+                    for job, report in zip(made, plan.reports, strict=True)
+                ]
+                clear_unfinished(partial, made)
+                outcomes = _in_order(run(convert_once, made), len(made), "registering", progress)
+            lost = [
+                path
+                for job, o in zip(made, outcomes, strict=True)
+                if not o.failure
+                for path in case_files(job, o)
+            ]
+            lost = [path for path in lost if not path.is_file()]
+            if lost:
+                raise OSError(f"{lost[0]} is gone although it was written")
+            train = {o.case.name: o.case.patient for o in outcomes if o.split == "train"}
+            failures = tuple(outcome.failure for outcome in outcomes if outcome.failure)
+            if not train:
+                shutil.rmtree(partial)
+                raise CohortError([*failures, f"{raw}: no training case is left, so there is no dataset"])
+            splits = make_folds(train, folds=folds, seed=seed)
+            _write_records(partial, destination.name, plan.channels, outcomes, plan.skipped, splits, settings)
+            publish(partial, destination)
+            shutil.rmtree(destination.raw / RECORDS)  # not before: what fails up to here is gone on with
     warnings = [warning for report in plan.reports for warning in report.warnings]
     warnings += _warnings(plan, splits, folds, len(set(train.values())), outcomes)
     return DatasetSummary(
@@ -211,7 +224,7 @@ def threads_of_a_worker(jobs: int) -> int:
     return max(1, cores // jobs)
 
 
-def _check_options(
+def check_options(
     inputs: Inputs,
     missing: str,
     on_failure: str,
@@ -260,14 +273,17 @@ def _handle_missing(
         if absent and missing == "skip":
             skipped.append(case)
             continue
-        if case.reference not in channels:
+        unchosen = [phase for phase in (case.reference, *case.moving_lesions) if phase not in channels]
+        if unchosen:
+            why = "the reference" if unchosen[0] == case.reference else "what lesions are drawn on"
             problems.append(
-                f"case {case.name}: {case.lesions} is drawn on {case.reference}, which is none of the chosen phases "
-                f"{', '.join(channels)}; add {case.reference} to --phases or remove the case"
+                f"case {case.name}: {unchosen[0]} is {why}, and none of the chosen phases {', '.join(channels)}; "
+                f"add {unchosen[0]} to --phases or remove the case"
             )
             continue
         if absent and missing == "error":
-            files = ", ".join(f"{phase}.nii.gz" for phase in absent)
+            own_folder = all(path.parent == case.path for path in case.images.values())
+            files = ", ".join(f"{phase}.nii.gz" if own_folder else phase for phase in absent)
             problems.append(
                 f"case {case.name}: {case.path} lacks {files}; add the file(s), or pass --missing skip (leave the case out) "
                 "or --missing fill (air in that channel)"
@@ -339,7 +355,7 @@ def _write_records(
 
 def _doubtful(outcomes: Sequence[CaseOutcome]) -> dict[str, list[str]]:
     """List, by case, the phases whose registration was not judged ok."""
-    by_case = {o.case.name: [r.phase for r in o.rows if r.verdict not in ("", "ok")] for o in outcomes}
+    by_case = {o.case.name: [row.phase for row in o.rows if is_doubtful(row)] for o in outcomes}
     return {case: phases for case, phases in by_case.items() if phases}
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from nnunet_multiphase.errors import InputError
 
 SPLITS = "splits_final.json"
+LOCK = "lock"
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ def nnunet_folder(variable: str) -> Path:
         raise InputError(
             f"{variable} is not set: nnU-Net looks for datasets there; type `export {variable}=/path/to/{variable}` first"
         )
-    return Path(value)
+    return Path(os.path.abspath(value))
 
 
 def choose_destination(dataset_id: int, name: str, *, overwrite: bool) -> Destination:
@@ -74,9 +77,32 @@ def choose_destination(dataset_id: int, name: str, *, overwrite: bool) -> Destin
     return Destination(full_name, raw / full_name, preprocessed / full_name)
 
 
-def partial_folder(destination: Destination) -> Path:
-    """Name the hidden folder beside the final one that a dataset grows in; nnU-Net never looks at hidden folders."""
-    return destination.raw.with_name(f".{destination.name}.partial")
+@contextmanager
+def claimed_partial_folder(destination: Destination) -> Iterator[Path]:
+    """Hold the hidden folder beside the final one that a dataset grows in; nnU-Net never looks at hidden folders.
+
+    Yields:
+        The folder; what an earlier run left is in it.
+
+    Raises:
+        InputError: Another process is making this dataset.
+    """
+    partial = destination.raw.with_name(f".{destination.name}.partial")
+    partial.mkdir(parents=True, exist_ok=True)
+    with (partial / LOCK).open("w") as lock:
+        try:
+            import fcntl  # a module of Unix only; elsewhere nobody is kept out
+
+            # The system lets go of it when the process ends, however it ends.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                f"{destination.raw} is being made by another process right now; wait for it, or choose another "
+                "--dataset-id"
+            ) from error
+        except (ImportError, OSError):  # or a file system without locks
+            pass
+        yield partial
 
 
 def publish(partial: Path, destination: Destination) -> None:
@@ -97,6 +123,7 @@ def publish(partial: Path, destination: Destination) -> None:
         destination.preprocessed.mkdir(parents=True)
         shutil.copyfile(partial / SPLITS, destination.preprocessed / SPLITS)
         partial.rename(destination.raw)
+        (destination.raw / LOCK).unlink(missing_ok=True)
     except BaseException:
         shutil.rmtree(destination.preprocessed, ignore_errors=True)
         for old, folder in moved:

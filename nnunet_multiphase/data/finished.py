@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 from nnunet_multiphase import __version__
 from nnunet_multiphase.data.check import CaseReport
-from nnunet_multiphase.data.convert import CaseJob, CaseOutcome, case_files, convert_case
+from nnunet_multiphase.data.convert import RUN, CaseJob, CaseOutcome, case_files, convert_case
+from nnunet_multiphase.data.destination import LOCK
 from nnunet_multiphase.data.quality import PhaseQuality
 
 RECORDS = "finished"
@@ -33,6 +36,21 @@ def fingerprint(job: CaseJob, report: CaseReport) -> str:
         str(job.case.unused_liver),
     )
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+
+@contextmanager
+def started_run(folder: Path) -> Iterator[str]:
+    """Mark a folder as this run's: workers that an earlier run has left behind write nothing into it any more.
+
+    Yields:
+        The mark, for each job's `run`. It is taken away at the end, so that no worker writes after it.
+    """
+    token = os.urandom(8).hex()
+    (folder / RUN).write_text(token, encoding="utf-8")
+    try:
+        yield token
+    finally:
+        (folder / RUN).unlink(missing_ok=True)
 
 
 def convert_once(job: CaseJob) -> CaseOutcome:
@@ -86,6 +104,7 @@ def clear_unfinished(folder: Path, jobs: Sequence[CaseJob]) -> int:
         if outcome is not None:
             done += 1
             keep |= {*case_files(job, outcome), folder / RECORDS / f"{job.case.name}.json"}
+    keep |= {folder / RUN, folder / LOCK}
     for path in folder.rglob("*"):
         if path.is_file() and path not in keep:
             path.unlink()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,11 +70,21 @@ class _Found:
     images: dict[str, Path] = field(default_factory=dict)
     lesions: dict[str, list[Path]] = field(default_factory=dict)
     livers: dict[str, list[Path]] = field(default_factory=dict)
-    patient: str = ""
 
 
-def compile_pattern(pattern: str, phase_names: Mapping[str, str]) -> re.Pattern[str]:
+CaseKey = tuple[str, str]
+"""Patient ("" where nothing says who) and case."""
+
+
+def compile_pattern(
+    pattern: str, phase_names: Mapping[str, str], cases: Sequence[str] = ()
+) -> re.Pattern[str]:
     """Turn a pattern into a regular expression for a path with forward slashes.
+
+    Args:
+        pattern: See `Layout`.
+        phase_names: What {phase} may be.
+        cases: What {case} may be, the first that fits; empty: anything.
 
     >>> compile_pattern("{case}/{phase}.nii", {"a": "art"}).fullmatch("x/a.nii").groupdict()
     {'case': 'x', 'phase': 'a'}
@@ -99,7 +109,8 @@ def compile_pattern(pattern: str, phase_names: Mapping[str, str]) -> re.Pattern[
         else:
             seen.add(name)
             longest_first = sorted(map(re.escape, phase_names), key=len, reverse=True)
-            parts.append(f"(?P<{name}>{'|'.join(longest_first) if name == 'phase' else '[^/]+?'})")
+            choices = {"phase": longest_first, "case": [re.escape(case) for case in cases]}.get(name)
+            parts.append(f"(?P<{name}>{'|'.join(choices) if choices else '[^/]+?'})")
     return re.compile("".join(parts))
 
 
@@ -151,52 +162,73 @@ def scan_layout(raw: Path, layout: Layout, masks: MaskRule) -> tuple[list[CaseFo
     else:
         found, problems, unmatched = _match_paths(raw, layout)
     cases = []
-    for name in sorted(found):
-        made, more = _make_case(raw, name, found[name], layout, masks)
+    plain = [name for _, name in found]
+    for patient, name in sorted(found):
+        # Studies are often numbered anew for each patient.
+        full_name = f"{patient}_{name}" if patient and plain.count(name) > 1 else name
+        made, more = _make_case(raw, full_name, patient, found[patient, name], layout, masks)
         problems += more
         if made is not None:
             cases.append(made)
     if not found and not problems:
-        problems.append(
-            f"{raw} holds no file that matches {layout.image}: expected one for each case and phase"
-        )
+        what = layout.image if layout.index is None else f"a line in {layout.index.file}"
+        problems.append(f"{raw}: nothing found, expected {what} for each case and phase")
     return cases, problems + _doubles(cases), unmatched
 
 
-def _match_paths(raw: Path, layout: Layout) -> tuple[dict[str, _Found], list[str], list[str]]:
+def _match_paths(raw: Path, layout: Layout) -> tuple[dict[CaseKey, _Found], list[str], list[str]]:
     """Sort the files below a folder by the patterns they match."""
-    patterns = {
-        kind: compile_pattern(pattern, layout.phase_names)
-        for kind, pattern in (("lesions", layout.lesions), ("livers", layout.liver), ("images", layout.image))
-        if pattern and not (kind == "livers" and _one_file_for_both(layout))
-    }
-    found: dict[str, _Found] = {}
+    image = compile_pattern(layout.image, layout.phase_names)
+    masks = {"lesions": layout.lesions, "livers": "" if _one_file_for_both(layout) else layout.liver}
+    masks = {kind: pattern for kind, pattern in masks.items() if pattern}
+    any_mask = [compile_pattern(pattern, layout.phase_names) for pattern in masks.values()]
+    found: dict[CaseKey, _Found] = {}
     problems: list[str] = []
-    unmatched: list[str] = []
-    for path, relative in _paths(raw, patterns["images"], patterns.get("lesions"), patterns.get("livers")):
-        # Masks first: a loose image pattern may match them too.
-        for kind, pattern in patterns.items():
-            match = pattern.fullmatch(relative)
-            if match is None:
-                continue
-            groups = match.groupdict()
-            case = found.setdefault(groups["case"], _Found())
-            theirs = groups.get("phase")
-            if theirs is None and kind == "images":
-                (theirs,) = layout.phase_names
-            phase = layout.phase_names[theirs] if theirs is not None else layout.drawn_on
-            if kind == "lesions":
-                case.lesions.setdefault(phase, []).append(path)
-            elif kind == "livers":
-                case.livers.setdefault(phase, []).append(path)
-            elif phase in case.images:
-                problems.append(
-                    f"case {groups['case']}: {path} and {case.images[phase]} are both {phase}; remove one"
+    rest: list[tuple[Path, str]] = []
+    for path, relative in _paths(raw, image, *any_mask):
+        match = image.fullmatch(relative)
+        # A loose image pattern may match the masks too.
+        if match is None or any(pattern.fullmatch(relative) for pattern in any_mask):
+            rest.append((path, relative))
+            continue
+        groups = match.groupdict()
+        theirs = groups.get("phase", next(iter(layout.phase_names)))
+        key = (groups.get("patient", ""), groups["case"])
+        case = found.setdefault(key, _Found())
+        phase = layout.phase_names[theirs]
+        if phase in case.images:
+            problems.append(
+                f"case {key[1]}: {path} and {case.images[phase]} are both {phase}; remove one, or tell them apart "
+                "by {case} or {patient} in the pattern"
+            )
+        else:
+            case.images[phase] = path
+    names = sorted({name for _, name in found}, key=len, reverse=True)
+    unmatched = []
+    for path, relative in rest:
+        for kind, pattern in masks.items():
+            # The known cases first: {case}_{phase}_* could part a name like a_1_2_0 elsewhere.
+            match = compile_pattern(pattern, layout.phase_names, names).fullmatch(relative) if names else None
+            match = match or compile_pattern(pattern, layout.phase_names).fullmatch(relative)
+            if match is not None:
+                groups = match.groupdict()
+                phase = layout.phase_names[groups["phase"]] if "phase" in groups else layout.drawn_on
+                owners = [
+                    key
+                    for key in found
+                    if key[1] == groups["case"] and groups.get("patient", key[0]) == key[0]
+                ]
+                if len(owners) > 1:
+                    problems.append(
+                        f"case {groups['case']}: {path} may be of several patients "
+                        f"({', '.join(sorted(patient for patient, _ in owners))}); add {{patient}} to its pattern"
+                    )
+                    break
+                case = found.setdefault(
+                    owners[0] if owners else (groups.get("patient", ""), groups["case"]), _Found()
                 )
-            else:
-                case.images[phase] = path
-                case.patient = groups.get("patient", case.patient)
-            break
+                (case.lesions if kind == "lesions" else case.livers).setdefault(phase, []).append(path)
+                break
         else:
             if path.is_file():
                 unmatched.append(relative)
@@ -205,9 +237,9 @@ def _match_paths(raw: Path, layout: Layout) -> tuple[dict[str, _Found], list[str
 
 def _read_index(
     table: Path, raw: Path, index: Index, phase_names: Mapping[str, str]
-) -> tuple[dict[str, _Found], list[str]]:
+) -> tuple[dict[CaseKey, _Found], list[str]]:
     """Read the files of all cases from a set's own table."""
-    found: dict[str, _Found] = {}
+    found: dict[CaseKey, _Found] = {}
     problems: list[str] = []
     needed = (index.case, index.phase, index.image, index.lesions)
     try:
@@ -223,12 +255,18 @@ def _read_index(
                     (row[column] or "").strip() for column in (index.case, index.phase, index.image)
                 )
                 where = f"case {name} ({table.name}, line {rows.line_num})"
+                if not name or not image:
+                    problems.append(
+                        f"{table.name}, line {rows.line_num}: {index.case if not name else index.image} is empty; "
+                        "fill it in or remove the line"
+                    )
+                    continue
                 if theirs not in phase_names:
                     problems.append(
                         f"{where}: phase {theirs!r} is none of {', '.join(phase_names)}; correct it"
                     )
                     continue
-                case = found.setdefault(name, _Found())
+                case = found.setdefault(("", name), _Found())
                 phase = phase_names[theirs]
                 if phase in case.images:
                     problems.append(f"{where}: {theirs} is there twice; keep one line")
@@ -242,14 +280,22 @@ def _read_index(
         problems.append(f"{table} cannot be read ({error.strerror}): expected the set's own table")
     except UnicodeDecodeError as error:
         problems.append(f"{table} is not UTF-8 text ({error.reason}): save it as CSV UTF-8")
+    except csv.Error as error:
+        problems.append(f"{table} is no table ({error}): save it as CSV UTF-8")
     return found, problems
 
 
 def _paths(raw: Path, *patterns: re.Pattern[str] | None) -> list[tuple[Path, str]]:
     """List the files below a folder, and the folders that match a pattern instead of what is in them."""
     listed = []
-    for folder, folders, files in os.walk(raw):
+    seen: set[str] = set()
+    for folder, folders, files in os.walk(raw, followlinks=True):
         folders.sort()
+        real = os.path.realpath(folder)
+        if real in seen:  # a link back
+            folders.clear()
+            continue
+        seen.add(real)
         for name in list(folders):
             path = Path(folder) / name
             relative = path.relative_to(raw).as_posix()
@@ -266,7 +312,7 @@ def _paths(raw: Path, *patterns: re.Pattern[str] | None) -> list[tuple[Path, str
 
 
 def _make_case(
-    raw: Path, name: str, found: _Found, layout: Layout, masks: MaskRule
+    raw: Path, name: str, patient: str, found: _Found, layout: Layout, masks: MaskRule
 ) -> tuple[CaseFolder | None, list[str]]:
     """Put one case together, or say why it cannot be used."""
     problems = []
@@ -277,7 +323,7 @@ def _make_case(
         ]
     if not found.lesions:
         problems.append(
-            f"case {name}: no lesion mask matches {layout.lesions or 'any pattern (none was given)'}; "
+            f"case {name}: no lesion mask {_where_masks_are(layout)}; "
             "add it (all 0 if there is no lesion) or remove the case"
         )
     for phase in found.lesions:
@@ -302,7 +348,7 @@ def _make_case(
     return CaseFolder(
         case_id(name),
         raw,
-        found.patient or case_id(name),
+        patient or case_id(name),
         {phase: found.images[phase] for phase in PHASES if phase in found.images},
         choice.reference,
         choice.lesions,
@@ -314,6 +360,14 @@ def _make_case(
         else next((paths[0] for paths in livers.values()), None),
         moving_lesions=choice.moving,
     ), []
+
+
+def _where_masks_are(layout: Layout) -> str:
+    if layout.index is not None:
+        return f"in the column {layout.index.lesions} of {layout.index.file}"
+    return (
+        f"matches {layout.lesions}" if layout.lesions else "can be found, for no --lesions pattern was given"
+    )
 
 
 def _one_file_for_both(layout: Layout) -> bool:

@@ -118,6 +118,12 @@ def measure_phase(
     )
 
 
+def is_doubtful(row: PhaseQuality) -> bool:
+    """Tell whether a phase may lie elsewhere than its reference: training moves such phases more than others."""
+    not_where_it_would_be = row.placed_by == "header" and (row.shift_mm or 0.0) > REGISTERED_WITHIN_MM
+    return row.status == "present" and (row.verdict not in ("", "ok") or not_where_it_would_be)
+
+
 def displacement(transform: sitk.Transform, point_mm: np.ndarray) -> tuple[float, float]:
     """Tell how far a rigid transform moves a point (mm) and how much it turns (degrees, 0..180)."""
     origin = np.array(transform.TransformPoint((0.0, 0.0, 0.0)))

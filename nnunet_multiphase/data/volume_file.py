@@ -90,7 +90,13 @@ def read_volume(path: Path) -> sitk.Image:
         )
     _check_content(path, reader)
     try:
-        return reader.Execute()
+        image = reader.Execute()
+        # Compressed NIfTI was looked at byte by byte, for ITK hides its NaN; other formats keep theirs.
+        if not np.isfinite(sitk.GetArrayViewFromImage(image).sum(dtype=np.float64)):
+            raise InputError(
+                f"{path} holds values that are not numbers (NaN or infinite): expected HU; export it again"
+            )
+        return image
     except RuntimeError as error:
         raise InputError(
             f"{path} is not readable as {_format(path)} ({_reason(error)}): export it again"
@@ -106,6 +112,13 @@ def _read_series(folder: Path) -> sitk.Image:
         )
     files = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series[0])
     try:
+        steps_mm = np.diff([_height_mm(file) for file in files])
+        # ITK would spread what is there evenly, and say so on a terminal that nobody reads.
+        if len(steps_mm) and not np.allclose(steps_mm, np.median(steps_mm), rtol=0.02, atol=0.02):
+            raise InputError(
+                f"{folder} has slices {min(steps_mm):.2f} to {max(steps_mm):.2f} mm apart: some are missing or there twice; "
+                "export the series again, or use `nnunet-multiphase import-dicom`"
+            )
         image = sitk.ReadImage(files)
     except RuntimeError as error:
         raise InputError(f"{folder} is not readable as DICOM ({_reason(error)}): export it again") from error
@@ -119,6 +132,14 @@ def _read_series(folder: Path) -> sitk.Image:
             "export the whole series"
         )
     return image
+
+
+def _height_mm(file: str) -> float:
+    """Give a DICOM slice's position along its normal."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(file)
+    reader.ReadImageInformation()
+    return float(np.dot(np.array(reader.GetDirection())[[2, 5, 8]], reader.GetOrigin()))
 
 
 def read_mask(files: MaskFiles, grid: sitk.Image, grid_name: str) -> sitk.Image:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -16,8 +19,6 @@ Run = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[tuple[int, Any]]]
 """Takes a function and items; yields (position, result) as they are done."""
 
 CONNECT_SECONDS = 20
-WORKER_LOST_RETRIES = 3
-"""How often a case may lose its worker before it counts as the cause."""
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def local_workers(jobs: int, threads: int) -> Iterator[Run]:
     executor = ProcessPoolExecutor(
         max_workers=jobs,
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=limit_threads,
+        initializer=_start_worker,
         initargs=(threads,),
     )
 
@@ -63,11 +64,24 @@ def local_workers(jobs: int, threads: int) -> Iterator[Run]:
     executor.shutdown(wait=True)
 
 
+def _start_worker(threads: int) -> None:
+    """Keep a worker to its share of the cores, and let it not outlive a parent that was killed."""
+    limit_threads(threads)
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 @contextmanager
 def dask_workers(address: str) -> Iterator[Run]:
     """Work on a Dask cluster, whose workers see the same folders under the same names.
 
-    Dask gives a lost worker's cases to the others.
+    Dask gives a lost worker's cases to the others, as often as its setting distributed.scheduler.allowed-failures says.
 
     Args:
         address: The scheduler's, such as tcp://host:8786.
@@ -78,6 +92,8 @@ def dask_workers(address: str) -> Iterator[Run]:
     try:
         from distributed import Client
         from distributed import as_completed as completed
+        from distributed.client import FutureCancelledError
+        from distributed.comm import CommClosedError
         from distributed.scheduler import KilledWorker
     except ImportError as error:
         raise InputError("--dask-scheduler needs Dask: pip install 'nnunet-multiphase[cluster]'") from error
@@ -92,7 +108,7 @@ def dask_workers(address: str) -> Iterator[Run]:
         if not items:
             return
         # Not pure: the result of a case is also its files, which a cached answer would not write.
-        futures = client.map(function, items, pure=False, retries=WORKER_LOST_RETRIES)
+        futures = client.map(function, items, pure=False)
         position = {future.key: i for i, future in enumerate(futures)}
         try:
             for future in completed(futures, loop=client.loop):
@@ -100,6 +116,11 @@ def dask_workers(address: str) -> Iterator[Run]:
         except KilledWorker as error:
             raise InputError(
                 f"a case lost several Dask workers, most likely for lack of memory ({error}); give them more"
+            ) from error
+        except (FutureCancelledError, CommClosedError) as error:
+            raise InputError(
+                f"the Dask scheduler at {address} was lost ({error}); start it again, the same command goes on where "
+                "this one stopped"
             ) from error
         finally:
             client.cancel(futures)

@@ -16,6 +16,7 @@ from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from torch import nn
 
+from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.training.augmentation import follow_method, patch_size_before_scaling
 from nnunet_multiphase.training.focal_dice import FocalDiceLoss
 from nnunet_multiphase.training.phase_augmentation import drop_phases, misalign_phases
@@ -42,6 +43,9 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
     rotation = False
     """The method lists no rotation; the Rotation variant switches nnU-Net's on."""
     mirroring = True
+
+    fixed: tuple[str, ...] = ()
+    """Settings that a variant is named for: plans that say otherwise are refused."""
 
     phase_dropout = 0.3
     """Share of the training samples that lose phases, so that the network learns to do without."""
@@ -70,6 +74,13 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         device: torch.device = torch.device("cuda"),  # noqa: B008 (nnU-Net's signature, read by name)
     ) -> None:
         settings = read_settings(plans, self)
+        for name, value in {k: v for values in settings.values() for k, v in values.items()}.items():
+            if name in self.fixed and value != getattr(self, name):
+                raise InputError(
+                    f"{type(self).__name__} has {name} {getattr(self, name):g}, but the plans say {value:g}; "
+                    "take that out of the plans, or train with another -tr"
+                )
+        self.named_in_plans = frozenset(plans)
         # Written back, so that plans.json beside the model and every checkpoint tell what was trained with.
         super().__init__({**plans, **settings}, configuration, fold, dataset_json, device)
         for values in settings.values():
@@ -260,8 +271,15 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         plans = arguments["plans"]
         now = {entry: {name: getattr(self, name) for name in names} for entry, names in SETTINGS.items()}
         for entry, values in now.items():
-            before = plans.get(entry, values)
-            if before != values:
+            before = plans.get(entry)
+            if before is None and entry == "multiphase_training" and entry not in self.named_in_plans:
+                # Of a version without: the network has never met absent phases, and its plans let their fill value in.
+                self.phase_dropout = self.misalignment = 0.0
+                now[entry] |= {"phase_dropout": 0.0, "misalignment": 0.0}
+                self.print_to_log_file(
+                    "The checkpoint is of a version without phase dropout and misalignment: both stay off."
+                )
+            elif before is not None and before != values:
                 self.print_to_log_file(
                     f"The settings {entry} have changed since the checkpoint, which had {before}."
                 )

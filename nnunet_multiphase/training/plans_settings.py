@@ -6,6 +6,9 @@ from typing import Any
 
 from nnunet_multiphase.errors import InputError
 
+SHARES = ("alpha", "phase_dropout", "misalignment")
+"""Settings from 0 to 1; all others are at least 0."""
+
 SETTINGS: dict[str, tuple[str, ...]] = {
     "multiphase_loss": ("alpha", "gamma", "a", "b"),
     "multiphase_training": (
@@ -48,4 +51,7 @@ def _read_entry(
             raise InputError(f'plans: "{entry}" may set {", ".join(names)}, but sets {name!r}')
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise InputError(f'plans: "{entry}" must give {name} a number, but gives {value!r}')
+        if value < 0 or (name in SHARES and value > 1):
+            allowed = "from 0 to 1" if name in SHARES else "of 0 or more"
+            raise InputError(f'plans: "{entry}" must give {name} a number {allowed}, but gives {value!r}')
     return {name: float(given.get(name, getattr(defaults, name))) for name in names}

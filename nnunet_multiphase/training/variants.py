@@ -81,12 +81,14 @@ class MultiPhaseSCAMTrainerRotation(MultiPhaseSCAMTrainer):
 class MultiPhaseSCAMTrainerNoPhaseDropout(MultiPhaseSCAMTrainer):
     """Train with every phase that is there: for cohorts, now and later, where none is ever missing."""
 
+    fixed = ("phase_dropout",)
     phase_dropout = 0.0
 
 
 class MultiPhaseSCAMTrainerNoMisalignment(MultiPhaseSCAMTrainer):
     """Leave the phases where the registration has put them."""
 
+    fixed = ("misalignment",)
     misalignment = 0.0
 
 

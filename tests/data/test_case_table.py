@@ -82,6 +82,12 @@ def test_too_many_cells_are_refused(tmp_path: Path) -> None:
         scan(tmp_path, "case,pv,lesions\nx,1,2,3\n")
 
 
+def test_a_lost_quote_is_said(tmp_path: Path) -> None:
+    text = "case,pv,lesions\n" + 'x,"' + "1" * 140_000 + "\n"
+    with pytest.raises(InputError, match="look for a lost quote"):
+        scan(tmp_path, text)
+
+
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     table = tmp_path / "cases.xlsx"
     table.write_bytes(b"PK\x03\x04\xff\xfe")

@@ -43,6 +43,34 @@ def test_a_missing_rescale_intercept_is_seen(case: CaseFolder) -> None:
     assert "rescale intercept" in problem
 
 
+def test_padding_does_not_pass_for_air(case: CaseFolder) -> None:
+    image = sitk.ReadImage(str(case.images["art"])) + 1024
+    image[0, 0, 1] = -2000
+    sitk.WriteImage(image, str(case.images["art"]))
+    (problem,) = check_case(case).problems
+    assert "rescale intercept" in problem
+
+
+def test_a_normalised_image_is_no_hu(case: CaseFolder) -> None:
+    write(case.images["art"], np.random.default_rng(0).normal(size=SIZE[::-1]))
+    (problem,) = check_case(case).problems
+    assert "as of a normalised image" in problem
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_no_number_is_found_in_every_format(case: CaseFolder, tmp_path: Path, value: float) -> None:
+    values = np.random.default_rng(0).normal(0, 500, SIZE[::-1])
+    values[1, 1, 1] = value
+    path = write(tmp_path / "art.nrrd", values)
+    (problem,) = check_case(replace(case, images={**case.images, "art": path})).problems
+    assert "not numbers" in problem
+
+
+def test_a_name_that_nnunet_passes_over_is_refused(case: CaseFolder) -> None:
+    (problem,) = check_case(replace(case, name="a_seg")).problems
+    assert "nnU-Net passes over" in problem
+
+
 def test_two_phases_with_the_same_voxels_are_a_problem(case: CaseFolder) -> None:
     sitk.WriteImage(sitk.ReadImage(str(case.images["pv"])), str(case.images["art"]))
     (problem,) = check_case(case).problems

@@ -24,7 +24,8 @@ from nnunet_multiphase.data.case_folder import read_case_folder
 from nnunet_multiphase.data.check import check_case
 from nnunet_multiphase.data.convert import CaseJob, case_files
 from nnunet_multiphase.data.dataset import DatasetSummary, build_dataset
-from nnunet_multiphase.data.finished import convert_once, fingerprint, recall
+from nnunet_multiphase.data.destination import choose_destination, claimed_partial_folder
+from nnunet_multiphase.data.finished import convert_once, fingerprint, recall, started_run
 from nnunet_multiphase.errors import InputError
 from registration.resample import resample_image
 
@@ -258,9 +259,9 @@ def test_a_failing_case_costs_no_other(built: Built, tmp_path: Path) -> None:
     for name in ("case_1", "case_2", "case_3"):
         shutil.copytree(built.cohort / name, cohort / name)
     path = cohort / "case_2" / "pv.nii.gz"
-    sitk.WriteImage(
-        sitk.ReadImage(str(path)) * 0 - 100, str(path)
-    )  # readable, but nothing can be aligned to it
+    nothing = sitk.ReadImage(str(path)) * 0 - 1000
+    nothing[5, 5, 5] = 500  # values like HU, but nothing that can be aligned
+    sitk.WriteImage(nothing, str(path))
     made = build(cohort, tmp_path, test_fraction=0.0)
     (failure,) = made.summary.failures
     assert "case case_2, phase pv" in failure
@@ -303,12 +304,13 @@ def test_overwrite_replaces_the_dataset_and_what_came_of_it(built: Built, tmp_pa
 
 
 @pytest.fixture
-def command(cohort: Path, nnunet_folders: tuple[Path, Path]) -> Callable[..., subprocess.Popen[str]]:
+def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start setup_dataset.py as a user does, in a process of its own."""
+    started: list[subprocess.Popen[str]] = []
 
-    def start(*options: str) -> subprocess.Popen[str]:
-        arguments = [str(cohort), "--dataset-id", "501", "--name", "Tiny", "--phases", *PHASES, *options]
-        return subprocess.Popen(
+    def start_command(cohort: Path, *options: str) -> subprocess.Popen[str]:
+        arguments = [str(cohort), "--dataset-id", "501", "--name", "Tiny", *options]
+        process = subprocess.Popen(
             [sys.executable, str(SCRIPT), *arguments],
             stderr=subprocess.PIPE,
             encoding="utf-8",
@@ -316,8 +318,20 @@ def command(cohort: Path, nnunet_folders: tuple[Path, Path]) -> Callable[..., su
             # A suite that a shell started in the background ignores Ctrl-C, and so would its children.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
+        started.append(process)
+        return process
 
-    return start
+    yield start_command
+    for process in started:
+        process.kill()
+
+
+@pytest.fixture
+def command(
+    cohort: Path, nnunet_folders: tuple[Path, Path], start: Callable[..., subprocess.Popen[str]]
+) -> Callable[..., subprocess.Popen[str]]:
+    """Start setup_dataset.py on the cohort."""
+    return lambda *options: start(cohort, "--phases", *PHASES, *options)
 
 
 def wait_for(found: Callable[[], Iterator[Path]]) -> None:
@@ -346,27 +360,79 @@ def test_stopped_command_leaves_no_dataset(
     assert [list(folder.glob("[!.]*")) for folder in nnunet_folders] == [[], []]
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
 def test_killed_command_is_gone_on_with(
-    command: Callable[..., subprocess.Popen[str]], nnunet_folders: tuple[Path, Path], built: Built
+    start: Callable[..., subprocess.Popen[str]],
+    nnunet_folders: tuple[Path, Path],
+    tmp_path: Path,
+    jobs: str,
 ) -> None:
+    for number in range(4):
+        write_case(tmp_path / "cohort" / f"case_{number}", phases=("art", "pv"), seed=number)
     partial = nnunet_folders[0] / ".Dataset501_Tiny.partial"
-    process = command("--missing", "fill")
+    options = ("--phases", "art", "pv", "--jobs", jobs, "--test-fraction", "0")
+    process = start(tmp_path / "cohort", *options)
     wait_for(lambda: (partial / "finished").glob("*.json"))
     process.kill()
     process.communicate(timeout=60)
-    (first, *_) = sorted((partial / "finished").glob("*.json"))
-    label = next(partial.glob(f"labels*/{first.stem}.nii.gz"))
-    written = label.stat().st_mtime_ns
+    time.sleep(1.5)  # workers that outlived their parent would still write
+    done = {path.stem for path in (partial / "finished").glob("*.json")}
+    written = {case: (partial / "labelsTr" / f"{case}.nii.gz").stat().st_mtime_ns for case in done}
     (partial / "labelsTr" / "stranger.nii.gz").touch()  # as of a case that is not in the cohort any more
-    process = command("--missing", "fill")
+    process = start(tmp_path / "cohort", *options)
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 0, stderr
     folder = nnunet_folders[0] / "Dataset501_Tiny"
-    assert (folder / label.relative_to(partial)).stat().st_mtime_ns == written
-    assert not list(folder.rglob("stranger*"))
+    assert {c: (folder / "labelsTr" / f"{c}.nii.gz").stat().st_mtime_ns for c in done} == written
+    assert sorted(path.name for path in (folder / "labelsTr").iterdir()) == [
+        f"case_{n}.nii.gz" for n in range(4)
+    ]
+    assert len(list((folder / "imagesTr").iterdir())) == 8
     assert not partial.exists()
-    there = {str(p.relative_to(folder)) for p in folder.rglob("*")}
-    assert there - {"cohort.html"} == {str(p.relative_to(built.folder)) for p in built.folder.rglob("*")}
+    assert not list(folder.glob("finished")) + list(folder.glob("lock")) + list(folder.glob("run"))
+
+
+def test_a_failure_at_the_very_end_loses_no_case(
+    built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nnunet_multiphase.data.dataset.publish", fail)
+        with pytest.raises(OSError, match="no space left"):
+            build(built.cohort, tmp_path)
+    partial = tmp_path / "nnUNet_raw" / ".Dataset501_Tiny.partial"
+    written = {p.name: p.stat().st_mtime_ns for p in partial.rglob("*.nii.gz")}
+    made = build(built.cohort, tmp_path)
+    assert {p.name: p.stat().st_mtime_ns for p in made.folder.rglob("*.nii.gz")} == written
+    assert not (made.folder / "finished").exists()
+
+
+def test_two_processes_do_not_make_one_dataset(
+    command: Callable[..., subprocess.Popen[str]], nnunet_folders: tuple[Path, Path]
+) -> None:
+    destination = choose_destination(501, "Tiny", overwrite=False)
+    with claimed_partial_folder(destination):
+        process = command("--missing", "fill")
+        _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "is being made by another process right now" in stderr
+    with claimed_partial_folder(destination):  # it was let go
+        pass
+
+
+def test_a_worker_left_behind_by_an_earlier_run_writes_nothing(built: Built, tmp_path: Path) -> None:
+    job = job_of(built, tmp_path)
+    with started_run(tmp_path) as token:
+        assert convert_once(replace(job, run=token)).failure == ""
+    for path in case_files(job):
+        path.unlink(missing_ok=True)
+    with started_run(tmp_path), pytest.raises(OSError, match="has ended"):
+        convert_once(replace(job, run=token, mark="another"))
+    with pytest.raises(OSError, match="has ended"):
+        convert_once(replace(job, run=token, mark="another"))
+    assert not any(path.exists() for path in case_files(job))
 
 
 def test_a_finished_case_whose_input_has_changed_is_done_again(built: Built, tmp_path: Path) -> None:

@@ -92,6 +92,51 @@ def test_the_patient_comes_from_the_pattern(tmp_path: Path) -> None:
     assert [(c.name, c.patient) for c in cases] == [("1", "A"), ("2", "A")]
 
 
+def test_studies_numbered_anew_for_each_patient_stay_apart(tmp_path: Path) -> None:
+    for patient, phases in (("A", ("nc", "pv")), ("B", ("art", "pv"))):
+        for phase in phases:
+            write_volume(tmp_path / patient / "study1" / f"{phase}.nii.gz")
+        write_labels(tmp_path / patient / "study1" / "mask_pv.nii.gz", 1)
+    names = {phase: phase for phase in ("nc", "art", "pv")}
+    layout = Layout("{patient}/{case}/{phase}.nii.gz", names, lesions="{patient}/{case}/mask_{phase}.nii.gz")
+    cases, problems, _ = scan_layout(tmp_path, layout, ONE)
+    assert problems == []
+    assert [(c.name, c.patient, tuple(c.images)) for c in cases] == [
+        ("A_study1", "A", ("nc", "pv")),
+        ("B_study1", "B", ("art", "pv")),
+    ]
+    loose = Layout("{patient}/{case}/{phase}.nii.gz", names, lesions="*/{case}/mask_{phase}.nii.gz")
+    assert "may be of several patients (A, B)" in scan_layout(tmp_path, loose, ONE)[1][0]
+
+
+def test_a_case_name_that_looks_like_a_phase_is_not_parted(tmp_path: Path) -> None:
+    write_volume(tmp_path / "pat_1" / "2_scan.nii.gz")
+    write_labels(tmp_path / "masks" / "pat_1_2_0.nrrd", 1)
+    (case,), problems, _ = scan_layout(tmp_path, LAYOUT, ONE)
+    assert problems == []
+    assert (case.name, case.reference) == ("pat_1", "pv")
+
+
+def test_linked_case_folders_count(tmp_path: Path) -> None:
+    write_layout(tmp_path / "far")
+    (tmp_path / "raw").mkdir()
+    for name in ("P1", "P2", "masks"):
+        (tmp_path / "raw" / name).symlink_to(tmp_path / "far" / name)
+    (tmp_path / "raw" / "P1_again").symlink_to(tmp_path / "raw")  # a loop
+    cases, problems, _ = scan_layout(tmp_path / "raw", LAYOUT, ONE)
+    assert problems == []
+    assert [c.name for c in cases] == ["P1", "P2"]
+
+
+def test_a_dicom_folder_with_a_gap_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "series"
+    write_series(folder, write(tmp_path / "v.nii", np.zeros((9, 5, 6), np.int16)))
+    assert read_volume(folder).GetSize() == (6, 5, 9)
+    (folder / "image_4.dcm").unlink()
+    with pytest.raises(InputError, match=r"slices 1.00 to 2.00 mm apart: some are missing"):
+        read_volume(folder)
+
+
 @pytest.mark.parametrize(
     ("pattern", "path", "groups"),
     [
@@ -110,9 +155,9 @@ def test_a_pattern_matches_whole_paths(pattern: str, path: str, groups: dict[str
 
 
 def test_a_longer_phase_name_wins() -> None:
-    match = compile_pattern("{case}{phase}.nii", {"v": "pv", "pv": "art"}).fullmatch("xpv.nii")
+    match = compile_pattern("{phase}*.nii", {"p": "pv", "pv": "art"}).fullmatch("pvx.nii")
     assert match is not None
-    assert match["case"] + match["phase"] == "xpv"
+    assert match["phase"] == "pv"
 
 
 @pytest.mark.parametrize(
@@ -143,7 +188,7 @@ def test_each_problem_names_case_and_file(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_a_problem(tmp_path: Path) -> None:
-    assert "holds no file that matches" in scan_layout(tmp_path, LAYOUT, ONE)[1][0]
+    assert "nothing found, expected {case}/{phase}_scan.nii.gz" in scan_layout(tmp_path, LAYOUT, ONE)[1][0]
 
 
 def waw(raw: Path) -> None:
@@ -278,6 +323,10 @@ def test_a_set_with_wrong_headers_is_refused_with_the_reason(tmp_path: Path) -> 
             "case P1 .*line 2.*phase 'C9' is none of P, C1, C2, C3",
         ),
         ("patient_id,phase,ct_path,mask_path\nP1,C1,a,b\nP1,C1,c,\n", "line 3.*C1 is there twice"),
+        ("patient_id,phase,ct_path,mask_path\nP1,C1,,b\n", "line 2: ct_path is empty"),
+        ("patient_id,phase,ct_path,mask_path\n,C1,a,b\n", "line 2: patient_id is empty"),
+        ("patient_id,phase,ct_path,mask_path\n", "nothing found, expected a line in patient_data.csv"),
+        ("patient_id,phase,ct_path,mask_path\nP1,C1,a,\n", "no lesion mask in the column mask_path"),
     ],
 )
 def test_what_is_wrong_with_a_sets_own_table_is_said(tmp_path: Path, text: str, sentence: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -144,10 +143,18 @@ def test_masks_are_brought_to_the_wanted_reference(tmp_path: Path) -> None:
 
 
 def test_masks_on_several_phases_are_united(tmp_path: Path) -> None:
-    folder = write_case(tmp_path / "cohort" / "case_1", reference="art", phases=("art", "pv"))
-    pv = sitk.ReadImage(str(folder / "pv.nii.gz"))
+    folder = tmp_path / "cohort" / "case_1"
+    folder.mkdir(parents=True)
+    art, pv = phase_image("art", spacing_mm=(5.0, 5.0, 7.0), tilt_degrees=12.0), phase_image("pv", seed=1)
     elsewhere = ((-20.0, 5.0, 0.0), (7.0, 7.0, 7.0))
-    sitk.WriteImage(mask_image(pv, elsewhere), str(folder / "lesions_pv.nii.gz"))
+    for name, image in (
+        ("art", art),
+        ("pv", pv),
+        ("lesions_art", mask_image(art, LESION)),
+        ("lesions_pv", mask_image(pv, elsewhere)),
+        ("liver_pv", mask_image(pv, LIVER)),
+    ):
+        sitk.WriteImage(image, str(folder / f"{name}.nii.gz"))
     options = {"phases": ("art", "pv"), "test_fraction": 0.0}
     with pytest.raises(InputError, match="lesion masks on several phases"):
         build(tmp_path / "cohort", tmp_path / "a", **options)
@@ -164,15 +171,13 @@ def test_masks_on_several_phases_are_united(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def mismatch() -> dict[str, sitk.Image]:
-    """Give two phases of which one is upside down, and a good third one."""
+    """Give two good phases and one that is noise."""
     art = phase_image("art", spacing_mm=(5.0, 5.0, 7.0), tilt_degrees=12.0)
-    flipped = phase_image("pv", seed=1)
-    values = sitk.GetImageFromArray(sitk.GetArrayFromImage(flipped)[::-1, :, ::-1].copy())
-    values.CopyInformation(flipped)
+    grid = phase_image("pv", seed=1)
     noise = sitk.GetImageFromArray(
-        np.random.default_rng(0).normal(0, 200, sitk.GetArrayFromImage(flipped).shape).astype(np.int16)
+        np.random.default_rng(0).normal(0, 200, grid.GetSize()[::-1]).astype(np.int16)
     )
-    noise.CopyInformation(flipped)
+    noise.CopyInformation(grid)
     return {"art": art, "pv": noise, "nc": phase_image("nc", shift_mm=(3.0, 0.0, 4.0), seed=2)}
 
 
@@ -221,12 +226,7 @@ def test_registered_phases_are_checked_and_not_moved(mismatch: dict[str, sitk.Im
 
 
 def test_a_left_out_phase_is_air_and_recorded(tmp_path: Path, mismatch: dict[str, sitk.Image]) -> None:
-    folder = tmp_path / "cohort" / "case_1"
-    folder.mkdir(parents=True)
-    for phase, image in mismatch.items():
-        sitk.WriteImage(image, str(folder / f"{phase}.nii.gz"))
-    sitk.WriteImage(mask_image(mismatch["art"], LESION), str(folder / "lesions_art.nii.gz"))
-    sitk.WriteImage(mask_image(mismatch["art"], LIVER), str(folder / "liver_art.nii.gz"))
+    write_mismatch(tmp_path / "cohort" / "case_1", mismatch)
     made = build(tmp_path / "cohort", tmp_path, on_failure="drop-phase", test_fraction=0.0)
     assert made.record["filled"] == {"case_1": ["pv"]}
     assert (sitk.GetArrayFromImage(sitk.ReadImage(str(made.image("case_1", 2)))) == FILL_HU).all()
@@ -237,6 +237,73 @@ def test_a_left_out_phase_is_air_and_recorded(tmp_path: Path, mismatch: dict[str
     assert not (made.folder / "registration" / "case_1_pv.tfm").exists()
     with (made.folder / "quality.csv").open(newline="") as stream:
         assert "placed_by" in (csv.DictReader(stream).fieldnames or [])
-    assert json.loads((made.folder / "dataset.json").read_text())["doubtful_registration"].keys() <= {
-        "case_1"
-    }
+
+
+def test_a_doubtful_phase_is_recorded_for_training(tmp_path: Path, mismatch: dict[str, sitk.Image]) -> None:
+    write_mismatch(tmp_path / "cohort" / "case_1", mismatch)
+    made = build(tmp_path / "cohort", tmp_path, test_fraction=0.0)
+    verdicts = {row["phase"]: row["verdict"] for row in made.quality}
+    assert verdicts["pv"] == "failed"
+    doubtful = [phase for phase, verdict in verdicts.items() if verdict in ("check", "failed")]
+    assert made.record["doubtful_registration"] == {"case_1": doubtful}
+
+
+def write_mismatch(folder: Path, mismatch: dict[str, sitk.Image], drawn_on: str = "art") -> None:
+    folder.mkdir(parents=True)
+    for phase, image in mismatch.items():
+        sitk.WriteImage(image, str(folder / f"{phase}.nii.gz"))
+    sitk.WriteImage(mask_image(mismatch[drawn_on], LESION), str(folder / f"lesions_{drawn_on}.nii.gz"))
+    sitk.WriteImage(mask_image(mismatch["art"], LIVER), str(folder / "liver_art.nii.gz"))
+
+
+def test_a_mask_on_a_phase_that_could_not_be_registered_fails_the_case(
+    tmp_path: Path, mismatch: dict[str, sitk.Image]
+) -> None:
+    write_mismatch(tmp_path / "cohort" / "case_1", mismatch, drawn_on="pv")
+    inputs = Inputs(masks=MaskRule(reference="art"))
+    with pytest.raises(InputError, match="lesions are drawn on pv, whose registration to art failed"):
+        build(tmp_path / "cohort", tmp_path / "a", test_fraction=0.0, inputs=inputs)
+    made = build(tmp_path / "cohort", tmp_path / "b", test_fraction=0.0, inputs=inputs, on_failure="header")
+    assert made.summary.failures == ()
+
+
+def test_a_lesion_that_would_be_lost_fails_the_case(mismatch: dict[str, sitk.Image]) -> None:
+    nc = mismatch["nc"]
+    mask = mask_image(nc, LESION)
+    mask[0, 0, 0] = 1  # a second lesion, in a corner that the reference does not show
+    with pytest.raises(InputError, match="lesions drawn on nc: 1 of 2 are lost on art's grid"):
+        align({phase: mismatch[phase] for phase in ("art", "nc")}, moving_masks={"nc": mask})
+
+
+def test_phases_must_hold_what_the_masks_are_drawn_on(
+    cohort: Path, setup_command: Command, nnunet_folders: tuple[Path, Path]
+) -> None:
+    status, stderr = setup_command(cohort, "--phases", "nc", "pv", "--reference", "pv", "--dry-run")
+    assert status == 2
+    assert "art is what lesions are drawn on, and none of the chosen phases nc, pv" in stderr
+    status, stderr = setup_command(cohort, "--phases", "nc", "art", "--reference", "pv", "--dry-run")
+    assert "pv is the reference, and none of the chosen phases" in stderr
+
+
+@pytest.mark.parametrize(
+    "options", [("--jobs", "0"), ("--seed", "-1"), ("--folds", "1"), ("--test-fraction", "3")]
+)
+@pytest.mark.usefixtures("nnunet_folders")
+def test_a_dry_run_refuses_what_a_run_refuses(
+    cohort: Path, setup_command: Command, options: tuple[str, str]
+) -> None:
+    status, stderr = setup_command(cohort, "--dry-run", *options)
+    assert status == 2
+    assert "expected" in stderr
+    assert "Traceback" not in stderr
+
+
+def test_presets_are_listed_without_anything_else(capsys: pytest.CaptureFixture[str]) -> None:
+    from nnunet_multiphase.cli.main import main
+
+    with pytest.raises(SystemExit) as stopped:
+        main(["setup", "--list-presets"])
+    assert stopped.value.code == 0
+    out = capsys.readouterr().out
+    assert "waw-tace" in out
+    assert "plc-cect           as patient_data.csv says" in out

@@ -40,6 +40,8 @@ def test_the_plans_override_what_they_name():
         ({"alpha": "0.5"}, "give alpha a number, but gives '0.5'"),
         ({"gamma": True}, "give gamma a number"),
         ({"b": float("nan")}, "give b a number, but gives nan"),
+        ({"alpha": 75}, "give alpha a number from 0 to 1, but gives 75"),
+        ({"gamma": -1}, "give gamma a number of 0 or more, but gives -1"),
     ],
 )
 def test_another_entry_is_refused_with_a_sentence(value: object, sentence: str):

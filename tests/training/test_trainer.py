@@ -11,6 +11,8 @@ import torch
 from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
 from tiny_dataset import Dataset
 
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.training.budget import find_trainer
 from nnunet_multiphase.training.focal_dice import FocalDiceLoss
 from nnunet_multiphase.training.multiphase_scam_trainer import MultiPhaseSCAMTrainer
 
@@ -301,3 +303,32 @@ def test_phase_draws_are_those_of_the_epoch_whatever_came_before(plain: Dataset,
 
     assert draws([0, 1, 2]) == draws([2])
     assert draws([1]) != draws([2])
+
+
+def test_plans_that_contradict_a_variants_name_are_refused(plain: Dataset):
+    name, plans = "MultiPhaseSCAMTrainerNoPhaseDropout", {**plain.plans, "continue_training": False}
+    plans["multiphase_training"] = {"phase_dropout": 0.5}
+    with pytest.raises(InputError, match=r"has phase_dropout 0, but the plans say 0\.5"):
+        find_trainer(name)(plans, "3d_fullres", 0, plain.description, torch.device("cpu"))
+    plans["multiphase_training"] = {"phase_dropout": 0, "misalignment": 0.5}
+    assert (
+        find_trainer(name)(plans, "3d_fullres", 0, plain.description, torch.device("cpu")).misalignment == 0.5
+    )
+
+
+def test_a_training_of_a_version_without_phase_dropout_goes_on_without(plain: Dataset, scripted: Maker):
+    first = scripted()
+    first.save_every = 1
+    log_epoch(first, 0.5)
+    latest = Path(first.output_folder) / "checkpoint_latest.pth"
+    old = torch.load(latest, map_location="cpu", weights_only=False)
+    del old["init_args"]["plans"]["multiphase_training"]
+    torch.save(old, latest)
+    resumed = scripted()
+    resumed.load_checkpoint(str(latest))
+    assert resumed.phase_dropout == resumed.misalignment == 0
+    assert "both stay off" in Path(resumed.log_file).read_text()
+    plans = {**plain.plans, "continue_training": True, "multiphase_training": {"phase_dropout": 0.4}}
+    asked = MultiPhaseSCAMTrainer(plans, "3d_fullres", 0, plain.description, torch.device("cpu"))
+    asked.load_checkpoint(str(latest))
+    assert asked.phase_dropout == 0.4
