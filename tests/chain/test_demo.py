@@ -36,6 +36,12 @@ def test_everything_stays_in_the_named_folder(demo_run):
     }
 
 
+def test_the_dataset_has_its_cohort_page(demo_run):
+    (page,) = demo_run.folder.glob("nnUNet_raw/*/cohort.html")
+    text = page.read_text(encoding="utf-8")
+    assert all(case in text for case in demo_run.test_cases)
+
+
 def test_last_line_names_the_page(demo_run):
     assert demo_run.printed.rstrip().endswith(f"report: {(demo_run.folder / 'report.html').resolve()}")
 
