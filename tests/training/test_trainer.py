@@ -130,7 +130,7 @@ def test_optimiser_is_adam_and_its_rate_a_function_of_the_epoch(plain: Dataset, 
     assert type(trainer.optimizer) is torch.optim.Adam
     for epoch in (50, 10, 50):  # in any order: nothing is remembered
         trainer.lr_scheduler.step(epoch)
-        assert trainer.optimizer.param_groups[0]["lr"] == pytest.approx(1e-3 * (1 - epoch / 100) ** 0.9)
+        assert trainer.optimizer.param_groups[0]["lr"] == pytest.approx(3e-3 * (1 - epoch / 100) ** 0.9)
 
 
 def test_coarser_outputs_weigh_half_and_the_coarsest_nothing(plain: Dataset, make_trainer: Maker):
