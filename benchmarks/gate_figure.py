@@ -87,7 +87,7 @@ def main() -> None:
         f"slice {depth}, lesions in rows {rows.min()}-{rows.max()}, columns {columns.min()}-{columns.max()}"
     )
     figure, axes = plt.subplots(
-        2, max(len(phases), len(maps)), figsize=(3.1 * max(len(phases), len(maps)), 6.6)
+        2, max(len(phases), len(maps)), figsize=(3.1 * max(len(phases), len(maps)), 5.0)
     )
     for axis in axes.flat:
         axis.axis("off")
