@@ -27,12 +27,12 @@ def opened(page, folder):
             page.as_uri(),
         ],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=90,
         check=True,
     )
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    events = [event.get("params", {}) for event in json.loads(net_log.read_text())["events"]]
+    events = [event.get("params", {}) for event in json.loads(net_log.read_text(encoding="utf-8"))["events"]]
     # The browser's own requests have no page as initiator.
     asked = {
         e["url"] for e in events if "url" in e and e.get("initiator", "not an origin") != "not an origin"

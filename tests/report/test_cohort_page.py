@@ -192,7 +192,7 @@ def test_the_link_leads_to_the_full_picture_from_the_datasets_folder(tmp_path):
 def test_the_page_needs_nothing_outside_the_dataset(cohort, folder):
     assert all(a["src"].startswith("data:") for a in cohort.attributes("img"))
     assert [a["href"] for a in cohort.attributes("link")] == ["data:,"]
-    assert not re.search(r"@import|url\(|https?:", (folder / "cohort.html").read_text())
+    assert not re.search(r"@import|url\(|https?:", (folder / "cohort.html").read_text(encoding="utf-8"))
 
 
 def test_a_thumbnail_is_small_whatever_the_picture_holds(tmp_path):
@@ -286,7 +286,9 @@ CLICKS = """<pre id="seen"></pre><script>
 @needs_browser
 def test_a_browser_sorts_and_filters_without_error_or_request(folder, cohort, tmp_path):
     clicked = tmp_path / "clicked.html"
-    clicked.write_text((folder / "cohort.html").read_text().replace("</body>", CLICKS))
+    clicked.write_text(
+        (folder / "cohort.html").read_text(encoding="utf-8").replace("</body>", CLICKS), encoding="utf-8"
+    )
     dom, console, asked = opened(clicked, tmp_path)
     assert console == []
     assert {url.split(":")[0] for url in asked} <= {"file", "data"}
