@@ -1,10 +1,10 @@
 """`nnunet-multiphase import-dicom`: a DICOM tree to case folders, with phases named and patients not."""
 
 import argparse
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
+
+from nnunet_multiphase.cli.sigterm import sigterm_like_ctrl_c
 
 HELP = "turn a DICOM tree into case folders that setup reads, with pseudonyms"
 
@@ -35,22 +35,19 @@ def run(args: argparse.Namespace) -> int:
     from nnunet_multiphase.data.case_folder import CohortError
     from nnunet_multiphase.dicom.import_tree import import_tree
 
-    # A stopped batch job gets SIGTERM: clean up as after Ctrl-C.
-    previous = signal.signal(signal.SIGTERM, _stop)
     try:
-        summary = import_tree(
-            args.tree,
-            args.out,
-            series_table=args.series_table,
-            dry_run=args.dry_run,
-            say=lambda line: print(line, flush=True),
-        )
+        with sigterm_like_ctrl_c():
+            summary = import_tree(
+                args.tree,
+                args.out,
+                series_table=args.series_table,
+                dry_run=args.dry_run,
+                say=lambda line: print(line, flush=True),
+            )
     except CohortError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)
         return 2
-    finally:
-        signal.signal(signal.SIGTERM, previous)
     for remark in summary.remarks:
         print(f"warning: {remark}", file=sys.stderr)
     for failure in summary.failures:
@@ -67,7 +64,3 @@ def run(args: argparse.Namespace) -> int:
     )
     print(f"{summary.pseudonyms} says whose they are: keep it to yourself")
     return 1 if summary.failures else 0
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from nnunet_multiphase.cli.sigterm import sigterm_like_ctrl_c
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import ON_FAILURE, PHASES, SEVERAL
 
@@ -137,26 +136,25 @@ def run(args: argparse.Namespace) -> int:
     inputs = _inputs(args)
     if args.dry_run:
         return _dry_run(args, inputs)
-    # A stopped batch job gets SIGTERM: clean up as after Ctrl-C.
-    previous = signal.signal(signal.SIGTERM, _stop)
     try:
-        summary = build_dataset(
-            args.raw,
-            args.dataset_id,
-            args.name,
-            inputs=inputs,
-            missing=args.missing,
-            on_failure=args.on_failure,
-            phases=args.phases,
-            test_fraction=args.test_fraction,
-            folds=args.folds,
-            seed=args.seed,
-            jobs=args.jobs,
-            dask_scheduler=args.dask_scheduler,
-            overwrite=args.overwrite,
-            progress=True,
-        )
-        page = write_page(summary.folder)
+        with sigterm_like_ctrl_c():
+            summary = build_dataset(
+                args.raw,
+                args.dataset_id,
+                args.name,
+                inputs=inputs,
+                missing=args.missing,
+                on_failure=args.on_failure,
+                phases=args.phases,
+                test_fraction=args.test_fraction,
+                folds=args.folds,
+                seed=args.seed,
+                jobs=args.jobs,
+                dask_scheduler=args.dask_scheduler,
+                overwrite=args.overwrite,
+                progress=True,
+            )
+            page = write_page(summary.folder)
     except CohortError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)
@@ -169,8 +167,6 @@ def run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 2
-    finally:
-        signal.signal(signal.SIGTERM, previous)
     for warning in summary.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     for failure in summary.failures:
@@ -329,7 +325,3 @@ def _dry_run(args: argparse.Namespace, inputs: Inputs) -> int:
         "nothing was written (* reference, () missing)"
     )
     return 2 if problems else 0
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
