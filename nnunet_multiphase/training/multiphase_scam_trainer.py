@@ -73,7 +73,8 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         device: torch.device = torch.device("cuda"),  # noqa: B008 (nnU-Net's signature, read by name)
     ) -> None:
         settings = read_settings(plans, self)
-        for name, value in {k: v for values in settings.values() for k, v in values.items()}.items():
+        values = {name: value for entry in settings.values() for name, value in entry.items()}
+        for name, value in values.items():
             if name in self.fixed and value != getattr(self, name):
                 raise InputError(
                     f"{type(self).__name__} has {name} {getattr(self, name):g}, but the plans say {value:g}; "
@@ -82,9 +83,8 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         self.named_in_plans = frozenset(plans)
         # Written back, so that plans.json beside the model and every checkpoint tell what was trained with.
         super().__init__({**plans, **settings}, configuration, fold, dataset_json, device)
-        for values in settings.values():
-            for name, value in values.items():
-                setattr(self, name, value)
+        for name, value in values.items():
+            setattr(self, name, value)
         self.num_epochs = self.epochs
         self.num_iterations_per_epoch = self.iterations_per_epoch
         self.num_val_iterations_per_epoch = self.val_iterations_per_epoch
