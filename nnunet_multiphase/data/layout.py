@@ -204,12 +204,12 @@ def _match_paths(raw: Path, layout: Layout) -> tuple[dict[CaseKey, _Found], list
         else:
             case.images[phase] = path
     names = sorted({name for _, name in found}, key=len, reverse=True)
+    # The known cases first: {case}_{phase}_* could part a name like a_1_2_0 elsewhere.
+    known = [compile_pattern(pattern, layout.phase_names, names) for pattern in masks.values()]
     unmatched = []
     for path, relative in rest:
-        for kind, pattern in masks.items():
-            # The known cases first: {case}_{phase}_* could part a name like a_1_2_0 elsewhere.
-            match = compile_pattern(pattern, layout.phase_names, names).fullmatch(relative) if names else None
-            match = match or compile_pattern(pattern, layout.phase_names).fullmatch(relative)
+        for kind, of_known, of_any in zip(masks, known, any_mask, strict=True):
+            match = of_known.fullmatch(relative) or of_any.fullmatch(relative)
             if match is not None:
                 groups = match.groupdict()
                 phase = layout.phase_names[groups["phase"]] if "phase" in groups else layout.drawn_on
@@ -285,7 +285,7 @@ def _read_index(
     return found, problems
 
 
-def _paths(raw: Path, *patterns: re.Pattern[str] | None) -> list[tuple[Path, str]]:
+def _paths(raw: Path, *patterns: re.Pattern[str]) -> list[tuple[Path, str]]:
     """List the files below a folder, and the folders that match a pattern instead of what is in them."""
     listed = []
     seen: set[str] = set()
@@ -301,7 +301,7 @@ def _paths(raw: Path, *patterns: re.Pattern[str] | None) -> list[tuple[Path, str
             relative = path.relative_to(raw).as_posix()
             if name.startswith("."):
                 folders.remove(name)
-            elif any(p is not None and p.fullmatch(relative) for p in patterns):
+            elif any(p.fullmatch(relative) for p in patterns):
                 folders.remove(name)
                 listed.append((path, relative))
         for name in sorted(files):
