@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nnunet_multiphase.data.mask_choice import ONE_MASK, MaskRule, choose_masks
+from nnunet_multiphase.data.table_text import readable_table
 from nnunet_multiphase.data.volume_file import MaskFiles, nifti_stem
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
@@ -279,25 +280,20 @@ def read_patients(table: Path) -> dict[str, str]:
         InputError: Another header, an empty patient, or one case for two patients.
     """
     patients: dict[str, str] = {}
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as stream:
-            rows = csv.DictReader(stream, skipinitialspace=True)
-            if rows.fieldnames is None or not {"case", "patient"} <= set(rows.fieldnames):
+    with readable_table(table), table.open(newline="", encoding="utf-8-sig") as stream:
+        rows = csv.DictReader(stream, skipinitialspace=True)
+        if rows.fieldnames is None or not {"case", "patient"} <= set(rows.fieldnames):
+            raise InputError(
+                f"{table}: expected the header case,patient, found {','.join(rows.fieldnames or [])!r}"
+            )
+        for number, row in enumerate(rows, start=2):
+            case, patient = (row["case"] or "").strip(), (row["patient"] or "").strip()
+            if not case or not patient:
+                raise InputError(f"{table}, line {number}: expected case,patient, found {case!r},{patient!r}")
+            if patients.setdefault(case, patient) != patient:
                 raise InputError(
-                    f"{table}: expected the header case,patient, found {','.join(rows.fieldnames or [])!r}"
+                    f"{table}, line {number}: case {case} is of patient {patients[case]} and of {patient}; keep one line"
                 )
-            for number, row in enumerate(rows, start=2):
-                case, patient = (row["case"] or "").strip(), (row["patient"] or "").strip()
-                if not case or not patient:
-                    raise InputError(
-                        f"{table}, line {number}: expected case,patient, found {case!r},{patient!r}"
-                    )
-                if patients.setdefault(case, patient) != patient:
-                    raise InputError(
-                        f"{table}, line {number}: case {case} is of patient {patients[case]} and of {patient}; keep one line"
-                    )
-    except UnicodeDecodeError as error:
-        raise InputError(f"{table} is not UTF-8 text ({error.reason}): save it as CSV UTF-8") from error
     return patients
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from pathlib import Path
 
 from nnunet_multiphase.data.case_folder import CaseFolder, case_id
 from nnunet_multiphase.data.mask_choice import MaskRule, choose_masks
+from nnunet_multiphase.data.table_text import readable_table
 from nnunet_multiphase.data.volume_file import MaskFiles
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
@@ -35,7 +35,9 @@ def scan_table(table: Path, root: Path, masks: MaskRule) -> tuple[list[CaseFolde
     cases: list[CaseFolder] = []
     problems: list[str] = []
     seen: set[str] = set()
-    for number, row in _rows(table):
+    with readable_table(table):
+        rows = _rows(table)
+    for number, row in rows:
         where = f"{table.name}, line {number}"
         name = row.get("case", "")
         if not name:
@@ -89,8 +91,6 @@ def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
         text = table.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputError(f"{table} cannot be read ({error.strerror}): expected a table of cases") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{table} is not UTF-8 text ({error.reason}): save it as CSV UTF-8") from error
     header = text.splitlines()[0] if text.strip() else ""
     delimiter = max("\t;,", key=header.count)
     reader = csv.DictReader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
@@ -103,19 +103,10 @@ def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
         )
     reader.fieldnames = names
     rows = []
-    for row in _lines(reader, table):
+    for row in reader:
         if None in row:
             raise InputError(
                 f"{table}, line {reader.line_num}: more cells than the header has; quote texts with {delimiter!r}"
             )
         rows.append((reader.line_num, {name: (cell or "").strip() for name, cell in row.items()}))
     return rows
-
-
-def _lines(reader: csv.DictReader[str], table: Path) -> Iterator[dict[str, str]]:
-    try:
-        yield from reader
-    except csv.Error as error:
-        raise InputError(
-            f"{table}, line {reader.line_num} cannot be read ({error}): look for a lost quote"
-        ) from error

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nnunet_multiphase.data.case_folder import CaseFolder, case_id
 from nnunet_multiphase.data.mask_choice import MaskRule, choose_masks
+from nnunet_multiphase.data.table_text import readable_table
 from nnunet_multiphase.data.volume_file import MaskFiles
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
@@ -243,7 +244,7 @@ def _read_index(
     problems: list[str] = []
     needed = (index.case, index.phase, index.image, index.lesions)
     try:
-        with table.open(newline="", encoding="utf-8-sig") as stream:
+        with readable_table(table), table.open(newline="", encoding="utf-8-sig") as stream:
             rows = csv.DictReader(stream)
             lacking = [column for column in needed if column not in (rows.fieldnames or [])]
             if lacking:
@@ -278,10 +279,6 @@ def _read_index(
                         masks.setdefault(phase, []).append(raw / path)
     except OSError as error:
         problems.append(f"{table} cannot be read ({error.strerror}): expected the set's own table")
-    except UnicodeDecodeError as error:
-        problems.append(f"{table} is not UTF-8 text ({error.reason}): save it as CSV UTF-8")
-    except csv.Error as error:
-        problems.append(f"{table} is no table ({error}): save it as CSV UTF-8")
     return found, problems
 
 

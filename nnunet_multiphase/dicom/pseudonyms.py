@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from nnunet_multiphase.data.table_text import readable_table
 from nnunet_multiphase.errors import InputError
 
 HEADER: tuple[str, ...] = ("pseudonym", "PatientID", "case", "StudyInstanceUID")
@@ -85,24 +86,21 @@ def read_pseudonyms(path: Path) -> dict[tuple[str, str], Name]:
     if not path.exists():
         return {}
     names: dict[tuple[str, str], Name] = {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = csv.DictReader(stream)
-            if tuple(rows.fieldnames or ()) != HEADER:
+    with readable_table(path, "restore the file"), path.open(newline="", encoding="utf-8-sig") as stream:
+        rows = csv.DictReader(stream)
+        if tuple(rows.fieldnames or ()) != HEADER:
+            raise InputError(
+                f"{path}: expected the header {','.join(HEADER)}, found {','.join(rows.fieldnames or [])!r}; "
+                "restore the file, or move it away and import into a new OUT"
+            )
+        for row in rows:
+            name = Name(row["pseudonym"] or "", row["case"] or "")
+            if not name.patient.rpartition("_")[2].isdigit() or not name.case.startswith(name.patient):
                 raise InputError(
-                    f"{path}: expected the header {','.join(HEADER)}, found {','.join(rows.fieldnames or [])!r}; "
-                    "restore the file, or move it away and import into a new OUT"
+                    f"{path}, line {rows.line_num}: expected pseudonyms like patient_001, found {name.patient!r} "
+                    f"with the case {name.case!r}; restore the file"
                 )
-            for row in rows:
-                name = Name(row["pseudonym"] or "", row["case"] or "")
-                if not name.patient.rpartition("_")[2].isdigit() or not name.case.startswith(name.patient):
-                    raise InputError(
-                        f"{path}, line {rows.line_num}: expected pseudonyms like patient_001, found {name.patient!r} "
-                        f"with the case {name.case!r}; restore the file"
-                    )
-                names[row["PatientID"] or "", row["StudyInstanceUID"] or ""] = name
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text ({error.reason}): restore the file") from error
+            names[row["PatientID"] or "", row["StudyInstanceUID"] or ""] = name
     return names
 
 

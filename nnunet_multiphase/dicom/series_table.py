@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nnunet_multiphase.data.case_folder import CohortError
+from nnunet_multiphase.data.table_text import readable_table
 from nnunet_multiphase.dicom.choose import Choice, Correction
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
@@ -85,10 +86,12 @@ def read_corrections(path: Path) -> dict[str, Correction]:
     """
     if not path.is_file():
         raise InputError(f"{path} does not exist: expected the series table that an earlier run wrote")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text ({error.reason}): save it as CSV UTF-8") from error
+    with readable_table(path):
+        return _read_corrections(path)
+
+
+def _read_corrections(path: Path) -> dict[str, Correction]:
+    text = path.read_text(encoding="utf-8-sig")
     first_line = text.partition("\n")[0]
     rows = csv.DictReader(
         io.StringIO(text), delimiter=";" if first_line.count(";") > first_line.count(",") else ","

@@ -13,6 +13,7 @@ from nnunet_multiphase.data.case_folder import (
     find_case_folders,
     ignored_files,
     read_case_folder,
+    read_patients,
 )
 from nnunet_multiphase.data.check import check_case
 from nnunet_multiphase.data.volume_file import MaskFiles
@@ -129,3 +130,10 @@ def test_mask_without_lesions_is_legal(tmp_path: Path) -> None:
     mask = sitk.ReadImage(str(folder / "lesions_art.nii.gz"))
     sitk.WriteImage(mask * 0, str(folder / "lesions_art.nii.gz"))
     assert check_case(read_case_folder(folder, require_lesions=True)).problems == ()
+
+
+def test_a_lost_quote_in_the_patients_is_said(tmp_path: Path) -> None:
+    table = tmp_path / "patients.csv"
+    table.write_text('case,patient\nx,"' + "1" * 140_000 + "\n")
+    with pytest.raises(InputError, match=r"patients\.csv cannot be read as a table"):
+        read_patients(table)
