@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nnunet_multiphase.data.case_folder import CaseFolder, case_id
 from nnunet_multiphase.data.mask_choice import MaskRule, choose_masks
-from nnunet_multiphase.data.table_text import readable_table
+from nnunet_multiphase.data.table_text import delimiter_of, readable_table
 from nnunet_multiphase.data.volume_file import MaskFiles
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
@@ -91,8 +91,7 @@ def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
         text = table.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputError(f"{table} cannot be read ({error.strerror}): expected a table of cases") from error
-    header = text.splitlines()[0] if text.strip() else ""
-    delimiter = max("\t;,", key=header.count)
+    delimiter = delimiter_of(text)
     reader = csv.DictReader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
     names = [(name or "").strip() for name in reader.fieldnames or []]
     unknown = [name for name in names if name not in COLUMNS]

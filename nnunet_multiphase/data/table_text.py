@@ -1,4 +1,4 @@
-"""Read a table's text, or say in a sentence why it cannot be read."""
+"""Help to read a table: what separates its cells, and a sentence where it cannot be read."""
 
 from __future__ import annotations
 
@@ -29,3 +29,13 @@ def readable_table(path: Path, remedy: str = "save it as CSV UTF-8") -> Iterator
         raise InputError(
             f"{path} cannot be read as a table ({error}): look for a lost quote, or {remedy}"
         ) from error
+
+
+def delimiter_of(text: str) -> str:
+    """Tell what separates a table's cells: the comma, semicolon or tab that its first line holds most of.
+
+    >>> delimiter_of("case;size\\nx;1,5")
+    ';'
+    """
+    header = text.partition("\n")[0]
+    return max(",;\t", key=header.count)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nnunet_multiphase.data.case_folder import CohortError
-from nnunet_multiphase.data.table_text import readable_table
+from nnunet_multiphase.data.table_text import delimiter_of, readable_table
 from nnunet_multiphase.dicom.choose import Choice, Correction
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
@@ -76,7 +76,7 @@ def read_corrections(path: Path) -> dict[str, Correction]:
     """Read the columns series, phase and use of a table; the others do not count.
 
     Args:
-        path: A table as written, perhaps changed; separated by commas or semicolons.
+        path: A table as written, perhaps changed; separated by commas, semicolons or tabs.
 
     Returns:
         Volume key -> phase and use.
@@ -92,10 +92,7 @@ def read_corrections(path: Path) -> dict[str, Correction]:
 
 def _read_corrections(path: Path) -> dict[str, Correction]:
     text = path.read_text(encoding="utf-8-sig")
-    first_line = text.partition("\n")[0]
-    rows = csv.DictReader(
-        io.StringIO(text), delimiter=";" if first_line.count(";") > first_line.count(",") else ","
-    )
+    rows = csv.DictReader(io.StringIO(text), delimiter=delimiter_of(text))
     if not {"series", "phase", "use"} <= set(rows.fieldnames or ()):
         raise InputError(
             f"{path}: expected the columns series, phase and use, found {','.join(rows.fieldnames or [])!r}; "

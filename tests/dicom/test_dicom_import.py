@@ -302,12 +302,14 @@ def test_impossible_table_is_refused(
     assert not (tmp_path / "raw").exists()
 
 
-def test_table_with_semicolons_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_table_is_read_whatever_separates_its_cells(delimiter: str, tmp_path: Path) -> None:
     save(phase_series("pv", description="pv"), tmp_path / "tree")
     table = import_tree(tmp_path / "tree", tmp_path / "raw", dry_run=True).table
     with table.open(newline="", encoding="utf-8") as stream:
         key = next(csv.DictReader(stream))["series"]
-    table.write_text(f"series;phase;use\n{key};art;yes\n", encoding="utf-8-sig")
+    text = f"series,phase,use\n{key},art,yes\n".replace(",", delimiter)
+    table.write_text(text, encoding="utf-8-sig")
     import_tree(tmp_path / "tree", tmp_path / "raw", series_table=table)
     assert files(tmp_path / "raw" / "patient_001") == ["art.nii.gz"]
 
