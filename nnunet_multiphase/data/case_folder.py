@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from nnunet_multiphase.data.mask_choice import ONE_MASK, MaskRule, choose_masks
+from nnunet_multiphase.data.mask_choice import ONE_MASK, MaskRule, by_preference, choose_masks
 from nnunet_multiphase.data.table_text import readable_table
 from nnunet_multiphase.data.volume_file import MaskFiles, nifti_stem
 from nnunet_multiphase.errors import InputError
@@ -63,8 +63,8 @@ def read_case_folder(
 
     Args:
         path: Folder with {nc,art,pv,dl}.nii[.gz], lesions_<phase>.nii[.gz], perhaps liver_<phase>.nii[.gz].
-        reference: Phase to bring the others to. Default: the lesion mask's phase; without one the liver mask's,
-            else pv, else the first that is there.
+        reference: Phase to bring the others to. Default: the lesion mask's phase, of several pv, else the first;
+            without one the liver mask's likewise, else pv, else the first that is there.
         require_lesions: Refuse a case without a lesion mask (training data).
         masks: For training data: which phase is the reference, and what to do with masks on several phases.
 
@@ -135,7 +135,7 @@ def read_case_folder(
     chosen = (
         choice.reference
         if choice is not None
-        else reference or next(iter((*lesions, *_by_preference(livers), *_by_preference(images))))
+        else reference or next(p for found in (lesions, livers, images) for p in by_preference(found))
     )
     used = {chosen, *(choice.moving if choice is not None else ())}
     ignored += [
@@ -303,11 +303,6 @@ def _kind_and_phase(stem: str) -> tuple[str, str]:
         if stem.startswith(f"{kind}_"):
             return kind, stem[len(kind) + 1 :]
     return "image", stem
-
-
-def _by_preference(by_phase: dict[str, Path]) -> list[str]:
-    """Put pv first: of all phases it shows most lesions."""
-    return sorted(by_phase, key=lambda phase: (phase != "pv", PHASES.index(phase)))
 
 
 def _expected_names() -> str:

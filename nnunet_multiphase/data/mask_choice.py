@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from nnunet_multiphase.data.volume_file import MaskFiles
@@ -60,8 +60,7 @@ def choose_masks(
             f"case {case}: lacks the wanted reference phase {rule.reference}, it has {', '.join(phases)}; "
             "choose another --reference or remove the case"
         )
-    by_preference = sorted(lesions, key=lambda phase: (phase != "pv", PHASES.index(phase)))
-    reference = rule.reference or by_preference[0]
+    reference = rule.reference or by_preference(lesions)[0]
     if rule.several == "reference":
         if reference not in lesions:
             raise InputError(
@@ -71,3 +70,8 @@ def choose_masks(
         return MaskChoice(reference, lesions[reference], {})
     moving = {phase: lesions[phase] for phase in PHASES if phase in lesions and phase != reference}
     return MaskChoice(reference, lesions.get(reference), moving)
+
+
+def by_preference(phases: Iterable[str]) -> list[str]:
+    """Put pv first: of all phases it shows most lesions."""
+    return sorted(phases, key=lambda phase: (phase != "pv", PHASES.index(phase)))

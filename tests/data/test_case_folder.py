@@ -16,6 +16,7 @@ from nnunet_multiphase.data.case_folder import (
     read_patients,
 )
 from nnunet_multiphase.data.check import check_case
+from nnunet_multiphase.data.mask_choice import MaskRule
 from nnunet_multiphase.data.volume_file import MaskFiles
 from nnunet_multiphase.errors import InputError
 
@@ -48,6 +49,16 @@ def test_lesion_masks_phase_is_the_reference(tmp_path: Path) -> None:
 )
 def test_reference_without_lesions(tmp_path: Path, names: tuple[str, ...], expected: str) -> None:
     assert read_case_folder(touch(tmp_path / "a", *names), require_lesions=False).reference == expected
+
+
+@pytest.mark.parametrize(("drawn_on", "expected"), [(("art", "pv"), "pv"), (("dl", "art"), "art")])
+def test_prediction_takes_the_phase_that_setup_takes_of_several_masks(
+    tmp_path: Path, drawn_on: tuple[str, ...], expected: str
+) -> None:
+    phases = [f"{phase}.nii.gz" for phase in ("nc", "art", "pv", "dl")]
+    folder = touch(tmp_path / "a", *phases, *(f"lesions_{phase}.nii.gz" for phase in drawn_on))
+    merged = read_case_folder(folder, require_lesions=True, masks=MaskRule(several="merge"))
+    assert read_case_folder(folder, require_lesions=False).reference == merged.reference == expected
 
 
 def test_wanted_reference_wins_in_prediction(tmp_path: Path) -> None:
