@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,7 @@ from nnunet_multiphase.dicom.masks import Layer, read_masks
 from nnunet_multiphase.dicom.pixels import as_image, read_hu
 from nnunet_multiphase.dicom.pseudonyms import Name
 from nnunet_multiphase.errors import InputError
-
-_LESION_PHASES = ("pv", "art", "dl", "nc")
-"""Which lesion mask is kept where there are several: setup takes one, and pv shows most lesions."""
+from nnunet_multiphase.phases import PHASES
 
 
 def check_destination(out: Path, names: Iterable[Name]) -> None:
@@ -106,44 +104,33 @@ def write_patients(out: Path, names: Iterable[Name]) -> None:
 
 def _write_files(folder: Path, name: Name, choices: Sequence[Choice], layers: Sequence[Layer]) -> list[str]:
     remarks: list[str] = []
-    masks: dict[str, dict[str, np.ndarray]] = {}
+    drawn_on: set[str] = set()
     for choice in choices:
-        volume = choice.volume
+        volume, phase = choice.volume, choice.phase
         assert volume.grid is not None
-        what = f"case {name.case}, {choice.phase} (series {volume.key})"
-        sitk.WriteImage(
-            as_image(read_hu(volume.grid, what), volume.grid), str(folder / f"{choice.phase}.nii.gz")
-        )
+        what = f"case {name.case}, {phase} (series {volume.key})"
+        image = as_image(read_hu(volume.grid, what), volume.grid)
+        sitk.WriteImage(image, str(folder / f"{phase}.nii.gz"))
         here = [layer for layer in layers if layer.volume_key == volume.key]
-        masks[choice.phase] = read_masks(here, volume, what)
-    with_lesions = [phase for phase in _LESION_PHASES if "lesions" in masks.get(phase, {})]
-    if len(with_lesions) > 1:
+        masks = read_masks(here, volume, what)
+        if "lesions" in masks:
+            drawn_on.add(phase)
+        if "liver" in masks and not masks["liver"].any():
+            del masks["liver"]
+            remarks.append(f"case {name.case}: the liver mask on {phase} is empty and was left out")
+        elif "liver" in masks:
+            masks["liver"] |= masks.get("lesions", np.False_)  # a liver includes its lesions
+        for kind, mask in masks.items():
+            file = folder / f"{kind}_{phase}.nii.gz"
+            sitk.WriteImage(as_image(mask.astype(np.uint8), volume.grid), str(file))
+    if len(drawn_on) > 1:
         remarks.append(
-            f"case {name.case}: lesions were drawn on {', '.join(with_lesions)}; setup takes one mask, "
-            f"so that on {with_lesions[0]} is written"
+            f"case {name.case}: lesions were drawn on {', '.join(p for p in PHASES if p in drawn_on)}, all masks are "
+            "written; pass setup --several-masks merge (unite them) or reference (use the reference's)"
         )
-    elif not with_lesions:
+    elif not drawn_on:
         remarks.append(f"case {name.case}: no lesion mask; setup needs one (predict does not)")
-    grids = {choice.phase: choice.volume.grid for choice in choices}
-    for phase, found in masks.items():
-        for kind, mask in _kept(found, lesions=phase in with_lesions[:1]).items():
-            grid = grids[phase]
-            if kind == "liver" and not mask.any():
-                remarks.append(f"case {name.case}: the liver mask on {phase} is empty and was left out")
-            elif grid is not None:
-                file = folder / f"{kind}_{phase}.nii.gz"
-                sitk.WriteImage(as_image(mask.astype(np.uint8), grid), str(file))
     return remarks
-
-
-def _kept(found: Mapping[str, np.ndarray], *, lesions: bool) -> dict[str, np.ndarray]:
-    """Choose what is written of one phase's masks; a liver includes its lesions."""
-    kept = {"lesions": found["lesions"]} if lesions else {}
-    if "liver" in found and found["liver"].any():
-        kept["liver"] = found["liver"] | found.get("lesions", np.False_)
-    elif "liver" in found:
-        kept["liver"] = found["liver"]
-    return kept
 
 
 def _own_hidden(entry: Path, cases: set[str]) -> bool:

@@ -72,6 +72,29 @@ def test_setup_finds_no_problem_in_what_was_imported(tmp_path: Path) -> None:
     )
 
 
+def test_setup_asks_what_to_do_with_lesions_on_several_phases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("nnUNet_raw", "nnUNet_preprocessed"):
+        (tmp_path / folder).mkdir()
+        monkeypatch.setenv(folder, str(tmp_path / folder))
+    for phase in ("art", "pv"):
+        slices = phase_series(phase, description=NAMES[phase])
+        save([*slices, make_seg(slices, {"Mass": lesion_mask()})], tmp_path / "tree")
+    import_tree(tmp_path / "tree", tmp_path / "raw")
+    setup = ["setup", str(tmp_path / "raw"), "--dataset-id", "501", "--name", "Tiny", "--dry-run"]
+    setup += ["--phases", "art", "pv"]
+    assert main(setup) == 2
+    told = capsys.readouterr().err
+    assert "case patient_001: lesion masks on several phases (lesions_art.nii.gz, lesions_pv.nii.gz)" in told
+    assert "or pass setup --several-masks merge" in told
+    assert main([*setup, "--several-masks", "merge"]) == 0
+    merged = "art pv*; lesions lesions_pv.nii.gz, lesions_art.nii.gz (brought from art)"
+    assert merged in capsys.readouterr().out
+    assert main([*setup, "--several-masks", "reference"]) == 0
+    assert "art pv*; lesions lesions_pv.nii.gz\n" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("phase", PHASES)
 def test_voxels_are_those_of_the_dicom_files(phase: str, tmp_path: Path) -> None:
     save(phase_series(phase, description=NAMES[phase]), tmp_path / "tree")

@@ -158,15 +158,25 @@ def test_seg_without_a_word_for_lesion_or_liver_is_told(tmp_path: Path) -> None:
     assert any("no segment whose label says lesion or liver" in remark for remark in run(tmp_path).remarks)
 
 
-def test_of_lesions_on_two_phases_those_on_pv_are_written(tmp_path: Path) -> None:
-    art, pv = phase_series("art", description="art"), phase_series("pv", description="pv")
-    save(
-        [*art, *pv, make_seg(art, {"Mass": box(np.s_[3])}), make_seg(pv, {"Mass": lesion_mask()})],
-        tmp_path / "tree",
-    )
+def test_every_phase_keeps_its_masks(tmp_path: Path) -> None:
+    art, pv, dl = (phase_series(phase, description=phase) for phase in ("art", "pv", "dl"))
+    liver, on_art = box(np.s_[2:9], np.s_[9:20], np.s_[5:16]), box(np.s_[3], np.s_[5:8], np.s_[5:8])
+    masks = [
+        make_seg(art, {"Liver": liver, "Mass": on_art}),
+        make_seg(pv, {"Mass": lesion_mask()}),
+        make_rtstruct(dl, {"GTV": [(4, SQUARE)]}),
+    ]
+    save([*art, *pv, *dl, *masks], tmp_path / "tree")
     summary = run(tmp_path)
-    assert masks_in(tmp_path) == ["lesions_pv"]
-    assert any("lesions were drawn on pv, art" in remark for remark in summary.remarks)
+    assert masks_in(tmp_path) == ["lesions_art", "lesions_dl", "lesions_pv", "liver_art"]
+    np.testing.assert_array_equal(written(tmp_path, "lesions_art"), on_art)
+    np.testing.assert_array_equal(written(tmp_path, "lesions_pv"), lesion_mask())
+    np.testing.assert_array_equal(written(tmp_path, "lesions_dl"), box(np.s_[4], np.s_[10:14], np.s_[8:13]))
+    np.testing.assert_array_equal(written(tmp_path, "liver_art"), liver | on_art)
+    assert summary.remarks == (
+        "case patient_001: lesions were drawn on art, pv, dl, all masks are written; "
+        "pass setup --several-masks merge (unite them) or reference (use the reference's)",
+    )
 
 
 def test_case_without_lesions_is_told(tmp_path: Path) -> None:

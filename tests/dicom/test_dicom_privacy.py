@@ -74,7 +74,8 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         phase_series(phase, patient="MRN-4711", description=f"PLANTED {word} Dr. PLANTED")
         for phase, word in (("art", "arteriell"), ("pv", "portalvenös"))
     )
-    seg, structure = (
+    masks = (
+        make_seg(art, {"Mass PLANTED": lesion_mask()}),
         make_seg(pv, {"Mass PLANTED": lesion_mask()}),
         make_rtstruct(pv, {"Liver PLANTED": [(5, [(2.5, 2.5), (20.5, 2.5), (20.5, 20.5)])]}),
     )
@@ -82,7 +83,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for item in (*art, *pv, *scout):
         item.ContrastBolusAgent = "PLANTED Iohexol"
         item.ProtocolName = "PLANTED protocol"
-    save([plant(item) for item in (*art, *pv, *scout, seg, structure)], place / "tree" / "PLANTED_FOLDER")
+    save([plant(item) for item in (*art, *pv, *scout, *masks)], place / "tree" / "PLANTED_FOLDER")
     return place
 
 
@@ -124,6 +125,7 @@ def test_no_byte_under_out_identifies(imported: Path, terminal: str) -> None:
     found = sorted(path for path in out.rglob("*") if path.is_file())
     assert [path.name for path in found] == [
         "art.nii.gz",
+        "lesions_art.nii.gz",
         "lesions_pv.nii.gz",
         "liver_pv.nii.gz",
         "pv.nii.gz",
