@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.network.availability import silence_absent_phases
+from nnunet_multiphase.network.encoder_decoder import Decoder, Encoder
+from nnunet_multiphase.network.residual_block import ResidualBlock
 from nnunet_multiphase.network.scam import (
     GATE_WEIGHT_STD,
     OPEN_GATE_BIAS,
@@ -17,7 +18,6 @@ from nnunet_multiphase.network.scam import (
     ChannelWeighting,
     PlainSkip,
     SpatialGate,
-    upsample_linear,
 )
 
 Rate = int | Sequence[int]
@@ -25,143 +25,6 @@ Rate = int | Sequence[int]
 
 LEAKY_SLOPE = 1e-2
 POOLS = ("max", "avg", "stride")
-
-
-class ResidualBlock(nn.Module):
-    """Convolve n times with given rates beside a 1x1x1 path: nonlin(norm(conv(...)) + shortcut(x)).
-
-    The shortcut carries each voxel itself past the dilated taps, which leave out its direct neighbours. It
-    is the identity where the number of channels stays.
-
-    Args:
-        in_channels: channels of the input.
-        out_channels: channels of every convolution.
-        rates: dilation of each convolution, one for each axis.
-        kernel_size: odd kernel size of each axis.
-        conv_op: torch.nn.Conv2d or torch.nn.Conv3d.
-        conv_bias: whether the spatial convolutions have a bias.
-        norm_op: normalisation, built as norm_op(channels, **norm_op_kwargs).
-        norm_op_kwargs: its options.
-        nonlin: activation.
-        nonlin_kwargs: its options.
-        stride: of the first convolution; the 1x1x1 path is averaged down to it.
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        *,
-        rates: Sequence[tuple[int, ...]],
-        kernel_size: tuple[int, ...],
-        conv_op: type[nn.Module],
-        conv_bias: bool,
-        norm_op: type[nn.Module],
-        norm_op_kwargs: dict[str, Any],
-        nonlin: type[nn.Module],
-        nonlin_kwargs: dict[str, Any],
-        stride: tuple[int, ...],
-    ) -> None:
-        super().__init__()
-        self.out_channels = out_channels
-        self.stride = stride
-        self.convs = nn.ModuleList(
-            conv_op(
-                in_channels if i == 0 else out_channels,
-                out_channels,
-                kernel_size,
-                stride=stride if i == 0 else 1,
-                padding=tuple(r * (k // 2) for r, k in zip(rate, kernel_size, strict=True)),
-                dilation=rate,
-                bias=conv_bias,
-            )
-            for i, rate in enumerate(rates)
-        )
-        self.norms = nn.ModuleList(norm_op(out_channels, **norm_op_kwargs) for _ in rates)
-        self.nonlin = nonlin(**nonlin_kwargs)
-        self.shortcut = (
-            nn.Identity()
-            if in_channels == out_channels
-            else conv_op(in_channels, out_channels, 1, bias=False)
-        )
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return (B, out_channels, *spatial) for x of shape (B, in_channels, *spatial)."""
-        y = x
-        for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
-            y = _in_memory_like(norm(conv(y)), x)  # instance norm returns its own memory order
-            if i < len(self.convs) - 1:
-                y = self.nonlin(y)
-        return self.nonlin(y + self.shortcut(_pool(x, self.stride, "avg")))
-
-    def count_outputs(self, spatial: Sequence[int]) -> int:
-        """Return how many numbers the convolutions put out on a map of this size."""
-        maps = len(self.convs) + (not isinstance(self.shortcut, nn.Identity))
-        return int(np.prod([maps, self.out_channels, *spatial], dtype=np.int64))
-
-
-class Encoder(nn.Module):
-    """Alternate pooling (or strided blocks) and blocks, and return the map of every stage, finest first."""
-
-    def __init__(
-        self, blocks: Sequence[ResidualBlock], strides: Sequence[tuple[int, ...]], pool: str
-    ) -> None:
-        super().__init__()
-        self.stages = nn.ModuleList(blocks)
-        self.strides = [tuple(s) for s in strides]
-        self.pool = pool
-
-    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """Return the maps of all stages for x of shape (B, C, *spatial)."""
-        maps = []
-        for block, stride in zip(self.stages, self.strides, strict=True):
-            x = block(x if self.pool == "stride" else _pool(x, stride, self.pool))
-            maps.append(x)
-        return maps
-
-
-class Decoder(nn.Module):
-    """Climb from the deepest map to the finest grid; each step as the method's b, c, d.
-
-    Step: convolve the deepest map -> g; convolve the skip -> x with as many channels; the new deepest map is
-    [SCAM(x, g), up(g)]. Upsampling is linear: it has no weights and commutes with the gate's 1x1x1
-    convolutions. The map that a head reads at a resolution is the convolved concatenation there.
-
-    Args:
-        blocks: convolutions of the deepest map, deepest grid first (one for each stage).
-        skip_blocks: convolutions of the skips, deepest skip first.
-        scams: selection of the skips, deepest skip first.
-        seg_layers: 1x1x1 heads, coarsest first, as nnU-Net orders them.
-        deep_supervision: return every head's output, highest resolution first; else the finest only.
-    """
-
-    def __init__(
-        self,
-        blocks: Sequence[nn.Module],
-        skip_blocks: Sequence[nn.Module],
-        scams: Sequence[nn.Module],
-        seg_layers: Sequence[nn.Module],
-        *,
-        deep_supervision: bool,
-    ) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(blocks)
-        self.skip_blocks = nn.ModuleList(skip_blocks)
-        self.scams = nn.ModuleList(scams)
-        self.seg_layers = nn.ModuleList(seg_layers)  # nnU-Net finds the heads by this name
-        self.deep_supervision = deep_supervision  # switched from outside between training and inference
-
-    def forward(self, maps: Sequence[torch.Tensor]) -> torch.Tensor | list[torch.Tensor]:
-        """Return logits (B, classes, *spatial), or a list of them, for the encoder's maps (finest first)."""
-        g = self.blocks[0](maps[-1])
-        outputs = []
-        for step, skip in enumerate(reversed(maps[:-1])):
-            x = self.skip_blocks[step](skip)
-            deepest = torch.cat((self.scams[step](x, g), upsample_linear(g, x.shape[2:])), 1)
-            g = self.blocks[step + 1](deepest)
-            if self.deep_supervision or step == len(self.scams) - 1:
-                outputs.append(self.seg_layers[step](g))
-        return outputs[::-1] if self.deep_supervision else outputs[-1]
 
 
 class DilatedSCAMUNet(nn.Module):
@@ -367,18 +230,6 @@ class DilatedSCAMUNet(nn.Module):
             for weigh in (module.weigh_x, module.weigh_g):
                 nn.init.normal_(weigh.weight, std=GATE_WEIGHT_STD)
             nn.init.constant_(module.weigh_x.bias, OPEN_GATE_BIAS)
-
-
-def _pool(x: torch.Tensor, stride: tuple[int, ...], kind: str) -> torch.Tensor:
-    if all(s == 1 for s in stride):
-        return x
-    name = f"{kind}_pool{x.ndim - 2}d"
-    return getattr(functional, name)(x, stride, stride)
-
-
-def _in_memory_like(y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    order = torch.channels_last_3d if x.ndim == 5 else torch.channels_last
-    return y.contiguous(memory_format=order) if x.is_contiguous(memory_format=order) else y
 
 
 def _check_lengths(expected: int, **lists: Sequence[Any]) -> None:

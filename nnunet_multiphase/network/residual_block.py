@@ -1,0 +1,95 @@
+"""Convolve with dilated kernels beside a 1x1x1 path."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+class ResidualBlock(nn.Module):
+    """Convolve n times with given rates beside a 1x1x1 path: nonlin(norm(conv(...)) + shortcut(x)).
+
+    The shortcut carries each voxel itself past the dilated taps, which leave out its direct neighbours. It
+    is the identity where the number of channels stays.
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of every convolution.
+        rates: dilation of each convolution, one for each axis.
+        kernel_size: odd kernel size of each axis.
+        conv_op: torch.nn.Conv2d or torch.nn.Conv3d.
+        conv_bias: whether the spatial convolutions have a bias.
+        norm_op: normalisation, built as norm_op(channels, **norm_op_kwargs).
+        norm_op_kwargs: its options.
+        nonlin: activation.
+        nonlin_kwargs: its options.
+        stride: of the first convolution; the 1x1x1 path is averaged down to it.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        rates: Sequence[tuple[int, ...]],
+        kernel_size: tuple[int, ...],
+        conv_op: type[nn.Module],
+        conv_bias: bool,
+        norm_op: type[nn.Module],
+        norm_op_kwargs: dict[str, Any],
+        nonlin: type[nn.Module],
+        nonlin_kwargs: dict[str, Any],
+        stride: tuple[int, ...],
+    ) -> None:
+        super().__init__()
+        self.out_channels = out_channels
+        self.stride = stride
+        self.convs = nn.ModuleList(
+            conv_op(
+                in_channels if i == 0 else out_channels,
+                out_channels,
+                kernel_size,
+                stride=stride if i == 0 else 1,
+                padding=tuple(r * (k // 2) for r, k in zip(rate, kernel_size, strict=True)),
+                dilation=rate,
+                bias=conv_bias,
+            )
+            for i, rate in enumerate(rates)
+        )
+        self.norms = nn.ModuleList(norm_op(out_channels, **norm_op_kwargs) for _ in rates)
+        self.nonlin = nonlin(**nonlin_kwargs)
+        self.shortcut = (
+            nn.Identity()
+            if in_channels == out_channels
+            else conv_op(in_channels, out_channels, 1, bias=False)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return (B, out_channels, *spatial) for x of shape (B, in_channels, *spatial)."""
+        y = x
+        for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
+            y = _in_memory_like(norm(conv(y)), x)  # instance norm returns its own memory order
+            if i < len(self.convs) - 1:
+                y = self.nonlin(y)
+        return self.nonlin(y + self.shortcut(pooled(x, self.stride, "avg")))
+
+    def count_outputs(self, spatial: Sequence[int]) -> int:
+        """Return how many numbers the convolutions put out on a map of this size."""
+        maps = len(self.convs) + (not isinstance(self.shortcut, nn.Identity))
+        return int(np.prod([maps, self.out_channels, *spatial], dtype=np.int64))
+
+
+def pooled(x: torch.Tensor, stride: tuple[int, ...], kind: str) -> torch.Tensor:
+    """Pool a map (B, C, *spatial) by a stride, "max" or "avg"; it stays where every stride is 1."""
+    if all(s == 1 for s in stride):
+        return x
+    name = f"{kind}_pool{x.ndim - 2}d"
+    return getattr(functional, name)(x, stride, stride)
+
+
+def _in_memory_like(y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    order = torch.channels_last_3d if x.ndim == 5 else torch.channels_last
+    return y.contiguous(memory_format=order) if x.is_contiguous(memory_format=order) else y
