@@ -102,6 +102,7 @@ def register(
             Match(few, best, pair.itself(few, window, -1)),
             pair.halves(held[-1], window, best, top.centre),
             attainable=min(1.0, length_mm(moving_volume) / length_mm(reference_volume)),
+            edge_agreement=None if reference_mask is None else pair.edges(reference_mask, best, top.centre),
         )
     verdict, reasons = judge(evidence, name)
     rigid = transform_from_parameters(best, top.centre)

@@ -10,13 +10,21 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from registration.edges import edge_agreement
 from registration.liver import find_liver
 from registration.region import SamplePoints, body_region, mask_region, off_the_ends, sample_points
 from registration.rigid import Parameters, move_points
 from registration.settings import RegistrationSettings
 from registration.similarity import MutualInformation
 from registration.spline import Interpolant, cubic_interpolant, linear_interpolant, spline_coefficients
-from registration.volume import Volume, image_on, index_from_world, world_from_index
+from registration.volume import (
+    Volume,
+    image_on,
+    index_from_world,
+    mask_from_image,
+    volume_from_image,
+    world_from_index,
+)
 
 FEW = 5  # every fifth sample point leads to within a tenth of a mm; all of them need then only confirm
 
@@ -144,6 +152,19 @@ class LayeredPair:
             for half in (below[:, axis], ~below[:, axis])
             if half.any()
         ]
+
+    def edges(self, mask: sitk.Image, motion: Parameters, centre: NDArray[np.float64]) -> float | None:
+        """Give the agreement of a mask's edges (on the reference's grid) on the bottom layer, by a motion."""
+        layer = self._reference_layers[-1]
+        return edge_agreement(
+            on_layer(mask_from_image(mask), volume_from_image(mask), layer),
+            layer,
+            self._moving_layers[-1],
+            motion,
+            centre,
+            window_hu=self._settings.region_window_hu,
+            cut_mm=self._settings.cut_mm,
+        )
 
     def itself(
         self, like: MutualInformation, window_hu: tuple[float, float], layer: int

@@ -117,6 +117,8 @@ class Evidence:
         overlap: Share of the region's.
         disagreement_mm: Largest mean distance between the region's motion and one found by half of it alone.
         apart_mm: Mean distance between the region's motion and the body's, over the region.
+        edge_agreement: Of the reference mask's edges in both volumes (`registration.edges`); none without a mask, or
+            where too few edges are to be seen.
     """
 
     sharpness: float
@@ -125,6 +127,7 @@ class Evidence:
     overlap: float
     disagreement_mm: float
     apart_mm: float
+    edge_agreement: float | None = None
 
 
 @dataclass(frozen=True)

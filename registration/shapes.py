@@ -14,10 +14,15 @@ def distances_to(places: NDArray[np.bool_], spacing_mm: NDArray[np.float64]) -> 
         places: Boolean array (z, y, x), with at least one voxel marked.
         spacing_mm: Voxel size (z, y, x).
     """
+    return np.maximum(signed_distances_to(places, spacing_mm), 0)
+
+
+def signed_distances_to(places: NDArray[np.bool_], spacing_mm: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Give each voxel's distance (mm) to the surface of the marked ones, below 0 inside; as in `distances_to`."""
     signed = sitk.SignedMaurerDistanceMap(
         _image(places, spacing_mm), insideIsPositive=False, squaredDistance=False, useImageSpacing=True
     )
-    return np.maximum(sitk.GetArrayFromImage(signed), 0)
+    return sitk.GetArrayFromImage(signed)
 
 
 def pieces(places: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -1,6 +1,6 @@
 """Judge a registration by what it leaves behind: ok, check, or failed, and why.
 
-Four signs, chosen to depend little on the scanner's noise and on the contrast phase:
+Five signs, chosen to depend little on the scanner's noise and on the contrast phase:
 
 - sharpness: the share of the similarity (above chance) that is lost when the match is displaced by 20 mm, as a part of
   what the reference loses against itself; the mean over the body and the region. Two bodies that do not belong together,
@@ -9,6 +9,8 @@ Four signs, chosen to depend little on the scanner's noise and on the contrast p
 - disagreement: the region's halves (right, left, front, back, low, high) are fitted again, each alone. Where the match
   is real, they find the same motion.
 - apart: how far the region's motion is from the body's. Breathing has limits.
+- edges: whether a mask's organ ends in the moving volume where it ends in the reference (`registration.edges`). It sees
+  errors of a few mm, the others those of a cm or two.
 
 The limits were set on pairs of real anatomy and of the phantom, good ones and provoked failures (docs/results.md).
 """
@@ -44,6 +46,9 @@ class Limit:
 LEAST_SHARPNESS = Limit(0.67, 0.55, "the match is hardly better than 20 mm aside (sharpness {:.2f})")
 LEAST_OVERLAP = Limit(0.5, 0.35, "only {:.0%} of the {} lies in the moving volume")
 MOST_DISAGREEMENT_MM = Limit(4.0, 12.0, "parts of the {1}, fitted alone, end {0:.0f} mm apart")
+LEAST_EDGE_AGREEMENT = Limit(
+    0.45, 0.2, "the mask's edges hardly lie where the moving volume has some (agreement {:.2f})"
+)
 MOST_APART_MM = Limit(25.0, 40.0, "the {1} would have moved {0:.0f} mm against the body")
 
 
@@ -61,6 +66,8 @@ def judge(evidence: Evidence, region: str) -> tuple[Judgement, tuple[str, ...]]:
         (MOST_DISAGREEMENT_MM, evidence.disagreement_mm, region),
         (MOST_APART_MM, evidence.apart_mm, region),
     ]
+    if evidence.edge_agreement is not None:
+        signs.append((LEAST_EDGE_AGREEMENT, evidence.edge_agreement, region))
     worst: Judgement = "ok"
     reasons = []
     for limit, value, name in signs:
@@ -91,7 +98,11 @@ class Match:
 
 
 def gather_evidence(
-    body: Match, region: Match, halves: Sequence[MutualInformation], attainable: float
+    body: Match,
+    region: Match,
+    halves: Sequence[MutualInformation],
+    attainable: float,
+    edge_agreement: float | None,
 ) -> Evidence:
     """Look for the signs.
 
@@ -101,6 +112,7 @@ def gather_evidence(
             and by few points anything matches a little), with the motion found in the end.
         halves: Similarities of the region's halves, about the region's centre.
         attainable: Share (0..1) of the reference's length that a moving volume of this length can cover at all.
+        edge_agreement: What `registration.edges` says of the mask, where there is one.
     """
     points, centre = region.similarity.samples.points, region.similarity.centre
     places = move_points(points, region.motion, centre)
@@ -113,6 +125,7 @@ def gather_evidence(
         overlap=float(overlap),
         disagreement_mm=max((mean_distance(places, other) for other in alone), default=float("inf")),
         apart_mm=mean_distance(places, move_points(points, body.motion, body.similarity.centre)),
+        edge_agreement=edge_agreement,
     )
 
 

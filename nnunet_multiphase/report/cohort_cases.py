@@ -239,6 +239,12 @@ COLUMNS = (
         _extreme("overlap", min), number=True,
     ),
     Column(
+        "edges", ("edge_agreement",),
+        "whether the liver ends in the moving phase where its mask does in the reference: 1 = everywhere, 0 = by chance; "
+        "only with a liver mask.",
+        _extreme("edge_agreement", min), number=True,
+    ),
+    Column(
         "placed by", ("placed_by",),
         "registration, or header: the phase was not moved, and the picture's right half shows it so.",
         _words("placed_by"),

@@ -233,6 +233,8 @@ def test_a_left_out_phase_is_air_and_recorded(tmp_path: Path, mismatch: dict[str
     rows = {row["phase"]: row for row in made.quality}
     assert [rows[p]["status"] for p in ("nc", "art", "pv")] == ["present", "present", "dropped"]
     assert rows["pv"]["verdict"] == "failed"
+    # By the liver mask: its edges are met in the phase that matches, and not in the other.
+    assert float(rows["nc"]["edge_agreement"]) > 0.45 > float(rows["pv"]["edge_agreement"] or 0.0)
     assert "left out" in rows["pv"]["warnings"]
     assert not (made.folder / "registration" / "case_1_pv.tfm").exists()
     with (made.folder / "quality.csv").open(newline="") as stream:

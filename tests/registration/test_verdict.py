@@ -33,6 +33,8 @@ def test_good_signs_are_ok() -> None:
         ({"overlap": 0.2}, "failed", "20% of the liver"),
         ({"disagreement_mm": 6.0}, "check", "6 mm apart"),
         ({"disagreement_mm": 30.0}, "failed", "30 mm apart"),
+        ({"edge_agreement": 0.3}, "check", "agreement 0.30"),
+        ({"edge_agreement": 0.1}, "failed", "agreement 0.10"),
         ({"apart_mm": 30.0}, "check", "30 mm against the body"),
         ({"apart_mm": 50.0}, "failed", "50 mm against the body"),
     ],

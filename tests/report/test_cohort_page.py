@@ -121,6 +121,7 @@ def test_figures_are_those_of_the_table(cohort):
     assert ("loss", "-0.050") in cells
     assert ("shift number", "5.0") in cells
     assert ("overlap number", "90") in cells
+    assert ("edges number", "0.71") in cells
     assert ("covered number", "80") in cells
 
 

@@ -1,0 +1,106 @@
+"""Compare a mask's edges in two volumes: does the organ end in the moving volume where it ends in the reference?
+
+Along lines across the mask's surface, values change where the organ ends. How strongly they change, and against what
+neighbour, depends on the contrast phase; at which place of the line, only on the match.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registration.region import off_the_ends
+from registration.rigid import Parameters, move_points
+from registration.shapes import signed_distances_to, smoothed
+from registration.spline import interpolate, spline_coefficients
+from registration.volume import Volume, index_from_world, world_from_index
+
+REACH_MM = 12  # of a line, to both sides of the edge
+SEARCH_MM = 5  # a drawn surface is that near to the edge
+LEAST_SLOPE_HU_MM = 8.0  # of an edge; noise and the borders to muscle and spleen have less
+SMOOTHING_MM = 2.0  # of the volumes; finer edges than a layer's voxels say nothing
+SURFACE_SMOOTHING_MM = 4.0  # of the surface, so that its direction is not that of voxel faces
+MOST_LINES = 3_000
+FEWEST_LINES = 100
+
+
+def edge_agreement(
+    mask: NDArray[np.bool_],
+    reference: Volume,
+    moving: Volume,
+    motion: Parameters,
+    centre: NDArray[np.float64],
+    *,
+    window_hu: tuple[float, float],
+    cut_mm: float,
+) -> float | None:
+    """Correlate the slopes of both volumes along lines across a mask's surface, and average over the lines.
+
+    Args:
+        mask: Boolean array (z, y, x) on the reference.
+        reference: Fixed volume, HU, of some 3 mm.
+        moving: Moving volume, HU, likewise.
+        motion: Six parameters, reference -> moving.
+        centre: Centre of rotation, world mm.
+        window_hu: Values are clipped to this range.
+        cut_mm: Lines keep this distance from the first and the last slice, where an organ seems to end.
+
+    Returns:
+        1 = the edges lie at the same places, 0 = no more alike than by chance; none where fewer than 100 lines cross an
+        edge of the reference and lie in the moving volume's data.
+    """
+    points, normals = _surface(mask, reference, cut_mm)
+    fixed, moved = (
+        _spline(smoothed(np.clip(v.values, *window_hu), v.spacing_zyx_mm, SMOOTHING_MM), v)
+        for v in (reference, moving)
+    )
+    along = np.arange(-SEARCH_MM, SEARCH_MM + 1, dtype=np.float64)
+    slopes = _slopes(fixed, _lines(points, normals, along))
+    strongest = np.argmax(np.nan_to_num(slopes), axis=1)
+    seen = np.nan_to_num(slopes).max(axis=1, initial=0.0) >= LEAST_SLOPE_HU_MM
+    edges, normals = points[seen] + along[strongest[seen], None] * normals[seen], normals[seen]
+
+    lines = _lines(edges, normals, np.arange(-REACH_MM, REACH_MM + 1, dtype=np.float64))
+    here = _slopes(fixed, lines)
+    there = _slopes(moved, move_points(lines.reshape(-1, 3), motion, centre).reshape(lines.shape))
+    known = np.isfinite(here).all(axis=1) & np.isfinite(there).all(axis=1)
+    if known.sum() < FEWEST_LINES:
+        return None
+    here, there = (s[known] - s[known].mean(axis=1, keepdims=True) for s in (here, there))
+    energy = np.sqrt((here**2).sum(axis=1) * (there**2).sum(axis=1))
+    return float(np.mean((here * there).sum(axis=1) / np.maximum(energy, 1e-6)))
+
+
+def _surface(
+    mask: NDArray[np.bool_], volume: Volume, cut_mm: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give points (n, 3) of a mask's surface, world mm, and its directions there (n, 3), unit vectors."""
+    spacing = volume.spacing_zyx_mm
+    distance = smoothed(signed_distances_to(mask, spacing), spacing, SURFACE_SMOOTHING_MM)
+    near = off_the_ends(np.abs(distance) <= spacing.max() / 2, volume, cut_mm)
+    index = np.argwhere(near)
+    index = index[:: -(-len(index) // MOST_LINES) or 1]
+    uphill = np.stack([g[tuple(index.T)] for g in np.gradient(distance, *spacing)[::-1]], axis=1)
+    normals = uphill @ volume.directions.T
+    return world_from_index(volume, index), normals / np.maximum(
+        np.linalg.norm(normals, axis=1, keepdims=True), 1e-6
+    )
+
+
+def _lines(
+    points: NDArray[np.float64], normals: NDArray[np.float64], along_mm: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Give points (n, steps, 3) on lines across a surface."""
+    return points[:, None] + along_mm[None, :, None] * normals[:, None]
+
+
+def _slopes(spline: tuple[NDArray[np.float32], Volume], lines: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give how fast values change along lines of 1 mm steps: absolute values (n, steps), HU/mm; NaN outside."""
+    coefficients, volume = spline
+    places = np.ascontiguousarray(index_from_world(volume, lines.reshape(-1, 3)))
+    values = interpolate(coefficients, places).reshape(lines.shape[:2]).astype(np.float64)
+    return np.abs(np.gradient(values, axis=1))
+
+
+def _spline(values: NDArray[np.float32], volume: Volume) -> tuple[NDArray[np.float32], Volume]:
+    return spline_coefficients(values), volume
