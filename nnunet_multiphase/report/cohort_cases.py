@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnunet_multiphase.data.quality import LARGE_ROTATION_DEGREES, LARGE_SHIFT_MM, LOW_COVERED_FRACTION
+from registration.verdict import LEAST_EDGE_AGREEMENT
 
 OVERVIEW = "registration/overview"
 
@@ -241,7 +242,8 @@ COLUMNS = (
     Column(
         "edges", ("edge_agreement",),
         "whether the liver ends in the moving phase where its mask does in the reference: 1 = everywhere, 0 = by chance; "
-        "only with a liver mask.",
+        f"below {LEAST_EDGE_AGREEMENT.ok} to be checked, below {LEAST_EDGE_AGREEMENT.failed} failed. Only with a liver "
+        "mask. Sorts by the lowest.",
         _extreme("edge_agreement", min), number=True,
     ),
     Column(

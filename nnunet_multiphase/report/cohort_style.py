@@ -41,6 +41,11 @@ nav { margin-bottom: -1rem; }
 #cases th[aria-sort=descending] button::after { content: "\\a0▼"; color: inherit; }
 #tools input { font: inherit; width: 20rem; max-width: 100%; padding: .15rem .4rem; }
 #tools [role=status] { color: #57606a; margin-left: .5rem; }
+@media (max-width: 1450px) {
+  #cases { font-size: .85rem; }
+  #cases td, #cases th { padding: .2rem .35rem; }
+  #cases th.case div { width: 14rem; }
+}
 @media (max-width: 1150px) {
   body { padding-left: .5rem; padding-right: .5rem; }
   #cases { font-size: .8rem; }
