@@ -10,7 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.data.case_folder import CaseFolder
-from nnunet_multiphase.data.volume_file import read_mask, read_volume
+from nnunet_multiphase.data.volume_file import GridError, MaskFiles, grid_difference, read_mask, read_volume
 from nnunet_multiphase.errors import InputError
 
 STRAY_SHARE = 0.05
@@ -86,6 +86,9 @@ def check_case(case: CaseFolder) -> CaseReport:
             continue
         try:
             mask = sitk.GetArrayFromImage(read_mask(files, grids[phase], case.images[phase].name))
+        except GridError as error:
+            problems.append(f"case {case.name}: {error}{_where_it_fits(files, case)}")
+            continue
         except InputError as error:
             problems.append(f"case {case.name}: {error}")
             continue
@@ -108,6 +111,22 @@ def check_case(case: CaseFolder) -> CaseReport:
                 f"case {case.name}: {100 * outside:.0f} % of the lesions lie outside the liver mask"
             )
     return CaseReport(case.name, case.patient, tuple(problems), tuple(warnings), voxels, content.hexdigest())
+
+
+def _where_it_fits(files: MaskFiles, case: CaseFolder) -> str:
+    """Name the phases on whose grid a mask lies, if any: public sets have masks named after the wrong one."""
+    masks = [read_volume(path) for path in files.paths]
+    fits = []
+    for phase, path in case.images.items():
+        try:
+            image = read_volume(path)
+        except InputError:
+            continue  # said already
+        if not any(grid_difference(mask, image) for mask in masks):
+            fits.append(phase)
+    if not fits:
+        return ""
+    return f" (it fits that of {' and of '.join(fits)}: if it was drawn there, name it so)"
 
 
 def not_hu(image: sitk.Image) -> str:

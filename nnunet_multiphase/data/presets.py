@@ -1,35 +1,38 @@
 """Name the layouts of public sets: one record each. A new preset is one record here and one test.
 
-Layouts as read in third-party converters and release notes, since the sets cannot be looked at here.
+Layouts as read in other people's loaders and release notes, since the sets cannot be looked at here: where two loaders
+agree, they are followed.
 """
 
 from nnunet_multiphase.data.layout import Index, Layout
 
 PRESETS: dict[str, Layout] = {
-    # Zenodo 12741586. One NRRD a lesion, drawn on one phase that varies; each phase on its own grid.
+    # Zenodo 12741586, its four archives unpacked into one folder. One NRRD a lesion, drawn on one phase that varies; each
+    # phase on its own grid. A few masks are named after another phase than that they were drawn on: the check says so.
     "waw-tace": Layout(
         image="{case}/{case}_{phase}_scan.nii.gz",
         phase_names={"0": "nc", "1": "art", "2": "pv", "3": "dl"},
-        lesions="tumor_masks_wawtace_v1_08_05_2024/{case}/{case}_{phase}_*_tumor_seg.nrrd",
+        lesions="tumor_masks*/{case}/{case}_{phase}_*_tumor_seg.nrrd",
         lesion_labels=None,
     ),
-    # doi 10.7910/DVN/S3RW15, unpacked. Registered to the portal phase by its authors.
+    # doi 10.7910/DVN/S3RW15, each archive unpacked into a folder of its name. Registered to the portal phase by its authors;
+    # the masks lie beside the folder of the phases.
     "mct-ltdiag": Layout(
         image="{case}/NIFTI/{phase}.nii.gz",
         phase_names={"nc": "nc", "art": "art", "pvp": "pv", "delay": "dl"},
-        lesions="{case}/NIFTI/mask_{phase}.nii.gz",
-        liver="{case}/NIFTI/liver_mask_{phase}.nii.gz",
+        lesions="{case}/mask_{phase}.nii.gz",
+        liver="{case}/liver_mask_{phase}.nii.gz",
         lesion_labels=None,
         liver_labels=None,
         registered=True,
     ),
-    # Task 2 of the challenge; one label file for all phases, drawn on the venous one.
+    # Task 2 of the challenge. Each phase has labels of its own: see --several-masks. What "combined" was drawn on is not
+    # said anywhere, so that it is not used.
     "trials": Layout(
         image="imagesTr/{case}/{case}_{phase}.nii.gz",
         phase_names={"nocontrast": "nc", "arterial": "art", "venous": "pv", "delayed": "dl"},
-        lesions="labelsTr/{case}/{case}_combined.nii.gz",
-        liver="labelsTr/{case}/{case}_combined.nii.gz",
-        drawn_on="pv",
+        lesions="labelsTr*/{case}/{case}_{phase}.nii.gz",
+        liver="labelsTr*/{case}/{case}_{phase}.nii.gz",
         lesion_labels=(2,),
         liver_labels=(1, 2),
     ),

@@ -21,6 +21,10 @@ GRID_TOLERANCE_VOXELS = 0.05
 """How far two grids may lie apart anywhere and still count as one: float32 headers differ by far less."""
 
 
+class GridError(InputError):
+    """Say that a mask lies on another grid than the volume it is for."""
+
+
 @dataclass(frozen=True)
 class MaskFiles:
     """Say where a mask is: in one file or in several on one grid, such as one a lesion."""
@@ -154,7 +158,7 @@ def read_mask(files: MaskFiles, grid: sitk.Image, grid_name: str) -> sitk.Image:
         The mask as uint8, 0 and 1, with `grid`'s exact geometry.
 
     Raises:
-        InputError: As `read_volume`; another geometry than `grid`'s; unexpected labels.
+        InputError: As `read_volume`; another geometry than `grid`'s (a GridError); unexpected labels.
     """
     mask = np.zeros(grid.GetSize()[::-1], bool)
     for path in files.paths:
@@ -169,7 +173,7 @@ def _read_labels(path: Path, files: MaskFiles, grid: sitk.Image, grid_name: str)
     image = read_volume(path)
     difference = grid_difference(image, grid)
     if difference:
-        raise InputError(
+        raise GridError(
             f"{path} has another geometry than {grid_name}: {difference}; draw or resample the mask on that phase's grid"
         )
     values = sitk.GetArrayViewFromImage(image)

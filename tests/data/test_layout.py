@@ -202,14 +202,16 @@ def waw(raw: Path) -> None:
 def mct(raw: Path) -> None:
     for number, phase in enumerate(("nc", "art", "pvp", "delay")):
         write_volume(raw / "c17" / "NIFTI" / f"{phase}.nii.gz", seed=number)
-    write_labels(raw / "c17" / "NIFTI" / "mask_pvp.nii.gz", 1, 0, 1)
-    write_labels(raw / "c17" / "NIFTI" / "liver_mask_pvp.nii.gz", 1, 1, 1)
+    write_labels(raw / "c17" / "mask_pvp.nii.gz", 1, 0, 1)
+    write_labels(raw / "c17" / "liver_mask_pvp.nii.gz", 1, 1, 1)
 
 
 def trials(raw: Path) -> None:
     for number, phase in enumerate(("nocontrast", "arterial", "venous", "delayed")):
         write_volume(raw / "imagesTr" / "TriALS_17" / f"TriALS_17_{phase}.nii.gz", seed=number)
-    write_labels(raw / "labelsTr" / "TriALS_17" / "TriALS_17_combined.nii.gz", 2, 1, 2)
+        labels = (2, 1, 2) if phase == "venous" else (2, 1, 1)
+        write_labels(raw / "labelsTr (Task 2)" / "TriALS_17" / f"TriALS_17_{phase}.nii.gz", *labels)
+    write_labels(raw / "labelsTr (Task 2)" / "TriALS_17" / "TriALS_17_combined.nii.gz", 2, 2, 2)
 
 
 def plc(raw: Path) -> None:
@@ -291,7 +293,7 @@ def test_every_preset_has_a_miniature() -> None:
 def test_preset_finds_the_miniature_of_its_set(name: str, tmp_path: Path) -> None:
     write_miniature, case_name, reference, phases, has_liver = MINIATURES[name]
     write_miniature(tmp_path)
-    inputs = Inputs(layout=PRESETS[name], trust_headers=True)
+    inputs = Inputs(layout=PRESETS[name], trust_headers=True, masks=MaskRule(several="reference"))
     found = find_cases(tmp_path, inputs)
     assert found.problems == []
     (case,) = found.cases
@@ -349,3 +351,14 @@ def test_patients_csv_holds_for_patterns_too(tmp_path: Path) -> None:
     found = find_cases(tmp_path, Inputs(layout=LAYOUT))
     assert found.problems == found.ignored == []
     assert {case.patient for case in found.cases} == {"same"}
+
+
+def test_a_mask_named_after_the_wrong_phase_is_told_where_it_fits(tmp_path: Path) -> None:
+    waw(tmp_path)
+    image = sitk.ReadImage(str(tmp_path / "17" / "17_1_scan.nii.gz"))
+    image.SetOrigin((3.0, 0.0, 0.0))  # the arterial phase lies elsewhere now, and its masks fit the others
+    sitk.WriteImage(image, str(tmp_path / "17" / "17_1_scan.nii.gz"))
+    (case,) = find_cases(tmp_path, Inputs(layout=PRESETS["waw-tace"])).cases
+    (problem,) = check_case(case).problems
+    assert "17_1_1_tumor_seg.nrrd has another geometry than 17_1_scan.nii.gz" in problem
+    assert "it fits that of nc and of pv and of dl: if it was drawn there, name it so" in problem
