@@ -24,6 +24,7 @@ PHASE_WORDS: dict[str, tuple[str, ...]] = {
             "native",
             "nativ",
             "nativphase",
+            "natif",
             "nc",
             "ncct",
             "nect",
@@ -42,9 +43,18 @@ PHASE_WORDS: dict[str, tuple[str, ...]] = {
             "art",
             "late arterial",
             "early arterial",
+            "late art",
+            "early art",
             "HAP",
         ),
-        *("spätarteriell*", "spaetarteriell*", "frühe art", "späte art", "frühart*", "arterial phase delay"),
+        *(
+            "spät arteriell*",
+            "spaet arteriell*",
+            "frühe art",
+            "späte art",
+            "früh art*",
+            "arterial phase delay",
+        ),
         *("动脉", "動脈", "动脉期", "動脈期", "動脈相", "動脈優位相", "动脉晚期", "动脉早期", "早期相"),
     ),
     "pv": (
@@ -67,6 +77,8 @@ PHASE_WORDS: dict[str, tuple[str, ...]] = {
             "pv venös*",
             "late portal venous",
             "porto veineux",
+            "veineux",
+            "veineuse",
             "portale",
             "temps portal",
         ),
@@ -93,6 +105,7 @@ PHASE_WORDS: dict[str, tuple[str, ...]] = {
             "late phase",
             "late venous",
             "equilibrium",
+            "equil",
             "excretory",
             "washout",
             "tardif",
@@ -102,8 +115,8 @@ PHASE_WORDS: dict[str, tuple[str, ...]] = {
             "Spaetphase",
             "spät",
             "spaet",
-            "spätvenös*",
-            "spaetvenoes*",
+            "spät venös*",
+            "spaet venoes*",
             "verzögert*",
             "verzoegert*",
         ),
@@ -187,7 +200,12 @@ def find_words(text: str, words: Sequence[str]) -> list[str]:
 
 
 def phases_named(text: str) -> dict[str, str]:
-    """Find the phases that a description names: phase -> keyword, without the star."""
+    """Find the phases that a description names: phase -> keyword, without the star.
+
+    >>> phases_named("ThorAbdVen 1.0 B30f")
+    {'pv': 'ven'}
+    """
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
     found: dict[str, str] = {}
     of_word = {word: phase for phase, words in PHASE_WORDS.items() for word in words}
     for word in find_words(text, list(of_word)):

@@ -20,6 +20,9 @@ from nnunet_multiphase.dicom.words import PHASE_WORDS, mask_kind, phases_named, 
         ("动脉期", "art"),
         ("造影 動脈相", "art"),
         ("Phase artérielle", "art"),
+        ("AbdArt 1.0 B30f", "art"),
+        ("LIVER LATE ART", "art"),
+        ("ThorAbdVen", "pv"),
         ("Leber portalvenös 3.0", "pv"),
         ("LEBER PORTALVENOES", "pv"),
         ("PV 1.25mm", "pv"),
@@ -28,6 +31,7 @@ from nnunet_multiphase.dicom.words import PHASE_WORDS, mask_kind, phases_named, 
         ("静脉期 1mm", "pv"),
         ("門脈相", "pv"),
         ("Spätphase", "dl"),
+        ("Leber SpätVenös", "dl"),
         ("SPAETPHASE 5min", "dl"),
         ("Delayed", "dl"),
         ("延迟期", "dl"),
@@ -41,7 +45,18 @@ def test_description_names_one_phase(text: str, phase: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["LIVER 3 PHASE CAP", "metal artifact", "Advent", "intravenous", "Abdomen", ""]
+    "text",
+    # As TCIA's HCC-TACE-Seg has them; AP is abdomen and pelvis.
+    [
+        "LIVER 3 PHASE CAP",
+        "Recon 2: LIVER 3 PHASE (AP)",
+        "LIVER 2 PHASE (C/A/P)",
+        "metal artifact",
+        "Advent",
+        "intravenous",
+        "Abdomen",
+        "",
+    ],
 )
 def test_no_phase_is_read_into_other_words(text: str) -> None:
     assert phases_named(text) == {}
