@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Displace right matches by known distances, and see what the agreement of the liver mask's edges says.
 
-    python benchmarks/registration_edges.py COHORT [COHORT ...]
+    python benchmarks/registration_edges.py COHORT [COHORT ...] [--found]
 
 Every pair of one patient's phases is put where truth.json says, then moved from there in a random direction (seed 0).
-"Another patient" puts another patient's liver where this one's is.
+"Another patient" puts another patient's liver where this one's is. With --found the edges are not those of the mask but of
+the liver that is looked for where there is none.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from registration_pairs import Pair, breath_pairs
 from registration import RegistrationSettings
 from registration.edges import edge_agreement
 from registration.layers import on_layer
+from registration.liver import find_liver
 from registration.pyramid import shrink
+from registration.region import body_region
 from registration.verdict import LEAST_EDGE_AGREEMENT
 from registration.volume import Volume, mask_from_image, volume_from_image
 
@@ -45,6 +48,7 @@ def main() -> int:
     """Print a table: distance, the agreement's spread, and how many pairs would be judged how by it alone."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("cohorts", type=Path, nargs="+", help="cohorts with truth.json")
+    parser.add_argument("--found", action="store_true", help="look for the liver instead of taking the mask")
     options = parser.parse_args()
     settings, rng = RegistrationSettings(), np.random.default_rng(0)
     found: dict[str, list[float]] = {}
@@ -52,12 +56,21 @@ def main() -> int:
     def bottom(image: sitk.Image) -> Volume:
         return shrink(volume_from_image(image), settings.layer_spacings_mm[-1])
 
+    def liver_of(pair: Pair, layer: Volume) -> NDArray[np.bool_]:
+        grid = volume_from_image(pair.reference)
+        if not options.found:
+            assert pair.mask is not None
+            return on_layer(mask_from_image(pair.mask), grid, layer)
+        top = shrink(grid, settings.layer_spacings_mm[0])
+        body = body_region(top, threshold_hu=settings.body_threshold_hu, rim_mm=settings.body_rim_mm)
+        liver = find_liver(top, body)
+        return np.zeros(layer.values.shape, bool) if liver is None else on_layer(liver, top, layer)
+
     for cohort in options.cohorts:
         pairs = [pair for _, pair in breath_pairs(cohort, per_case=3)]
         for number, pair in enumerate(pairs):
             reference, (motion, centre) = bottom(pair.reference), true_motion(pair)
-            assert pair.mask is not None
-            mask = on_layer(mask_from_image(pair.mask), volume_from_image(pair.mask), reference)
+            mask = liver_of(pair, reference)
             tried = []
             for distance in DISTANCES_MM:
                 direction = rng.normal(size=3)

@@ -25,7 +25,7 @@ from registration import RegistrationSettings, register
 STAGES = {
     "volumes and pyramids": ("volume_from_image", "build_pyramid"),
     "spline coefficients and the body": ("__init__@layers.py",),
-    "finding the liver": ("liver_regions",),
+    "finding the liver": ("find_liver",),
     "sample points": ("_draw",),
     "swarms, climbs and their sharpness, whole body": ("search_volume",),
     "swarm and climbs, region": ("search_region",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import SimpleITK as sitk
@@ -81,11 +82,11 @@ def register(
             settings,
             lambda motion: relative_sharpness(Match(whole, motion, itself)) >= settings.convincing,
         )
-        name, held = _choose_region(pair, reference_volume, reference_mask, settings)
-        if held is None:
+        name, organ = _choose_region(pair, reference_volume, reference_mask, settings)
+        if organ is None:
             held, window, top, near = bodies, settings.window_hu, whole, None
         else:
-            window = settings.region_window_hu
+            held, window = pair.mask_regions(*organ), settings.region_window_hu
             top = pair.top(held[0], window)
             near = recentre(body, whole.centre, top.centre)
         few, all_of_it = pair.bottom(held[-1], window, top.centre)
@@ -102,13 +103,15 @@ def register(
             Match(few, best, pair.itself(few, window, -1)),
             pair.halves(held[-1], window, best, top.centre),
             attainable=min(1.0, length_mm(moving_volume) / length_mm(reference_volume)),
-            edge_agreement=None if reference_mask is None else pair.edges(reference_mask, best, top.centre),
+            edge_agreement=None if organ is None else pair.edges(*organ, best, top.centre),
         )
     verdict, reasons = judge(evidence, name)
     rigid = transform_from_parameters(best, top.centre)
     fitted = pair.bottom_mask(held[-1])
     transform, deformation = rigid, None
-    if settings.model == "deformable" and verdict == "failed":
+    # Edges that do not fit may be just what a deformation mends: they alone do not forbid it.
+    without_edges, _ = judge(replace(evidence, edge_agreement=None), name)
+    if settings.model == "deformable" and without_edges == "failed":
         deformation = Deformation(False, "the rigid fit failed")
     elif settings.model == "deformable":
         transform, deformation = deform(
@@ -143,11 +146,11 @@ def _choose_region(
     reference: Volume,
     reference_mask: sitk.Image | None,
     settings: RegistrationSettings,
-) -> tuple[RegionName, list[NDArray[np.bool_]] | None]:
-    """Give the name of what is fitted in the end, and its region on every layer; none for the body."""
+) -> tuple[RegionName, tuple[NDArray[np.bool_], Volume] | None]:
+    """Give the name of what is fitted in the end, and its mask with the volume it is drawn on; none for the body."""
     if reference_mask is not None:
-        return "mask", pair.mask_regions(mask_from_image(reference_mask), reference)
-    liver = pair.liver_regions() if settings.region == "liver" else None
+        return "mask", (mask_from_image(reference_mask), reference)
+    liver = pair.find_liver() if settings.region == "liver" else None
     return ("body" if liver is None else "liver"), liver
 
 

@@ -43,7 +43,8 @@ def edge_agreement(
         motion: Six parameters, reference -> moving.
         centre: Centre of rotation, world mm.
         window_hu: Values are clipped to this range.
-        cut_mm: Lines keep this distance from the first and the last slice, where an organ seems to end.
+        cut_mm: Lines keep this distance from the first and the last slice, where an organ seems to end; not where that
+            would take more than half of them.
 
     Returns:
         1 = the edges lie at the same places, 0 = no more alike than by chance; none where fewer than 100 lines cross an

@@ -17,14 +17,7 @@ from registration.rigid import Parameters, move_points
 from registration.settings import RegistrationSettings
 from registration.similarity import MutualInformation
 from registration.spline import Interpolant, cubic_interpolant, linear_interpolant, spline_coefficients
-from registration.volume import (
-    Volume,
-    image_on,
-    index_from_world,
-    mask_from_image,
-    volume_from_image,
-    world_from_index,
-)
+from registration.volume import Volume, image_on, index_from_world, world_from_index
 
 FEW = 5  # every fifth sample point leads to within a tenth of a mm; all of them need then only confirm
 
@@ -75,11 +68,11 @@ class LayeredPair:
         region = mask_region(mask, grid, margin_mm=margin_mm, cut_mm=cut_mm)
         return [on_layer(region, grid, layer) for layer in self._reference_layers]
 
-    def liver_regions(self) -> list[NDArray[np.bool_]] | None:
-        """Give the region about the liver on every layer of the reference; none where no liver is found."""
+    def find_liver(self) -> tuple[NDArray[np.bool_], Volume] | None:
+        """Find the liver on the bottom layer of the reference, and give that layer too; none where none is found."""
         top, bottom = self._reference_layers[0], self._reference_layers[-1]
         liver = find_liver(top, self._body)
-        return None if liver is None else self.mask_regions(on_layer(liver, top, bottom), bottom)
+        return None if liver is None else (on_layer(liver, top, bottom), bottom)
 
     def bottom_mask(self, region: NDArray[np.bool_]) -> sitk.Image:
         """Give a region of the bottom layer as an image on its grid."""
@@ -153,11 +146,13 @@ class LayeredPair:
             if half.any()
         ]
 
-    def edges(self, mask: sitk.Image, motion: Parameters, centre: NDArray[np.float64]) -> float | None:
-        """Give the agreement of a mask's edges (on the reference's grid) on the bottom layer, by a motion."""
+    def edges(
+        self, mask: NDArray[np.bool_], grid: Volume, motion: Parameters, centre: NDArray[np.float64]
+    ) -> float | None:
+        """Give the agreement of a mask's edges on the bottom layer, by a motion; the grid as in `mask_regions`."""
         layer = self._reference_layers[-1]
         return edge_agreement(
-            on_layer(mask_from_image(mask), volume_from_image(mask), layer),
+            on_layer(mask, grid, layer),
             layer,
             self._moving_layers[-1],
             motion,

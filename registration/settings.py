@@ -117,8 +117,8 @@ class Evidence:
         overlap: Share of the region's.
         disagreement_mm: Largest mean distance between the region's motion and one found by half of it alone.
         apart_mm: Mean distance between the region's motion and the body's, over the region.
-        edge_agreement: Of the reference mask's edges in both volumes (`registration.edges`); none without a mask, or
-            where too few edges are to be seen.
+        edge_agreement: Of the mask's, or the found liver's, edges in both volumes (`registration.edges`); none where the
+            body was fitted, or too few edges are to be seen.
     """
 
     sharpness: float

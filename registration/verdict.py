@@ -9,8 +9,9 @@ Five signs, chosen to depend little on the scanner's noise and on the contrast p
 - disagreement: the region's halves (right, left, front, back, low, high) are fitted again, each alone. Where the match
   is real, they find the same motion.
 - apart: how far the region's motion is from the body's. Breathing has limits.
-- edges: whether a mask's organ ends in the moving volume where it ends in the reference (`registration.edges`). It sees
-  errors of a few mm, the others those of a cm or two.
+- edges: whether the mask's organ, or the liver found, ends in the moving volume where it ends in the reference
+  (`registration.edges`). It sees most errors from some 6 mm on, at the surface; the
+  others see those of a cm or two.
 
 The limits were set on pairs of real anatomy and of the phantom, good ones and provoked failures (docs/results.md).
 """
@@ -47,7 +48,7 @@ LEAST_SHARPNESS = Limit(0.67, 0.55, "the match is hardly better than 20 mm aside
 LEAST_OVERLAP = Limit(0.5, 0.35, "only {:.0%} of the {} lies in the moving volume")
 MOST_DISAGREEMENT_MM = Limit(4.0, 12.0, "parts of the {1}, fitted alone, end {0:.0f} mm apart")
 LEAST_EDGE_AGREEMENT = Limit(
-    0.45, 0.2, "the mask's edges hardly lie where the moving volume has some (agreement {:.2f})"
+    0.45, 0.2, "the {1}'s edges hardly lie where the moving volume has some (agreement {0:.3f})"
 )
 MOST_APART_MM = Limit(25.0, 40.0, "the {1} would have moved {0:.0f} mm against the body")
 
@@ -112,7 +113,7 @@ def gather_evidence(
             and by few points anything matches a little), with the motion found in the end.
         halves: Similarities of the region's halves, about the region's centre.
         attainable: Share (0..1) of the reference's length that a moving volume of this length can cover at all.
-        edge_agreement: What `registration.edges` says of the mask, where there is one.
+        edge_agreement: What `registration.edges` says of the organ that was fitted, where there is one.
     """
     points, centre = region.similarity.samples.points, region.similarity.centre
     places = move_points(points, region.motion, centre)

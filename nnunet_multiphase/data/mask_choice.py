@@ -53,7 +53,7 @@ def choose_masks(
         names = ", ".join(mask.names for mask in lesions.values())
         raise InputError(
             f"case {case}: lesion masks on several phases ({names}): expected one; keep one of them, or pass "
-            "setup --several-masks merge (unite them after registration) or reference (use the reference's)"
+            "--several-masks merge (unite them after registration) or reference (use the reference's)"
         )
     if rule.reference is not None and rule.reference not in phases:
         raise InputError(

@@ -36,7 +36,7 @@ class PhaseQuality:
     verdict: str = ""  # ok, check, failed: the registration's own judgement
     region: str = ""  # what was fitted: mask, liver (found without a mask) or body
     overlap: float | None = None  # 0..1
-    edge_agreement: float | None = None  # of the liver mask's edges: 1 = at the same places, 0 = by chance
+    edge_agreement: float | None = None  # of the liver's edges: 1 = at the same places, 0 = by chance
     shift_mm: float | None = None  # of the liver's centre (without a liver mask: the volume's)
     rotation_degrees: float | None = None
     seconds: float | None = None

@@ -58,10 +58,20 @@ def lesion_mask(truth: Path) -> Path:
     """Give a label file as it is, of a case folder its lesion mask; InputError where that is not one."""
     if not truth.is_dir():
         return truth
+    drawn = [path.name for path in sorted(truth.iterdir()) if _is_lesion_mask(path)]
+    if len(drawn) > 1:
+        raise InputError(
+            f"case {truth.name}: lesion masks on several phases ({', '.join(drawn)}): expected one to score by; keep "
+            "that of the predictions' phase, or evaluate against the dataset's labelsTs"
+        )
     lesions = read_case_folder(truth, require_lesions=True).lesions
     assert lesions is not None  # it was required
     return lesions.paths[0]  # a case folder has one file for all lesions
 
 
 def _has_lesion_mask(folder: Path) -> bool:
-    return any((nifti_stem(path) or "").startswith("lesions_") for path in folder.iterdir())
+    return any(map(_is_lesion_mask, folder.iterdir()))
+
+
+def _is_lesion_mask(path: Path) -> bool:
+    return (nifti_stem(path) or "").startswith("lesions_")

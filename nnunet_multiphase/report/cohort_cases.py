@@ -241,9 +241,10 @@ COLUMNS = (
     ),
     Column(
         "edges", ("edge_agreement",),
-        "whether the liver ends in the moving phase where its mask does in the reference: 1 = everywhere, 0 = by chance; "
-        f"below {LEAST_EDGE_AGREEMENT.ok} to be checked, below {LEAST_EDGE_AGREEMENT.failed} failed. Only with a liver "
-        "mask. Sorts by the lowest.",
+        "whether the liver (its mask, or as found) ends in the moving phase where it does in the reference: 1 = everywhere, "
+        "0 = by chance; "
+        f"below {LEAST_EDGE_AGREEMENT.ok} to be checked, below {LEAST_EDGE_AGREEMENT.failed} failed. "
+        "Sorts by the lowest.",
         _extreme("edge_agreement", min), number=True,
     ),
     Column(

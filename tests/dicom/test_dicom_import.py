@@ -87,7 +87,7 @@ def test_setup_asks_what_to_do_with_lesions_on_several_phases(
     assert main(setup) == 2
     told = capsys.readouterr().err
     assert "case patient_001: lesion masks on several phases (lesions_art.nii.gz, lesions_pv.nii.gz)" in told
-    assert "or pass setup --several-masks merge" in told
+    assert "or pass --several-masks merge" in told
     assert main([*setup, "--several-masks", "merge"]) == 0
     merged = "art pv*; lesions lesions_pv.nii.gz, lesions_art.nii.gz (brought from art)"
     assert merged in capsys.readouterr().out

@@ -284,7 +284,10 @@ def test_partial_scores_the_predicted_raw_cases(folders, cohort):
 
 def test_a_raw_case_with_two_lesion_masks_is_named(folders, cohort):
     shutil.copy(cohort / "case_2" / "lesions_art.nii.gz", cohort / "case_2" / "lesions_pv.nii.gz")
-    with pytest.raises(InputError, match=r"case_2.*lesion masks on several phases"):
+    with pytest.raises(
+        InputError,
+        match=r"case_2.*lesion masks on several phases.*against the dataset's labelsTs",
+    ):
         evaluate_folders(folders[0], cohort)
 
 

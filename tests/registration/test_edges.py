@@ -8,11 +8,11 @@ from math import erf, sqrt
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from registration_phantom import liver_mask, scan
+from registration_phantom import CENTRE_MM, HEADER_LIKE_NIFTI, OBLIQUE, liver_mask, rigid, scan
 
-from registration import RegistrationSettings, register
+from registration import RegistrationSettings, edges, register
 from registration.edges import REACH_MM, SMOOTHING_MM, edge_agreement
-from registration.volume import Volume, mask_from_image, volume_from_image
+from registration.volume import Volume, mask_from_image, volume_from_image, world_from_index
 
 WINDOW = (-150.0, 250.0)
 STILL = np.zeros(6)
@@ -56,6 +56,85 @@ def test_the_contrasts_sign_does_not_matter(fixed: sitk.Image, enhanced: sitk.Im
     assert agreement(fixed, inverted) == pytest.approx(agreement(fixed, enhanced), abs=1e-4)
 
 
+@pytest.mark.parametrize("direction", [OBLIQUE, HEADER_LIKE_NIFTI])
+def test_slices_may_be_thick_and_oblique_and_the_motion_counts_as_it_is(direction: np.ndarray) -> None:
+    moved = rigid((6.0, -4.0, 8.0), (14.0, -9.0, 20.0))
+    reference = scan(spacing_mm=(2.5, 3.5, 6.0), direction=direction)
+    moving = scan(phase=1, seed=2, motion=moved, spacing_mm=(3.0, 3.0, 5.0), extent_mm=(280.0, 240.0, 190.0))
+    mask, motion = mask_from_image(liver_mask(reference)), np.array(moved.GetParameters())
+    volumes = volume_from_image(reference), volume_from_image(moving)
+    options = {"window_hu": WINDOW, "cut_mm": 6.0}
+    right, back, still = (
+        edge_agreement(mask, *volumes, m, CENTRE_MM, **options) for m in (motion, -motion, STILL)
+    )
+    assert right is not None
+    assert right > 0.8
+    for wrong in (back, still):
+        assert wrong is None or wrong < 0.3
+
+
+def test_the_mask_need_not_be_drawn_exactly(fixed: sitk.Image, enhanced: sitk.Image) -> None:
+    beside = sitk.TranslationTransform(
+        3, (4.0, 0.0, 0.0)
+    )  # 4 mm off: the edge is within reach, not on the surface
+    mask = sitk.Resample(liver_mask(fixed), fixed, beside, sitk.sitkNearestNeighbor)
+    volumes = volume_from_image(fixed), volume_from_image(enhanced)
+    found = edge_agreement(mask_from_image(mask), *volumes, STILL, CENTRE_MM, window_hu=WINDOW, cut_mm=6.0)
+    exact = agreement(fixed, enhanced)
+    assert found is not None
+    assert found == pytest.approx(exact, abs=0.05)
+
+
+def test_only_edges_of_the_reference_count() -> None:
+    # Half of a mask's surface lies within an organ: nothing is to be seen there, in either volume.
+    mask, small = ball(35.0)
+    noise = np.random.default_rng(0).normal(0, 4, small.values.shape).astype(np.float32)
+    noisy = Volume(small.values + noise, small.index_to_world, small.origin)
+    half = mask.copy()
+    half[:, :, : mask.shape[2] // 2] = False
+    found = edge_agreement(half, noisy, small, STILL, np.zeros(3), window_hu=WINDOW, cut_mm=0.0)
+    assert found is not None
+    assert found > 0.85
+
+
+def test_where_the_scan_ends_no_edge_is_looked_for() -> None:
+    # The ends of this moving volume's anatomy lie 4 mm inside its last slices, as a padded one's do.
+    mask, whole = ball(75.0)
+    cut = whole.values.copy()
+    cut[:2] = cut[-2:] = -100.0
+    ended = Volume(cut, whole.index_to_world, whole.origin)
+    inside, all_of_it = (
+        edge_agreement(mask, ended, whole, STILL, np.zeros(3), window_hu=WINDOW, cut_mm=mm)
+        for mm in (12.0, 0.0)
+    )
+    assert inside is not None
+    assert all_of_it is not None
+    assert inside > all_of_it + 0.05
+
+
+def test_few_lines_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    mask, volume = ball(8.0, size=40)
+    options = {"window_hu": WINDOW, "cut_mm": 0.0}
+    assert edge_agreement(mask, volume, volume, STILL, np.zeros(3), **options) is None
+    monkeypatch.setattr(edges, "FEWEST_LINES", 50)
+    assert edge_agreement(mask, volume, volume, STILL, np.zeros(3), **options) == pytest.approx(1.0)
+
+
+def test_lines_cross_the_surface_at_right_angles_on_any_grid() -> None:
+    # Axes turned and exchanged, slices three times as thick as pixels are wide: a ball's directions are its radii.
+    turned = OBLIQUE @ np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    volume = Volume(np.zeros((24, 70, 70), np.float32), turned * [2.0, 2.0, 6.0], np.array([5.0, -3.0, 8.0]))
+    middle = world_from_index(volume, np.array([[11.5, 34.5, 34.5]]))
+    index = np.argwhere(np.ones(volume.values.shape, bool))
+    away = np.linalg.norm(world_from_index(volume, index) - middle, axis=1)
+    points, normals = edges._surface((away < 45.0).reshape(volume.values.shape), volume, 0.0)
+    radii = (points - middle) / np.linalg.norm(points - middle, axis=1, keepdims=True)
+    assert len(points) > 500
+    assert np.percentile((radii * normals).sum(axis=1), 5) > 0.95
+    # The surface runs through the outermost voxels' middles: up to half a slice inside.
+    assert 42.0 < np.linalg.norm(points - middle, axis=1).mean() < 45.0
+
+
 def ball(radius_mm: float, spacing_mm: float = 2.0, size: int = 60) -> tuple[np.ndarray, Volume]:
     """A ball of 100 HU in 0 HU, its edge blurred by a Gaussian of 3 mm, and its mask."""
     axes = np.indices((size,) * 3) * spacing_mm
@@ -82,12 +161,16 @@ def test_without_edges_or_data_there_is_no_answer(fixed: sitk.Image) -> None:
     assert agreement(fixed, fixed, (0.0, 0.0, 900.0)) is None
 
 
-def test_a_registration_with_a_mask_tells_it_and_one_without_does_not(
+def test_a_registration_of_an_organ_tells_it_and_one_of_the_body_does_not(
     fixed: sitk.Image, enhanced: sitk.Image, settings: RegistrationSettings
 ) -> None:
     result = register(fixed, enhanced, reference_mask=liver_mask(fixed), settings=settings)
     assert result.evidence.edge_agreement is not None
     assert result.evidence.edge_agreement > 0.75
     assert result.verdict == "ok"
+    found = register(fixed, enhanced, settings=settings)
+    assert found.region == "liver"
+    assert found.evidence.edge_agreement is not None
+    assert found.evidence.edge_agreement > 0.6
     body = register(fixed, enhanced, settings=replace(settings, region="body"))
     assert body.evidence.edge_agreement is None
