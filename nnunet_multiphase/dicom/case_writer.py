@@ -104,7 +104,7 @@ def write_patients(out: Path, names: Iterable[Name]) -> None:
 
 def _write_files(folder: Path, name: Name, choices: Sequence[Choice], layers: Sequence[Layer]) -> list[str]:
     remarks: list[str] = []
-    drawn_on: set[str] = set()
+    drawn_on: dict[str, bool] = {}  # phase -> whether its lesion mask holds any lesion
     for choice in choices:
         volume, phase = choice.volume, choice.phase
         assert volume.grid is not None
@@ -114,7 +114,7 @@ def _write_files(folder: Path, name: Name, choices: Sequence[Choice], layers: Se
         here = [layer for layer in layers if layer.volume_key == volume.key]
         masks = read_masks(here, volume, what)
         if "lesions" in masks:
-            drawn_on.add(phase)
+            drawn_on[phase] = bool(masks["lesions"].any())
         if "liver" in masks and not masks["liver"].any():
             del masks["liver"]
             remarks.append(f"case {name.case}: the liver mask on {phase} is empty and was left out")
@@ -123,6 +123,15 @@ def _write_files(folder: Path, name: Name, choices: Sequence[Choice], layers: Se
         for kind, mask in masks.items():
             file = folder / f"{kind}_{phase}.nii.gz"
             sitk.WriteImage(as_image(mask.astype(np.uint8), volume.grid), str(file))
+    if any(drawn_on.values()):
+        # An empty mask beside a drawn one must not become the one that is chosen.
+        for phase in [phase for phase, any_lesion in drawn_on.items() if not any_lesion]:
+            del drawn_on[phase]
+            (folder / f"lesions_{phase}.nii.gz").unlink()
+            remarks.append(
+                f"case {name.case}: the lesion mask on {phase} is empty and was left out; there are lesions on "
+                f"{', '.join(p for p in PHASES if drawn_on.get(p))}"
+            )
     if len(drawn_on) > 1:
         remarks.append(
             f"case {name.case}: lesions were drawn on {', '.join(p for p in PHASES if p in drawn_on)}, all masks are "

@@ -179,6 +179,17 @@ def test_every_phase_keeps_its_masks(tmp_path: Path) -> None:
     )
 
 
+def test_an_empty_lesion_mask_does_not_hide_another_phases_lesions(tmp_path: Path) -> None:
+    art, pv = (phase_series(phase, description=phase) for phase in ("art", "pv"))
+    empty = make_seg(pv, {"Liver": lesion_mask(), "Mass": np.zeros_like(lesion_mask())})
+    save([*art, *pv, make_seg(art, {"Mass": lesion_mask()}), empty], tmp_path / "tree")
+    summary = run(tmp_path)
+    assert masks_in(tmp_path) == ["lesions_art", "liver_pv"]
+    assert summary.remarks == (
+        "case patient_001: the lesion mask on pv is empty and was left out; there are lesions on art",
+    )
+
+
 def test_case_without_lesions_is_told(tmp_path: Path) -> None:
     save(phase_series("pv", description="pv"), tmp_path / "tree")
     assert "case patient_001: no lesion mask; setup needs one (predict does not)" in run(tmp_path).remarks
