@@ -22,6 +22,9 @@ SMOOTHING_MM = 2.0  # of the volumes; finer edges than a layer's voxels say noth
 SURFACE_SMOOTHING_MM = 4.0  # of the surface, so that its direction is not that of voxel faces
 MOST_LINES = 3_000
 FEWEST_LINES = 100
+MARGIN_MM = (
+    15.0  # about the lines: what lies farther away changes neither the smoothing nor the splines there
+)
 
 
 def edge_agreement(
@@ -50,10 +53,13 @@ def edge_agreement(
         1 = the edges lie at the same places, 0 = no more alike than by chance; none where fewer than 100 lines cross an
         edge of the reference and lie in the moving volume's data.
     """
+    if not mask.any():
+        return None
     points, normals = _surface(mask, reference, cut_mm)
-    fixed, moved = (
-        _spline(smoothed(np.clip(v.values, *window_hu), v.spacing_zyx_mm, SMOOTHING_MM), v)
-        for v in (reference, moving)
+    if not len(points):
+        return None
+    fixed = _spline(
+        reference, _lines(points, normals, np.array([-1.0, 1.0]) * (REACH_MM + SEARCH_MM)), window_hu
     )
     along = np.arange(-SEARCH_MM, SEARCH_MM + 1, dtype=np.float64)
     slopes = _slopes(fixed, _lines(points, normals, along))
@@ -62,8 +68,11 @@ def edge_agreement(
     edges, normals = points[seen] + along[strongest[seen], None] * normals[seen], normals[seen]
 
     lines = _lines(edges, normals, np.arange(-REACH_MM, REACH_MM + 1, dtype=np.float64))
+    if not len(lines):
+        return None
     here = _slopes(fixed, lines)
-    there = _slopes(moved, move_points(lines.reshape(-1, 3), motion, centre).reshape(lines.shape))
+    there = move_points(lines.reshape(-1, 3), motion, centre).reshape(lines.shape)
+    there = _slopes(_spline(moving, there, window_hu), there)
     known = np.isfinite(here).all(axis=1) & np.isfinite(there).all(axis=1)
     if known.sum() < FEWEST_LINES:
         return None
@@ -77,15 +86,27 @@ def _surface(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give points (n, 3) of a mask's surface, world mm, and its directions there (n, 3), unit vectors."""
     spacing = volume.spacing_zyx_mm
-    distance = smoothed(signed_distances_to(mask, spacing), spacing, SURFACE_SMOOTHING_MM)
-    near = off_the_ends(np.abs(distance) <= spacing.max() / 2, volume, cut_mm)
-    index = np.argwhere(near)
+    box = _box(np.argwhere(mask), volume)
+    distance = smoothed(signed_distances_to(mask[box], spacing), spacing, SURFACE_SMOOTHING_MM)
+    near = np.zeros_like(mask)
+    near[box] = np.abs(distance) <= spacing.max() / 2
+    index = np.argwhere(off_the_ends(near, volume, cut_mm))
     index = index[:: -(-len(index) // MOST_LINES) or 1]
-    uphill = np.stack([g[tuple(index.T)] for g in np.gradient(distance, *spacing)[::-1]], axis=1)
+    within = tuple((index - [part.start for part in box]).T)
+    uphill = np.stack([gradient[within] for gradient in np.gradient(distance, *spacing)[::-1]], axis=1)
     normals = uphill @ volume.directions.T
     return world_from_index(volume, index), normals / np.maximum(
         np.linalg.norm(normals, axis=1, keepdims=True), 1e-6
     )
+
+
+def _box(index: NDArray, volume: Volume) -> tuple[slice, ...]:
+    """Give the part of a volume that holds array positions (n, 3: z, y, x), with a margin."""
+    margin = MARGIN_MM / volume.spacing_zyx_mm
+    shape = np.array(volume.values.shape)
+    low = np.clip(np.floor(index.min(axis=0) - margin), 0, shape - 4).astype(int)
+    high = np.clip(np.ceil(index.max(axis=0) + margin) + 1, low + 4, shape).astype(int)
+    return tuple(slice(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True))
 
 
 def _lines(
@@ -103,5 +124,11 @@ def _slopes(spline: tuple[NDArray[np.float32], Volume], lines: NDArray[np.float6
     return np.abs(np.gradient(values, axis=1))
 
 
-def _spline(values: NDArray[np.float32], volume: Volume) -> tuple[NDArray[np.float32], Volume]:
-    return spline_coefficients(values), volume
+def _spline(
+    volume: Volume, lines: NDArray[np.float64], window_hu: tuple[float, float]
+) -> tuple[NDArray[np.float32], Volume]:
+    """Prepare a volume's part about some lines: clipped, smoothed, its spline coefficients, and where it lies."""
+    box = _box(index_from_world(volume, lines.reshape(-1, 3)), volume)
+    values = smoothed(np.clip(volume.values[box], *window_hu), volume.spacing_zyx_mm, SMOOTHING_MM)
+    origin = world_from_index(volume, np.array([[part.start for part in box]]))[0]
+    return spline_coefficients(values), Volume(values, volume.index_to_world, origin)

@@ -158,6 +158,8 @@ def test_without_edges_or_data_there_is_no_answer(fixed: sitk.Image) -> None:
     flat = sitk.Image(fixed.GetSize(), sitk.sitkInt16)
     flat.CopyInformation(fixed)
     assert agreement(flat, fixed) is None
+    nothing, volume = np.zeros(fixed.GetSize()[::-1], bool), volume_from_image(fixed)
+    assert edge_agreement(nothing, volume, volume, STILL, CENTRE_MM, window_hu=WINDOW, cut_mm=6.0) is None
     assert agreement(fixed, fixed, (0.0, 0.0, 900.0)) is None
 
 
