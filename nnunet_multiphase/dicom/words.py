@@ -205,7 +205,7 @@ def phases_named(text: str) -> dict[str, str]:
     >>> phases_named("ThorAbdVen 1.0 B30f")
     {'pv': 'ven'}
     """
-    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
+    text = _apart(text)
     found: dict[str, str] = {}
     of_word = {word: phase for phase, words in PHASE_WORDS.items() for word in words}
     for word in find_words(text, list(of_word)):
@@ -231,7 +231,7 @@ def mask_kind(label: str) -> str | None:
     >>> mask_kind("Liver tumor 2"), mask_kind("Leber"), mask_kind("Portal vein")
     ('lesions', 'liver', None)
     """
-    label = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label)
+    label = _apart(label)
     for word in find_words(label, NOT_LESION_WORDS):
         label = _pattern(word).sub(" ", fold(label))
     if find_words(label, LESION_WORDS):
@@ -245,6 +245,11 @@ def fold(text: str) -> str:
     """Fold case, width and accents: 'Portalvenös' -> 'portalvenos'."""
     parts = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
     return "".join(sign for sign in parts if not unicodedata.combining(sign))
+
+
+def _apart(text: str) -> str:
+    """Put a blank between words that were run together: 'AbdArt' -> 'Abd Art'."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
 
 
 def _pattern(word: str) -> re.Pattern[str]:
