@@ -70,12 +70,12 @@ def main() -> int:
         pairs = [pair for _, pair in breath_pairs(cohort, per_case=3)]
         for number, pair in enumerate(pairs):
             reference, (motion, centre) = bottom(pair.reference), true_motion(pair)
-            mask = liver_of(pair, reference)
+            mask, same = liver_of(pair, reference), bottom(pair.moving)
             tried = []
             for distance in DISTANCES_MM:
                 direction = rng.normal(size=3)
                 aside = np.concatenate([np.zeros(3), distance * direction / np.linalg.norm(direction)])
-                tried.append((f"{distance} mm aside", bottom(pair.moving), motion + aside))
+                tried.append((f"{distance} mm aside", same, motion + aside))
             other = pairs[(number + len(pairs) // 2) % len(pairs)]
             there = np.concatenate([motion[:3], other.places.mean(axis=0) - pair.points.mean(axis=0)])
             tried.append(("another patient", bottom(other.moving), there))

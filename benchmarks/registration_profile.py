@@ -25,12 +25,13 @@ from registration import RegistrationSettings, register
 STAGES = {
     "volumes and pyramids": ("volume_from_image", "build_pyramid"),
     "spline coefficients and the body": ("__init__@layers.py",),
-    "finding the liver": ("find_liver",),
+    "finding the liver": ("find_liver@layers.py",),
     "sample points": ("_draw",),
     "swarms, climbs and their sharpness, whole body": ("search_volume",),
     "swarm and climbs, region": ("search_region",),
     "Powell on the bottom layer": ("climb", "climb_last"),
     "verdict, without drawing its points": ("gather_evidence",),
+    "edges": ("edge_agreement",),
     "all of register()": ("register",),
     "of it: passes over the sample points": ("add_joint_histograms",),
 }

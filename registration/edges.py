@@ -22,9 +22,7 @@ SMOOTHING_MM = 2.0  # of the volumes; finer edges than a layer's voxels say noth
 SURFACE_SMOOTHING_MM = 4.0  # of the surface, so that its direction is not that of voxel faces
 MOST_LINES = 3_000
 FEWEST_LINES = 100
-MARGIN_MM = (
-    15.0  # about the lines: what lies farther away changes neither the smoothing nor the splines there
-)
+MARGIN_MM = 15.0  # about the lines: what lies farther away changes neither smoothing nor splines there
 
 
 def edge_agreement(

@@ -10,8 +10,7 @@ Five signs, chosen to depend little on the scanner's noise and on the contrast p
   is real, they find the same motion.
 - apart: how far the region's motion is from the body's. Breathing has limits.
 - edges: whether the mask's organ, or the liver found, ends in the moving volume where it ends in the reference
-  (`registration.edges`). It sees most errors from some 6 mm on, at the surface; the
-  others see those of a cm or two.
+  (`registration.edges`). It sees most errors from some 6 mm on, at the surface; the others see those of a cm or two.
 
 The limits were set on pairs of real anatomy and of the phantom, good ones and provoked failures (docs/results.md).
 """
