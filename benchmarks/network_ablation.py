@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+from scipy.stats import wilcoxon
 from torch import nn
 
 from nnunet_multiphase.errors import InputError
@@ -174,13 +175,32 @@ def run(options: argparse.Namespace, raw: Path, preprocessed: Path) -> None:
             )
 
 
+def against_default(output: Path, folder: Path) -> str:
+    """Compare a variant with the default on the test cases (each its mean over the seeds that both have): Wilcoxon."""
+
+    def dice_of_cases(variant: Path) -> list[float]:
+        runs = [json.loads((variant / seed / "result.json").read_text()) for seed in sorted(seeds)]
+        tests = [{case["case"]: case["dice"] for case in run["cases"]["test"]} for run in runs]
+        return [statistics.fmean(test[case] for test in tests) for case in sorted(tests[0])]
+
+    default = output / "default"
+    seeds = set.intersection(
+        *({p.parent.name for p in variant.glob("seed*/result.json")} for variant in (default, folder))
+    )
+    if folder == default or not seeds:
+        return "-"
+    pairs = zip(dice_of_cases(folder), dice_of_cases(default), strict=True)
+    differences = [ours - theirs for ours, theirs in pairs]
+    return f"{statistics.median(differences):+.3f} (p = {wilcoxon(differences).pvalue:.2g})"
+
+
 def print_table(options: argparse.Namespace) -> None:
     """Print a row a variant: means over the seeds, the seeds' values behind."""
     print(
-        "| variant | weights, M | GMAC | test Dice (seeds) | test lesion F1 | validation Dice "
-        "| training loss | validation loss |"
+        "| variant | weights, M | GMAC | test Dice (seeds) | against default (p) | test lesion F1 "
+        "| validation Dice | training loss | validation loss |"
     )
-    print("|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|")
     for folder in sorted(p for p in options.output.iterdir() if p.is_dir()):
         done = [json.loads(p.read_text()) for p in sorted(folder.glob("seed*/result.json"))]
         if not done:
@@ -195,6 +215,7 @@ def print_table(options: argparse.Namespace) -> None:
             f"{done[0]['inference']['parameters'] / 1e6:.2f}",
             f"{done[0]['inference']['gmacs']:.2f}",
             over_seeds(lambda d: d["scores"]["test"]["dice_mean"]),
+            against_default(options.output, folder),
             over_seeds(lambda d: d["scores"]["test"]["lesion_f1"]),
             over_seeds(lambda d: d["scores"]["validation"]["dice_mean"]),
             over_seeds(lambda d: statistics.fmean(d["training"]["train_losses"][-LAST_EPOCHS:])),
