@@ -1,4 +1,4 @@
-"""Let nnU-Net find our trainers and planner by name, without touching nnU-Net.
+"""Let nnU-Net find our trainers and planners by name, without touching nnU-Net.
 
 nnU-Net imports its own modules one after another and asks each `hasattr(module, class_name)`. A finder on
 sys.meta_path gives the first module of each such search a lazy `__getattr__` that answers to our names.
@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
 TRAINER_DOOR = "nnunetv2.training.nnUNetTrainer.nnUNetTrainer"
 PLANNER_DOOR = "nnunetv2.experiment_planning.plan_and_preprocess_api"
-PLANNERS: dict[str, str] = {"MultiPhaseSCAMPlanner": "nnunet_multiphase.planning.multiphase_scam_planner"}
+PLANNERS: dict[str, str] = {
+    "MultiPhaseSCAMPlanner": "nnunet_multiphase.planning.multiphase_scam_planner",
+    "MultiPhaseSCAMPlannerUndilated": "nnunet_multiphase.planning.variants",
+}
 """Class name -> dotted module, for every planner nnU-Net may be asked for by name."""
 
 
 def register() -> None:
-    """Make our trainers and planner known to nnU-Net in this running interpreter.
+    """Make our trainers and planners known to nnU-Net in this running interpreter.
 
     Needed only where the start-up file is not read: a notebook kernel that was running during the
     installation, `pip install --target`, `python -S`. Calling it twice, or in vain, changes nothing.

@@ -15,7 +15,7 @@ from nnunetv2.preprocessing.resampling.default_resampling import resample_data_o
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.network.defaults import ARCH_KWARGS_REQ_IMPORT, default_arch_kwargs
+from nnunet_multiphase.network.defaults import ARCH_KWARGS_REQ_IMPORT, RATES, default_arch_kwargs
 from nnunet_multiphase.network.dilated_scam_unet import DilatedSCAMUNet
 from nnunet_multiphase.planning.intensities import dataset_intensity_properties
 from nnunet_multiphase.planning.memory import kept_elements, kept_elements_budget, kept_elements_of_loss
@@ -38,6 +38,8 @@ class MultiPhaseSCAMPlanner(ExperimentPlanner):
 
     max_stages = 5
     intensity_seed = 1234
+    rates: tuple[int, ...] = RATES
+    """Dilation rates that the convolutions of a stage take in turn."""
 
     def __init__(
         self,
@@ -227,6 +229,7 @@ class MultiPhaseSCAMPlanner(ExperimentPlanner):
                 topology.strides,
                 is_2d=len(topology.patch_size) == 2,
                 patch_size=topology.patch_size,
+                rates=self.rates,
             ),
             "_kw_requires_import": ARCH_KWARGS_REQ_IMPORT,
         }

@@ -3,16 +3,19 @@
 import json
 from pathlib import Path
 
+import nnunetv2.experiment_planning
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
+from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from tiny_dataset import MISSING, write_raw
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.planning.multiphase_scam_planner import PLANS_NAME, MultiPhaseSCAMPlanner
+from nnunet_multiphase.planning.variants import UNDILATED_PLANS_NAME
 
 DATASET = "Dataset901_Tiny"
 
@@ -22,6 +25,11 @@ def fingerprint_of(planner: ExperimentPlanner, spacing: tuple[float, ...], shape
     cases = len(planner.dataset_fingerprint["spacings"])
     planner.dataset_fingerprint["spacings"] = [list(spacing)] * cases
     planner.dataset_fingerprint["shapes_after_crop"] = [list(shape)] * cases
+
+
+def numbers_in(nested: list) -> list[int]:
+    """Flatten lists of lists."""
+    return [n for item in nested for n in (numbers_in(item) if isinstance(item, list) else [item])]
 
 
 def read(path: Path) -> np.ndarray:
@@ -129,6 +137,23 @@ def test_vanilla_plans_of_the_same_dataset_share_no_folder(plans: dict, nnunet_f
 def test_other_plans_name_gives_other_folders(nnunet_folders: Path):
     plans = MultiPhaseSCAMPlanner(901, plans_name="Mine").plan_experiment()
     assert plans["configurations"]["3d_fullres"]["data_identifier"] == "Mine_3d_fullres"
+
+
+def test_undilated_plans_differ_in_their_dilations_alone(plans: dict, nnunet_folders: Path):
+    planner = recursive_find_python_class(
+        nnunetv2.experiment_planning.__path__[0],
+        "MultiPhaseSCAMPlannerUndilated",
+        "nnunetv2.experiment_planning",
+    )
+    planner(901).plan_experiment()
+    saved = nnunet_folders / "nnUNet_preprocessed" / DATASET / f"{UNDILATED_PLANS_NAME}.json"
+    undilated = json.loads(saved.read_text())
+    for name, configuration in undilated["configurations"].items():
+        kwargs = configuration["architecture"]["arch_kwargs"]
+        assert set(numbers_in(kwargs["dilations"])) == {1}
+        kwargs["dilations"] = plans["configurations"][name]["architecture"]["arch_kwargs"]["dilations"]
+    renamed = json.loads(json.dumps(undilated).replace(UNDILATED_PLANS_NAME, PLANS_NAME))
+    assert renamed == {**plans, "experiment_planner_used": "MultiPhaseSCAMPlannerUndilated"}
 
 
 def test_target_spacing_can_be_overwritten(nnunet_folders: Path):
