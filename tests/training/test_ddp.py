@@ -35,17 +35,22 @@ def _train_as_rank(rank: int, port: int, weights: str) -> None:
     run_training.setup_ddp = lambda rank, world_size: torch.distributed.init_process_group(
         "gloo", rank=rank, world_size=world_size
     )
-    on_train_end = trainer.on_train_end
+    on_train_start, on_train_end = trainer.on_train_start, trainer.on_train_end
+    initial: dict[str, torch.Tensor] = {}
+
+    def note_weights(self: module.nnUNetTrainer) -> None:
+        on_train_start(self)
+        initial.update({name: w.clone() for name, w in self.network.module.state_dict().items()})
 
     def save_weights(self: module.nnUNetTrainer) -> None:
         assert self.is_ddp
         torch.save(
-            {"weights": self.network.module.state_dict(), "batch_size": self.batch_size},
+            {"initial": initial, "weights": self.network.module.state_dict(), "batch_size": self.batch_size},
             f"{weights}{rank}.pth",
         )
         on_train_end(self)
 
-    trainer.on_train_end = save_weights
+    trainer.on_train_start, trainer.on_train_end = note_weights, save_weights
     run_training.run_ddp(
         rank, "911", "3d_fullres", 0, TRAINER, PLANS_NAME, False, False, False, None, False, False, RANKS
     )
@@ -76,6 +81,11 @@ def test_every_process_ends_with_the_same_weights(parallel: tuple[list[dict], Pa
     assert first.keys() == second.keys()
     for name, weights in first.items():
         assert torch.equal(weights, second[name]), name
+
+
+def test_the_training_moves_the_weights(parallel: tuple[list[dict], Path]):
+    rank = parallel[0][0]
+    assert not all(torch.equal(weights, rank["initial"][name]) for name, weights in rank["weights"].items())
 
 
 def test_the_processes_share_the_batch(parallel: tuple[list[dict], Path], plain: Dataset):
