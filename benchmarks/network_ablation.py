@@ -178,10 +178,12 @@ def run(options: argparse.Namespace, raw: Path, preprocessed: Path) -> None:
 def against_default(output: Path, folder: Path) -> str:
     """Compare a variant with the default on the test cases (each its mean over the seeds that both have): Wilcoxon."""
 
-    def dice_of_cases(variant: Path) -> list[float]:
+    def dice_of_cases(variant: Path) -> dict[str, float]:
         runs = [json.loads((variant / seed / "result.json").read_text()) for seed in sorted(seeds)]
         tests = [{case["case"]: case["dice"] for case in run["cases"]["test"]} for run in runs]
-        return [statistics.fmean(test[case] for test in tests) for case in sorted(tests[0])]
+        # No Dice where neither truth nor prediction holds a lesion.
+        whole = [case for case in tests[0] if all(test.get(case) is not None for test in tests)]
+        return {case: statistics.fmean(test[case] for test in tests) for case in whole}
 
     default = output / "default"
     seeds = set.intersection(
@@ -189,8 +191,10 @@ def against_default(output: Path, folder: Path) -> str:
     )
     if folder == default or not seeds:
         return "-"
-    pairs = zip(dice_of_cases(folder), dice_of_cases(default), strict=True)
-    differences = [ours - theirs for ours, theirs in pairs]
+    ours, theirs = dice_of_cases(folder), dice_of_cases(default)
+    differences = [ours[case] - theirs[case] for case in sorted(ours.keys() & theirs.keys())]
+    if not any(differences):
+        return "-"
     return f"{statistics.median(differences):+.3f} (p = {wilcoxon(differences).pvalue:.2g})"
 
 
