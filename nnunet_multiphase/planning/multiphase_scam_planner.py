@@ -40,13 +40,14 @@ class MultiPhaseSCAMPlanner(ExperimentPlanner):
     intensity_seed = 1234
     rates: tuple[int, ...] = RATES
     """Dilation rates that the convolutions of a stage take in turn."""
+    default_plans_name = PLANS_NAME
 
     def __init__(
         self,
         dataset_name_or_id: str | int,
         gpu_memory_target_in_gb: float = 8,
         preprocessor_name: str = "DefaultPreprocessor",
-        plans_name: str = PLANS_NAME,
+        plans_name: str | None = None,
         overwrite_target_spacing: list[float] | tuple[float, ...] | None = None,
         suppress_transpose: bool = False,
     ) -> None:
@@ -54,7 +55,7 @@ class MultiPhaseSCAMPlanner(ExperimentPlanner):
             dataset_name_or_id,
             gpu_memory_target_in_gb,
             preprocessor_name,
-            plans_name,
+            plans_name or self.default_plans_name,
             overwrite_target_spacing,
             suppress_transpose,
         )
