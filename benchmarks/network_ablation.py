@@ -13,6 +13,7 @@ OMP_NUM_THREADS sets the threads.
 import argparse
 import copy
 import json
+import math
 import os
 import statistics
 import time
@@ -23,7 +24,6 @@ from typing import Any
 
 import torch
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
-from scipy.stats import wilcoxon
 from torch import nn
 
 from nnunet_multiphase.errors import InputError
@@ -35,6 +35,7 @@ from nnunet_multiphase.evaluation.benchmark_prediction import (
 )
 from nnunet_multiphase.evaluation.benchmark_settings import BenchmarkSettings, Model, claim_folder
 from nnunet_multiphase.evaluation.benchmark_training import train_model
+from nnunet_multiphase.evaluation.comparison import compare_values
 from nnunet_multiphase.evaluation.files import write_json
 from nnunet_multiphase.network.complexity import count_gmacs, count_parameters
 from nnunet_multiphase.network.defaults import default_arch_kwargs
@@ -181,9 +182,11 @@ def against_default(output: Path, folder: Path) -> str:
     def dice_of_cases(variant: Path) -> dict[str, float]:
         runs = [json.loads((variant / seed / "result.json").read_text()) for seed in sorted(seeds)]
         tests = [{case["case"]: case["dice"] for case in run["cases"]["test"]} for run in runs]
-        # No Dice where neither truth nor prediction holds a lesion.
-        whole = [case for case in tests[0] if all(test.get(case) is not None for test in tests)]
-        return {case: statistics.fmean(test[case] for test in tests) for case in whole}
+        # nan: no Dice, because neither truth nor prediction holds a lesion
+        return {
+            case: statistics.fmean(math.nan if test[case] is None else test[case] for test in tests)
+            for case in tests[0]
+        }
 
     default = output / "default"
     seeds = set.intersection(
@@ -191,11 +194,8 @@ def against_default(output: Path, folder: Path) -> str:
     )
     if folder == default or not seeds:
         return "-"
-    ours, theirs = dice_of_cases(folder), dice_of_cases(default)
-    differences = [ours[case] - theirs[case] for case in sorted(ours.keys() & theirs.keys())]
-    if not any(differences):
-        return "-"
-    return f"{statistics.median(differences):+.3f} (p = {wilcoxon(differences).pvalue:.2g})"
+    result = compare_values(dice_of_cases(folder), dice_of_cases(default))
+    return f"{result.median_difference:+.3f} (p = {result.p_value:.2g})"
 
 
 def print_table(options: argparse.Namespace) -> None:

@@ -1,6 +1,7 @@
 """Compare two models case by case: the paired differences and Wilcoxon's signed-rank test."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,12 +39,23 @@ def compare_paired(first: Scores, second: Scores, *, score: str = "dice") -> Pai
         ValueError: the two scored different cases.
     """
     a, b = ({c.case: float(getattr(c, score)) for c in scores.cases} for scores in (first, second))
-    if a.keys() != b.keys():
-        only_one = sorted(a.keys() ^ b.keys())
+    return compare_values(a, b, score=score)
+
+
+def compare_values(
+    first: Mapping[str, float], second: Mapping[str, float], *, score: str = "dice"
+) -> PairedComparison:
+    """Compare two models' values of one score, given by case; nan where a model has none.
+
+    Raises:
+        ValueError: the two scored different cases.
+    """
+    if first.keys() != second.keys():
+        only_one = sorted(first.keys() ^ second.keys())
         raise ValueError(
             f"a paired comparison needs the same cases; {', '.join(only_one)} has one model's score"
         )
-    differences = np.array([a[case] - b[case] for case in a], dtype=np.float64)
+    differences = np.array([first[case] - second[case] for case in first], dtype=np.float64)
     differences = differences[~np.isnan(differences)]
     if not differences.size:
         return PairedComparison(score, 0, math.nan, math.nan)
