@@ -5,9 +5,8 @@ a rank) is replaced, and nothing of ours.
 """
 
 import json
-import os
 import shutil
-import socket
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,9 +19,8 @@ TRAINER = "MultiPhaseSCAMTrainer_tryout"
 RANKS = 2
 
 
-def _train_as_rank(rank: int, port: int, weights: str) -> None:
+def _train_as_rank(rank: int, folder: Path) -> None:
     """Do in one process what nnU-Net starts for each GPU, on the CPU; save the network it ends with."""
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     torch.set_num_threads(1)
     from nnunetv2.run import run_training
     from nnunetv2.training.nnUNetTrainer import nnUNetTrainer as module
@@ -33,7 +31,11 @@ def _train_as_rank(rank: int, port: int, weights: str) -> None:
     module.DDP = lambda network, device_ids: DistributedDataParallel(network)
     torch.cuda.set_device = lambda _device: None
     run_training.setup_ddp = lambda rank, world_size: torch.distributed.init_process_group(
-        "gloo", rank=rank, world_size=world_size
+        "gloo",
+        init_method=f"file://{folder}/rendezvous",
+        rank=rank,
+        world_size=world_size,
+        timeout=timedelta(minutes=2),
     )
     on_train_start, on_train_end = trainer.on_train_start, trainer.on_train_end
     initial: dict[str, torch.Tensor] = {}
@@ -46,7 +48,7 @@ def _train_as_rank(rank: int, port: int, weights: str) -> None:
         assert self.is_ddp
         torch.save(
             {"initial": initial, "weights": self.network.module.state_dict(), "batch_size": self.batch_size},
-            f"{weights}{rank}.pth",
+            folder / f"rank{rank}.pth",
         )
         on_train_end(self)
 
@@ -62,16 +64,13 @@ def parallel(plain: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     folder = tmp_path_factory.mktemp("ddp")
     labels = plain.root / "nnUNet_raw" / plain.name / "labelsTr"
     shutil.copytree(labels, plain.preprocessed / "gt_segmentations", dirs_exist_ok=True)
-    with socket.socket() as free, pytest.MonkeyPatch.context() as patch:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
+    with pytest.MonkeyPatch.context() as patch:
         for variable in ("nnUNet_raw", "nnUNet_preprocessed"):
             patch.setenv(variable, str(plain.root / variable))
         patch.setenv("nnUNet_results", str(folder))
         patch.setenv("nnUNet_n_proc_DA", "0")
         patch.setenv("nnUNet_def_n_proc", "1")
-        torch.multiprocessing.spawn(_train_as_rank, (port, f"{folder}/rank"), nprocs=RANKS)
+        torch.multiprocessing.spawn(_train_as_rank, (folder,), nprocs=RANKS)
     ranks = [torch.load(folder / f"rank{rank}.pth") for rank in range(RANKS)]
     return ranks, folder / plain.name / f"{TRAINER}__{PLANS_NAME}__3d_fullres" / "fold_0"
 

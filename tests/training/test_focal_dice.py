@@ -172,9 +172,9 @@ def test_deep_supervision_adds_weighted_losses():
     assert wrapped.item() == pytest.approx(expected.item(), rel=1e-12)
 
 
-def _half_of_the_batch(rank, port, queue):
+def _half_of_the_batch(rank, folder, queue):
     torch.distributed.init_process_group(
-        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2
+        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2
     )
     try:
         loss = FocalDiceLoss(a=0, batch_dice=True, ddp=True)
@@ -184,14 +184,11 @@ def _half_of_the_batch(rank, port, queue):
 
 
 def test_two_processes_share_one_batch_dice(tmp_path):
-    import socket
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
-    processes = [context.Process(target=_half_of_the_batch, args=(rank, port, queue)) for rank in range(2)]
+    processes = [
+        context.Process(target=_half_of_the_batch, args=(rank, tmp_path, queue)) for rank in range(2)
+    ]
     for process in processes:
         process.start()
     values = [queue.get(timeout=120) for _ in processes]
