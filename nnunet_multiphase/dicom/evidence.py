@@ -71,9 +71,9 @@ def tag_evidence(volume: Volume, *, others_have_agent: bool) -> list[Evidence]:
         What was found, the most telling first; descriptions are quoted by the keyword alone.
     """
     found = [
-        *_text_evidence(volume.series.description, "description", 0.92),
+        *_text_evidence(volume.description, "description", 0.92),
         *_delay_evidence(volume),
-        *_text_evidence(volume.series.protocol, "protocol", 0.70),
+        *_text_evidence(volume.protocol, "protocol", 0.70),
     ]
     agents = {part.agent for part in volume.slices}
     if any(find_words(agent, NO_AGENT_WORDS) for agent in agents):

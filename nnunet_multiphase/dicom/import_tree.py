@@ -175,7 +175,8 @@ def _studies(tree: Tree) -> set[Study]:
     dates: dict[StudyKey, str] = {}
     for series in tree.series:
         key = (series.patient_id, series.study)
-        dates[key] = min(dates.get(key, series.study_date), series.study_date)
+        date = min(part.study_date for part in series.slices)
+        dates[key] = min(dates.get(key, date), date)
     return {Study(patient_id, uid, date) for (patient_id, uid), date in dates.items()}
 
 
@@ -183,7 +184,7 @@ def _remark(choice: Choice) -> str:
     """Say of a volume what the user should look at; empty if there is nothing."""
     if not choice.problems:
         return ""
-    number = f" (no. {choice.volume.series.number})" if choice.volume.series.number is not None else ""
+    number = f" (no. {choice.volume.number})" if choice.volume.number is not None else ""
     used = f"used as {choice.phase}" if choice.use else "not used"
     return (
         f"case {choice.name.case}, series {choice.volume.key}{number}, {used}: {'; '.join(choice.problems)}"

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.path import Path as Polygon
 
 from nnunet_multiphase.dicom.geometry import Grid
+from nnunet_multiphase.dicom.labels import mask_kind
 from nnunet_multiphase.dicom.scan import read_header
-from nnunet_multiphase.dicom.words import mask_kind
 from nnunet_multiphase.errors import InputError
 
 

@@ -46,6 +46,18 @@ _TAGS = [
     "RescaleIntercept",
     "BurnedInAnnotation",
     "NumberOfFrames",
+    "FrameOfReferenceUID",
+    "AccessionNumber",
+    "ConvolutionKernel",
+    "SliceThickness",
+    "BodyPartExamined",
+    "RescaleType",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
+    "TemporalPositionIdentifier",
+    "GantryDetectorTilt",
 ]
 
 
@@ -72,6 +84,26 @@ class Slice:
     projection: bool  # MIP and the like
     burned_in: bool
     agent: str
+    # What a file says of the series and study it is in. Files of one SeriesInstanceUID may disagree, so that a volume is
+    # called by what its own slices say (see volumes.py).
+    modality: str = "CT"
+    sop_class: str = ""
+    study_date: str = ""
+    accession: str = ""
+    frame_of_reference: str = ""
+    series_number: int | None = None
+    description: str = ""
+    protocol: str = ""
+    body_part: str = ""
+    image_type: tuple[str, ...] = ()  # in capitals
+    kernel: str = ""
+    thickness_mm: float | None = None
+    rescale_type: str = ""  # HU, US, ...
+    temporal_position: int | None = None
+    tilt_degrees: float | None = None  # as the scanner says; the positions decide
+    samples: int = 1  # 3: colour
+    photometric: str = "MONOCHROME2"
+    padding: tuple[float, ...] = ()  # stored values: PixelPaddingValue and, where it is a range, its limit
 
 
 @dataclass(frozen=True)
@@ -80,13 +112,7 @@ class Series:
 
     uid: str
     study: str
-    study_date: str
     patient_id: str
-    modality: str
-    sop_class: str
-    number: int | None
-    description: str
-    protocol: str
     slices: tuple[Slice, ...]
     copies: int  # files left out because their SOPInstanceUID was there already
 
@@ -126,9 +152,6 @@ def scan_tree(root: Path) -> Tree:
     if not root.is_dir():
         raise InputError(f"{root} is not a folder: expected one with DICOM files in it, at any depth")
     slices: dict[tuple[str, str, str], list[Slice]] = {}
-    firsts: dict[
-        tuple[str, str, str], tuple[tuple[int, str, str], Any]
-    ] = {}  # the header that speaks for all
     masks: list[MaskFile] = []
     other = damaged = 0
     for path in _files(root):
@@ -148,20 +171,14 @@ def scan_tree(root: Path) -> Tree:
         if modality in MASK_MODALITIES:
             masks.append(MaskFile(path, study, patient_id, modality))
         else:
-            part = _slice(path, header)
-            slices.setdefault((patient_id, study, uid), []).append(part)
-            first = firsts.setdefault((patient_id, study, uid), (_order(part), header))
-            if _order(part) < first[0]:
-                firsts[patient_id, study, uid] = (_order(part), header)
+            slices.setdefault((patient_id, study, uid), []).append(_slice(path, header))
     if not slices:
         raise InputError(
             f"{root} holds no DICOM image: expected CT series, found {other} other and {damaged} damaged files; "
             "give the folder that the DICOM export wrote"
         )
     return Tree(
-        tuple(
-            _series(*key, firsts[key][1], slices[key]) for key in sorted(slices, key=lambda key: key[::-1])
-        ),
+        tuple(_series(*key, slices[key]) for key in sorted(slices, key=lambda key: key[::-1])),
         tuple(sorted(masks, key=lambda mask: str(mask.path))),
         other,
         damaged,
@@ -187,21 +204,14 @@ def _order(part: Slice) -> tuple[int, str, str]:
     return part.instance, part.uid, str(part.path)
 
 
-def _series(patient_id: str, study: str, uid: str, first: Any, files: list[Slice]) -> Series:
+def _series(patient_id: str, study: str, uid: str, files: list[Slice]) -> Series:
     # Same UID, same image: of copies the first in order is kept.
     files = sorted(files, key=_order)
     unique = {part.uid or str(part.path): part for part in reversed(files)}
-    number = _number(first, "SeriesNumber")
     return Series(
         uid=uid,
         study=study,
-        study_date=_text(first, "StudyDate"),
         patient_id=patient_id,
-        modality=_text(first, "Modality"),
-        sop_class=_text(first, "SOPClassUID"),
-        number=None if number is None else int(number),
-        description=_text(first, "SeriesDescription"),
-        protocol=_text(first, "ProtocolName"),
         slices=tuple(reversed(unique.values())),
         copies=len(files) - len(unique),
     )
@@ -221,27 +231,48 @@ def _slice(path: Path, header: Any) -> Slice:
         _numbers(header, "ImageOrientationPatient", 6),
     )
     spacing = _numbers(header, "PixelSpacing", 2)
-    acquisition = _number(header, "AcquisitionNumber")
     return Slice(
         path=path,
         uid=_text(header, "SOPInstanceUID"),
-        instance=int(_number(header, "InstanceNumber") or 0),
-        acquisition=None if acquisition is None else int(acquisition),
+        instance=_whole(header, "InstanceNumber") or 0,
+        acquisition=_whole(header, "AcquisitionNumber"),
         acquired_s=acquired,
         content_s=content,
         contrast_start_s=_time_s(_text(header, "ContrastBolusStartTime")),
         position=(position[0], position[1], position[2]) if position else None,
         orientation=orientation,
         pixel_spacing=(spacing[0], spacing[1]) if spacing and min(spacing) > 0 else None,
-        rows=int(_number(header, "Rows") or 0),
-        columns=int(_number(header, "Columns") or 0),
-        frames=int(_number(header, "NumberOfFrames") or 1),
+        rows=_whole(header, "Rows") or 0,
+        columns=_whole(header, "Columns") or 0,
+        frames=_whole(header, "NumberOfFrames") or 1,
         has_rescale=None not in (_number(header, "RescaleSlope"), _number(header, "RescaleIntercept")),
         localizer="LOCALIZER" in kinds,
         screen=any(word in kind for kind in kinds for word in ("DOSE", "SCREEN", "SCREEN SAVE", "EVIDENCE")),
         projection=any("MIP" in kind or "PROJECTION" in kind for kind in kinds),
         burned_in=_text(header, "BurnedInAnnotation").upper() == "YES",
         agent=_text(header, "ContrastBolusAgent"),
+        modality=_text(header, "Modality"),
+        sop_class=_text(header, "SOPClassUID"),
+        study_date=_text(header, "StudyDate"),
+        accession=_text(header, "AccessionNumber"),
+        frame_of_reference=_text(header, "FrameOfReferenceUID"),
+        series_number=_whole(header, "SeriesNumber"),
+        description=_text(header, "SeriesDescription"),
+        protocol=_text(header, "ProtocolName"),
+        body_part=_text(header, "BodyPartExamined"),
+        image_type=tuple(kinds),
+        kernel=" ".join(str(word).strip() for word in _list(header, "ConvolutionKernel")),
+        thickness_mm=_number(header, "SliceThickness"),
+        rescale_type=_text(header, "RescaleType").upper(),
+        temporal_position=_whole(header, "TemporalPositionIdentifier"),
+        tilt_degrees=_number(header, "GantryDetectorTilt"),
+        samples=_whole(header, "SamplesPerPixel") or 1,
+        photometric=_text(header, "PhotometricInterpretation").upper(),
+        padding=tuple(
+            value
+            for value in (_number(header, "PixelPaddingValue"), _number(header, "PixelPaddingRangeLimit"))
+            if value is not None
+        ),
     )
 
 
@@ -275,6 +306,11 @@ def _numbers(header: Any, name: str, count: int) -> tuple[float, ...] | None:
 def _number(header: Any, name: str) -> float | None:
     values = _numbers(header, name, 1)
     return None if values is None else values[0]
+
+
+def _whole(header: Any, name: str) -> int | None:
+    value = _number(header, name)
+    return None if value is None else int(value)
 
 
 def _time_s(text: str) -> float | None:

@@ -10,8 +10,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.dicom.geometry import Grid
+from nnunet_multiphase.dicom.labels import mask_kind
 from nnunet_multiphase.dicom.pixels import as_image
-from nnunet_multiphase.dicom.words import mask_kind
 from nnunet_multiphase.errors import InputError
 
 _SAME_PLACE_MM = 0.05

@@ -43,7 +43,7 @@ def write_series_table(path: Path, choices: Iterable[Choice]) -> Path | None:
         start, grid = choice.volume.start_s, choice.volume.grid
         if start is not None:
             first.setdefault(choice.name.case, start)
-        number = choice.volume.series.number
+        number = choice.volume.number
         writer.writerow(
             (
                 choice.name.patient,
@@ -116,5 +116,5 @@ def _read_corrections(path: Path) -> dict[str, Correction]:
 
 
 def _start(choice: Choice) -> tuple[float, int, str]:
-    start, number = choice.volume.start_s, choice.volume.series.number
+    start, number = choice.volume.start_s, choice.volume.number
     return (float("inf") if start is None else start, number or 0, choice.volume.key)

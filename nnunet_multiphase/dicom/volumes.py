@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from nnunet_multiphase.dicom.geometry import TOO_FEW, Grid, lay_out, shape_problem
 from nnunet_multiphase.dicom.scan import Series, Slice
 from nnunet_multiphase.dicom.split import split_stack
+
+_T = TypeVar("_T")
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _MODALITIES = {
@@ -49,6 +53,26 @@ class Volume:
         return min((part.acquired_s for part in self.slices if part.acquired_s is not None), default=None)
 
     @property
+    def number(self) -> int | None:
+        """SeriesNumber, as most of its slices give it."""
+        return _commonest(part.series_number for part in self.slices)
+
+    @property
+    def description(self) -> str:
+        """SeriesDescription, as most of its slices give it."""
+        return _commonest(part.description for part in self.slices) or ""
+
+    @property
+    def protocol(self) -> str:
+        """ProtocolName, as most of its slices give it."""
+        return _commonest(part.protocol for part in self.slices) or ""
+
+    @property
+    def modality(self) -> str:
+        """Modality, as most of its slices give it."""
+        return _commonest(part.modality for part in self.slices) or ""
+
+    @property
     def uids(self) -> frozenset[str]:
         """The SOPInstanceUIDs of its slices."""
         return frozenset(part.uid for part in self.slices)
@@ -69,7 +93,7 @@ def volumes_of(series: Series) -> list[Volume]:
         notes.append(f"{series.copies} file(s) were there twice")
     if slices and len(slices) < len(series.slices):
         notes.append(f"{len(series.slices) - len(slices)} localizer image(s) left out")
-    kind = _not_a_volume(series, slices)
+    kind = _not_a_volume(slices or series.slices)
     if kind or shape_problem(slices):
         volume = _volume(series, 0, slices or series.slices, [kind or shape_problem(slices)], notes)
         return [replace(volume, has_phase=not kind)]
@@ -97,7 +121,7 @@ def _volume(
     if not blocked:
         grid, blocked = lay_out(slices)
     doubts = []
-    if not all(image.has_rescale for image in slices) and series.modality == "CT":
+    if not all(image.has_rescale for image in slices) and slices[0].modality == "CT":
         doubts.append("no RescaleSlope or RescaleIntercept: the values may not be HU")
     if any(image.burned_in for image in slices):
         doubts.append("text is burned into the picture")
@@ -115,15 +139,22 @@ def _volume(
     )
 
 
-def _not_a_volume(series: Series, slices: Sequence[Slice]) -> str:
-    if series.modality != "CT":
-        return f"not CT but {_MODALITIES.get(series.modality, 'another modality')}"
-    if not slices:
+def _not_a_volume(slices: Sequence[Slice]) -> str:
+    modality = _commonest(part.modality for part in slices) or ""
+    if modality != "CT":
+        return f"not CT but {_MODALITIES.get(modality, 'another modality')}"
+    if all(part.localizer for part in slices):
         return "a scout (localizer)"
-    if f"{series.sop_class}.".startswith(f"{SECONDARY_CAPTURE}."):
+    if all(f"{part.sop_class}.".startswith(f"{SECONDARY_CAPTURE}.") for part in slices):
         return "a secondary capture, not an image of the scanner"
     if all(part.screen for part in slices):
         return "a dose page or screen shot"
     if any(part.frames > 1 for part in slices):
         return "multi-frame (enhanced) CT, which is not read: convert it to one file a slice, e.g. with dcmtk or dcm4che"
     return ""
+
+
+def _commonest(values: Iterable[_T]) -> _T | None:
+    """Return the value that occurs most often, of several the first."""
+    counted = Counter(value for value in values if value not in (None, ""))
+    return counted.most_common(1)[0][0] if counted else None

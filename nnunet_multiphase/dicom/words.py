@@ -1,4 +1,4 @@
-"""Keywords: what descriptions and mask labels in English, German, French, Chinese and Japanese mean."""
+"""Keywords: what descriptions in English, German, French, Chinese and Japanese mean."""
 
 from __future__ import annotations
 
@@ -131,52 +131,6 @@ CONTRAST_WORDS: tuple[str, ...] = (
 
 NO_AGENT_WORDS: tuple[str, ...] = ("no", "none", "nein", "kein", "keine", "without", "ohne", "なし", "无")
 
-LESION_WORDS: tuple[str, ...] = (
-    *(
-        "tumor*",
-        "tumour*",
-        "mass",
-        "masses",
-        "lesion*",
-        "metasta*",
-        "HCC*",
-        "CCC",
-        "ICC",
-        "CRLM",
-        "necro*",
-        "GTV*",
-    ),
-    *("cancer*", "carcinoma*", "malignan*", "neoplas*", "hepatoma*"),
-    *("Läsion*", "Laesion*", "Herd", "Herde", "Karzinom*", "Nekro*", "Raumforderung*", "lésion*", "tumeur*"),
-    *("肿瘤", "腫瘤", "腫瘍", "病灶", "病変", "转移", "轉移", "転移", "坏死", "壊死", "肝癌", "癌"),
-)
-
-NOT_LESION_WORDS: tuple[str, ...] = (
-    *("non tumor*", "non tumour*", "non lesion*", "no tumor", "peritumor*", "peritumour*", "without tumor*"),
-)
-
-LIVER_WORDS: tuple[str, ...] = ("liver", "Leber", "foie", "hepar", "肝", "肝臓", "肝脏", "肝臟")
-
-NOT_LIVER_WORDS: tuple[str, ...] = (
-    *("vessel*", "vein*", "arter*", "vascul*", "segment*", "lobe*", "duct*", "dome", "right", "left"),
-    *(
-        "Gefäß*",
-        "Gefaess*",
-        "Vene*",
-        "Lappen*",
-        "Gang",
-        "血管",
-        "静脉",
-        "動脈",
-        "动脉",
-        "門脈",
-        "门脉",
-        "胆",
-        "葉",
-        "叶",
-    ),
-)
-
 _GAP = r"[\s_\-./]*"
 
 
@@ -193,7 +147,7 @@ def find_words(text: str, words: Sequence[str]) -> list[str]:
     """
     rest, found = fold(text), []
     for word in sorted(words, key=len, reverse=True):
-        rest, count = _pattern(word).subn(" ", rest)
+        rest, count = word_pattern(word).subn(" ", rest)
         if count:
             found.append(word)
     return found
@@ -205,7 +159,7 @@ def phases_named(text: str) -> dict[str, str]:
     >>> phases_named("ThorAbdVen 1.0 B30f")
     {'pv': 'ven'}
     """
-    text = _apart(text)
+    text = words_apart(text)
     found: dict[str, str] = {}
     of_word = {word: phase for phase, words in PHASE_WORDS.items() for word in words}
     for word in find_words(text, list(of_word)):
@@ -225,34 +179,18 @@ def seconds_named(text: str) -> tuple[float, str] | None:
     return None
 
 
-def mask_kind(label: str) -> str | None:
-    """Say what a segment or region of interest is by its label: 'lesions', 'liver' or None.
-
-    >>> mask_kind("Liver tumor 2"), mask_kind("Leber"), mask_kind("Portal vein")
-    ('lesions', 'liver', None)
-    """
-    label = _apart(label)
-    for word in find_words(label, NOT_LESION_WORDS):
-        label = _pattern(word).sub(" ", fold(label))
-    if find_words(label, LESION_WORDS):
-        return "lesions"
-    if find_words(label, LIVER_WORDS) and not find_words(label, NOT_LIVER_WORDS):
-        return "liver"
-    return None
-
-
 def fold(text: str) -> str:
     """Fold case, width and accents: 'Portalvenös' -> 'portalvenos'."""
     parts = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
     return "".join(sign for sign in parts if not unicodedata.combining(sign))
 
 
-def _apart(text: str) -> str:
+def words_apart(text: str) -> str:
     """Put a blank between words that were run together: 'AbdArt' -> 'Abd Art'."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
 
 
-def _pattern(word: str) -> re.Pattern[str]:
+def word_pattern(word: str) -> re.Pattern[str]:
     open_end = word.endswith("*")
     core = _GAP.join(re.escape(part) for part in fold(word.rstrip("*")).split())
     if not re.search(r"[a-z]", core):

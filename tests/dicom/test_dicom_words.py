@@ -2,7 +2,8 @@
 
 import pytest
 
-from nnunet_multiphase.dicom.words import PHASE_WORDS, mask_kind, phases_named, seconds_named
+from nnunet_multiphase.dicom.labels import mask_kind
+from nnunet_multiphase.dicom.words import PHASE_WORDS, phases_named, seconds_named
 
 
 @pytest.mark.parametrize(
