@@ -313,6 +313,8 @@ def _dry_run(args: argparse.Namespace, inputs: Inputs) -> int:
     for report in plan.reports:
         for warning in report.warnings:
             print(f"warning: {warning}", file=sys.stderr)
+    for note in plan.found.notes:
+        print(f"warning: {note}", file=sys.stderr)
     if plan.found.ignored:
         print(
             f"ignored: {', '.join(plan.found.ignored[:20])}"

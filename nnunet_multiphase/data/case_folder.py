@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import unicodedata
@@ -11,12 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nnunet_multiphase.data.mask_choice import ONE_MASK, MaskRule, by_preference, choose_masks
-from nnunet_multiphase.data.table_text import readable_table
+from nnunet_multiphase.data.table_text import read_table, unused_columns_note
 from nnunet_multiphase.data.volume_file import MaskFiles, nifti_stem
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
 
 PATIENT_TABLE = "patients.csv"
+PATIENT_COLUMNS = ("case", "patient")
 
 
 class CohortError(InputError):
@@ -271,7 +271,7 @@ def read_patients(table: Path) -> dict[str, str]:
     """Read which case is of which patient.
 
     Args:
-        table: CSV with the header case,patient; case = folder name.
+        table: CSV with the columns case and patient; case = folder name.
 
     Returns:
         Patient by case folder name.
@@ -280,21 +280,23 @@ def read_patients(table: Path) -> dict[str, str]:
         InputError: Another header, an empty patient, or one case for two patients.
     """
     patients: dict[str, str] = {}
-    with readable_table(table), table.open(newline="", encoding="utf-8-sig") as stream:
-        rows = csv.DictReader(stream, skipinitialspace=True)
-        if rows.fieldnames is None or not {"case", "patient"} <= set(rows.fieldnames):
+    for row in read_table(table, PATIENT_COLUMNS).rows:
+        case, patient = row["case"], row["patient"]
+        if not case or not patient:
+            raise InputError(f"{table}, line {row.number}: expected case,patient, found {case!r},{patient!r}")
+        if patients.setdefault(case, patient) != patient:
             raise InputError(
-                f"{table}: expected the header case,patient, found {','.join(rows.fieldnames or [])!r}"
+                f"{table}, line {row.number}: case {case} is of patient {patients[case]} and of {patient}; keep one line"
             )
-        for number, row in enumerate(rows, start=2):
-            case, patient = (row["case"] or "").strip(), (row["patient"] or "").strip()
-            if not case or not patient:
-                raise InputError(f"{table}, line {number}: expected case,patient, found {case!r},{patient!r}")
-            if patients.setdefault(case, patient) != patient:
-                raise InputError(
-                    f"{table}, line {number}: case {case} is of patient {patients[case]} and of {patient}; keep one line"
-                )
     return patients
+
+
+def patient_table_notes(table: Path) -> list[str]:
+    """Say which columns of a table of patients are not used; without a table nothing."""
+    try:
+        return unused_columns_note(table, read_table(table, PATIENT_COLUMNS)) if table.exists() else []
+    except InputError:
+        return []  # a problem, and said as such
 
 
 def _kind_and_phase(stem: str) -> tuple[str, str]:

@@ -380,6 +380,7 @@ def _warnings(
         warnings.append(
             f"only {training_patients} patients to train on: {len(splits)} folds instead of {folds}"
         )
+    warnings += plan.found.notes
     ignored = plan.found.ignored
     if ignored:
         shown = ", ".join(ignored[:3]) + (f" and {len(ignored) - 3} more" if len(ignored) > 3 else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nnunet_multiphase.data.case_folder import (
@@ -10,6 +10,7 @@ from nnunet_multiphase.data.case_folder import (
     CaseFolder,
     assign_patients,
     ignored_files,
+    patient_table_notes,
     scan_cohort,
 )
 from nnunet_multiphase.data.case_table import scan_table
@@ -41,11 +42,12 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Found:
-    """What is there: usable cases, a sentence for each problem, and files that are not used."""
+    """What is there: usable cases, a sentence for each problem, files that are not used, what else is worth saying."""
 
     cases: list[CaseFolder]
     problems: list[str]
     ignored: list[str]
+    notes: list[str] = field(default_factory=list)
 
 
 def find_cases(raw: Path, inputs: Inputs) -> Found:
@@ -59,8 +61,8 @@ def find_cases(raw: Path, inputs: Inputs) -> Found:
         InputError: The layout or the table's header cannot be used.
     """
     if inputs.table is not None:
-        cases, problems = scan_table(inputs.table, raw, inputs.masks)
-        return Found(cases, problems, [])
+        cases, problems, notes = scan_table(inputs.table, raw, inputs.masks)
+        return Found(cases, problems, [], notes)
     if inputs.layout is not None:
         if inputs.layout.distrust and not inputs.trust_headers:
             problem = (
@@ -71,8 +73,8 @@ def find_cases(raw: Path, inputs: Inputs) -> Found:
         cases, problems, unmatched = scan_layout(raw, inputs.layout, inputs.masks)
         names = {case.name: case.name for case in cases}
         cases, problems = assign_patients(cases, problems, raw / PATIENT_TABLE, names)
-        return Found(
-            cases, problems, [f"{name} (matches no pattern)" for name in unmatched if name != PATIENT_TABLE]
-        )
+        ignored = [f"{name} (matches no pattern)" for name in unmatched if name != PATIENT_TABLE]
+        return Found(cases, problems, ignored, patient_table_notes(raw / PATIENT_TABLE))
     cases, problems = scan_cohort(raw, inputs.masks)
-    return Found(cases, problems, ignored_files(raw, cases) if raw.is_dir() else [])
+    ignored = ignored_files(raw, cases) if raw.is_dir() else []
+    return Found(cases, problems, ignored, patient_table_notes(raw / PATIENT_TABLE))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from nnunet_multiphase.data.case_folder import CaseFolder, case_id
 from nnunet_multiphase.data.mask_choice import MaskRule, choose_masks
-from nnunet_multiphase.data.table_text import readable_table
+from nnunet_multiphase.data.table_text import read_table
 from nnunet_multiphase.data.volume_file import MaskFiles
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
@@ -243,42 +242,29 @@ def _read_index(
     found: dict[CaseKey, _Found] = {}
     problems: list[str] = []
     needed = (index.case, index.phase, index.image, index.lesions)
-    try:
-        with readable_table(table), table.open(newline="", encoding="utf-8-sig") as stream:
-            rows = csv.DictReader(stream)
-            lacking = [column for column in needed if column not in (rows.fieldnames or [])]
-            if lacking:
-                raise InputError(
-                    f"{table}: expected the columns {', '.join(needed)}; it lacks {', '.join(lacking)}"
-                )
-            for row in rows:
-                name, theirs, image = (
-                    (row[column] or "").strip() for column in (index.case, index.phase, index.image)
-                )
-                where = f"case {name} ({table.name}, line {rows.line_num})"
-                if not name or not image:
-                    problems.append(
-                        f"{table.name}, line {rows.line_num}: {index.case if not name else index.image} is empty; "
-                        "fill it in or remove the line"
-                    )
-                    continue
-                if theirs not in phase_names:
-                    problems.append(
-                        f"{where}: phase {theirs!r} is none of {', '.join(phase_names)}; correct it"
-                    )
-                    continue
-                case = found.setdefault(("", name), _Found())
-                phase = phase_names[theirs]
-                if phase in case.images:
-                    problems.append(f"{where}: {theirs} is there twice; keep one line")
-                    continue
-                case.images[phase] = raw / image
-                for column, masks in ((index.lesions, case.lesions), (index.liver, case.livers)):
-                    path = (row.get(column) or "").strip()
-                    if path:
-                        masks.setdefault(phase, []).append(raw / path)
-    except OSError as error:
-        problems.append(f"{table} cannot be read ({error.strerror}): expected the set's own table")
+    if not table.is_file():
+        return found, [f"{table} cannot be read (no such file): expected the set's own table"]
+    for row in read_table(table, needed, [index.liver] if index.liver else []).rows:
+        name, theirs, image = row[index.case], row[index.phase], row[index.image]
+        where = f"case {name} ({table.name}, line {row.number})"
+        if not name or not image:
+            problems.append(
+                f"{table.name}, line {row.number}: {index.case if not name else index.image} is empty; "
+                "fill it in or remove the line"
+            )
+            continue
+        if theirs not in phase_names:
+            problems.append(f"{where}: phase {theirs!r} is none of {', '.join(phase_names)}; correct it")
+            continue
+        case = found.setdefault(("", name), _Found())
+        phase = phase_names[theirs]
+        if phase in case.images:
+            problems.append(f"{where}: {theirs} is there twice; keep one line")
+            continue
+        case.images[phase] = raw / image
+        for column, masks in ((index.lesions, case.lesions), (index.liver, case.livers)):
+            if row[column]:
+                masks.setdefault(phase, []).append(raw / row[column])
     return found, problems
 
 

@@ -1,13 +1,96 @@
-"""Help to read a table: what separates its cells, and a sentence where it cannot be read."""
+"""Read a table as people's programs write it: CSV with commas, semicolons or tabs, by the names of its columns."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import difflib
+import io
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from nnunet_multiphase.errors import InputError
+
+DELIMITERS = ",;\t"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Hold one line: where it begins in the file, and its cells by column."""
+
+    number: int  # 1 is the file's first line
+    cells: dict[str, str]  # of the columns asked for; those the table lacks are not in it
+
+    def __getitem__(self, column: str) -> str:
+        """Give a cell; the empty text where the table lacks the column or the line is short."""
+        return self.cells.get(column, "")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Hold what was asked for of a table."""
+
+    columns: tuple[str, ...]  # of those asked for, the ones that are there
+    further: tuple[str, ...]  # as they are written; not read
+    rows: tuple[Row, ...]  # without empty ones
+
+
+def read_table(
+    path: Path,
+    needed: Sequence[str],
+    optional: Sequence[str] = (),
+    *,
+    remedy: str = "save it as CSV UTF-8",
+    strip: bool = True,
+) -> Table:
+    """Read the columns of a table that are asked for; others may be there.
+
+    A header's letter case and blanks do not count. Lines without any text are passed over, as spreadsheets write them
+    at the end; a cell in quotes may hold line breaks.
+
+    Args:
+        path: UTF-8 text with a header, separated by commas, semicolons or tabs.
+        needed: Columns that have to be there.
+        optional: Columns that may be there.
+        remedy: What to do where it is another kind of file.
+        strip: Take blanks off the ends of cells.
+
+    Returns:
+        The cells, under the names asked for.
+
+    Raises:
+        InputError: It cannot be read, lacks a column, has one twice or misspelt, or a line has more cells than the header.
+    """
+    wanted = (*needed, *optional)
+    try:
+        with readable_table(path, remedy), path.open(newline="", encoding="utf-8-sig") as stream:
+            lines = _lines(stream.read(), wanted)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): expected a table") from error
+    header = next(iter(lines), (1, []))[1]
+    position = _positions(path, header, needed, wanted)
+    rows = []
+    for number, cells in lines[1:]:
+        if any(cell.strip() for cell in cells[len(header) :]):
+            raise InputError(
+                f"{path}, line {number}: more cells than the header has; put texts that hold a separator in quotes"
+            )
+        named = {name: cells[at] for name, at in position.items() if at < len(cells)}
+        rows.append(Row(number, {name: cell.strip() if strip else cell for name, cell in named.items()}))
+    further = tuple(
+        name.strip() for at, name in enumerate(header) if at not in position.values() and name.strip()
+    )
+    return Table(tuple(position), further, tuple(rows))
+
+
+def unused_columns_note(path: Path, table: Table) -> list[str]:
+    """Say which columns of a table count for nothing; nothing to say gives an empty list."""
+    if not table.further:
+        return []
+    shown = ", ".join(table.further[:6]) + (", ..." if len(table.further) > 6 else "")
+    return [f"{path.name}: not used of its columns: {shown}"]
 
 
 @contextmanager
@@ -31,11 +114,55 @@ def readable_table(path: Path, remedy: str = "save it as CSV UTF-8") -> Iterator
         ) from error
 
 
-def delimiter_of(text: str) -> str:
-    """Tell what separates a table's cells: the comma, semicolon or tab that its first line holds most of.
+def _lines(text: str, wanted: Sequence[str]) -> list[tuple[int, list[str]]]:
+    """Cut a text into lines of cells, each with the number of its first; those without text are left out."""
+    hint = re.match(r"\s*\"?sep=([,;\t])", text, re.IGNORECASE)  # Excel's own way to name the separator
+    delimiter = hint[1] if hint else max(DELIMITERS, key=lambda sign: _fit(text, sign, wanted))
+    # Strict: otherwise a lost quote swallows the lines up to the next one, or all, without a word.
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
+    )
+    lines, begun = [], 0
+    for cells in reader:
+        number, begun = begun + 1, reader.line_num
+        if any(cell.strip() for cell in cells):
+            lines.append((number, cells))
+    return lines[1:] if hint else lines
 
-    >>> delimiter_of("case;size\\nx;1,5")
-    ';'
-    """
-    header = text.partition("\n")[0]
-    return max(",;\t", key=header.count)
+
+def _fit(text: str, delimiter: str, wanted: Sequence[str]) -> tuple[int, int]:
+    """Tell how many of the wanted columns, and how many at all, the header has with a separator."""
+    header = next((line for line in text.splitlines() if line.strip(DELIMITERS + ' "')), "")
+    names = next(csv.reader([header], delimiter=delimiter, skipinitialspace=True), [])
+    known = {_plain(name) for name in wanted}
+    return len({_plain(name) for name in names} & known), len(names)
+
+
+def _positions(
+    path: Path, header: Sequence[str], needed: Sequence[str], wanted: Sequence[str]
+) -> dict[str, int]:
+    """Find the wanted columns in a header: name -> place."""
+    found = ", ".join(name.strip() for name in header if name.strip()) or "nothing"
+    plain = [_plain(name) for name in header]
+    twice = [name for name in wanted if plain.count(_plain(name)) > 1]
+    if twice:
+        raise InputError(f"{path}: the column {twice[0]} is there twice ({found}); keep one")
+    lacking = [name for name in needed if _plain(name) not in plain]
+    if lacking:
+        raise InputError(
+            f"{path}: expected a header with {', '.join(needed)}, it lacks {', '.join(lacking)}: found {found}"
+        )
+    absent = [name for name in wanted if _plain(name) not in plain]
+    for name in header:
+        # A misspelt column would be passed over, and what it says with it.
+        meant = difflib.get_close_matches(_plain(name), map(_plain, absent), 1, 0.8) if name.strip() else []
+        if meant:
+            raise InputError(
+                f"{path}: the column {name.strip()} looks like {meant[0]}; call it so, or otherwise if it is something else"
+            )
+    return {name: plain.index(_plain(name)) for name in wanted if _plain(name) in plain}
+
+
+def _plain(name: str) -> str:
+    """Write a column's name without regard to case and blanks."""
+    return re.sub(r"[\s_]+", "_", name.strip()).casefold()

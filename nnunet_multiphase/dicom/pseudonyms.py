@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnunet_multiphase.data.table_text import readable_table
+from nnunet_multiphase.data.table_text import read_table
 from nnunet_multiphase.errors import InputError
 
 HEADER: tuple[str, ...] = ("pseudonym", "PatientID", "case", "StudyInstanceUID")
@@ -86,21 +86,22 @@ def read_pseudonyms(path: Path) -> dict[tuple[str, str], Name]:
     if not path.exists():
         return {}
     names: dict[tuple[str, str], Name] = {}
-    with readable_table(path, "restore the file"), path.open(newline="", encoding="utf-8-sig") as stream:
-        rows = csv.DictReader(stream)
-        if tuple(rows.fieldnames or ()) != HEADER:
+    # As it is: a spreadsheet that wrote another form of it may have taken the zeros off a PatientID.
+    with path.open("rb") as stream:
+        header = stream.readline().decode("utf-8-sig", errors="replace").strip()
+    if header != ",".join(HEADER):
+        raise InputError(
+            f"{path}: expected the header {','.join(HEADER)}, found {header!r}; "
+            "restore the file, or move it away and import into a new OUT"
+        )
+    for row in read_table(path, HEADER, remedy="restore the file", strip=False).rows:
+        name = Name(row["pseudonym"], row["case"])
+        if not name.patient.rpartition("_")[2].isdigit() or not name.case.startswith(name.patient):
             raise InputError(
-                f"{path}: expected the header {','.join(HEADER)}, found {','.join(rows.fieldnames or [])!r}; "
-                "restore the file, or move it away and import into a new OUT"
+                f"{path}, line {row.number}: expected pseudonyms like patient_001, found {name.patient!r} "
+                f"with the case {name.case!r}; restore the file"
             )
-        for row in rows:
-            name = Name(row["pseudonym"] or "", row["case"] or "")
-            if not name.patient.rpartition("_")[2].isdigit() or not name.case.startswith(name.patient):
-                raise InputError(
-                    f"{path}, line {rows.line_num}: expected pseudonyms like patient_001, found {name.patient!r} "
-                    f"with the case {name.case!r}; restore the file"
-                )
-            names[row["PatientID"] or "", row["StudyInstanceUID"] or ""] = name
+        names[row["PatientID"], row["StudyInstanceUID"]] = name
     return names
 
 

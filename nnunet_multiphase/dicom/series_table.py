@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nnunet_multiphase.data.case_folder import CohortError
-from nnunet_multiphase.data.table_text import delimiter_of, readable_table
+from nnunet_multiphase.data.table_text import read_table
 from nnunet_multiphase.dicom.choose import Choice, Correction
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
@@ -86,23 +86,12 @@ def read_corrections(path: Path) -> dict[str, Correction]:
     """
     if not path.is_file():
         raise InputError(f"{path} does not exist: expected the series table that an earlier run wrote")
-    with readable_table(path):
-        return _read_corrections(path)
-
-
-def _read_corrections(path: Path) -> dict[str, Correction]:
-    text = path.read_text(encoding="utf-8-sig")
-    rows = csv.DictReader(io.StringIO(text), delimiter=delimiter_of(text))
-    if not {"series", "phase", "use"} <= set(rows.fieldnames or ()):
-        raise InputError(
-            f"{path}: expected the columns series, phase and use, found {','.join(rows.fieldnames or [])!r}; "
-            "start from the table that --dry-run writes"
-        )
+    table = read_table(path, ("series", "phase", "use"), remedy="start from the table that --dry-run writes")
     corrections: dict[str, Correction] = {}
     problems: list[str] = []
-    for row in rows:
-        key, phase, use = ((row[column] or "").strip() for column in ("series", "phase", "use"))
-        where = f"{path}, line {rows.line_num}"
+    for row in table.rows:
+        key, phase, use = row["series"], row["phase"], row["use"]
+        where = f"{path}, line {row.number}"
         if key in corrections:
             problems.append(f"{where}: {key} was there before; keep one line")
         if phase.lower() not in (*PHASES, ""):

@@ -348,7 +348,7 @@ def test_patient_table_with_another_header(
     setup_command: Setup, nnunet_folders: Folders, cohort: Path
 ) -> None:
     (cohort / "patients.csv").write_text("folder,id\ncase_1,A\n")
-    assert "case,patient" in refused(setup_command, nnunet_folders, cohort)
+    assert "expected a header with case, patient" in refused(setup_command, nnunet_folders, cohort)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from nnunet_multiphase.data.case_folder import (
     case_id,
     find_case_folders,
     ignored_files,
+    patient_table_notes,
     read_case_folder,
     read_patients,
 )
@@ -148,3 +149,10 @@ def test_a_lost_quote_in_the_patients_is_said(tmp_path: Path) -> None:
     table.write_text('case,patient\nx,"' + "1" * 140_000 + "\n")
     with pytest.raises(InputError, match=r"patients\.csv cannot be read as a table"):
         read_patients(table)
+
+
+def test_patients_table_as_a_spreadsheet_writes_it(tmp_path: Path) -> None:
+    table = tmp_path / "patients.csv"
+    table.write_bytes("\ufeffPatient;Age; CASE\r\nA;63;one\r\n;;\r\n".encode())
+    assert read_patients(table) == {"one": "A"}
+    assert patient_table_notes(table) == ["patients.csv: not used of its columns: Age"]

@@ -17,7 +17,7 @@ ROOT = Path("/cohort")
 def scan(folder: Path, text: str, rule: MaskRule | None = None) -> tuple[list, list[str]]:
     table = folder / "cases.csv"
     table.write_text(text, encoding="utf-8")
-    return scan_table(table, ROOT, rule or MaskRule())
+    return scan_table(table, ROOT, rule or MaskRule())[:2]
 
 
 def test_a_line_is_a_case(tmp_path: Path) -> None:
@@ -71,10 +71,74 @@ def test_a_line_that_cannot_be_used_is_named(tmp_path: Path, line: str, sentence
         raise AssertionError(problems[0])
 
 
-@pytest.mark.parametrize("header", ["", "case,art,pv", "art,lesions", "case,lesions,ct", "case,case,lesions"])
-def test_another_header_is_refused(tmp_path: Path, header: str) -> None:
-    with pytest.raises(InputError, match="expected a header of case, patient, nc"):
+@pytest.mark.parametrize(
+    ("header", "sentence"),
+    [
+        ("", "it lacks case, lesions: found nothing"),
+        ("case,art,pv", "it lacks lesions: found case, art, pv"),
+        ("art,lesions", "it lacks case"),
+        (
+            "case,lesions,ct",
+            "expected a column for each phase there is .nc, art, pv, dl., found case, lesions, ct",
+        ),
+        ("case,Case ,pv,lesions", "the column case is there twice"),
+        ("case,pv,lesions,refrence", "the column refrence looks like reference"),
+    ],
+)
+def test_another_header_is_refused(tmp_path: Path, header: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
         scan(tmp_path, f"{header}\n")
+
+
+def test_further_columns_are_named_and_passed_over(tmp_path: Path) -> None:
+    table = tmp_path / "cases.csv"
+    table.write_text("age;case;pv;remark, long;lesions;\n63;x;1;a, b, c, d;2;\n", encoding="utf-8")
+    (case,), problems, notes = scan_table(table, ROOT, MaskRule())
+    assert (case.images, problems) == ({"pv": ROOT / "1"}, [])
+    assert notes == ["cases.csv: not used of its columns: age, remark, long"]
+
+
+def test_letter_case_and_blanks_of_the_header_do_not_count(tmp_path: Path) -> None:
+    (case,), problems = scan(tmp_path, " Case , PATIENT,Art, PV\u00a0,Lesions\nx,A,1,2,3\n")
+    assert (case.name, case.patient, tuple(case.images), problems) == ("x", "A", ("art", "pv"), [])
+
+
+@pytest.mark.parametrize("empty", [",,,", " , ,\t, ", "", '"","",,'])
+def test_empty_rows_of_a_spreadsheet_are_passed_over(tmp_path: Path, empty: str) -> None:
+    cases, problems = scan(tmp_path, f"{empty}\ncase,art,pv,lesions\n{empty}\nx,1,2,3\n{empty}\n{empty}\n")
+    assert ([case.name for case in cases], problems) == (["x"], [])
+
+
+def test_a_line_break_in_quotes_is_part_of_its_cell(tmp_path: Path) -> None:
+    text = 'case,remark,pv,lesions\nx,"one\ntwo",1,3\n,,1,3\n'
+    cases, problems = scan(tmp_path, text)
+    assert [case.name for case in cases] == ["x"]
+    assert [problem[:18] for problem in problems] == ["cases.csv, line 4:"]
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\x0c", "\x85", "\x1c"])
+def test_only_line_breaks_part_lines(tmp_path: Path, sign: str) -> None:
+    (case,), problems = scan(tmp_path, f"case,pv,lesions\nx,a{sign}b.nii,3\n")
+    assert (case.images, problems) == ({"pv": ROOT / f"a{sign}b.nii"}, [])
+
+
+@pytest.mark.parametrize(
+    "text", ["sep=;\ncase;pv;lesions\nx;1;2\n", '"sep=\t"\r\ncase\tpv\tlesions\r\nx\t1\t2\r\n']
+)
+def test_a_spreadsheets_hint_at_the_separator_is_taken(tmp_path: Path, text: str) -> None:
+    (case,), problems = scan(tmp_path, text)
+    assert (case.name, case.images, problems) == ("x", {"pv": ROOT / "1"}, [])
+
+
+def test_old_line_ends_are_read(tmp_path: Path) -> None:
+    table = tmp_path / "cases.csv"
+    table.write_bytes(b"case,pv,lesions\rx,1,2\ry,3,4\r")
+    assert [case.name for case in scan_table(table, ROOT, MaskRule())[0]] == ["x", "y"]
+
+
+def test_a_quote_that_never_ends_swallows_no_case(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="look for a lost quote"):
+        scan(tmp_path, 'case,pv,lesions,remark\nx,1,2,"lost\ny,1,2,\n')
 
 
 def test_too_many_cells_are_refused(tmp_path: Path) -> None:
