@@ -15,6 +15,7 @@ import SimpleITK as sitk
 from nnunet_multiphase.alignment import AlignedPhases, align_phases
 from nnunet_multiphase.data.case_folder import CaseFolder, read_case_folder
 from nnunet_multiphase.data.check import check_case
+from nnunet_multiphase.data.dataset_name import dataset_name
 from nnunet_multiphase.data.overview import draw_overview
 from nnunet_multiphase.data.quality import centre_of, measure_phase, write_quality
 from nnunet_multiphase.data.volume_file import read_mask, read_volume
@@ -54,11 +55,11 @@ class CasePrediction:
     """What the registration's figures give reason to look at, phase by phase."""
 
 
-def find_model_folder(dataset_id: int, trainer: str, plans: str, configuration: str) -> Path:
+def find_model_folder(dataset_id: int | str, trainer: str, plans: str, configuration: str) -> Path:
     """Find the folder nnU-Net trained into.
 
     Args:
-        dataset_id: The number given to `setup_dataset.py --dataset-id`.
+        dataset_id: The number given to `setup_dataset.py --dataset-id`, or the whole name, such as Dataset501_X.
         trainer: Trainer class name.
         plans: Plans identifier.
         configuration: nnU-Net configuration, such as 3d_fullres.
@@ -67,7 +68,7 @@ def find_model_folder(dataset_id: int, trainer: str, plans: str, configuration: 
         `$nnUNet_results/Dataset<ID>_<name>/<trainer>__<plans>__<configuration>`.
 
     Raises:
-        InputError: nnUNet_results is unset, or no such model was trained.
+        InputError: nnUNet_results is unset, no such model was trained, or several datasets have the number.
     """
     results = os.environ.get("nnUNet_results")
     if not results:
@@ -75,14 +76,14 @@ def find_model_folder(dataset_id: int, trainer: str, plans: str, configuration: 
             "nnUNet_results is not set: export it to the folder nnU-Net trained into, or pass -m MODEL_FOLDER"
         )
     name = f"{trainer}__{plans}__{configuration}"
-    found = sorted(Path(results).glob(f"Dataset{dataset_id:03d}_*/{name}"))
-    if len(found) != 1:
-        what = "no trained model" if not found else "more than one trained model"
+    dataset = dataset_name(dataset_id)
+    found = Path(results) / str(dataset) / name
+    if dataset is None or not found.is_dir():
         raise InputError(
-            f"{what} {name} for dataset {dataset_id} under {results}: train it with "
+            f"no trained model {name} for dataset {dataset_id} under {results}: train it with "
             f"`nnUNetv2_train {dataset_id} {configuration} 0 -tr {trainer} -p {plans}` or pass -m MODEL_FOLDER"
         )
-    return found[0]
+    return found
 
 
 def load_predictor(
@@ -98,7 +99,7 @@ def load_predictor(
 
     Args:
         model_folder: Folder with dataset.json, plans.json and fold_* folders.
-        folds: Folds whose networks vote; None takes every fold that holds `checkpoint`.
+        folds: Folds whose networks vote; None takes every fold that holds `checkpoint`, but fold_all only if it is alone.
         device: "cpu", "cuda" or "mps".
         checkpoint: Checkpoint file name inside the fold folders.
         mirroring: Average predictions over mirrored inputs (nnU-Net's default; 2 to 8 times slower).
@@ -116,15 +117,7 @@ def load_predictor(
             raise InputError(
                 f"{model_folder} is no trained model: expected {name} in it; give the folder that holds fold_0"
             )
-    wanted = (
-        [f"fold_{fold}" for fold in folds] if folds else sorted(p.name for p in model_folder.glob("fold_*"))
-    )
-    ready = [name for name in wanted if (model_folder / name / checkpoint).is_file()]
-    if not ready or (folds and len(ready) < len(wanted)):
-        lacking = ", ".join(sorted(set(wanted) - set(ready))) or "any fold"
-        raise InputError(
-            f"{model_folder} has no {checkpoint} for {lacking}: finish that training, or name another with --checkpoint"
-        )
+    ready = trained_folds(model_folder, folds, checkpoint)
     # Imported here: torch and nnU-Net take seconds, and wrong input should be said at once.
     import torch
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
@@ -138,8 +131,7 @@ def load_predictor(
         device=torch.device(device),
         allow_tqdm=progress,
     )
-    fold_names = [name.removeprefix("fold_") for name in ready]
-    predictor.initialize_from_trained_model_folder(str(model_folder), fold_names, checkpoint)
+    predictor.initialize_from_trained_model_folder(str(model_folder), ready, checkpoint)
     if predictor.configuration_manager.previous_stage_name is not None:
         raise InputError(
             f"{model_folder} is a cascade, which needs the low-resolution prediction first: "
@@ -147,6 +139,24 @@ def load_predictor(
         )
     model_phases(predictor)
     return predictor
+
+
+def trained_folds(model_folder: Path, folds: Sequence[int | str] | None, checkpoint: str) -> list[str]:
+    """Name the folds whose networks vote; arguments and errors as in `load_predictor`."""
+    wanted = (
+        [f"fold_{fold}" for fold in folds] if folds else sorted(p.name for p in model_folder.glob("fold_*"))
+    )
+    ready = [name for name in wanted if (model_folder / name / checkpoint).is_file()]
+    if not folds and len(ready) > 1:
+        ready = [
+            name for name in ready if name != "fold_all"
+        ]  # as nnU-Net: it was trained on all the others' cases
+    if not ready or (folds and len(ready) < len(wanted)):
+        lacking = ", ".join(sorted(set(wanted) - set(ready))) or "any fold"
+        raise InputError(
+            f"{model_folder} has no {checkpoint} for {lacking}: finish that training, or name another with --checkpoint"
+        )
+    return [name.removeprefix("fold_") for name in ready]
 
 
 def model_phases(predictor: nnUNetPredictor) -> tuple[str, ...]:
@@ -287,6 +297,7 @@ def write_prediction(prepared: PreparedCase, segmentation: sitk.Image, output: P
 
     partial = output / f".{case.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
+    placed: list[Path] = []
     try:
         (partial / "registration").mkdir(parents=True)
         sitk.WriteImage(whole, str(partial / f"{case.name}.nii.gz"), True)
@@ -309,6 +320,11 @@ def write_prediction(prepared: PreparedCase, segmentation: sitk.Image, output: P
             final = output / source.relative_to(partial)
             final.parent.mkdir(parents=True, exist_ok=True)
             source.replace(final)
+            placed.append(final)
+    except BaseException:
+        for path in placed:  # half a patient's files would be taken for all of them
+            path.unlink(missing_ok=True)
+        raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return CasePrediction(
@@ -371,6 +387,12 @@ def prediction_summary(prediction: CasePrediction) -> str:
     if partly >= 0.005:
         lines.append(f"  {100 * partly:.0f} % was looked at without the phases that have no data there")
     return "\n".join(lines)
+
+
+def failed_phases(prediction: CasePrediction) -> list[str]:
+    """List the phases whose registration judged itself failed."""
+    results = prediction.aligned.results
+    return [phase for phase, result in results.items() if result.verdict == "failed"]
 
 
 def coverage_shares(aligned: AlignedPhases) -> tuple[float, float]:

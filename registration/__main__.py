@@ -57,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of all random choices (default 0)")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="also write the figures of merit")
+    parser.add_argument("--strict", action="store_true", help="exit status 1 where the verdict is failed")
     parser.add_argument("--figure", type=Path, metavar="OUT.png", help="also draw the match before and after")
     return parser
 
@@ -69,19 +70,20 @@ def main(arguments: Sequence[str] | None = None, *, alone: bool = False) -> int:
         alone: Whether the process does nothing else: numba then starts without scipy.
 
     Returns:
-        0, whatever the verdict, which is printed and stands in --json; 2 where the input is bad: then one sentence
-        stands on stderr and no file was written.
+        0, whatever the verdict, which is printed and stands in --json, but 1 with --strict where it is "failed"; 2
+        where the input is bad: then one sentence stands on stderr and no file was written.
     """
     options = build_parser().parse_args(arguments)
     try:
-        _run(options, alone)
+        verdict = _run(options, alone)
     except (ValueError, OSError) as problem:
         print(f"registration: {problem}", file=sys.stderr)
         return 2
-    return 0
+    return 1 if options.strict and verdict == "failed" else 0
 
 
-def _run(options: argparse.Namespace, alone: bool) -> None:
+def _run(options: argparse.Namespace, alone: bool) -> str:
+    """Register and write; give the verdict."""
     _check_options(options)
     for path in (options.reference, options.moving, options.reference_mask, options.lesion_mask):
         if path is not None and not path.is_file():
@@ -109,6 +111,7 @@ def _run(options: argparse.Namespace, alone: bool) -> None:
         print(f"  {reason}")
     if result.deformation is not None:
         print("  deformed" if result.deformation.accepted else f"  not deformed: {result.deformation.reason}")
+    return result.verdict
 
 
 def _check_options(options: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ HELP = "train nnU-Net's own network and ours with the same budget and compare th
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("-d", "--dataset-id", type=int, required=True, help="nnU-Net dataset id")
+    parser.add_argument("-d", "--dataset-id", required=True, help="nnU-Net dataset: 501 or Dataset501_X")
     parser.add_argument("-f", "--folds", type=int, nargs="+", default=[0], help="folds to train (default 0)")
     parser.add_argument("-c", "--configuration", default="3d_fullres", help="default 3d_fullres")
     parser.add_argument(
@@ -47,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
     from nnunet_multiphase.report.benchmark_page import comparison_lines, write_benchmark_page
 
     settings = BenchmarkSettings(
-        dataset_id=args.dataset_id,
+        # A number stays one: a folder begun with it is gone on with.
+        dataset_id=int(args.dataset_id) if args.dataset_id.isdecimal() else args.dataset_id,
         folds=tuple(args.folds),
         configuration=args.configuration,
         epochs=args.epochs,

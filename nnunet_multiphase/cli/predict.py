@@ -15,11 +15,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
     model = parser.add_mutually_exclusive_group(required=True)
     model.add_argument(
-        "-d", "--dataset-id", type=int, help="dataset number; the model is looked up in nnUNet_results"
+        "-d",
+        "--dataset-id",
+        help="dataset number or name (501, Dataset501_X); the model is looked up in nnUNet_results",
     )
     model.add_argument("-m", "--model-folder", type=Path, help="folder that holds plans.json and fold_*")
     parser.add_argument(
-        "-f", "--folds", nargs="+", default=None, help="folds to average (default: all that are trained)"
+        "-f",
+        "--folds",
+        nargs="+",
+        default=None,
+        help="folds to average (default: all that are trained; fold_all only if it is alone)",
     )
     parser.add_argument("-tr", "--trainer", default="MultiPhaseSCAMTrainer")
     parser.add_argument("-p", "--plans", default="nnUNetMultiPhaseSCAMPlans")
@@ -35,11 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--missing", choices=("error", "fill"), default="error", help="what to do without a phase"
     )
+    parser.add_argument(
+        "--strict", action="store_true", help="exit status 1 also where the registration of a phase failed"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of the registration")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Predict every case; those that fail are listed and make the exit status 1 (2 if there is no other)."""
+    """Predict every case; those that fail are listed and make the exit status 1 (2 where none was predicted)."""
     from nnunet_multiphase.data.case_folder import case_id
     from nnunet_multiphase.errors import InputError
 
@@ -61,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
     from nnunet_multiphase.device import choose_device
     from nnunet_multiphase.prediction import (
+        failed_phases,
         find_model_folder,
         load_predictor,
         predict_case,
@@ -79,25 +89,42 @@ def run(args: argparse.Namespace) -> int:
         mirroring=not args.disable_tta,
     )
     settings = RegistrationSettings(seed=args.seed)
-    failures = []
-    for case in args.cases:
-        try:
-            prediction = predict_case(
-                predictor,
-                case,
-                args.output,
-                reference=args.reference,
-                missing=args.missing,
-                settings=settings,
-            )
-            print(prediction_summary(prediction), flush=True)
-        except InputError as error:
-            failures.append(str(error))
-        except (
-            OSError,
-            RuntimeError,
-        ) as error:  # a full disk, a GPU without memory: the other cases may still pass
-            failures.append(f"case {case.name}: {error}")
-    for failure in failures:
-        print(f"error: {failure}", file=sys.stderr)
-    return 0 if not failures else 2 if len(args.cases) == 1 else 1
+    failures, astray = [], []
+    try:
+        for case in args.cases:
+            name = case_id(case.absolute().name)
+            try:
+                prediction = predict_case(
+                    predictor,
+                    case,
+                    args.output,
+                    reference=args.reference,
+                    missing=args.missing,
+                    settings=settings,
+                )
+                print(prediction_summary(prediction), flush=True)
+                astray += [f"{name} {phase}" for phase in failed_phases(prediction)]
+            except Exception as error:
+                # Whatever one patient brings up in nnU-Net, numpy or torch must not cost the patients after it.
+                failures.append(_failure(name, error, args.output))
+    finally:  # also where Ctrl-C ends it
+        for failure in failures:
+            print(f"error: {failure}", file=sys.stderr)
+    if args.strict and astray:
+        print(f"--strict: the registration failed of {', '.join(astray)}", file=sys.stderr)
+    if failures:
+        return 2 if len(failures) == len(args.cases) else 1
+    return 1 if args.strict and astray else 0
+
+
+def _failure(name: str, error: Exception, output: Path) -> str:
+    """Say in one line which patient failed and why, and whether what stands there is of an earlier run."""
+    from nnunet_multiphase.errors import InputError
+
+    text = " ".join(str(error).split())
+    if not isinstance(error, InputError | OSError):
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if not text.startswith(f"case {name}"):
+        text = f"case {name}: {text}"
+    earlier = output / f"{name}.nii.gz"
+    return f"{text} ({earlier} is an earlier run's)" if earlier.exists() else text

@@ -15,11 +15,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Hand the options on; 0, or 2 for bad input."""
+    """Hand the options on; 0, 1 with --strict for a failed registration, or 2 for bad input."""
     arguments: list[str] = []
     for action in _options():
         value = getattr(args, action.dest)
-        if value is not None:
+        if action.nargs == 0:  # a switch
+            arguments += action.option_strings[:1] if value else []
+        elif value is not None:
             # --option=value holds also for values that begin with a dash.
             arguments.append(f"{action.option_strings[0]}={value}" if action.option_strings else str(value))
     return main(arguments, alone=True)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from nnunet_multiphase.data.dataset_name import dataset_name
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.files import write_json
 
@@ -31,7 +32,7 @@ class BenchmarkSettings:
     """Hold what is compared on which data with which budget.
 
     Attributes:
-        dataset_id: nnU-Net dataset, planned and preprocessed with both models' plans.
+        dataset_id: nnU-Net dataset (501, Dataset501_X), planned and preprocessed with both models' plans.
         folds: folds to train and validate; test cases are predicted by all of them together.
         configuration: 3d_fullres, 3d_lowres or 2d; no cascade.
         epochs: epochs of every training; ignored when `seconds` is given.
@@ -42,7 +43,7 @@ class BenchmarkSettings:
         mirroring: average predictions over mirrored inputs.
     """
 
-    dataset_id: int
+    dataset_id: int | str
     folds: tuple[int, ...] = (0,)
     configuration: str = "3d_fullres"
     epochs: int = 50
@@ -100,16 +101,17 @@ def claim_folder(output: Path, settings: BenchmarkSettings) -> None:
     write_json(note, wanted)
 
 
-def _dataset_folder(variable: str, dataset_id: int) -> Path:
+def _dataset_folder(variable: str, dataset_id: int | str) -> Path:
     if not os.environ.get(variable):
         raise InputError(f"the environment variable {variable} is not set; set nnU-Net's folders first")
-    found = sorted(Path(os.environ[variable]).glob(f"Dataset{dataset_id:03d}_*"))
-    if len(found) != 1:
+    name = dataset_name(dataset_id)
+    folder = Path(os.environ[variable]) / str(name)
+    if name is None or not folder.is_dir():
         raise InputError(
-            f"expected one dataset {dataset_id} in {variable} ({os.environ[variable]}), found {len(found)}; "
+            f"expected one dataset {dataset_id} in {variable} ({os.environ[variable]}), found none; "
             "make it with setup_dataset.py and nnUNetv2_plan_and_preprocess"
         )
-    return found[0]
+    return folder
 
 
 def _check_plans(preprocessed: Path, model: Model, settings: BenchmarkSettings) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from nnunet_multiphase.cli.main import main as command
 from registration.__main__ import main
 from registration.figure import overlay_figure
 from registration.volume_file import read_volume
@@ -51,6 +52,19 @@ def test_the_command_writes_all_it_is_asked_for(files: Path, tmp_path: Path) -> 
     assert moved.GetPixelID() == sitk.sitkInt16
     assert matplotlib.image.imread(out["f"]).shape[1] == 1500
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.name for p in out.values())
+
+
+@pytest.mark.parametrize(
+    ("verdict", "options", "status"),
+    [("failed", ["--strict"], 1), ("failed", [], 0), ("check", ["--strict"], 0)],
+)
+def test_strict_makes_a_failed_verdict_the_exit_status(
+    monkeypatch: pytest.MonkeyPatch, verdict: str, options: list[str], status: int
+) -> None:
+    monkeypatch.setattr("registration.__main__._run", lambda *_: verdict)
+    arguments = ["a.nii.gz", "b.nii.gz", "--transform", "t.tfm", *options]
+    assert main(arguments) == status
+    assert command(["register", *arguments]) == status
 
 
 @pytest.mark.parametrize(
@@ -118,6 +132,7 @@ def test_the_process_ends_with_its_status_and_all_it_said(files: Path, tmp_path:
 def test_alone_a_registration_leaves_scipys_linear_algebra_out(files: Path, tmp_path: Path) -> None:
     run = f"""
 import sys
+from nnunet_multiphase.cli.main import main as command
 from registration.__main__ import main
 files = ["reference.nii.gz", "moving.nii.gz", "--transform", {str(tmp_path / "out.tfm")!r}]
 main(files, alone=sys.argv[1] == "alone")

@@ -1,0 +1,126 @@
+"""Several patients in one command: what one of them brings up costs the others nothing."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from nnunet_multiphase import prediction
+from nnunet_multiphase.cli.main import main
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.prediction import find_model_folder, trained_folds
+
+FAILURES = [
+    (ValueError("zero-size array\n to reduction"), "case one: ValueError: zero-size array to reduction"),
+    (AssertionError(), "case one: AssertionError"),
+    (ZeroDivisionError("float division"), "case one: ZeroDivisionError: float division"),
+    (IndexError("out of bounds"), "case one: IndexError: out of bounds"),
+    (MemoryError(), "case one: MemoryError"),
+    (KeyError("spacing"), "case one: KeyError: 'spacing'"),
+    (RuntimeError("CUDA out of memory"), "case one: RuntimeError: CUDA out of memory"),
+    (OSError("No space left"), "case one: No space left"),
+    (InputError("case one: too thin"), "case one: too thin"),
+    (InputError("x.nii.gz is cut off"), "case one: x.nii.gz is cut off"),
+]
+
+
+@pytest.fixture
+def predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Run `predict` on the patients one, two with a stand-in for the model: it raises what it is told to."""
+
+    def run(problems: dict[str, BaseException], *options: str, verdict: str = "ok") -> int:
+        def stand_in(_predictor: object, case: Path, output: Path, **_: object) -> SimpleNamespace:
+            if case.name in problems:
+                raise problems[case.name]
+            output.mkdir(exist_ok=True)
+            (output / f"{case.name}.nii.gz").touch()
+            return SimpleNamespace(aligned=SimpleNamespace(results={"art": SimpleNamespace(verdict=verdict)}))
+
+        monkeypatch.setattr(prediction, "load_predictor", lambda *_, **__: None)
+        monkeypatch.setattr(prediction, "predict_case", stand_in)
+        monkeypatch.setattr(prediction, "prediction_summary", lambda _: "done")
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir(exist_ok=True)
+        cases = [str(tmp_path / name) for name in ("one", "two")]
+        return main(["predict", *cases, "-m", str(tmp_path), "-o", str(tmp_path / "out"), *options])
+
+    return run
+
+
+@pytest.mark.parametrize(("problem", "sentence"), FAILURES)
+def test_the_next_patient_is_predicted_whatever_one_brings_up(
+    predict, tmp_path: Path, capsys: pytest.CaptureFixture[str], problem: Exception, sentence: str
+) -> None:
+    assert predict({"one": problem}) == 1
+    assert (tmp_path / "out" / "two.nii.gz").exists()
+    assert capsys.readouterr().err.splitlines() == [f"error: {sentence}"]
+
+
+def test_two_is_the_status_where_nobody_was_predicted(predict) -> None:
+    assert predict({"one": ValueError(), "two": IndexError()}) == 2
+
+
+def test_a_result_of_an_earlier_run_is_called_so(predict, capsys: pytest.CaptureFixture[str]) -> None:
+    assert predict({}) == 0
+    assert predict({"two": ValueError("bad")}) == 1
+    assert "case two: ValueError: bad" in (said := capsys.readouterr().err)
+    assert "two.nii.gz is an earlier run's" in said
+
+
+def test_ctrl_c_stops_and_what_failed_before_is_said(predict, capsys: pytest.CaptureFixture[str]) -> None:
+    assert predict({"one": ValueError("bad"), "two": KeyboardInterrupt()}) == 130
+    assert "error: case one: ValueError: bad" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("verdict", "options", "status"),
+    [("failed", ("--strict",), 1), ("failed", (), 0), ("check", ("--strict",), 0)],
+)
+def test_strict_makes_a_failed_registration_count(predict, verdict: str, options: tuple, status: int) -> None:
+    assert predict({}, *options, verdict=verdict) == status
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "used"),
+    [
+        (("0", "1", "all"), None, ["0", "1"]),  # as nnU-Net's predictor chooses
+        (("all",), None, ["all"]),
+        (("0", "all"), ["all"], ["all"]),
+        (("0", "1"), [1], ["1"]),
+    ],
+)
+def test_fold_all_does_not_vote_beside_others(
+    tmp_path: Path, there: tuple, asked: list | None, used: list
+) -> None:
+    for fold in there:
+        (tmp_path / f"fold_{fold}").mkdir()
+        (tmp_path / f"fold_{fold}" / "checkpoint_final.pth").touch()
+    (tmp_path / "fold_2").mkdir()  # begun, not finished
+    assert trained_folds(tmp_path, asked, "checkpoint_final.pth") == used
+
+
+@pytest.mark.parametrize("given", [501, "501", "0501", "Dataset501_A"])
+def test_a_dataset_is_known_by_number_and_by_name(tmp_path: Path, monkeypatch, given: str | int) -> None:
+    model = tmp_path / "results" / "Dataset501_A" / "T__P__C"
+    model.mkdir(parents=True)
+    (tmp_path / "raw" / "Dataset5011_B").mkdir(parents=True)  # another number
+    for variable in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
+        monkeypatch.setenv(variable, str(tmp_path / variable.removeprefix("nnUNet_")))
+    assert find_model_folder(given, "T", "P", "C") == model
+
+
+def test_a_number_of_two_datasets_is_refused_and_the_name_is_not(tmp_path: Path, monkeypatch) -> None:
+    model = tmp_path / "Dataset501_A" / "T__P__C"
+    model.mkdir(parents=True)
+    (tmp_path / "Dataset501_B").mkdir()
+    monkeypatch.setenv("nnUNet_results", str(tmp_path))
+    with pytest.raises(InputError, match=r"several datasets have this number .Dataset501_A, Dataset501_B"):
+        find_model_folder("501", "T", "P", "C")
+    assert find_model_folder("Dataset501_A", "T", "P", "C") == model
+
+
+@pytest.mark.parametrize("given", ["liver", "Dataset501", "5_01", "-1", "Dataset_501"])
+def test_what_is_no_dataset_is_refused(tmp_path: Path, monkeypatch, given: str) -> None:
+    monkeypatch.setenv("nnUNet_results", str(tmp_path))
+    with pytest.raises(InputError, match="expected a dataset's number"):
+        find_model_folder(given, "T", "P", "C")
