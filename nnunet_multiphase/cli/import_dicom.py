@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     again = f"--series-table {summary.table}"
     if args.dry_run:
         print(f"look through it, correct the columns phase and use, and run again with {again}")
-        return 0
+        return 1 if summary.failures else 0
     print(
         f"{args.out}: {len(summary.written)} case(s); if a phase is wrong, correct the table and add {again}"
     )

@@ -12,6 +12,7 @@ from nnunet_multiphase.data.case_folder import CohortError
 from nnunet_multiphase.dicom.case_writer import check_destination, remove_case, write_case, write_patients
 from nnunet_multiphase.dicom.choose import Choice, Correction, choose_volumes
 from nnunet_multiphase.dicom.evidence import enhancement_hu
+from nnunet_multiphase.dicom.geometry import TOO_FEW
 from nnunet_multiphase.dicom.masks import Layer, find_layers, mask_kinds
 from nnunet_multiphase.dicom.phase import guess_phases
 from nnunet_multiphase.dicom.pixels import read_hu
@@ -40,7 +41,7 @@ class Summary:
     previous_table: Path | None
     written: tuple[str, ...]  # cases
     remarks: tuple[str, ...]
-    failures: tuple[str, ...]  # cases that should have been written
+    failures: tuple[str, ...]  # cases that should have been written, files that should have been read
 
 
 def import_tree(
@@ -88,8 +89,6 @@ def _import_tree(
     everything = [volume for found in volumes.values() for volume in found]
     _check_keys(corrections, everything, series_table)
     layers, remarks = find_layers(tree.masks, everything, {key: name.case for key, name in names.items()})
-    if tree.damaged_files:
-        remarks.append(f"{tree.damaged_files} DICOM file(s) are damaged and were passed over")
     if any(not patient_id for patient_id, _ in volumes):
         remarks.append("studies without PatientID: each counts as a patient of its own")
     choices = _choose_all(volumes, names, layers, corrections, say)
@@ -99,7 +98,7 @@ def _import_tree(
     remarks += [remark for choice in everything_chosen if (remark := _remark(choice))]
     remarks += _unused_masks(everything_chosen)
     written: list[str] = []
-    failures: list[str] = []
+    failures = list(tree.lost)
     if not dry_run:
         write_pseudonyms(pseudonyms_path(out), names)
         for key in sorted(choices, key=lambda key: names[key].case):
@@ -201,9 +200,14 @@ def _unused_masks(choices: Sequence[Choice]) -> list[str]:
 
 
 def _leave_out(out: Path, name: Name, choices: Sequence[Choice], failures: list[str]) -> list[str]:
-    """Tell of a case without a phase; it is a failure if it has CT images."""
+    """Tell of a case without a phase; it is a failure if it has CT images other than scouts and the like."""
     removed = "; what an earlier import wrote of it was removed" if remove_case(out, name) else ""
-    if any(choice.volume.has_phase for choice in choices):
+    if any(choice.volume.has_phase or _may_be_ct(choice.volume) for choice in choices):
         failures.append(f"case {name.case}: no series can be used, see the series table{removed}")
         return []
     return [f"case {name.case}: no CT images, left out{removed}"]
+
+
+def _may_be_ct(volume: Volume) -> bool:
+    """Say whether images without a phase may still be what is left of one."""
+    return not volume.modality or any(TOO_FEW in problem for problem in volume.blocked)

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+import math
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pydicom
-from pydicom.errors import InvalidDicomError
+from pydicom.uid import (
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+    MediaStorageDirectoryStorage,
+    RTStructureSetStorage,
+    SegmentationStorage,
+)
 
+from nnunet_multiphase.dicom.files import Kind, walk
+from nnunet_multiphase.dicom.regroup import Found, regroup, stand_in, without_copies
 from nnunet_multiphase.errors import InputError
 
 MASK_MODALITIES: tuple[str, ...] = ("SEG", "RTSTRUCT")
+
+_MODALITY_OF: dict[str, str] = {
+    CTImageStorage: "CT",
+    EnhancedCTImageStorage: "CT",
+    LegacyConvertedEnhancedCTImageStorage: "CT",
+    SegmentationStorage: "SEG",
+    RTStructureSetStorage: "RTSTRUCT",
+}
+"""For files whose Modality was removed."""
 
 _TAGS = [
     "SOPClassUID",
@@ -22,6 +40,9 @@ _TAGS = [
     "SeriesInstanceUID",
     "StudyInstanceUID",
     "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "StudyID",
     "Modality",
     "ImageType",
     "SeriesDescription",
@@ -104,6 +125,8 @@ class Slice:
     samples: int = 1  # 3: colour
     photometric: str = "MONOCHROME2"
     padding: tuple[float, ...] = ()  # stored values: PixelPaddingValue and, where it is a range, its limit
+    syntax_missing: bool = False  # it has a meta header, but no TransferSyntaxUID in it
+    frame: int = 0  # of a multi-frame file, counted from 0
 
 
 @dataclass(frozen=True)
@@ -114,7 +137,9 @@ class Series:
     study: str
     patient_id: str
     slices: tuple[Slice, ...]
-    copies: int  # files left out because their SOPInstanceUID was there already
+    copies: int  # files left out because the same image was there already
+    notes: tuple[str, ...] = ()  # why these images count as one series, where their UIDs do not say so
+    damaged: int = 0  # files of it that are cut off before their pixels begin
 
 
 @dataclass(frozen=True)
@@ -133,8 +158,10 @@ class Tree:
 
     series: tuple[Series, ...]  # in the order of their UIDs
     masks: tuple[MaskFile, ...]
-    other_files: int  # no DICOM, or DICOM without a series (DICOMDIR)
-    damaged_files: int
+    other_files: int  # plainly no DICOM, or no image (DICOMDIR)
+    lost: tuple[
+        str, ...
+    ] = ()  # files that are, or may be, images and were not read: how many, why, what to do
 
 
 def scan_tree(root: Path) -> Tree:
@@ -151,52 +178,64 @@ def scan_tree(root: Path) -> Tree:
     """
     if not root.is_dir():
         raise InputError(f"{root} is not a folder: expected one with DICOM files in it, at any depth")
-    slices: dict[tuple[str, str, str], list[Slice]] = {}
+    images: list[Found] = []
     masks: list[MaskFile] = []
-    other = damaged = 0
-    for path in _files(root):
+    files: Counter[Kind] = Counter()
+    damaged: Counter[tuple[str, str, str]] = Counter()
+    for path, kind in walk(root):
+        if kind is not Kind.DICOM:
+            files[kind] += 1
+            continue
         try:
             header = read_header(path, tags=_TAGS)
-        except InvalidDicomError:
-            other += 1
-            continue
+            image = _found(path, header)
         except Exception:  # whatever a broken file makes the parser trip over
-            damaged += 1
+            files[Kind.DAMAGED] += 1
             continue
-        uid, study = _text(header, "SeriesInstanceUID"), _text(header, "StudyInstanceUID")
-        if not uid:
-            other += 1
-            continue
-        modality, patient_id = _text(header, "Modality"), _text(header, "PatientID")
-        if modality in MASK_MODALITIES:
-            masks.append(MaskFile(path, study, patient_id, modality))
+        if image.part.modality in MASK_MODALITIES:
+            masks.append(MaskFile(path, image.study, image.patient_id, image.part.modality))
+        elif image.part.sop_class == MediaStorageDirectoryStorage:
+            files[Kind.OTHER] += 1
+        elif not image.part.rows and (image.part.modality == "CT" or not image.part.sop_class):
+            files[Kind.DAMAGED] += 1
+            damaged[image.patient_id, image.study, image.series] += 1
+        elif image.series or image.part.rows:
+            images.append(image)
         else:
-            slices.setdefault((patient_id, study, uid), []).append(_slice(path, header))
-    if not slices:
+            files[Kind.OTHER] += 1
+    lost = tuple(
+        f"{files[kind]} {kind.value}" for kind in Kind if files[kind] and kind not in (Kind.DICOM, Kind.OTHER)
+    )
+    if not images:
+        found = "; ".join((f"{files[Kind.OTHER]} other files", *lost))
         raise InputError(
-            f"{root} holds no DICOM image: expected CT series, found {other} other and {damaged} damaged files; "
+            f"{root} holds no DICOM image: expected CT series, found {found}; "
             "give the folder that the DICOM export wrote"
         )
+    series: dict[tuple[str, str, str], list[Found]] = defaultdict(list)
+    for image in regroup(images):
+        series[image.patient_id, image.study, image.series].append(image)
     return Tree(
-        tuple(_series(*key, slices[key]) for key in sorted(slices, key=lambda key: key[::-1])),
+        tuple(_series(*key, series[key], damaged[key]) for key in sorted(series, key=lambda key: key[::-1])),
         tuple(sorted(masks, key=lambda mask: str(mask.path))),
-        other,
-        damaged,
+        files[Kind.OTHER],
+        lost,
     )
 
 
 def read_header(path: Path, *, tags: list[str] | None = None) -> Any:
-    """Read a DICOM file without its pixels."""
-    return pydicom.dcmread(path, stop_before_pixels=True, force=False, specific_tags=tags)
+    """Read a DICOM file without its pixels; preamble and meta header may be missing."""
+    return pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=tags)
 
 
-def _files(root: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(folder, name)
-            if path.is_file():
-                yield path
+def _found(path: Path, header: Any) -> Found:
+    part = _slice(path, header)
+    patient_id = _text(header, "PatientID")
+    study = _text(header, "StudyInstanceUID") or stand_in(
+        *(_text(header, name) for name in ("PatientID", "PatientName", "PatientBirthDate")),
+        *(_text(header, name) for name in ("StudyDate", "AccessionNumber", "StudyID")),
+    )
+    return Found(patient_id, study, _text(header, "SeriesInstanceUID"), part)
 
 
 def _order(part: Slice) -> tuple[int, str, str]:
@@ -204,16 +243,25 @@ def _order(part: Slice) -> tuple[int, str, str]:
     return part.instance, part.uid, str(part.path)
 
 
-def _series(patient_id: str, study: str, uid: str, files: list[Slice]) -> Series:
-    # Same UID, same image: of copies the first in order is kept.
-    files = sorted(files, key=_order)
-    unique = {part.uid or str(part.path): part for part in reversed(files)}
+def _series(patient_id: str, study: str, uid: str, images: list[Found], damaged: int) -> Series:
+    parts = sorted((image.part for image in images), key=_order)
+    slices, shared = without_copies(parts)
+    told = Counter(image.told for image in images if image.told)
+    notes = [f"{count} images {why}" for why, count in sorted(told.items())]
+    if shared:
+        notes.append(f"{shared} images share a SOPInstanceUID and are no copies of each other")
+    if guessed := sum(part.syntax_missing for part in slices):
+        notes.append(
+            f"{guessed} file(s) do not say how they are stored (TransferSyntaxUID): found out from their bytes"
+        )
     return Series(
         uid=uid,
         study=study,
         patient_id=patient_id,
-        slices=tuple(reversed(unique.values())),
-        copies=len(files) - len(unique),
+        slices=tuple(slices),
+        copies=len(parts) - len(slices),
+        notes=tuple(notes),
+        damaged=damaged,
     )
 
 
@@ -231,6 +279,8 @@ def _slice(path: Path, header: Any) -> Slice:
         _numbers(header, "ImageOrientationPatient", 6),
     )
     spacing = _numbers(header, "PixelSpacing", 2)
+    meta = getattr(header, "file_meta", {})
+    sop_class = _text(header, "SOPClassUID") or _text(meta, "MediaStorageSOPClassUID")
     return Slice(
         path=path,
         uid=_text(header, "SOPInstanceUID"),
@@ -245,14 +295,14 @@ def _slice(path: Path, header: Any) -> Slice:
         rows=_whole(header, "Rows") or 0,
         columns=_whole(header, "Columns") or 0,
         frames=_whole(header, "NumberOfFrames") or 1,
-        has_rescale=None not in (_number(header, "RescaleSlope"), _number(header, "RescaleIntercept")),
+        has_rescale=bool(_number(header, "RescaleSlope")) and _number(header, "RescaleIntercept") is not None,
         localizer="LOCALIZER" in kinds,
         screen=any(word in kind for kind in kinds for word in ("DOSE", "SCREEN", "SCREEN SAVE", "EVIDENCE")),
         projection=any("MIP" in kind or "PROJECTION" in kind for kind in kinds),
         burned_in=_text(header, "BurnedInAnnotation").upper() == "YES",
         agent=_text(header, "ContrastBolusAgent"),
-        modality=_text(header, "Modality"),
-        sop_class=_text(header, "SOPClassUID"),
+        modality=_text(header, "Modality") or _MODALITY_OF.get(sop_class, ""),
+        sop_class=sop_class,
         study_date=_text(header, "StudyDate"),
         accession=_text(header, "AccessionNumber"),
         frame_of_reference=_text(header, "FrameOfReferenceUID"),
@@ -273,6 +323,7 @@ def _slice(path: Path, header: Any) -> Slice:
             for value in (_number(header, "PixelPaddingValue"), _number(header, "PixelPaddingRangeLimit"))
             if value is not None
         ),
+        syntax_missing=bool(meta) and "TransferSyntaxUID" not in meta,
     )
 
 
@@ -299,8 +350,7 @@ def _numbers(header: Any, name: str, count: int) -> tuple[float, ...] | None:
         values = tuple(float(value) for value in _list(header, name))
     except (TypeError, ValueError):
         return None
-    # NaN is the one number that differs from itself.
-    return values if len(values) == count and all(value == value for value in values) else None
+    return values if len(values) == count and all(map(math.isfinite, values)) else None
 
 
 def _number(header: Any, name: str) -> float | None:

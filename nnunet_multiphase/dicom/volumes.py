@@ -88,7 +88,7 @@ def volumes_of(series: Series) -> list[Volume]:
         At least one volume, earliest first; one that cannot be used says so in `blocked`.
     """
     slices = [part for part in series.slices if not part.localizer]
-    notes = []
+    notes = list(series.notes)
     if series.copies:
         notes.append(f"{series.copies} file(s) were there twice")
     if slices and len(slices) < len(series.slices):
@@ -120,6 +120,11 @@ def _volume(
     grid: Grid | None = None
     if not blocked:
         grid, blocked = lay_out(slices)
+    if series.damaged:
+        grid, blocked = (
+            None,
+            [*blocked, f"{series.damaged} file(s) of this series are damaged: export it again"],
+        )
     doubts = []
     if not all(image.has_rescale for image in slices) and slices[0].modality == "CT":
         doubts.append("no RescaleSlope or RescaleIntercept: the values may not be HU")
@@ -141,6 +146,8 @@ def _volume(
 
 def _not_a_volume(slices: Sequence[Slice]) -> str:
     modality = _commonest(part.modality for part in slices) or ""
+    if not modality:
+        return "files that do not say what they show (no Modality)"
     if modality != "CT":
         return f"not CT but {_MODALITIES.get(modality, 'another modality')}"
     if all(part.localizer for part in slices):

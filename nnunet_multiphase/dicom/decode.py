@@ -1,0 +1,128 @@
+"""Step 5a: decode the stored values of one frame of a DICOM file, whatever their compression, sign and byte order."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import SimpleITK as sitk
+from pydicom.dataset import FileMetaDataset
+from pydicom.encaps import encapsulate, get_frame
+from pydicom.pixels import pixel_array
+from pydicom.uid import (
+    UID,
+    CTImageStorage,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+
+def read_file(path: Path) -> Any:
+    """Read a DICOM file with its pixels; where it does not say how they are stored, that is found out."""
+    item = pydicom.dcmread(path, force=True)
+    if not hasattr(item, "file_meta"):
+        item.file_meta = FileMetaDataset()
+    if "TransferSyntaxUID" not in item.file_meta:
+        item.file_meta.TransferSyntaxUID = transfer_syntax(item)
+    return item
+
+
+def transfer_syntax(item: Any) -> UID:
+    """Find out how a data set that does not say so is stored: as it was parsed, or by its first compressed bytes."""
+    implicit, little = item.original_encoding
+    data = item.get("PixelData") or b""
+    if "PixelData" in item and item["PixelData"].is_undefined_length:
+        frame = get_frame(data, 0, number_of_frames=int(item.get("NumberOfFrames") or 1))
+        return _compression(frame)
+    if implicit:
+        return ImplicitVRLittleEndian
+    return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+
+
+def stored_values(item: Any, frame: int = 0) -> np.ndarray:
+    """Decode one frame.
+
+    Args:
+        item: From `read_file`.
+        frame: Counted from 0.
+
+    Returns:
+        (y, x), or (y, x, samples) of a colour picture; whole numbers with the sign the file gives them. What lies
+        beyond BitsStored is left as it is (see `_signed`).
+
+    Raises:
+        Exception: Whatever a decoder says of pixels that are missing or spoilt.
+    """
+    syntax = item.file_meta.TransferSyntaxUID
+    if syntax.is_compressed and not syntax.is_deflated:
+        return _decompressed(item, frame)
+    return _signed(pixel_array(item, index=frame, raw=True), item)
+
+
+def _decompressed(item: Any, frame: int) -> np.ndarray:
+    """Decode through GDCM, which knows more forms than pydicom by itself, else through pydicom."""
+    frames = int(item.get("NumberOfFrames") or 1)
+    if not 1 <= int(item.get("SamplesPerPixel") or 1) <= 1:
+        return np.asarray(pixel_array(item, index=frame, raw=True))
+    # A file of nothing but these pixels: GDCM then has no rescaling, no frames and no missing tags to trip over.
+    plain = pydicom.Dataset()
+    plain.file_meta = FileMetaDataset()
+    plain.file_meta.TransferSyntaxUID = item.file_meta.TransferSyntaxUID
+    plain.file_meta.MediaStorageSOPClassUID = plain.SOPClassUID = CTImageStorage
+    plain.file_meta.MediaStorageSOPInstanceUID = plain.SOPInstanceUID = UID("1.2.3")
+    for name in (
+        *("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
+        *("SamplesPerPixel", "PhotometricInterpretation"),
+    ):
+        setattr(plain, name, item.get(name, {"SamplesPerPixel": 1}.get(name)))
+    plain.PhotometricInterpretation = "MONOCHROME2"
+    plain.PixelData = encapsulate([get_frame(item.PixelData, frame, number_of_frames=frames)])
+    plain["PixelData"].is_undefined_length = True
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "frame")
+        plain.save_as(file, enforce_file_format=True)
+        try:
+            return np.asarray(sitk.GetArrayFromImage(sitk.ReadImage(str(file), imageIO="GDCMImageIO"))[0])
+        except RuntimeError:
+            return np.asarray(pixel_array(item, index=frame, raw=True))
+
+
+def _signed(values: np.ndarray, item: Any) -> np.ndarray:
+    """Give signed values of fewer bits than are allocated their sign.
+
+    The standard puts it at HighBit. Files with values beyond BitsStored that carry it at the top, as most writers do,
+    are taken at their word: a value that sets bits outside is no 12-bit number.
+    """
+    allocated, stored = int(item.BitsAllocated), int(item.get("BitsStored") or item.BitsAllocated)
+    if not int(item.get("PixelRepresentation") or 0) or stored >= allocated or (values < 0).any():
+        return values
+    half = 1 << (stored - 1)
+    if values.max(initial=0) >= 2 * half:
+        return values
+    return np.where(values >= half, values - 2 * half, values)
+
+
+def _compression(frame: bytes) -> UID:
+    """Recognise a compression by its first bytes."""
+    if frame.startswith(b"\xff\x4f\xff\x51"):
+        return JPEG2000Lossless
+    if not frame.startswith(b"\xff\xd8"):
+        return RLELossless
+    place = 2
+    while place + 4 <= len(frame) and frame[place] == 0xFF:  # from marker to marker
+        marker = frame[place + 1]
+        known = {0xC0: JPEGBaseline8Bit, 0xC1: JPEGExtended12Bit, 0xC3: JPEGLosslessSV1, 0xF7: JPEGLSLossless}
+        if marker in known:
+            return known[marker]
+        place += 2 + int.from_bytes(frame[place + 2 : place + 4], "big")
+    return JPEGBaseline8Bit

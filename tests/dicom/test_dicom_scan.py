@@ -1,0 +1,359 @@
+"""Nothing is lost without a word: files without preamble or with odd UIDs, and files that cannot be read."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from dicom_phantom import abdomen_hu, phase_series, save, uid
+from pydicom.dataset import FileDataset
+from pydicom.filewriter import dcmwrite
+from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEGLSLossless, RLELossless
+
+from nnunet_multiphase.cli.main import main
+from nnunet_multiphase.dicom.files import Kind, kind_of
+from nnunet_multiphase.dicom.import_tree import Summary, import_tree
+from nnunet_multiphase.errors import InputError
+
+Rows = Callable[..., list[dict[str, str]]]
+
+
+def save_numbered(items: Iterable[FileDataset], folder: Path) -> None:
+    """Write files by their order, for UIDs that are not there or all the same."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, item in enumerate(items):
+        item.save_as(folder / f"{number:03d}", enforce_file_format=True)
+
+
+def imported(tmp_path: Path) -> Summary:
+    return import_tree(tmp_path / "tree", tmp_path / "raw")
+
+
+def assert_pv_is_whole(tmp_path: Path) -> None:
+    image = sitk.ReadImage(str(tmp_path / "raw" / "patient_001" / "pv.nii.gz"))
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(image), abdomen_hu("pv"))
+
+
+def bare(item: FileDataset, syntax: str | None = None) -> bytes:
+    """Give a file's data set alone, as it lies behind preamble and meta header."""
+    if syntax:
+        item.file_meta.TransferSyntaxUID = syntax
+    stream = io.BytesIO()
+    item.file_meta.ImplementationVersionName = "X"
+    dcmwrite(stream, item, enforce_file_format=True)
+    content = stream.getvalue()[132:]
+    return content[12 + int.from_bytes(content[8:12], "little") :]  # the meta header's length
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda item: bare(item),
+        lambda item: bare(item, ImplicitVRLittleEndian),
+        lambda item: bare(item, ExplicitVRBigEndian),
+    ],
+    ids=["explicit", "implicit", "big endian"],
+)
+def test_files_without_preamble_and_meta_header_are_read(
+    write: Callable[[FileDataset], bytes], tmp_path: Path
+) -> None:
+    slices = phase_series("pv", description="pv")
+    if write(slices[0])[:2] == b"\0\x08":  # the pixels' bytes are not turned by the writer
+        for item in slices:
+            item.PixelData = np.frombuffer(item.PixelData, "<u2").astype(">u2").tobytes()
+    (tmp_path / "tree").mkdir()
+    for number, item in enumerate(slices):
+        (tmp_path / "tree" / f"{number}").write_bytes(write(item))
+    assert imported(tmp_path).failures == ()
+    assert_pv_is_whole(tmp_path)
+
+
+def test_meta_header_without_preamble_is_read(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    for number, item in enumerate(phase_series("pv", description="pv")):
+        stream = io.BytesIO()
+        dcmwrite(stream, item, enforce_file_format=True)
+        (tmp_path / "tree" / f"{number}").write_bytes(stream.getvalue()[132:])
+    assert imported(tmp_path).failures == ()
+    assert_pv_is_whole(tmp_path)
+
+
+@pytest.mark.parametrize("compressed", [None, RLELossless, JPEGLSLossless])
+def test_missing_transfer_syntax_is_found_out_and_said(
+    compressed: str | None, tmp_path: Path, series_rows: Rows
+) -> None:
+    (tmp_path / "tree").mkdir()
+    for number, item in enumerate(phase_series("pv", description="pv")):
+        if compressed:
+            item.compress(compressed, generate_instance_uid=False)
+        stream = io.BytesIO()
+        dcmwrite(stream, item, enforce_file_format=True)
+        content = stream.getvalue()
+        start = content.index(b"\x02\x00\x10\x00UI")
+        end = start + 8 + int.from_bytes(content[start + 6 : start + 8], "little")
+        length = int.from_bytes(content[140:144], "little") - (end - start)
+        whole = content[:140] + length.to_bytes(4, "little") + content[144:start] + content[end:]
+        (tmp_path / "tree" / f"{number}").write_bytes(whole)
+    (row,) = series_rows()
+    assert row["problems"] == (
+        "12 file(s) do not say how they are stored (TransferSyntaxUID): found out from their bytes"
+    )
+    assert imported(tmp_path).failures == ()
+    assert_pv_is_whole(tmp_path)
+
+
+def change_all(items: list[FileDataset], **tags: object) -> list[FileDataset]:
+    """Set keywords of every slice; a callable takes its number, None removes the keyword."""
+    for number, item in enumerate(items):
+        for name, value in tags.items():
+            new = value(number) if callable(value) else value
+            if new is None:
+                delattr(item, name)
+            else:
+                setattr(item, name, new)
+    return items
+
+
+ODD_UIDS = {
+    "no series UID": ({"SeriesInstanceUID": None}, "12 images without SeriesInstanceUID"),
+    "empty series UID": ({"SeriesInstanceUID": ""}, "12 images without SeriesInstanceUID"),
+    "series UID each": (
+        {"SeriesInstanceUID": lambda k: uid("each", k)},
+        "12 images of 12 SeriesInstanceUIDs, put together by number",
+    ),
+    "series and frame UID each": (
+        {"SeriesInstanceUID": lambda k: uid("each", k), "FrameOfReferenceUID": lambda k: uid("f", k)},
+        "12 images of 12 SeriesInstanceUIDs",
+    ),
+    "series UID and number each": (
+        {"SeriesInstanceUID": lambda k: uid("each", k), "SeriesNumber": lambda k: 100 + k},
+        "12 images of 12 SeriesInstanceUIDs",
+    ),
+    "series UID for every rotation of four slices": (
+        {"SeriesInstanceUID": lambda k: uid("rotation", k // 4)},
+        "12 images of 3 SeriesInstanceUIDs",
+    ),
+    "every UID each": (
+        {
+            "StudyInstanceUID": lambda k: uid("study", k),
+            "SeriesInstanceUID": lambda k: uid("each", k),
+            "FrameOfReferenceUID": lambda k: uid("f", k),
+        },
+        "12 images of 12 SeriesInstanceUIDs",
+    ),
+    "one SOP UID": (
+        {"SOPInstanceUID": uid("one")},
+        "12 images share a SOPInstanceUID and are no copies of each other",
+    ),
+    "no SOP UID": ({"SOPInstanceUID": ""}, ""),
+    "no study UID": ({"StudyInstanceUID": None}, ""),
+}
+
+
+@pytest.mark.parametrize("name", ODD_UIDS)
+def test_series_with_odd_uids_is_read_and_said(name: str, tmp_path: Path, series_rows: Rows) -> None:
+    tags, told = ODD_UIDS[name]
+    save_numbered(change_all(phase_series("pv", description="pv"), **tags), tmp_path / "tree")
+    (row,) = series_rows()
+    assert (row["slices"], row["use"]) == ("12", "yes")
+    assert row["problems"].startswith(told)
+    assert bool(row["problems"]) == bool(told)
+    assert imported(tmp_path).failures == ()
+    assert_pv_is_whole(tmp_path)
+
+
+def test_two_phases_without_series_uids_stay_two(tmp_path: Path) -> None:
+    for number, phase in enumerate(("art", "pv"), start=3):
+        items = phase_series(phase, description=f"abd {phase}", number=number)
+        save_numbered(change_all(items, SeriesInstanceUID=None), tmp_path / "tree" / phase)
+    assert imported(tmp_path).failures == ()
+    assert_pv_is_whole(tmp_path)
+    assert (tmp_path / "raw" / "patient_001" / "art.nii.gz").is_file()
+
+
+def test_eight_images_at_one_place_are_not_put_together(tmp_path: Path, series_rows: Rows) -> None:
+    # Bolus tracking, a series each time: not one volume's slices.
+    timing = [phase_series("art", series=f"t{k}", description="monitor", number=9)[0] for k in range(9)]
+    save(timing, tmp_path / "tree")
+    assert len(series_rows()) == 9
+
+
+def test_one_study_uid_for_two_patients_stays_two(tmp_path: Path) -> None:
+    for patient in ("P1", "P2"):
+        items = change_all(phase_series("pv", description="pv", patient=patient), StudyInstanceUID=uid("all"))
+        save(items, tmp_path / "tree")
+    assert imported(tmp_path).written == ("patient_001", "patient_002")
+
+
+def test_two_dates_without_study_uid_are_two_cases(tmp_path: Path) -> None:
+    for day in ("20210304", "20220101"):
+        items = phase_series("pv", description="pv", study=day, StudyDate=day)
+        save_numbered(change_all(items, StudyInstanceUID=None), tmp_path / "tree" / day)
+    assert imported(tmp_path).written == ("patient_001", "patient_001_2")
+
+
+def test_two_people_without_patient_id_and_study_uid_are_two(tmp_path: Path) -> None:
+    for name in ("Doe^Jane", "Roe^Richard"):
+        items = phase_series("pv", description="pv", patient="", study=name)
+        save_numbered(change_all(items, StudyInstanceUID=None, PatientName=name), tmp_path / "tree" / name)
+    assert imported(tmp_path).written == ("patient_001", "patient_002")
+
+
+def test_copies_in_another_compression_are_copies(tmp_path: Path, series_rows: Rows) -> None:
+    save(phase_series("pv", description="pv"), tmp_path / "tree" / "one")
+    again = phase_series("pv", description="pv")
+    for item in again:
+        item.compress(RLELossless, generate_instance_uid=False)
+    save(again, tmp_path / "tree" / "two")
+    (row,) = series_rows()
+    assert (row["slices"], row["problems"]) == ("12", "12 file(s) were there twice")
+
+
+def test_other_pixels_under_one_uid_and_place_are_no_copies(tmp_path: Path, series_rows: Rows) -> None:
+    save(phase_series("pv", description="pv"), tmp_path / "tree" / "one")
+    other = phase_series("pv", description="pv")
+    other[5].PixelData = other[4].PixelData
+    save(other[5:6], tmp_path / "tree" / "two")
+    told = "2 images share a SOPInstanceUID and are no copies of each other"
+    assert all(told in row["problems"] for row in series_rows())
+
+
+def test_ct_without_modality_is_ct(tmp_path: Path) -> None:
+    save(phase_series("pv", description="pv", Modality=None), tmp_path / "tree")
+    assert imported(tmp_path).failures == ()
+    assert_pv_is_whole(tmp_path)
+
+
+def test_images_that_do_not_say_what_they_show_are_a_failure(tmp_path: Path) -> None:
+    items = phase_series("pv", description="pv", Modality=None, SOPClassUID=None)
+    for item in items:
+        item.file_meta.MediaStorageSOPClassUID = "1.2.3.4"
+    save(items, tmp_path / "tree")
+    summary = imported(tmp_path)
+    assert any("do not say what they show (no Modality)" in remark for remark in summary.remarks)
+    assert summary.failures == ("case patient_001: no series can be used, see the series table",)
+
+
+def test_linked_folders_are_read_once(tmp_path: Path) -> None:
+    save(phase_series("pv", description="pv"), tmp_path / "far")
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "near").symlink_to(tmp_path / "far")
+    (tmp_path / "far" / "loop").symlink_to(tmp_path / "tree")
+    assert imported(tmp_path).written == ("patient_001",)
+    assert_pv_is_whole(tmp_path)
+
+
+def pack_zip(content: bytes, path: Path) -> None:
+    with zipfile.ZipFile(path.with_suffix(".zip"), "w") as archive:
+        archive.writestr("readme.txt", "scans")
+        archive.writestr("IM1", content)
+
+
+def pack_tar(content: bytes, path: Path) -> None:
+    with tarfile.open(path.with_suffix(".tgz"), "w:gz") as archive:
+        member = tarfile.TarInfo("IM1")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+
+
+LOST: dict[str, tuple[Callable[[bytes, Path], object], str]] = {
+    "zip": (pack_zip, "1 archive(s) (zip, gz, tar, 7z, rar) that hold or may hold DICOM"),
+    "tar": (pack_tar, "1 archive(s)"),
+    "gz": (
+        lambda content, path: path.with_suffix(".dcm.gz").write_bytes(gzip.compress(content)),
+        "1 archive",
+    ),
+    "7z": (lambda content, path: path.write_bytes(b"7z\xbc\xaf\x27\x1c" + content), "1 archive(s)"),
+    "empty": (
+        lambda content, path: path.with_suffix(".dcm").write_bytes(b""),
+        "1 file(s) are named like DICOM",
+    ),
+    "zeros": (
+        lambda content, path: path.with_suffix(".IMA").write_bytes(bytes(999)),
+        "1 file(s) are named like",
+    ),
+    "dead link": (
+        lambda content, path: path.symlink_to("nowhere"),
+        "1 file(s), folder(s) or link(s) cannot be",
+    ),
+    "cut header": (lambda content, path: path.write_bytes(content[:600]), "1 DICOM file(s) are damaged"),
+    "cut meta header": (lambda content, path: path.write_bytes(content[:200]), "1 DICOM file(s) are damaged"),
+}
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_what_may_be_an_image_and_is_not_read_is_a_failure(name: str, tmp_path: Path) -> None:
+    write, told = LOST[name]
+    save(phase_series("pv", description="pv"), tmp_path / "tree")
+    stream = io.BytesIO()
+    dcmwrite(stream, phase_series("art", description="art")[0], enforce_file_format=True)
+    write(stream.getvalue(), tmp_path / "tree" / "lost")
+    summary = imported(tmp_path)
+    assert summary.written == ("patient_001",)
+    (failure,) = summary.failures
+    assert failure.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("readme.txt", b"\x08\x00 text"),
+        ("report.docx", b"PK\x03\x04"),
+        ("picture.png", b"\x89PNG"),
+        ("._IM1.dcm", b"\0\x05\x16\x07"),
+        ("VERSION", b""),
+        ("table.csv.gz", gzip.compress(b"a,b")),
+    ],
+)
+def test_what_is_plainly_no_dicom_goes_without_a_word(name: str, content: bytes, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert kind_of(tmp_path / name) is Kind.OTHER
+
+
+def test_series_with_a_cut_off_header_is_not_used(tmp_path: Path, series_rows: Rows) -> None:
+    save_numbered(phase_series("pv", description="pv"), tmp_path / "tree")
+    last = tmp_path / "tree" / "011"
+    content = last.read_bytes()
+    last.write_bytes(content[: content.index(b"\x28\x00\x02\x00US")])  # Rows and Columns come after
+    (row,) = series_rows()
+    assert (row["slices"], row["use"]) == ("11", "no")
+    assert row["problems"] == "1 file(s) of this series are damaged: export it again"
+
+
+def test_dry_run_tells_lost_files_by_its_exit_status(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(phase_series("pv", description="pv"), tmp_path / "tree")
+    (tmp_path / "tree" / "IM9.dcm").write_bytes(b"")
+    assert main(["import-dicom", str(tmp_path / "tree"), str(tmp_path / "raw"), "--dry-run"]) == 1
+    assert "error: 1 file(s) are named like DICOM images but hold none" in capsys.readouterr().err
+
+
+def test_tree_of_archives_says_so(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    stream = io.BytesIO()
+    dcmwrite(stream, phase_series("art")[0], enforce_file_format=True)
+    pack_zip(stream.getvalue(), tmp_path / "tree" / "all")
+    with pytest.raises(InputError, match=r"found 0 other files; 1 archive\(s\).* unpack them"):
+        imported(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_folder_that_may_not_be_read_is_a_failure(tmp_path: Path) -> None:
+    save(phase_series("pv", description="pv"), tmp_path / "tree")
+    (tmp_path / "tree" / "closed").mkdir(mode=0)
+    (failure,) = imported(tmp_path).failures
+    assert failure.startswith("1 file(s), folder(s) or link(s) cannot be opened")
+
+
+def test_study_of_too_few_ct_images_is_a_failure(tmp_path: Path) -> None:
+    save(phase_series("pv", description="pv")[:6], tmp_path / "tree")
+    assert imported(tmp_path).failures == ("case patient_001: no series can be used, see the series table",)
