@@ -110,6 +110,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "or take the headers' position",
     )
     parser.add_argument(
+        "--no-mask",
+        choices=("error", "skip"),
+        default="error",
+        help="a case without a lesion mask: stop (default), or leave it out",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="exit status 1 also where the registration of a phase failed; the dataset is made all the same",
+    )
+    parser.add_argument(
         "--dry-run", action="store_true", help="list what would be done and every problem; write nothing"
     )
     parser.add_argument(
@@ -129,7 +140,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Build the dataset: 0 = all cases are in, 1 = some failed and are listed, 2 = bad input and no dataset."""
+    """Build the dataset: 0 = all cases are in, 1 = some failed (see --strict) and are listed, 2 = no dataset."""
     from nnunet_multiphase.data.case_folder import CohortError
     from nnunet_multiphase.data.dataset import build_dataset
 
@@ -176,6 +187,10 @@ def run(args: argparse.Namespace) -> int:
     )
     if summary.skipped:
         print(f"left out for a missing phase: {', '.join(summary.skipped)}")
+    if summary.without_mask:
+        print(
+            f"left out for want of a lesion mask: {len(summary.without_mask)} case(s), {', '.join(summary.without_mask)}"
+        )
     if summary.filled:
         print("filled with air: " + ", ".join(f"{case} {'+'.join(p)}" for case, p in summary.filled.items()))
     if summary.failures:
@@ -187,7 +202,12 @@ def run(args: argparse.Namespace) -> int:
     print(
         f"  nnUNetv2_plan_and_preprocess -d {args.dataset_id} -pl MultiPhaseSCAMPlanner --verify_dataset_integrity"
     )
-    return 1 if summary.failures else 0
+    if args.strict and summary.failed_verdicts:
+        print(
+            f"--strict: the registration failed of {', '.join(summary.failed_verdicts)}; the dataset was made all the same",
+            file=sys.stderr,
+        )
+    return 1 if summary.failures or (args.strict and summary.failed_verdicts) else 0
 
 
 def write_page(dataset_folder: Path) -> Path | None:
@@ -209,7 +229,7 @@ def _inputs(args: argparse.Namespace) -> Inputs:
     from nnunet_multiphase.data.mask_choice import MaskRule
     from nnunet_multiphase.data.presets import PRESETS
 
-    masks = MaskRule(args.reference, args.several_masks)
+    masks = MaskRule(args.reference, args.several_masks, args.no_mask)
     forms = [f"--{name}" for name in ("preset", "pattern", "table") if getattr(args, name) is not None]
     if len(forms) > 1:
         raise InputError(f"{' and '.join(forms)} exclude each other: expected one form of the data")
@@ -310,6 +330,8 @@ def _dry_run(args: argparse.Namespace, inputs: Inputs) -> int:
         )
     for case in plan.skipped:
         print(f"{case.name}: left out, lacks {', '.join(p for p in plan.channels if p not in case.images)}")
+    for case in plan.without_mask:
+        print(f"{case.name}: left out, has no lesion mask")
     for report in plan.reports:
         for warning in report.warnings:
             print(f"warning: {warning}", file=sys.stderr)

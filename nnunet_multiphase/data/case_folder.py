@@ -46,6 +46,11 @@ class CaseFolder:
         default_factory=dict
     )  # drawn on other phases, to be brought along
 
+    @property
+    def has_lesion_mask(self) -> bool:
+        """Tell whether lesions are drawn on any of its phases."""
+        return self.lesions is not None or bool(self.moving_lesions)
+
 
 def case_id(folder_name: str) -> str:
     """Turn a folder's name into one that is safe in file names: letters, digits and . _ - stay, the rest is _.
@@ -117,7 +122,7 @@ def read_case_folder(
     if images and require_lesions and not lesions:
         problems.append(
             f"case {name}: {path} has no lesion mask: expected lesions_<phase>.nii.gz; "
-            "draw it (all 0 if there is no lesion) or remove the folder"
+            "draw it (all 0 if there is no lesion), remove the folder, or pass --no-mask skip (leave such cases out)"
         )
     if reference is not None and images and reference not in images:
         problems.append(
@@ -198,7 +203,11 @@ def scan_cohort(raw: Path, masks: MaskRule = ONE_MASK) -> tuple[list[CaseFolder]
             continue
         seen[key] = folder.name
         try:
-            cases.append(read_case_folder(folder, require_lesions=True, masks=masks))
+            bare = read_case_folder(folder, require_lesions=False) if masks.absent == "skip" else None
+            if bare is not None and bare.lesions is None:
+                cases.append(bare)
+            else:
+                cases.append(read_case_folder(folder, require_lesions=True, masks=masks))
         except CohortError as error:
             problems += error.problems
         except InputError as error:

@@ -56,9 +56,10 @@ def scan_table(table: Path, root: Path, masks: MaskRule) -> tuple[list[CaseFolde
         reference = row["reference"] or ("pv" if "pv" in images else next(iter(images), ""))
         if not images:
             problems.append(f"case {name} ({where}): no phase; fill in one of {', '.join(PHASES)}")
-        elif not lesions:
+        elif not lesions and masks.absent == "error":
             problems.append(
-                f"case {name} ({where}): no lesion mask; fill in the column lesions or remove the line"
+                f"case {name} ({where}): no lesion mask; fill in the column lesions, remove the line, or pass "
+                "--no-mask skip (leave such cases out)"
             )
         elif reference not in images:
             problems.append(
@@ -66,7 +67,8 @@ def scan_table(table: Path, root: Path, masks: MaskRule) -> tuple[list[CaseFolde
             )
         else:
             try:
-                choice = choose_masks(name, images, {reference: MaskFiles(lesions)}, masks)
+                drawn = {reference: MaskFiles(lesions)} if lesions else {}
+                choice = choose_masks(name, images, drawn, masks)
             except InputError as error:
                 problems.append(str(error))
                 continue

@@ -42,8 +42,10 @@ class DatasetSummary:
     test: tuple[str, ...]
     folds: int
     skipped: tuple[str, ...]  # cases left out for a missing phase
+    without_mask: tuple[str, ...]  # cases left out for want of a lesion mask
     filled: dict[str, tuple[str, ...]]  # case -> phases
     failures: tuple[str, ...]  # one sentence a case
+    failed_verdicts: tuple[str, ...]  # "case phase": registered all the same, and judged failed
     warnings: tuple[str, ...]
 
 
@@ -55,6 +57,7 @@ class DatasetPlan:
     found: Found
     cases: tuple[CaseFolder, ...]  # to convert
     skipped: tuple[CaseFolder, ...]  # left out for a missing phase
+    without_mask: tuple[CaseFolder, ...]  # left out for want of a lesion mask
     reports: tuple[CaseReport, ...]  # of `cases`
     problems: tuple[str, ...]
     test_patients: frozenset[str]
@@ -78,7 +81,9 @@ def plan_dataset(
     """Find and check all cases of a cohort, and split them; arguments as in `build_dataset`."""
     channels = tuple(phases or inputs.phases)
     found = find_cases(Path(raw), inputs)
-    complete, skipped, more_problems = _handle_missing(found.cases, channels, missing)
+    without_mask = tuple(case for case in found.cases if not case.has_lesion_mask)
+    drawn = [case for case in found.cases if case.has_lesion_mask]
+    complete, skipped, more_problems = _handle_missing(drawn, channels, missing)
     problems = [*found.problems, *more_problems]
     reports = _in_order(run(check_case, complete), len(complete), "checking", progress)
     problems += [problem for report in reports for problem in report.problems]
@@ -86,6 +91,8 @@ def plan_dataset(
     if not problems and not complete:
         problems.append(
             f"{raw}: every case lacks a phase of {', '.join(channels)}; use --missing fill or --phases"
+            if drawn
+            else f"{raw}: no case has a lesion mask, so there is nothing to train on; draw them"
         )
     test_patients = choose_test_patients(
         [case.patient for case in complete], test_fraction=test_fraction, seed=seed
@@ -95,6 +102,7 @@ def plan_dataset(
         found,
         tuple(complete),
         tuple(skipped),
+        without_mask,
         tuple(reports),
         tuple(problems),
         frozenset(test_patients),
@@ -200,7 +208,7 @@ def build_dataset(
                 shutil.rmtree(partial)
                 raise CohortError([*failures, f"{raw}: no training case is left, so there is no dataset"])
             splits = make_folds(train, folds=folds, seed=seed)
-            _write_records(partial, destination.name, plan.channels, outcomes, plan.skipped, splits, settings)
+            _write_records(partial, destination.name, plan, outcomes, splits, settings)
             publish(partial, destination)
             shutil.rmtree(destination.raw / RECORDS)  # not before: what fails up to here is gone on with
     warnings = [warning for report in plan.reports for warning in report.warnings]
@@ -212,8 +220,12 @@ def build_dataset(
         test=tuple(outcome.case.name for outcome in outcomes if outcome.split == "test"),
         folds=len(splits),
         skipped=tuple(case.name for case in plan.skipped),
+        without_mask=tuple(case.name for case in plan.without_mask),
         filled={o.case.name: o.filled for o in outcomes if o.filled and not o.failure},
         failures=failures,
+        failed_verdicts=tuple(
+            f"{row.case} {row.phase}" for o in outcomes for row in o.rows if row.verdict == "failed"
+        ),
         warnings=tuple(warnings),
     )
 
@@ -311,15 +323,15 @@ def _in_order(numbered: Iterable[tuple[int, Any]], total: int, what: str, progre
 def _write_records(
     folder: Path,
     name: str,
-    channels: tuple[str, ...],
+    plan: DatasetPlan,
     outcomes: Sequence[CaseOutcome],
-    skipped: Sequence[CaseFolder],
     splits: list[Fold],
     settings: RegistrationSettings,
 ) -> None:
     """Write dataset.json, splits_final.json and quality.csv."""
     from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_json
 
+    channels = plan.channels
     kept = [outcome for outcome in outcomes if not outcome.failure]
     generate_dataset_json(
         str(folder),
@@ -341,10 +353,16 @@ def _write_records(
     )
     (folder / SPLITS).write_text(json.dumps(splits, indent=4) + "\n", encoding="utf-8")
     rows = [row for outcome in outcomes for row in outcome.rows]
-    for case in skipped:
+    for case in (*plan.skipped, *plan.without_mask):
         for phase in channels:
             status = "present" if phase in case.images else "missing"
-            warning = "" if phase in case.images else "case left out"
+            warning = (
+                "no lesion mask: case left out"
+                if not case.has_lesion_mask
+                else "case left out"
+                if status == "missing"
+                else ""
+            )
             rows.append(
                 PhaseQuality(
                     case.name, case.patient, "skipped", case.reference, phase, status, warnings=warning

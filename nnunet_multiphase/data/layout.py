@@ -304,10 +304,10 @@ def _make_case(
         return None, [
             f"case {name}: {stray[0]} has no image beside it that matches {layout.image}; add or remove it"
         ]
-    if not found.lesions:
+    if not found.lesions and masks.absent == "error":
         problems.append(
             f"case {name}: no lesion mask {_where_masks_are(layout)}; "
-            "add it (all 0 if there is no lesion) or remove the case"
+            "add it (all 0 if there is no lesion), remove the case, or pass --no-mask skip (leave such cases out)"
         )
     for phase in found.lesions:
         if phase not in found.images:

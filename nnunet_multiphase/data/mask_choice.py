@@ -12,10 +12,11 @@ from nnunet_multiphase.phases import PHASES
 
 @dataclass(frozen=True)
 class MaskRule:
-    """Say which phase is the reference, and what happens to masks drawn on several phases."""
+    """Say which phase is the reference, and what happens to masks drawn on several phases or on none."""
 
     reference: str | None = None  # None: the phase the lesions are drawn on
     several: str = "error"  # one of phases.SEVERAL
+    absent: str = "error"  # or "skip": a case without a lesion mask is left out instead of refused
 
 
 ONE_MASK = MaskRule()
@@ -39,7 +40,7 @@ def choose_masks(
     Args:
         case: For messages.
         phases: The phases that are there.
-        lesions: Lesion masks by phase; at least one.
+        lesions: Lesion masks by phase; without one the case is left out (`MaskRule.absent`).
         rule: The user's wish.
 
     Returns:
@@ -49,6 +50,8 @@ def choose_masks(
         InputError: Masks on several phases, where that is not allowed; the wanted reference is not there, or holds no
             mask though its mask alone is wanted.
     """
+    if not lesions:
+        return MaskChoice(by_preference(phases)[0], None, {})
     if len(lesions) > 1 and rule.several == "error":
         names = ", ".join(mask.names for mask in lesions.values())
         raise InputError(

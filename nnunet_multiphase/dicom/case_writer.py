@@ -138,7 +138,9 @@ def _write_files(folder: Path, name: Name, choices: Sequence[Choice], layers: Se
             "written; pass setup --several-masks merge (unite them) or reference (use the reference's)"
         )
     elif not drawn_on:
-        remarks.append(f"case {name.case}: no lesion mask; setup needs one (predict does not)")
+        remarks.append(
+            f"case {name.case}: no lesion mask; setup needs one, or leaves the case out with --no-mask skip"
+        )
     return remarks
 
 

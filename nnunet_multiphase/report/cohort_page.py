@@ -71,7 +71,7 @@ def _summary(cases: Sequence[Case], phases: Sequence[str], present: set[str]) ->
         rows.append(
             [
                 "not in the dataset",
-                f"{splits['failed']} failed, {splits['skipped']} left out for a missing phase",
+                f"{splits['failed']} failed, {splits['skipped']} left out",
             ]
         )
     if "warnings" in present:

@@ -192,7 +192,8 @@ def test_an_empty_lesion_mask_does_not_hide_another_phases_lesions(tmp_path: Pat
 
 def test_case_without_lesions_is_told(tmp_path: Path) -> None:
     save(phase_series("pv", description="pv"), tmp_path / "tree")
-    assert "case patient_001: no lesion mask; setup needs one (predict does not)" in run(tmp_path).remarks
+    said = "case patient_001: no lesion mask; setup needs one, or leaves the case out with --no-mask skip"
+    assert said in run(tmp_path).remarks
 
 
 def test_broken_seg_is_told_and_no_mask_taken(tmp_path: Path) -> None:

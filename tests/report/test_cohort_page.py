@@ -157,7 +157,7 @@ def test_the_summary_counts(cohort):
     for name, value in (
         ("patients", "9"),  # of ten cases, two of one patient
         ("in the dataset", "8 training and 0 test cases"),
-        ("not in the dataset", "1 failed, 1 left out for a missing phase"),
+        ("not in the dataset", "1 failed, 1 left out"),
         ("cases with warnings", "4, filled phases not counted"),
         ("phases", "art (arterial), pv (portal venous)"),
     ):
@@ -322,7 +322,7 @@ def test_setup_says_what_keeps_the_page_from_being_written(tmp_path, capsys):
 
 def test_setup_writes_the_page_and_names_it(tmp_path, monkeypatch, capsys):
     folder = make_dataset(tmp_path / "d", COHORT)
-    made = DatasetSummary(folder, ("art", "pv"), ("fine_2",), (), 1, (), {}, (), ())
+    made = DatasetSummary(folder, ("art", "pv"), ("fine_2",), (), 1, (), (), {}, (), (), ())
     monkeypatch.setattr(dataset_module, "build_dataset", lambda *_, **__: made)
     arguments = ["setup", str(tmp_path), "--dataset-id", "501", "--name", "Tiny"]
     assert run(build_parser().parse_args(arguments)) == 0
