@@ -1,67 +1,267 @@
-"""What the label of a segment or region of interest says it is: lesion, liver or something else."""
+"""What the label of a segment or region of interest says it is: plainly lesion, plainly liver, or not plain."""
 
 from __future__ import annotations
 
-from nnunet_multiphase.dicom.words import find_words, fold, word_pattern, words_apart
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 
-LESION_WORDS: tuple[str, ...] = (
-    *(
-        "tumor*",
-        "tumour*",
-        "mass",
-        "masses",
-        "lesion*",
-        "metasta*",
-        "HCC*",
-        "CCC",
-        "ICC",
-        "CRLM",
-        "necro*",
-        "GTV*",
+from nnunet_multiphase.dicom import label_words as words
+from nnunet_multiphase.dicom.words import words_apart
+
+LESIONS, LIVER = "lesions", "liver"
+
+# What a word does to a label. The order is that in which they are looked up: what speaks against comes first.
+_MEANINGS: dict[str, tuple[str, ...]] = {
+    "lesion": words.LESIONS,
+    "liver only": words.LIVER_ONLY_LESIONS,
+    "liver": words.LIVER,
+    "hepatic": words.HEPATIC,
+    "negation": words.NEGATIONS,
+    "uncertain": words.UNCERTAIN,
+    "part": words.PARTS,
+    "join": words.JOINS,
+    "neutral": words.NEUTRAL,
+    "derived": words.DERIVED,
+    "place": words.OTHER_PLACES,
+}
+_AGAINST: dict[str, str] = {
+    "negation": "a negation",
+    "uncertain": "a doubt",
+    "derived": "something drawn round, before or after a lesion",
+    "place": "another organ or structure",
+    "compound": "a compound with a word that is not known",
+}
+
+# Forms of several words or signs, brought to one word of the lists before a label is taken apart.
+_FORMS: tuple[tuple[str, str], ...] = (
+    (r"\bw\s?/\s?o\b|\bwo\b", " without "),
+    (r"\bv\.?\s?a\.", " verdacht "),
+    (r"\bw\s?/", " with "),
+    (r"\bno\s?(?:\.|#)\s?(?=\d)", " nr "),
+    (
+        r"\b(?:non|no|not)[\s_\-]?tumou?r(?:ous|al|ale|os[ae])\b(?=[\s_\-]*(?:liver|leber|foie|hepat))",
+        " whole ",
     ),
-    *("cancer*", "carcinoma*", "malignan*", "neoplas*", "hepatoma*"),
-    *("Läsion*", "Laesion*", "Herd", "Herde", "Karzinom*", "Nekro*", "Raumforderung*", "lésion*", "tumeur*"),
-    *("肿瘤", "腫瘤", "腫瘍", "病灶", "病変", "转移", "轉移", "転移", "坏死", "壊死", "肝癌", "癌"),
+    (r"\b(?:li[\s_\-]?rads|lr)[\s_\-]*(?:[345](?!\d)|m\b)", " lesion "),
+    (r"\b(?:li[\s_\-]?rads|lr)[\s_\-]*(?:\d|t|nc|tiv)\w*", " uncertain_category "),
+    (r"\bi[\s_\-]?gtv", " igtv"),
+    (r"\bgtv[\s_\-]*(?:n\d*|nd|ln)(?![a-z])", " gtvn "),
+    (r"\b(?:bile|portal|hepatic|lymph)[\s_\-]?(?:duct|vein|artery|node)s?\b", " vein "),
+    (r"\blever(?=[\s_]+met\b)[\s_]+met\b", " lever with "),  # Dutch: with
+    (r"\b(?:colorectal|colon|breast)[\s_\-]+(?=(?:liver|hepatic)[\s_\-]+met)", " "),
+    (
+        r"\bpv[\s_\-]+(?=(?:tumou?r|lesion|mass|gtv|hcc))",
+        " vein ",
+    ),  # the portal vein's, or the portal venous phase's
+    (r"\bpv\b", " portal "),
+    (r"\bmet\b", " mets "),
 )
-
-NOT_LESION_WORDS: tuple[str, ...] = (
-    *("non tumor*", "non tumour*", "non lesion*", "no tumor", "peritumor*", "peritumour*", "without tumor*"),
+_TOKEN = re.compile(
+    r"[a-z']+|[\u0400-\u04ff]+|\d+(?:[.,]\d+)?|[\uac00-\ud7a3]+|[\u3040-\u30ff\u3400-\u9fff]+|\S"
 )
+_PLAIN_SIGNS = frozenset("_.()[]{}:,;#'\"/&+-|")
+_COMPOUND_LIVER = ("leber", "liver", "lever")
+_FOLDED_APART = str.maketrans({"ø": "o", "æ": "ae", "ł": "l", "\u0131": "i", "œ": "oe", "đ": "d"})
+_DASHES = re.compile("[\u2010-\u2015\u2212\u2043\ufe63]")
 
-LIVER_WORDS: tuple[str, ...] = ("liver", "Leber", "foie", "hepar", "肝", "肝臓", "肝脏", "肝臟")
 
-NOT_LIVER_WORDS: tuple[str, ...] = (
-    *("vessel*", "vein*", "arter*", "vascul*", "segment*", "lobe*", "duct*", "dome", "right", "left"),
-    *(
-        "Gefäß*",
-        "Gefaess*",
-        "Vene*",
-        "Lappen*",
-        "Gang",
-        "血管",
-        "静脉",
-        "動脈",
-        "动脉",
-        "門脈",
-        "门脉",
-        "胆",
-        "葉",
-        "叶",
-    ),
-)
+@dataclass(frozen=True)
+class Reading:
+    """What a label says; `why` quotes words of our own lists alone."""
+
+    kind: str | None  # lesions, liver or None
+    why: str = ""  # what speaks against a label that names a lesion or the liver; empty: it names neither
+    known: bool = True  # False: nothing in it is known
+
+
+@dataclass(frozen=True)
+class _Word:
+    meaning: str
+    text: str
+    gap: str  # the signs before it
 
 
 def mask_kind(label: str) -> str | None:
     """Say what a segment or region of interest is by its label: 'lesions', 'liver' or None.
 
-    >>> mask_kind("Liver tumor 2"), mask_kind("Leber"), mask_kind("Portal vein")
+    >>> mask_kind("Liver tumor 2"), mask_kind("Leber"), mask_kind("Liver-GTV")
     ('lesions', 'liver', None)
     """
-    label = words_apart(label)
-    for word in find_words(label, NOT_LESION_WORDS):
-        label = word_pattern(word).sub(" ", fold(label))
-    if find_words(label, LESION_WORDS):
-        return "lesions"
-    if find_words(label, LIVER_WORDS) and not find_words(label, NOT_LIVER_WORDS):
-        return "liver"
-    return None
+    return read_label(label).kind
+
+
+def read_label(label: str) -> Reading:
+    """Read a label: lesion or liver only where it plainly is.
+
+    A label that names a lesion and a negation, another organ, a shape drawn round a lesion, or the liver beside it
+    ("Liver-GTV", "Liver + tumor") is not plain, and neither is one with words that are not known before its noun.
+
+    Args:
+        label: As written, in any case and script.
+
+    Returns:
+        The kind, or None and what speaks against it.
+
+    >>> read_label("kidney tumor").why
+    "another organ or structure ('kidney')"
+    """
+    found = list(_read(label))
+    meanings = [word.meaning for word in found]
+    known = any(meaning not in ("unknown", "number", "neutral", "part", "join") for meaning in meanings)
+    liver = "liver" in meanings or "hepatic" in meanings
+    lesion = "lesion" in meanings or "compound" in meanings or ("liver only" in meanings and liver)
+    if lesion:
+        against = _against(found) or _beside_liver(found) or _strange(found)
+        return Reading(None, against) if against else Reading(LESIONS)
+    if "liver only" in meanings:
+        return Reading(None, "a kind of lesion that other organs have too; it does not name the liver")
+    if "liver" not in meanings:
+        return Reading(None, known=known)
+    if {"part", "place", "derived"} & set(meanings):
+        return Reading(None)  # plainly something else: a vessel, a lobe
+    against = _against(found) or _joined(found) or _strange(found)
+    return Reading(None, against) if against else Reading(LIVER)
+
+
+def _against(found: Iterable[_Word]) -> str:
+    for meaning, name in _AGAINST.items():
+        for word in found:
+            if word.meaning == meaning:
+                return f"{name} ('{word.text}')" if word.text else name
+    return ""
+
+
+def _beside_liver(found: list[_Word]) -> str:
+    """Say whether a label names the liver AND a lesion, or what is drawn about one, rather than a lesion of the liver."""
+    if any("+" in word.gap for word in found):
+        return "a sum ('+')"
+    for before, word in pairwise(found):
+        if "-" in word.gap and {before.meaning, word.meaning} <= {"lesion", "liver"}:
+            return "a difference or a hyphen ('-')"
+    if any(word.text in ("gtv", "gtvp", "gtvs") for word in found) and any(w.text == "mm" for w in found):
+        return "a margin ('mm')"
+    meanings = [word.meaning for word in found]
+    if "liver" not in meanings:
+        return ""
+    if "join" in meanings or any(set(word.gap) & set("/&|,;") for word in found):
+        return "the liver and a lesion in one"
+    at = meanings.index("liver")
+    behind = [word for word in found[at + 1 :] if word.meaning in ("lesion", "liver only")]
+    if behind and (
+        behind[0].text.startswith("gtv") or any(set(w.gap) & set(":([])") for w in found[at + 1 :])
+    ):
+        return "the liver and a lesion in one"
+    return ""
+
+
+def _joined(found: list[_Word]) -> str:
+    if any(word.meaning == "join" or set(word.gap) & set("+&/") for word in found):
+        return "the liver and more in one"
+    return ""
+
+
+def _strange(found: list[_Word]) -> str:
+    """Say whether words stand there that are not known, but for one behind an English noun."""
+    unknown = [i for i, word in enumerate(found) if word.meaning == "unknown"]
+    if not unknown:
+        return ""
+    before = found[unknown[0] - 1] if unknown[0] else None
+    last = unknown == [len(found) - 1]
+    if (
+        last
+        and before
+        and before.text in words.TRAILING
+        and found[-1].gap.strip("_ ") == ""
+        and len(found) == 2
+    ):
+        return ""
+    return "a word that is not known"
+
+
+def _read(label: str) -> Iterator[_Word]:
+    """Take a label apart; the signs between two words go with the second."""
+    text = _fold(words_apart(label))
+    for pattern, word in _FORMS:
+        text = re.sub(pattern, word, text)
+    text = text.replace("uncertain_category", " equivocal ")
+    gap = ""
+    for match in _TOKEN.finditer(text):
+        token = match[0]
+        if token in _PLAIN_SIGNS:
+            gap += token
+            continue
+        for part in _parts(token):
+            yield _Word(part.meaning, part.text, gap)
+            gap = ""
+    if "+" in gap or "-" in gap:  # "HCC +"
+        yield _Word("uncertain", "", gap)
+
+
+def _parts(token: str) -> Iterator[_Word]:
+    if re.match(r"\d", token):
+        yield _Word("number", "", "")
+    elif re.match(r"[a-z\u0400-\u04ff]", token):
+        yield _Word(*_meaning(token.strip("'")), "")
+    elif re.match(r"[\uac00-\ud7a3\u3040-\u30ff\u3400-\u9fff]", token):
+        yield from _morphemes(token)
+    else:  # "?", "\\", "!", "~", "%", ...
+        yield _Word("uncertain", "", "")
+
+
+@cache
+def _meaning(token: str) -> tuple[str, str]:
+    """Look a word of an alphabet up: its meaning, and the word of our list that it is."""
+    if len(token) == 1 and token in "abcdfglprstvx":
+        return "part", token
+    exact, stems = _lexicon()
+    if token in exact:
+        return exact[token], token
+    for stem in sorted(stems, key=len, reverse=True):
+        if token.startswith(stem):
+            return stems[stem], stem
+    for liver in _COMPOUND_LIVER:
+        rest = token.removeprefix(liver)
+        if rest != token and exact.get(rest) in ("lesion", "liver only") and not rest.startswith("gtv"):
+            return "lesion", rest
+    # A compound of a lesion with anything else: Tumorrand, Hirntumor.
+    for word, meaning in exact.items():
+        if meaning == "lesion" and len(word) > 4 and (token.startswith(word) or token.endswith(word)):
+            return "compound", word
+    return "unknown", ""
+
+
+def _morphemes(token: str) -> Iterator[_Word]:
+    """Take a run of Chinese, Japanese or Korean apart, the longest word that fits first."""
+    exact, _ = _lexicon()
+    longest = max(len(word) for word in exact)
+    while token:
+        for length in range(min(longest, len(token)), 0, -1):
+            if (head := token[:length]) in exact:
+                yield _Word(exact[head], head, "")
+                token = token[length:]
+                break
+        else:
+            yield _Word("unknown", "", "")
+            return
+
+
+@cache
+def _lexicon() -> tuple[dict[str, str], dict[str, str]]:
+    """List whole words and stems ("*") with their meaning; of a word in several lists the first counts."""
+    exact: dict[str, str] = {}
+    stems: dict[str, str] = {}
+    for meaning, listed in _MEANINGS.items():
+        for word in listed:
+            (stems if word.endswith("*") else exact).setdefault(_fold(word.rstrip("*")), meaning)
+    return exact, stems
+
+
+def _fold(text: str) -> str:
+    """Fold case, width and accents, and keep Hangul whole."""
+    text = _DASHES.sub("-", unicodedata.normalize("NFKC", text).casefold()).translate(_FOLDED_APART)
+    parts = unicodedata.normalize("NFKD", text)
+    return unicodedata.normalize("NFC", "".join(sign for sign in parts if not unicodedata.combining(sign)))

@@ -198,3 +198,10 @@ def word_pattern(word: str) -> re.Pattern[str]:
     if core.endswith(("\\-", "\\+")):  # C-, C+
         return re.compile(rf"(?<![a-z\d]){core}(?![a-z\d])")
     return re.compile(rf"(?<![a-z]){core}" + ("" if open_end else "(?![a-z])"))
+
+
+def mask_kind(label: str) -> str | None:
+    """Say what a mask's label names; `labels.py` has the words."""
+    from nnunet_multiphase.dicom import labels
+
+    return labels.mask_kind(label)
