@@ -13,7 +13,7 @@ import SimpleITK as sitk
 from nnunet_multiphase.data.case_folder import PATIENT_TABLE
 from nnunet_multiphase.dicom.choose import Choice
 from nnunet_multiphase.dicom.masks import Layer, read_masks
-from nnunet_multiphase.dicom.pixels import as_image, read_hu
+from nnunet_multiphase.dicom.pixels import as_image, read_hu_and_remarks
 from nnunet_multiphase.dicom.pseudonyms import Name
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
@@ -109,7 +109,9 @@ def _write_files(folder: Path, name: Name, choices: Sequence[Choice], layers: Se
         volume, phase = choice.volume, choice.phase
         assert volume.grid is not None
         what = f"case {name.case}, {phase} (series {volume.key})"
-        image = as_image(read_hu(volume.grid, what), volume.grid)
+        hu, odd = read_hu_and_remarks(volume.grid, what)
+        remarks += [f"{what}: {remark}" for remark in odd]
+        image = as_image(hu, volume.grid)
         sitk.WriteImage(image, str(folder / f"{phase}.nii.gz"))
         here = [layer for layer in layers if layer.volume_key == volume.key]
         masks = read_masks(here, volume, what)

@@ -57,8 +57,7 @@ def stored_values(item: Any, frame: int = 0) -> np.ndarray:
         frame: Counted from 0.
 
     Returns:
-        (y, x), or (y, x, samples) of a colour picture; whole numbers with the sign the file gives them. What lies
-        beyond BitsStored is left as it is (see `_signed`).
+        (y, x), or (y, x, samples) of a colour picture; whole numbers with the sign the file gives them.
 
     Raises:
         Exception: Whatever a decoder says of pixels that are missing or spoilt.
@@ -66,7 +65,8 @@ def stored_values(item: Any, frame: int = 0) -> np.ndarray:
     syntax = item.file_meta.TransferSyntaxUID
     if syntax.is_compressed and not syntax.is_deflated:
         return _decompressed(item, frame)
-    return _signed(pixel_array(item, index=frame, raw=True), item)
+    values = pixel_array(item, index=frame, raw=True, correct_unused_bits=False)
+    return _signed(_without_overlays(values, item), item)
 
 
 def _decompressed(item: Any, frame: int) -> np.ndarray:
@@ -97,17 +97,30 @@ def _decompressed(item: Any, frame: int) -> np.ndarray:
             return np.asarray(pixel_array(item, index=frame, raw=True))
 
 
-def _signed(values: np.ndarray, item: Any) -> np.ndarray:
-    """Give signed values of fewer bits than are allocated their sign.
+def _without_overlays(values: np.ndarray, item: Any) -> np.ndarray:
+    """Clear the bits above BitsStored where old scanners drew in them; elsewhere they may hold padding, and stay."""
+    stored = int(item.get("BitsStored") or item.BitsAllocated)
+    if any(int(item.get((group, 0x0102)).value or 0) >= stored for group in _overlay_groups(item)):
+        return np.asarray(values & ((1 << stored) - 1))
+    return values
 
-    The standard puts it at HighBit. Files with values beyond BitsStored that carry it at the top, as most writers do,
-    are taken at their word: a value that sets bits outside is no 12-bit number.
+
+def _overlay_groups(item: Any) -> list[int]:
+    """List the overlay groups that say at which bit they are (OverlayBitPosition)."""
+    return [group for group in range(0x6000, 0x6020, 2) if (group, 0x0102) in item]
+
+
+def _signed(values: np.ndarray, item: Any) -> np.ndarray:
+    """Give signed values of fewer bits than are allocated their sign, which the standard puts at HighBit.
+
+    Most writers repeat it up to the top, so that nothing is to be done. Others write unsigned values and call them signed:
+    where the intercept takes -1000 off, as for unsigned values, a value below 0 would be below the HU of air.
     """
     allocated, stored = int(item.BitsAllocated), int(item.get("BitsStored") or item.BitsAllocated)
     if not int(item.get("PixelRepresentation") or 0) or stored >= allocated or (values < 0).any():
         return values
     half = 1 << (stored - 1)
-    if values.max(initial=0) >= 2 * half:
+    if values.max(initial=0) >= 2 * half or float(item.get("RescaleIntercept") or 0) <= -1000:
         return values
     return np.where(values >= half, values - 2 * half, values)
 

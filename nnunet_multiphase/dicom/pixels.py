@@ -8,25 +8,71 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
+from nnunet_multiphase.data.padding import (
+    AIR_BELOW,
+    NO_HU_ABOVE,
+    NO_HU_BELOW,
+    padding_to_air,
+    reaches_edge,
+)
 from nnunet_multiphase.dicom.decode import read_file, stored_values
 from nnunet_multiphase.dicom.geometry import Grid
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.phases import FILL_HU
+
+LARGEST_HU = 31000
+"""Above it no scanner's range goes: extended ones end at 30710."""
 
 
 def read_hu(grid: Grid, name: str) -> np.ndarray:
-    """Read the pixels of sorted slices and rescale them.
+    """Read the HU alone: see `read_hu_and_remarks`."""
+    return read_hu_and_remarks(grid, name)[0]
+
+
+def read_hu_and_remarks(grid: Grid, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Read the pixels of sorted slices, rescale them, and make air of what was not measured.
 
     Args:
         grid: Sorted slices.
         name: What to call the volume in a message.
 
     Returns:
-        HU, (z, y, x); int16 where that loses nothing, else float32.
+        HU, (z, y, x); int16 where that loses nothing, else float32; and what was done to them or is odd about them,
+        one phrase each.
 
     Raises:
         InputError: A file is cut off or cannot be decoded.
     """
-    planes, unreadable = [], 0
+    planes, told = _read_planes(grid, name, as_hu=True)
+    volume, padding = padding_to_air(_smallest_type(np.stack(planes)))
+    for value in padding:
+        told[f"padding of {value:g} HU became air"] = len(planes)
+    highest = float(volume.max())
+    if highest > LARGEST_HU:
+        told[f"values up to {highest:.0f}, which are no HU"] = len(planes)
+    return _smallest_type(volume), tuple(told)
+
+
+def read_values(grid: Grid, name: str) -> np.ndarray:
+    """Read the pixels of a drawing that was stored as a series of images: rescaled, and else as they are.
+
+    Args:
+        grid: Sorted slices.
+        name: What to call the volume in a message.
+
+    Returns:
+        (z, y, x); int16 where that loses nothing, else float32.
+
+    Raises:
+        InputError: A file is cut off or cannot be decoded.
+    """
+    return _smallest_type(np.stack(_read_planes(grid, name, as_hu=False)[0]))
+
+
+def _read_planes(grid: Grid, name: str, *, as_hu: bool) -> tuple[list[np.ndarray], dict[str, int]]:
+    planes: list[np.ndarray] = []
+    told: dict[str, int] = {}
+    unreadable = 0
     file: tuple[Path, Any] | None = None
     for part in grid.slices:
         try:
@@ -41,25 +87,76 @@ def read_hu(grid: Grid, name: str) -> np.ndarray:
                 f"{name}: expected slices of {part.rows} x {part.columns} grey values, found {plane.shape}; "
                 "export the series again as plain CT images"
             )
-        planes.append(_rescaled(plane, file[1]))
+        slope, intercept = _rescaling(file[1])
+        if as_hu:
+            plane, remarks = _measured(plane, file[1], slope, intercept)
+            for remark in remarks:
+                told[remark] = told.get(remark, 0) + 1
+        else:
+            plane = plane * slope + intercept
+        planes.append(_smallest_type(plane))  # hundreds of slices: not eight bytes a voxel
     if unreadable:
         raise InputError(
             f"{name}: {unreadable} of {len(grid.slices)} images have pixels that cannot be read (cut off, or in an "
             "unknown compression); export the series again, or set use to no for it in the series table"
         )
-    volume = np.stack(planes)
+    return planes, told
+
+
+def _rescaling(item: Any) -> tuple[float, float]:
+    """Give slope and intercept; what the file does not give changes nothing."""
+    return float(item.get("RescaleSlope") or 1), float(item.get("RescaleIntercept") or 0)
+
+
+def _measured(stored: np.ndarray, item: Any, slope: float, intercept: float) -> tuple[np.ndarray, list[str]]:
+    """Turn one slice's stored values into HU, with its padding, as the file names it, as air."""
+    remarks = []
+    bits = int(item.BitsAllocated)
+    negative = stored * slope + intercept > LARGEST_HU
+    if bits == 16 and not int(item.get("PixelRepresentation") or 0) and (stored[negative] >= 1 << 15).any():
+        stored = np.where(stored >= 1 << 15, stored.astype(np.int32) - (1 << 16), stored)
+        remarks.append("negative values, which the files call unsigned, were read as negative")
+    hu = stored * slope + intercept
+    padded = _padded(stored, item, bits)
+    if padded is None or not padded.any():
+        return hu, remarks
+    values = hu[padded]
+    if values.max() > AIR_BELOW and values.min() <= NO_HU_ABOVE:
+        # A value that tissue has, too: only what lies around the picture is padding.
+        padded = reaches_edge(padded[np.newaxis])[0]
+    elif values.min() >= NO_HU_BELOW and values.max() <= AIR_BELOW:
+        return hu, remarks  # air already
+    if padded.any():
+        low, high = hu[padded].min(), hu[padded].max()
+        value = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        remarks.append(f"padding of {value} HU (PixelPaddingValue) became air")
+        hu = np.where(padded, float(FILL_HU), hu)
+    return hu, remarks
+
+
+def _padded(stored: np.ndarray, item: Any, bits: int) -> np.ndarray | None:
+    """Mark what PixelPaddingValue (to PixelPaddingRangeLimit) names, whether or not either side has the sign right."""
+    try:
+        value = int(item.PixelPaddingValue)
+        limit = item.get("PixelPaddingRangeLimit")
+        low, high = sorted((value, value if limit is None else int(limit)))
+    except (AttributeError, TypeError, ValueError):
+        return None
+    whole = 1 << bits
+    bare = stored.astype(np.int64) % whole
+    if low == high:
+        return np.asarray(bare == low % whole)
+    signed = np.where(bare >= whole // 2, bare - whole, bare)
+    return np.asarray(((bare >= low) & (bare <= high)) | ((signed >= low) & (signed <= high)))
+
+
+def _smallest_type(volume: np.ndarray) -> np.ndarray:
     if np.issubdtype(volume.dtype, np.floating) and not np.array_equal(volume, np.round(volume)):
         return volume.astype(np.float32)
     limits = np.iinfo(np.int16)
     if volume.min() < limits.min or volume.max() > limits.max:
         return volume.astype(np.float32)
     return volume.astype(np.int16)
-
-
-def _rescaled(stored: np.ndarray, item: Any) -> np.ndarray:
-    """Turn stored values into HU, slice by slice; what the file does not give changes nothing."""
-    slope, intercept = item.get("RescaleSlope"), item.get("RescaleIntercept")
-    return stored * float(slope or 1) + float(intercept or 0)
 
 
 def as_image(voxels: np.ndarray, grid: Grid) -> sitk.Image:

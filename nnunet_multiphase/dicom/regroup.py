@@ -40,7 +40,7 @@ def regroup(images: Iterable[Found]) -> list[Found]:
     """Put images into the studies and series they belong to, where their UIDs do not.
 
     - Images without SeriesInstanceUID: those alike in number, description, frame of reference and geometry.
-    - Studies of one image each, of one patient and day: one study.
+    - Studies of one image each, of one patient (or series) and day: one study.
     - Series of a few images each that are alike and at different positions: one series.
 
     Args:
@@ -108,8 +108,11 @@ def _single_studies(found: Sequence[Found]) -> dict[tuple[str, ...], list[Found]
     alone = Counter((image.patient_id, image.study) for image in found)
     groups: dict[tuple[str, ...], list[Found]] = defaultdict(list)
     for image in found:
-        if image.patient_id and alone[image.patient_id, image.study] == 1 and image.part.modality == "CT":
-            groups[image.patient_id, image.part.study_date, image.part.accession].append(image)
+        if alone[image.patient_id, image.study] == 1 and image.part.modality == "CT":
+            # Who has no PatientID is known by the series alone.
+            who = image.patient_id or image.series
+            if who:
+                groups[who, image.part.study_date, image.part.accession].append(image)
     return {("study", *key): images for key, images in groups.items() if len(images) >= FEW}
 
 
