@@ -25,6 +25,11 @@ ROUNDING_MM = 0.11
 
 ORIENTATION_TOLERANCE = 1e-3
 
+MIN_RUN = 3
+"""So many equal steps are a spacing of their own; fewer are gaps."""
+
+MOST_SPACINGS = 3
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -124,6 +129,8 @@ def lay_out(slices: Sequence[Slice]) -> tuple[Grid | None, list[str]]:
 
 def _step_problems(steps: np.ndarray) -> list[str]:
     usual = float(np.median(steps))
+    if change := _change_of_step(steps):
+        return [change]
     wide = steps[steps > 1.5 * usual]
     if len(wide):
         missing = int(np.round(wide / usual - 1).sum())
@@ -133,3 +140,22 @@ def _step_problems(steps: np.ndarray) -> list[str]:
     if away > max(STEP_TOLERANCE * usual, ROUNDING_MM):
         return [f"slices are not evenly spaced: {steps.min():.2f} to {steps.max():.2f} mm"]
     return []
+
+
+def _change_of_step(steps: np.ndarray) -> str:
+    """Say how the spacing changes along the volume, if it does so a few times at most or at every step."""
+    runs: list[list[float]] = [[float(steps[0])]]
+    for step in steps[1:]:
+        if abs(step - np.mean(runs[-1])) > max(STEP_TOLERANCE * step, ROUNDING_MM):
+            runs.append([])
+        runs[-1].append(float(step))
+    if 1 < len(runs) <= MOST_SPACINGS and min(map(len, runs)) >= MIN_RUN:
+        return f"the spacing changes from {' to '.join(f'{round(np.mean(run), 2):g}' for run in runs)} mm"
+    even, odd = steps[::2], steps[1::2]
+    if len(runs) == len(steps) and max(np.ptp(even), np.ptp(odd)) <= ROUNDING_MM:
+        first, second = round(float(even.mean()), 2), round(float(odd.mean()), 2)
+        return (
+            f"steps of {first:g} and {second:g} mm take turns: two acquisitions interleaved, "
+            "which nothing tells apart"
+        )
+    return ""

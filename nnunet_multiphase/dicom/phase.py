@@ -45,10 +45,8 @@ def guess_phases(
     Returns:
         One guess a volume, in their order.
     """
-    with_agent = {volume.series.uid for volume in volumes if any(part.agent for part in volume.slices)}
-    evidence = [
-        tag_evidence(volume, others_have_agent=bool(with_agent - {volume.series.uid})) for volume in volumes
-    ]
+    with_agent = {volume.key for volume in volumes if any(part.agent for part in volume.slices)}
+    evidence = [tag_evidence(volume, others_have_agent=bool(with_agent - {volume.key})) for volume in volumes]
     for volume, known in zip(volumes, evidence, strict=True):
         if _normalised(known).max() < CLEAR and (level := measure(volume)) is not None:
             known.append(enhancement_evidence(*level))

@@ -79,6 +79,8 @@ _TAGS = [
     "PixelPaddingRangeLimit",
     "TemporalPositionIdentifier",
     "GantryDetectorTilt",
+    "KVP",
+    "IrradiationEventUID",
 ]
 
 
@@ -124,6 +126,8 @@ class Slice:
     tilt_degrees: float | None = None  # as the scanner says; the positions decide
     samples: int = 1  # 3: colour
     photometric: str = "MONOCHROME2"
+    kvp: float | None = None
+    irradiation_event: str = ""
     padding: tuple[float, ...] = ()  # stored values: PixelPaddingValue and, where it is a range, its limit
     syntax_missing: bool = False  # it has a meta header, but no TransferSyntaxUID in it
     frame: int = 0  # of a multi-frame file, counted from 0
@@ -318,6 +322,8 @@ def _slice(path: Path, header: Any) -> Slice:
         tilt_degrees=_number(header, "GantryDetectorTilt"),
         samples=_whole(header, "SamplesPerPixel") or 1,
         photometric=_text(header, "PhotometricInterpretation").upper(),
+        kvp=_number(header, "KVP"),
+        irradiation_event=_text(header, "IrradiationEventUID"),
         padding=tuple(
             value
             for value in (_number(header, "PixelPaddingValue"), _number(header, "PixelPaddingRangeLimit"))

@@ -8,13 +8,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from nnunet_multiphase.dicom.geometry import TOO_FEW, Grid, lay_out, shape_problem
+import numpy as np
+
+from nnunet_multiphase.dicom.clues import TWO_SCANS_S, pause_s
+from nnunet_multiphase.dicom.geometry import (
+    MIN_SLICES,
+    ORIENTATION_TOLERANCE,
+    TOO_FEW,
+    Grid,
+    lay_out,
+    shape_problem,
+)
 from nnunet_multiphase.dicom.scan import Series, Slice
-from nnunet_multiphase.dicom.split import split_stack
+from nnunet_multiphase.dicom.split import Part, acquisition_order, count_positions, goes_on, split_stack
+from nnunet_multiphase.dicom.strays import SECONDARY_CAPTURE, image_kind, sort_images, strays_note
 
 _T = TypeVar("_T")
 
-SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _MODALITIES = {
     "SR": "a report (dose, structured)",
     "MR": "MR",
@@ -87,22 +97,61 @@ def volumes_of(series: Series) -> list[Volume]:
     Returns:
         At least one volume, earliest first; one that cannot be used says so in `blocked`.
     """
-    slices = [part for part in series.slices if not part.localizer]
     notes = list(series.notes)
     if series.copies:
         notes.append(f"{series.copies} file(s) were there twice")
-    if slices and len(slices) < len(series.slices):
-        notes.append(f"{len(series.slices) - len(slices)} localizer image(s) left out")
-    kind = _not_a_volume(slices or series.slices)
-    if kind or shape_problem(slices):
-        volume = _volume(series, 0, slices or series.slices, [kind or shape_problem(slices)], notes)
-        return [replace(volume, has_phase=not kind)]
-    groups, how = split_stack(slices)
-    if how:
-        notes.append(f"{len(groups)} volumes in one series, told apart by {how}")
+    sorts = sort_images(series.slices)
+    usable = [sort for sort in sorts if not sort.kind]
+    chosen = (
+        [sort for sort in usable if count_positions(sort.slices) >= MIN_SLICES] or usable[:1] or sorts[:1]
+    )
+    left = [sort for sort in sorts if sort not in chosen]
+    notes += strays_note(left, chosen[0].slices[0])
+    found: list[tuple[Part, list[str]]] = []
+    hows: list[str] = []
+    for sort in chosen:
+        # What is no CT image is told by its whole series: a picture of another kind says what most of it is.
+        kind = (_not_a_volume(series.slices) if sort.kind else "") or _not_a_volume(sort.slices)
+        problem = kind or shape_problem(sort.slices)
+        if problem:
+            volume = _volume(series, 0, Part(sort.slices), [problem], notes)
+            if len(chosen) == 1:
+                return [replace(volume, has_phase=not kind)]
+            found.append((Part(sort.slices), [problem]))
+            continue
+        split = split_stack(sort.slices)
+        found += [(part, []) for part in split.parts]
+        hows += split.how
+        if split.left_out:
+            notes.append(
+                f"{len(split.left_out)} image(s) of acquisitions with fewer than {MIN_SLICES} slices left out"
+            )
+    if len(chosen) > 1:
+        hows.append("the images' size, spacing and orientation")
+        found = [(_cut_in_two(part, [other for other, _ in found]), problems) for part, problems in found]
+    if len(found) > 1:
+        notes.append(f"{len(found)} volumes in one series, told apart by {' and '.join(dict.fromkeys(hows))}")
+    found.sort(key=lambda item: acquisition_order(item[0].slices))
     return [
-        _volume(series, part if how else 0, group, [], notes) for part, group in enumerate(groups, start=1)
+        _volume(series, n if len(found) > 1 else 0, part, problems, notes)
+        for n, (part, problems) in enumerate(found, start=1)
     ]
+
+
+def _cut_in_two(part: Part, others: Sequence[Part]) -> Part:
+    """Doubt a part that goes on in images of another form."""
+    for other in others:
+        form = (other.slices[0].rows, other.slices[0].columns, other.slices[0].pixel_spacing)
+        if form == (part.slices[0].rows, part.slices[0].columns, part.slices[0].pixel_spacing):
+            continue
+        turned = np.subtract(part.slices[0].orientation or 0, other.slices[0].orientation or 0)
+        if np.abs(turned).max() > ORIENTATION_TOLERANCE or not goes_on(part.slices, other.slices):
+            continue
+        pause = pause_s(part.slices, other.slices)
+        if pause is None or pause < TWO_SCANS_S:
+            doubt = "it goes on in images of another size or pixel spacing, and no time says whether they are one scan"
+            return replace(part, doubts=(*part.doubts, doubt))
+    return part
 
 
 def series_key(series: Series, part: int) -> str:
@@ -114,9 +163,8 @@ def series_key(series: Series, part: int) -> str:
     return "s" + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _volume(
-    series: Series, part: int, slices: Sequence[Slice], blocked: list[str], notes: list[str]
-) -> Volume:
+def _volume(series: Series, number: int, part: Part, blocked: list[str], notes: list[str]) -> Volume:
+    slices = part.slices
     grid: Grid | None = None
     if not blocked:
         grid, blocked = lay_out(slices)
@@ -125,7 +173,7 @@ def _volume(
             None,
             [*blocked, f"{series.damaged} file(s) of this series are damaged: export it again"],
         )
-    doubts = []
+    doubts = list(part.doubts)
     if not all(image.has_rescale for image in slices) and slices[0].modality == "CT":
         doubts.append("no RescaleSlope or RescaleIntercept: the values may not be HU")
     if any(image.burned_in for image in slices):
@@ -133,13 +181,13 @@ def _volume(
     if any(image.projection for image in slices):
         doubts.append("a projection (MIP), not the plain images")
     return Volume(
-        key=series_key(series, part),
+        key=series_key(series, number),
         series=series,
-        slices=tuple(slices),
+        slices=slices,
         grid=grid,
         blocked=tuple(blocked),
         doubts=tuple(doubts),
-        notes=tuple(notes),
+        notes=(*part.notes, *notes),
         has_phase=not any(TOO_FEW in problem for problem in blocked),
     )
 
@@ -156,6 +204,10 @@ def _not_a_volume(slices: Sequence[Slice]) -> str:
         return "a secondary capture, not an image of the scanner"
     if all(part.screen for part in slices):
         return "a dose page or screen shot"
+    if all(image_kind(part) == "secondary capture" for part in slices):
+        return "screen shots and secondary captures"
+    if all(part.samples != 1 for part in slices):
+        return "pictures in colour"
     if any(part.frames > 1 for part in slices):
         return "multi-frame (enhanced) CT, which is not read: convert it to one file a slice, e.g. with dcmtk or dcm4che"
     return ""

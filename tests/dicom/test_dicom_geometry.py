@@ -84,7 +84,7 @@ def test_missing_slices_are_counted() -> None:
 
 def test_uneven_spacing_is_said_with_its_range() -> None:
     heights = [0, 2, 4, 6, 8, 10.5, 13, 15.5, 18, 20.5]
-    assert problems([slice_at(z) for z in heights]) == "slices are not evenly spaced: 2.00 to 2.50 mm"
+    assert problems([slice_at(z) for z in heights]) == "the spacing changes from 2 to 2.5 mm"
 
 
 def test_rounded_positions_are_even() -> None:
@@ -137,17 +137,17 @@ def test_a_slice_moved_sideways_is_refused() -> None:
 
 
 def second(slices: list[Slice], **changes: object) -> list[Slice]:
-    return [replace(part, agent="second", path=Path(f"second-{part.path}"), **changes) for part in slices]  # type: ignore[arg-type]
+    return [replace(part, accession="second", path=Path(f"second-{part.path}"), **changes) for part in slices]  # type: ignore[arg-type]
 
 
 def parted(slices: list[Slice]) -> tuple[list[set[str]], str]:
-    groups, how = split_stack(slices)
-    return [{part.agent for part in group} for group in groups], how
+    split = split_stack(slices)
+    return [{image.accession for image in part.slices} for part in split.parts], " and ".join(split.how)
 
 
 def test_one_volume_stays_one() -> None:
-    groups, how = split_stack(stack())
-    assert (len(groups), how) == (1, "")
+    split = split_stack(stack())
+    assert (len(split.parts), split.how) == (1, ())
 
 
 def test_acquisition_number_tells_phases_apart() -> None:
@@ -187,8 +187,7 @@ def test_alternating_instance_numbers_are_told_apart_by_position() -> None:
 
 def test_a_longer_second_phase_keeps_its_own_slices() -> None:
     late = [replace(part, instance=part.instance + 10) for part in second(stack(14))]
-    groups, _ = split_stack([*stack(), *late])
-    assert [len(group) for group in groups] == [10, 14]
+    assert [len(part.slices) for part in split_stack([*stack(), *late]).parts] == [10, 14]
 
 
 def test_the_earlier_acquisition_comes_first() -> None:
