@@ -10,8 +10,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nnunet_multiphase.data.mask_choice import ONE_MASK, MaskRule, by_preference, choose_masks
+from nnunet_multiphase.data.near_miss import (
+    exact_name,
+    flat_pattern,
+    is_system_folder,
+    misplaced,
+    seems_to_be,
+    unread_phase,
+)
 from nnunet_multiphase.data.table_text import read_table, unused_columns_note
-from nnunet_multiphase.data.volume_file import MaskFiles, nifti_stem
+from nnunet_multiphase.data.volume_file import MaskFiles, volume_stem
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
 
@@ -67,7 +75,8 @@ def read_case_folder(
     """Read the layout of one case from its file names.
 
     Args:
-        path: Folder with {nc,art,pv,dl}.nii[.gz], lesions_<phase>.nii[.gz], perhaps liver_<phase>.nii[.gz].
+        path: Folder with {nc,art,pv,dl}.nii.gz, lesions_<phase>.nii.gz, perhaps liver_<phase>.nii.gz; in any of
+            `volume_file.FORMATS`, in any letter case.
         reference: Phase to bring the others to. Default: the lesion mask's phase, of several pv, else the first;
             without one the liver mask's likewise, else pv, else the first that is there.
         require_lesions: Refuse a case without a lesion mask (training data).
@@ -77,7 +86,8 @@ def read_case_folder(
         The case; masks that are not on its reference phase are left out and named in `ignored`.
 
     Raises:
-        InputError: No such folder, no phase, an unknown phase, two files for one thing, a mask without its phase.
+        InputError: No such folder, no phase, an unknown phase, two files for one thing, a mask without its phase, a file
+            that seems to be a phase or mask and cannot be read.
     """
     path = Path(path)
     if not path.is_dir():
@@ -87,24 +97,29 @@ def read_case_folder(
     found: dict[tuple[str, str], Path] = {}
     ignored: list[str] = []
     problems: list[str] = []
+    passed_over: list[Path] = []
     for entry in sorted(path.iterdir()):
-        stem = nifti_stem(entry)
-        if entry.name.startswith(".") or entry.is_dir() or stem is None:
-            why = (
-                "hidden" if entry.name.startswith(".") else "a folder" if entry.is_dir() else "no NIfTI file"
-            )
-            ignored.append(f"{entry.name} ({why})")
-            continue
-        kind, phase = _kind_and_phase(stem)
-        if phase not in PHASES:
+        stem = volume_stem(entry)
+        if entry.name.startswith("."):
+            ignored.append(f"{entry.name} (hidden)")
+        elif entry.is_dir() or stem is None or _is_second_half(entry):
+            passed_over.append(entry)
+        elif (meant := exact_name(stem)) is None or meant.phase is None:
+            seems = seems_to_be(entry)
             problems.append(
-                f"case {name}: {entry} names no known phase: expected {_expected_names()}; rename or remove the file"
+                f"case {name}: {entry} names no known phase: expected {_expected_names()}; "
+                + (seems or "rename or remove the file")
             )
-        elif (kind, phase) in found:
-            other = found[kind, phase].name
+        elif (meant.kind, meant.phase) in found:
+            other = found[meant.kind, meant.phase].name
             problems.append(f"case {name}: {entry} and {other} are the same thing twice; remove one of them")
         else:
-            found[kind, phase] = entry
+            found[meant.kind, meant.phase] = entry
+    for entry in passed_over:
+        seems = unread_phase(entry, found)
+        if seems:
+            problems.append(f"case {name}: {entry} {seems}")
+        ignored.append(f"{entry.name} ({_why_passed_over(entry)})")
 
     images = {phase: found["image", phase] for phase in PHASES if ("image", phase) in found}
     lesions = {phase: found["lesions", phase] for phase in PHASES if ("lesions", phase) in found}
@@ -112,6 +127,7 @@ def read_case_folder(
     if not images and not problems:
         problems.append(
             f"case {name}: {path} holds no phase: expected {_expected_names()}; add them or remove the folder"
+            + misplaced(path)
         )
     for phase, mask in (*lesions.items(), *livers.items()):
         if images and phase not in images:
@@ -131,7 +147,9 @@ def read_case_folder(
     choice = None
     if require_lesions and lesions and not problems:
         try:
-            choice = choose_masks(name, images, {p: MaskFiles((f,)) for p, f in lesions.items()}, masks)
+            choice = choose_masks(
+                name, images, {p: MaskFiles((f,), organ="lesions") for p, f in lesions.items()}, masks
+            )
         except InputError as error:
             problems.append(str(error))
     if problems:
@@ -154,8 +172,8 @@ def read_case_folder(
         name,
         images,
         chosen,
-        MaskFiles((lesions[chosen],)) if chosen in lesions else None,
-        MaskFiles((livers[chosen],)) if chosen in livers else None,
+        MaskFiles((lesions[chosen],), organ="lesions") if chosen in lesions else None,
+        MaskFiles((livers[chosen],), organ="liver") if chosen in livers else None,
         tuple(ignored),
         None if chosen in livers else next(iter(livers.values()), None),
         choice.moving if choice is not None else {},
@@ -188,6 +206,12 @@ def scan_cohort(raw: Path, masks: MaskRule = ONE_MASK) -> tuple[list[CaseFolder]
         return [], [
             f"{raw} is not a folder: expected one with a folder per case ({_expected_names()} in each)"
         ]
+    if (raw / "imagesTr").is_dir():
+        return [], [
+            f"{raw} is a dataset in nnU-Net's form: expected a folder per case ({_expected_names()} in each); say how it is "
+            "named with --pattern 'imagesTr/{case}_{phase}.nii.gz' --phase-names nc=0000 art=0001 ... --lesions "
+            "'labelsTr/{case}.nii.gz' --drawn-on PHASE"
+        ]
     cases: list[CaseFolder] = []
     problems: list[str] = []
     seen: dict[str, str] = {}
@@ -217,6 +241,11 @@ def scan_cohort(raw: Path, masks: MaskRule = ONE_MASK) -> tuple[list[CaseFolder]
         problems.append(
             f"{raw} holds {len(files)} file{'s' * (len(files) > 1)} but no folder: put each patient's phases into "
             f"a folder of its own, like {raw / 'patient_01' / 'pv.nii.gz'}"
+            + (
+                f", or pass --pattern '{pattern}' and --lesions"
+                if (pattern := flat_pattern(sorted(files)))
+                else ""
+            )
         )
     elif not folders:
         problems.append(f"{raw} is empty: expected one folder per case ({_expected_names()} in each)")
@@ -258,12 +287,16 @@ def assign_patients(
 
 
 def case_folders(raw: Path) -> list[Path]:
-    """List the folders of a cohort that are cases: all that are not hidden, sorted."""
-    return sorted(entry for entry in raw.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    """List the folders of a cohort that are cases: all but hidden ones and those an archive left there, sorted."""
+    return sorted(
+        entry
+        for entry in raw.iterdir()
+        if entry.is_dir() and not entry.name.startswith(".") and not is_system_folder(entry)
+    )
 
 
 def ignored_files(raw: Path, cases: Sequence[CaseFolder]) -> list[str]:
-    """List what of a cohort is not used as "file (why)", the most telling first: NIfTI files, others, hidden ones."""
+    """List what of a cohort is not used as "file (why)", the most telling first: volumes, others, hidden ones."""
     used = {PATIENT_TABLE, *(folder.name for folder in case_folders(raw))}
     beside = sorted(entry.name for entry in raw.iterdir() if entry.name not in used)
     ignored = [f"{name} ({'hidden' if name.startswith('.') else 'in no case folder'})" for name in beside]
@@ -271,7 +304,7 @@ def ignored_files(raw: Path, cases: Sequence[CaseFolder]) -> list[str]:
 
     def order(entry: str) -> tuple[bool, bool]:
         name, _, why = entry.rpartition(" (")
-        return why == "hidden)", nifti_stem(Path(name)) is None
+        return why == "hidden)", volume_stem(Path(name)) is None
 
     return sorted(ignored, key=order)
 
@@ -308,12 +341,22 @@ def patient_table_notes(table: Path) -> list[str]:
         return []  # a problem, and said as such
 
 
-def _kind_and_phase(stem: str) -> tuple[str, str]:
-    """Split a file name without suffix: 'liver_pv' -> ('liver', 'pv'), 'art' -> ('image', 'art')."""
-    for kind in ("lesions", "liver"):
-        if stem.startswith(f"{kind}_"):
-            return kind, stem[len(kind) + 1 :]
-    return "image", stem
+def _is_second_half(entry: Path) -> bool:
+    """Tell the .img that belongs to a .hdr, which stands for both."""
+    if entry.suffix.lower() != ".img":
+        return False
+    return any(entry.with_suffix(suffix).is_file() for suffix in (".hdr", ".HDR"))
+
+
+def _why_passed_over(entry: Path) -> str:
+    if entry.is_dir():
+        return "a folder"
+    halves = {".img": (".hdr", ".HDR"), ".raw": (".mhd", ".nhdr"), ".zraw": (".mhd",), ".gz": (".nhdr",)}
+    for suffix in halves.get(entry.suffix.lower(), ()):
+        header = entry.with_name(entry.name.partition(".")[0] + suffix)
+        if header.is_file():
+            return f"the voxels of {header.name}"
+    return "no volume file"
 
 
 def _expected_names() -> str:

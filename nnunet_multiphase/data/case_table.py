@@ -67,7 +67,7 @@ def scan_table(table: Path, root: Path, masks: MaskRule) -> tuple[list[CaseFolde
             )
         else:
             try:
-                drawn = {reference: MaskFiles(lesions)} if lesions else {}
+                drawn = {reference: MaskFiles(lesions, organ="lesions")} if lesions else {}
                 choice = choose_masks(name, images, drawn, masks)
             except InputError as error:
                 problems.append(str(error))
@@ -81,7 +81,7 @@ def scan_table(table: Path, root: Path, masks: MaskRule) -> tuple[list[CaseFolde
                     images,
                     choice.reference,
                     choice.lesions,
-                    MaskFiles((root / row["liver"],)) if has_liver else None,
+                    MaskFiles((root / row["liver"],), organ="liver") if has_liver else None,
                     unused_liver=root / row["liver"] if row["liver"] and not has_liver else None,
                     moving_lesions=choice.moving,
                 )

@@ -10,7 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.data.case_folder import CaseFolder
-from nnunet_multiphase.data.volume_file import GridError, MaskFiles, grid_difference, read_mask, read_volume
+from nnunet_multiphase.data.volume_file import GridError, MaskFiles, read_mask, read_volume
 from nnunet_multiphase.errors import InputError
 
 STRAY_SHARE = 0.05
@@ -115,15 +115,13 @@ def check_case(case: CaseFolder) -> CaseReport:
 
 def _where_it_fits(files: MaskFiles, case: CaseFolder) -> str:
     """Name the phases on whose grid a mask lies, if any: public sets have masks named after the wrong one."""
-    masks = [read_volume(path) for path in files.paths]
     fits = []
     for phase, path in case.images.items():
         try:
-            image = read_volume(path)
+            read_mask(files, read_volume(path), phase)
         except InputError:
-            continue  # said already
-        if not any(grid_difference(mask, image) for mask in masks):
-            fits.append(phase)
+            continue  # an image that is unreadable, or another grid again
+        fits.append(phase)
     if not fits:
         return ""
     return f" (it fits that of {' and of '.join(fits)}: if it was drawn there, name it so)"

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from nnunet_multiphase.data.case_folder import CaseFolder, case_id
 from nnunet_multiphase.data.mask_choice import MaskRule, choose_masks
+from nnunet_multiphase.data.near_miss import is_system_folder
 from nnunet_multiphase.data.table_text import read_table
-from nnunet_multiphase.data.volume_file import MaskFiles
+from nnunet_multiphase.data.volume_file import FORMATS, MaskFiles
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
 
@@ -37,6 +38,7 @@ class Layout:
     Attributes:
         image: Pattern of a phase's path below the cohort's folder. {case} is the case, {phase} one of the names in
             `phase_names`, {patient} the patient; * is anything within one name. A path may be a folder of DICOM files.
+            `#{phase}` at its end: the phases are the volumes of one 4D file, and `phase_names` holds their numbers.
         phase_names: How the files call a phase -> ours (nc, art, pv, dl).
         lesions: Pattern of a lesion mask; several files that match are united. With {phase}, it says on which phase
             the mask is drawn.
@@ -71,6 +73,9 @@ class _Found:
     lesions: dict[str, list[Path]] = field(default_factory=dict)
     livers: dict[str, list[Path]] = field(default_factory=dict)
 
+
+CHANNEL = "#{phase}"
+"""End of an image pattern whose file holds all phases, one volume each."""
 
 CaseKey = tuple[str, str]
 """Patient ("" where nothing says who) and case."""
@@ -135,6 +140,14 @@ def check_layout(layout: Layout) -> None:
         raise InputError(
             f"image pattern {layout.image!r} has no {{phase}}: expected one where there are several phases"
         )
+    if layout.image.endswith(CHANNEL):
+        wrong = [theirs for theirs in layout.phase_names if not theirs.isdecimal()]
+        if wrong or "{phase}" in layout.image.removesuffix(CHANNEL):
+            raise InputError(
+                f"image pattern {layout.image!r} takes the volumes of a 4D file: expected no other {{phase}} in it and, in "
+                f"--phase-names, each phase's number in the file from 0, such as nc=0 art=1 pv=2 dl=3"
+                + (f"; found {', '.join(wrong)}" if wrong else "")
+            )
     for what, pattern in (("lesions", layout.lesions), ("liver", layout.liver)):
         if pattern and "{phase}" not in pattern and not layout.drawn_on:
             raise InputError(
@@ -178,7 +191,8 @@ def scan_layout(raw: Path, layout: Layout, masks: MaskRule) -> tuple[list[CaseFo
 
 def _match_paths(raw: Path, layout: Layout) -> tuple[dict[CaseKey, _Found], list[str], list[str]]:
     """Sort the files below a folder by the patterns they match."""
-    image = compile_pattern(layout.image, layout.phase_names)
+    image = compile_pattern(layout.image.removesuffix(CHANNEL), layout.phase_names)
+    stacked = layout.image.endswith(CHANNEL)
     masks = {"lesions": layout.lesions, "livers": "" if _one_file_for_both(layout) else layout.liver}
     masks = {kind: pattern for kind, pattern in masks.items() if pattern}
     any_mask = [compile_pattern(pattern, layout.phase_names) for pattern in masks.values()]
@@ -201,6 +215,9 @@ def _match_paths(raw: Path, layout: Layout) -> tuple[dict[CaseKey, _Found], list
                 f"case {key[1]}: {path} and {case.images[phase]} are both {phase}; remove one, or tell them apart "
                 "by {case} or {patient} in the pattern"
             )
+        elif stacked:
+            for number, one in layout.phase_names.items():
+                case.images[one] = path.with_name(f"{path.name}#{int(number)}")
         else:
             case.images[phase] = path
     names = sorted({name for _, name in found}, key=len, reverse=True)
@@ -232,7 +249,57 @@ def _match_paths(raw: Path, layout: Layout) -> tuple[dict[CaseKey, _Found], list
         else:
             if path.is_file():
                 unmatched.append(relative)
+    problems += _lookalikes(raw, unmatched, layout, found)
     return found, problems, unmatched
+
+
+def _lookalikes(
+    raw: Path, unmatched: Sequence[str], layout: Layout, found: Mapping[CaseKey, _Found]
+) -> list[str]:
+    """Name the files that only their format or letter case keeps from being a phase or mask that a case lacks."""
+    loose = {
+        kind: (pattern, _loosened(pattern, layout.phase_names))
+        for kind, pattern in (
+            ("image", layout.image.removesuffix(CHANNEL)),
+            ("lesions", layout.lesions),
+            ("liver", layout.liver),
+        )
+        if pattern
+    }
+    theirs = {name.casefold(): phase for name, phase in layout.phase_names.items()}
+    cases = {name.casefold(): case for (_, name), case in found.items()}
+    problems = []
+    for relative in unmatched:
+        for kind, (pattern, expression) in loose.items():
+            match = expression.fullmatch(relative)
+            if match is None:
+                continue
+            groups = match.groupdict()
+            phase = (
+                theirs[groups["phase"].casefold()]
+                if "phase" in groups
+                else next(iter(theirs.values()))
+                if kind == "image"
+                else layout.drawn_on
+            )
+            case = cases.get(groups["case"].casefold(), _Found())
+            there = {"image": set(case.images), "lesions": set(case.lesions), "liver": set(case.livers)}[kind]
+            if phase not in there:
+                what = f"its {phase}" if kind == "image" else f"its {kind} mask"
+                problems.append(
+                    f"case {groups['case']}: {raw / relative} would be {what} by the pattern {pattern} but for its format "
+                    "or letter case; rename or convert it, put * for the ending of the pattern, or remove it"
+                )
+            break
+    return problems
+
+
+def _loosened(pattern: str, phase_names: Mapping[str, str]) -> re.Pattern[str]:
+    """Make a pattern that matches in any volume format and letter case."""
+    ending = next((suffix for suffix in FORMATS if pattern.lower().endswith(suffix)), "")
+    expression = compile_pattern(pattern[: len(pattern) - len(ending)], phase_names).pattern
+    formats = f"(?:{'|'.join(map(re.escape, FORMATS))})" if ending else ""
+    return re.compile(expression + formats, re.IGNORECASE)
 
 
 def _read_index(
@@ -282,7 +349,7 @@ def _paths(raw: Path, *patterns: re.Pattern[str]) -> list[tuple[Path, str]]:
         for name in list(folders):
             path = Path(folder) / name
             relative = path.relative_to(raw).as_posix()
-            if name.startswith("."):
+            if name.startswith(".") or is_system_folder(path):
                 folders.remove(name)
             elif any(p.fullmatch(relative) for p in patterns):
                 folders.remove(name)
@@ -321,7 +388,8 @@ def _make_case(
     labels = {*(layout.lesion_labels or ()), *(layout.liver_labels or ())} if shared else set()
     others = tuple(sorted({*labels, *layout.further_labels}))
     drawn = {
-        phase: MaskFiles(tuple(paths), layout.lesion_labels, others) for phase, paths in found.lesions.items()
+        phase: MaskFiles(tuple(paths), layout.lesion_labels, others, organ="lesions")
+        for phase, paths in found.lesions.items()
     }
     try:
         choice = choose_masks(name, found.images, drawn, masks)
@@ -335,7 +403,7 @@ def _make_case(
         {phase: found.images[phase] for phase in PHASES if phase in found.images},
         choice.reference,
         choice.lesions,
-        MaskFiles(tuple(livers[choice.reference]), layout.liver_labels, others)
+        MaskFiles(tuple(livers[choice.reference]), layout.liver_labels, others, organ="liver")
         if choice.reference in livers
         else None,
         unused_liver=None

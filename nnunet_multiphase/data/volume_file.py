@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
+from nnunet_multiphase.data.segment_file import (
+    Segment,
+    choose_segments,
+    crop_offset,
+    draw_segments,
+    list_segments,
+    place_on_grid,
+)
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.phases import PHASES
 
 SUFFIXES: tuple[str, ...] = (".nii.gz", ".nii")
+
+FORMATS: tuple[str, ...] = (*SUFFIXES, ".mha", ".mhd", ".nrrd", ".nhdr", ".hdr", ".img")
+"""Endings of the files that hold a volume with its place in space; .img is the second half of .hdr."""
 
 MIN_VOXELS = 4
 """Along each axis: the registration takes no less."""
 
 GRID_TOLERANCE_VOXELS = 0.05
 """How far two grids may lie apart anywhere and still count as one: float32 headers differ by far less."""
+
+
+LABEL_TOLERANCE = 1e-3
+"""How far a label stored as a floating-point number may lie from a whole one: casts and scale slopes do far less."""
 
 
 class GridError(InputError):
@@ -32,6 +51,7 @@ class MaskFiles:
     paths: tuple[Path, ...]
     values: tuple[int, ...] | None = (1,)  # the labels that are the mask; None: all but 0
     others: tuple[int, ...] = ()  # further labels that may occur
+    organ: str = field(default="", compare=False)  # lesions or liver, for messages
 
     def __str__(self) -> str:
         """Name the files, for a message."""
@@ -51,6 +71,26 @@ def nifti_stem(path: Path) -> str | None:
     return None
 
 
+def volume_stem(path: Path) -> str | None:
+    """Give the file name without the ending of a volume format; None if it has none.
+
+    >>> volume_stem(Path("ART.NII.GZ")), volume_stem(Path("art.json"))
+    ('ART', None)
+    """
+    for suffix in FORMATS:
+        if path.name.lower().endswith(suffix):
+            return path.name[: -len(suffix)]
+    return None
+
+
+def split_channel(path: Path) -> tuple[Path, int | None]:
+    """Part a path such as stack.nii.gz#2 into the file and the volume in it, from 0; None: it is one volume."""
+    match = re.fullmatch(r"(.+)#(\d+)", path.name)
+    if match is None or path.exists():
+        return path, None
+    return path.with_name(match[1]), int(match[2])
+
+
 def read_volume(path: Path) -> sitk.Image:
     """Read a 3D scalar volume, making sure the whole of it is there.
 
@@ -59,7 +99,7 @@ def read_volume(path: Path) -> sitk.Image:
 
     Args:
         path: A .nii or .nii.gz file, any other that SimpleITK reads (.nrrd, .mha), or a folder with the DICOM files
-            of one series.
+            of one series. `#2` behind a file's name takes the third volume of a 4D file.
 
     Returns:
         The volume in the file's own pixel type.
@@ -70,41 +110,128 @@ def read_volume(path: Path) -> sitk.Image:
     """
     if path.is_dir():
         return _read_series(path)
+    path, channel = split_channel(path)
     if not path.is_file():
         raise InputError(f"{path} does not exist or is no file: expected a NIfTI volume; restore it")
-    try:
-        reader = sitk.ImageFileReader()
-        reader.SetFileName(str(path))
-        reader.ReadImageInformation()
-        size = reader.GetSize()
-        components = reader.GetNumberOfComponents()
-    except RuntimeError as error:
+    with _quiet_itk():
+        reader = _read_information(path)
+        _check_shape(path, reader, channel)
+        _check_content(path, reader)
+        try:
+            image = _volume_of(reader, channel)
+        except RuntimeError as error:
+            raise InputError(_unreadable(path, error)) from error
+    # Compressed NIfTI was looked at byte by byte, for ITK hides its NaN; other formats keep theirs.
+    if not np.isfinite(sitk.GetArrayViewFromImage(image).sum(dtype=np.float64)):
         raise InputError(
-            f"{path} is not readable as {_format(path)} ({_reason(error)}): export it again"
-        ) from error
-    if len(size) != 3 or components != 1:
-        shape = " x ".join(str(n) for n in (*size, *([components] if components != 1 else [])))
+            f"{path} holds values that are not numbers (NaN or infinite): expected HU; export it again"
+        )
+    return image
+
+
+@contextmanager
+def _quiet_itk() -> Iterator[None]:
+    """Keep ITK's own warnings off the terminal: what matters in them is checked, and said with the file's name."""
+    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+
+
+def _read_information(path: Path) -> sitk.ImageFileReader:
+    """Read a file's header."""
+    if path.suffix.lower() == ".img" and not _header_of(path).is_file():
+        raise InputError(f"{path} has no header beside it: expected {_header_of(path).name}; copy both files")
+    _refuse_analyze(path)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise InputError(_unreadable(path, error)) from error
+    return reader
+
+
+def _header_of(path: Path) -> Path:
+    """Name the .hdr of an .img."""
+    return path.with_suffix(".HDR" if path.suffix.isupper() else ".hdr")
+
+
+def _refuse_analyze(path: Path) -> None:
+    """Refuse a pair that is Analyze 7.5 and no NIfTI: which side is right is not written in it."""
+    if path.suffix.lower() not in (".hdr", ".img"):
+        return
+    header = path if path.suffix.lower() == ".hdr" else _header_of(path)
+    with header.open("rb") as stream:
+        magic = stream.read(348)[344:348]
+    if not magic.startswith((b"ni1", b"n+1")):
+        raise InputError(
+            f"{path} is Analyze 7.5, which does not say which side is the patient's right: expected NIfTI; convert the "
+            "original images again, to .nii.gz"
+        )
+
+
+def _check_shape(path: Path, reader: sitk.ImageFileReader, channel: int | None) -> None:
+    """Make sure that there is one volume, or the wanted one of several."""
+    size, components = reader.GetSize(), reader.GetNumberOfComponents()
+    volumes = volumes_in(reader)
+    shape = " x ".join(str(n) for n in (*size, *([components] if components != 1 else [])))
+    if volumes is None:
         raise InputError(
             f"{path} is not one 3D volume: expected three dimensions, found {shape}; export one volume per file"
         )
-    if min(size) < MIN_VOXELS:
+    if channel is None and volumes > 1:
+        numbers = " ".join(f"{phase}={n}" for n, phase in enumerate(PHASES[:volumes]))
         raise InputError(
-            f"{path} is too thin ({_by(size)} voxels): expected at least {MIN_VOXELS} voxels along each axis; "
+            f"{path} is not one 3D volume but a 4D file of {volumes} ({shape}): if these are the phases, say which is which "
+            f"with setup's --pattern '{{case}}/{path.name}#{{phase}}' --phase-names {numbers} (each with its number in the "
+            "file, from 0), or write one file per phase"
+        )
+    if channel is not None and channel >= volumes:
+        raise InputError(
+            f"{path} has no volume {channel}: it holds {volumes}, counted from 0; correct the number behind #"
+        )
+    if min(size[:3]) < MIN_VOXELS:
+        raise InputError(
+            f"{path} is too thin ({_by(size[:3])} voxels): expected at least {MIN_VOXELS} voxels along each axis; "
             "export the whole series as one volume"
         )
-    _check_content(path, reader)
+
+
+def volumes_in(reader: sitk.ImageFileReader) -> int | None:
+    """Count the 3D volumes of a file; None where its shape is neither 3D nor a row of volumes."""
+    size, components = reader.GetSize(), reader.GetNumberOfComponents()
+    if len(size) == 3:
+        return int(components)
+    if len(size) > 3 and components == 1 and sorted(size[3:])[:-1] == [1] * (len(size) - 4):
+        return int(max(size[3:]))
+    return None
+
+
+def count_volumes(path: Path) -> int | None:
+    """Count the 3D volumes of a file by its header alone; None where it cannot be read as any."""
     try:
+        with _quiet_itk():
+            return volumes_in(_read_information(path))
+    except (InputError, OSError):
+        return None
+
+
+def _volume_of(reader: sitk.ImageFileReader, channel: int | None) -> sitk.Image:
+    """Read the one volume, or the wanted one of several."""
+    size = reader.GetSize()
+    if channel is None and len(size) == 3:
+        return reader.Execute()
+    channel = channel or 0
+    if len(size) == 3:
         image = reader.Execute()
-        # Compressed NIfTI was looked at byte by byte, for ITK hides its NaN; other formats keep theirs.
-        if not np.isfinite(sitk.GetArrayViewFromImage(image).sum(dtype=np.float64)):
-            raise InputError(
-                f"{path} holds values that are not numbers (NaN or infinite): expected HU; export it again"
-            )
-        return image
-    except RuntimeError as error:
-        raise InputError(
-            f"{path} is not readable as {_format(path)} ({_reason(error)}): export it again"
-        ) from error
+        several = image.GetNumberOfComponentsPerPixel() > 1
+        return sitk.VectorIndexSelectionCast(image, channel) if several else image
+    reader.SetExtractSize([*size[:3], *[0] * (len(size) - 3)])
+    reader.SetExtractIndex([0, 0, 0, *(channel if n == max(size[3:]) else 0 for n in size[3:])])
+    return reader.Execute()
 
 
 def _read_series(folder: Path) -> sitk.Image:
@@ -170,29 +297,91 @@ def read_mask(files: MaskFiles, grid: sitk.Image, grid_name: str) -> sitk.Image:
 
 def _read_labels(path: Path, files: MaskFiles, grid: sitk.Image, grid_name: str) -> np.ndarray:
     """Read one of a mask's files; (z, y, x) bool."""
+    segments = _segments_of(path)
+    if segments:
+        return sitk.GetArrayFromImage(_read_segments(path, segments, files, grid, grid_name)).astype(bool)
     image = read_volume(path)
     difference = grid_difference(image, grid)
     if difference:
-        raise GridError(
-            f"{path} has another geometry than {grid_name}: {difference}; draw or resample the mask on that phase's grid"
-        )
-    values = sitk.GetArrayViewFromImage(image)
+        raise _other_geometry(path, grid_name, difference)
+    values = _whole_labels(path, sitk.GetArrayViewFromImage(image))
     if files.values is None:
         return np.asarray(values != 0)
     expected = (0, *files.values, *files.others)
     found = np.unique(values)
     if not np.isin(found, expected).all():
-        shown = ", ".join(f"{v:g}" for v in found[:6]) + (", ..." if len(found) > 6 else "")
-        allowed = (
-            " and ".join(map(str, sorted(expected)))
-            if len(expected) == 2
-            else ", ".join(map(str, sorted(expected)))
-        )
-        raise InputError(
-            f"{path} is not a mask: expected only the values {allowed}, found {shown}; "
-            f"write it as {'/'.join(map(str, sorted(expected)))}"
-        )
+        raise InputError(_other_labels(path, files, expected, found))
     return np.isin(values, files.values)
+
+
+def _other_geometry(path: Path, grid_name: str, difference: str) -> GridError:
+    return GridError(
+        f"{path} has another geometry than {grid_name}: {difference}; draw or resample the mask on that phase's grid"
+    )
+
+
+def _whole_labels(path: Path, values: np.ndarray) -> np.ndarray:
+    """Take labels stored as floating-point numbers for the whole numbers they nearly are; refuse others."""
+    if not np.issubdtype(values.dtype, np.floating):
+        return values
+    whole = np.rint(values)
+    if float(np.abs(values - whole).max()) <= LABEL_TOLERANCE:
+        return whole
+    shown = ", ".join(f"{v:.6g}" for v in np.unique(values[values != whole])[:3])
+    raise InputError(
+        f"{path} is not a mask: expected whole numbers, found {shown}, ... ({values.min():g} to {values.max():g}), as "
+        "of probabilities or of a mask resampled with interpolation; cut it at 0.5 and write it as 0/1"
+    )
+
+
+def _other_labels(path: Path, files: MaskFiles, expected: tuple[int, ...], found: np.ndarray) -> str:
+    """Say that labels are not those expected, and which option takes them."""
+    shown = ", ".join(f"{v:.9g}" for v in found[:6]) + (", ..." if len(found) > 6 else "")
+    allowed = (
+        " and ".join(map(str, sorted(expected)))
+        if len(expected) == 2
+        else ", ".join(map(str, sorted(expected)))
+    )
+    option = "--liver-labels" if files.organ == "liver" else "--lesion-labels"
+    others = [int(v) for v in found if v]
+    if len(others) == 1:
+        mend = f"write it as {'/'.join(map(str, sorted(expected)))}, or pass {option} {others[0]} (with --pattern)"
+    elif len(others) <= 6:
+        mend = (
+            f"say which of them are the {files.organ or 'mask'} with {option}, such as {option} {others[-1]} (with "
+            "--pattern; one file may hold both, as --lesion-labels 2 --liver-labels 1 2)"
+        )
+    else:
+        mend = f"these are no labels but perhaps an image; write it as {'/'.join(map(str, sorted(expected)))}"
+    return f"{path} is not a mask: expected only the values {allowed}, found {shown}; {mend}"
+
+
+def _segments_of(path: Path) -> list[Segment]:
+    """List the segments of a file that Slicer wrote; none of any other file."""
+    if not path.name.lower().endswith((".nrrd", ".nhdr")) or not path.is_file():
+        return []
+    with _quiet_itk():
+        return list_segments(_read_information(path))
+
+
+def _read_segments(
+    path: Path, segments: list[Segment], files: MaskFiles, grid: sitk.Image, grid_name: str
+) -> sitk.Image:
+    """Read a mask that Slicer wrote, and put it where it was cropped from."""
+    chosen, unclear = choose_segments(segments, files.values, files.organ)
+    if unclear:
+        raise InputError(f"{path} {unclear}")
+    try:
+        with _quiet_itk():
+            image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise InputError(_unreadable(path, error)) from error
+    drawn = draw_segments(image, chosen)
+    difference = grid_difference(drawn, grid)
+    placed = place_on_grid(drawn, grid, crop_offset(image)) if difference else drawn
+    if placed is None:
+        raise _other_geometry(path, grid_name, f"{difference}, and its voxels are none of that phase's")
+    return placed
 
 
 def grid_difference(image: sitk.Image, grid: sitk.Image) -> str:
@@ -234,7 +423,12 @@ def _check_content(path: Path, reader: sitk.ImageFileReader) -> None:
         return  # no NIfTI header under that name; ITK reads the whole of other formats or says so
     sample_bytes = int(reader.GetMetaData("bitpix")) // 8
     offset = int(float(reader.GetMetaData("vox_offset")))
-    expected = offset + int(np.prod(reader.GetSize(), dtype=np.int64)) * sample_bytes
+    samples_in = int(np.prod(reader.GetSize(), dtype=np.int64)) * reader.GetNumberOfComponents()
+    expected = offset + samples_in * sample_bytes
+    if path.suffix.lower() == ".hdr":
+        path = path.with_suffix(".IMG" if path.suffix.isupper() else ".img")
+        if not path.is_file():
+            return  # packed: ITK reads it, or says so
     is_float = reader.GetMetaData("datatype") in ("16", "64")  # NIfTI's numbers for float32 and float64
     found = 0
     finite = True
@@ -242,8 +436,7 @@ def _check_content(path: Path, reader: sitk.ImageFileReader) -> None:
         with gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb") as stream:
             header = stream.read(offset)
             found = len(header)
-            # The first field is 348; read with the wrong byte order it is another number.
-            order = "<" if header[:4] == (348).to_bytes(4, "little") else ">"
+            order = "<" if _is_little_endian(path, header) else ">"
             while chunk := stream.read(1 << 22):
                 if is_float:
                     # The last chunk may end within a sample, or beyond the volume: only whole samples count.
@@ -263,9 +456,28 @@ def _check_content(path: Path, reader: sitk.ImageFileReader) -> None:
         )
 
 
+def _is_little_endian(path: Path, header: bytes) -> bool:
+    """Tell the byte order of a NIfTI file: its first field is 348 (540 in NIfTI-2), in its own order."""
+    if path.suffix.lower() == ".img":
+        header = _header_of(path).read_bytes()[:4]
+    return header[:4] in ((348).to_bytes(4, "little"), (540).to_bytes(4, "little"))
+
+
 def _format(path: Path) -> str:
     """Name the format that a file's suffix promises."""
-    return "NIfTI" if nifti_stem(path) is not None else path.suffix.lstrip(".").upper() or "an image"
+    nifti = nifti_stem(path) is not None or path.suffix.lower() in (".hdr", ".img")
+    return "NIfTI" if nifti else path.suffix.lstrip(".").upper() or "an image"
+
+
+def _unreadable(path: Path, error: RuntimeError) -> str:
+    """Say why ITK cannot read a file, and what to do."""
+    if "orthonormal" in str(error).lower():
+        return (
+            f"{path} has axes that are not at right angles (a gantry tilt stored as a shear, in its sform): expected a "
+            "straight grid; resample it to one (dcm2niix does so from the DICOM files; to export it again the same way does "
+            "not help)"
+        )
+    return f"{path} is not readable as {_format(path)} ({_reason(error)}): export it again"
 
 
 def _reason(error: RuntimeError) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from nnunet_multiphase.data.case_folder import case_folders, case_id, read_case_folder
-from nnunet_multiphase.data.volume_file import nifti_stem
+from nnunet_multiphase.data.volume_file import volume_stem
 from nnunet_multiphase.errors import InputError
 
 IMAGE_ENDINGS = (".nii.gz", ".nii", ".mha", ".nrrd")
@@ -74,4 +74,4 @@ def _has_lesion_mask(folder: Path) -> bool:
 
 
 def _is_lesion_mask(path: Path) -> bool:
-    return (nifti_stem(path) or "").startswith("lesions_")
+    return (volume_stem(path) or "").lower().startswith("lesions_")

@@ -79,7 +79,7 @@ def test_wanted_reference_that_is_missing_is_refused(tmp_path: Path) -> None:
 def test_other_files_are_ignored_with_the_reason(tmp_path: Path) -> None:
     folder = touch(tmp_path / "a", "pv.nii.gz", "truth.json", "._pv.nii.gz")
     case = read_case_folder(folder, require_lesions=False)
-    assert set(case.ignored) == {"truth.json (no NIfTI file)", "._pv.nii.gz (hidden)"}
+    assert set(case.ignored) == {"truth.json (no volume file)", "._pv.nii.gz (hidden)"}
 
 
 def test_files_beside_the_case_folders_are_ignored_with_the_reason(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_files_beside_the_case_folders_are_ignored_with_the_reason(tmp_path: Pat
     assert ignored_files(raw, [case]) == [
         "b_pv.nii.gz (in no case folder)",
         "notes.txt (in no case folder)",
-        "a/truth.json (no NIfTI file)",
+        "a/truth.json (no volume file)",
         ".DS_Store (hidden)",
     ]
 
