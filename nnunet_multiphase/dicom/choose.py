@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from nnunet_multiphase.dicom.geometry import normal
+from nnunet_multiphase.dicom.evidence import arterial_lateness
+from nnunet_multiphase.dicom.kind import PLAIN, Kind, kind_of
 from nnunet_multiphase.dicom.phase import PhaseGuess
 from nnunet_multiphase.dicom.pseudonyms import Name
 from nnunet_multiphase.dicom.volumes import Volume
@@ -15,6 +14,9 @@ from nnunet_multiphase.errors import InputError
 
 MIN_CONFIDENCE = 0.5
 """Below this a phase is a guess that the user has to make."""
+
+_ANOTHER_ACQUISITION_S = 5.0
+_ANOTHER_PHASE_S = 20.0  # early and late arterial lie closer, all other phases further apart
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,9 @@ class Choice:
     use: bool
     masks: tuple[str, ...]  # kinds of mask that lie on it
     remarks: tuple[str, ...] = ()
+    kind: Kind = PLAIN
+    named: bool = False  # its description names the phase
+    late_arterial: float = 0.0  # of arterial volumes: -1 (early) to 1 (late)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -79,12 +84,16 @@ def choose_volumes(
                 f"case {name.case}: the series table uses {keys} for the phase {phase}: expected one; "
                 "set use to no for the others"
             )
-        best = fixed[0] if fixed else max(rivals, key=lambda i: (*_rank(choices[i]), -i))
-        for i in rivals:
-            if i != best:
-                reason = "the table's choice" if fixed else _advantage(choices[best], choices[i])
-                remark = f"same phase as {choices[best].volume.key}, which has {reason}"
-                choices[i] = replace(choices[i], use=False, remarks=(*choices[i].remarks, remark))
+        if phase == "art":
+            _compare_arterial(choices, rivals)
+        best = fixed[0] if fixed else min(rivals, key=lambda i: _order(choices[i]))
+        for i, choice in enumerate(choices):
+            if i != best and choice.phase == phase and not choice.volume.blocked:
+                remark = _passed_over(choices[best], choice, fixed=bool(fixed))
+                choices[i] = replace(choice, use=False, remarks=(*choice.remarks, remark))
+        if not fixed:
+            others = [choices[i] for i in rivals if i != best]
+            choices[best] = _with_rivals(choices[best], others)
     return choices
 
 
@@ -117,33 +126,101 @@ def _first_opinion(
             use = False
             remarks.append("phase unclear: set phase and use in the series table")
     return Choice(
-        volume, name, phase, confidence, why, use, tuple(sorted(masks.get(volume.key, ()))), tuple(remarks)
+        *(
+            volume,
+            name,
+            phase,
+            confidence,
+            why,
+            use,
+            tuple(sorted(masks.get(volume.key, ()))),
+            tuple(remarks),
+        ),
+        kind=kind_of(volume),
+        named=guess is not None and guess.named and guess.phase == phase,
+        late_arterial=arterial_lateness(volume) if phase == "art" else 0.0,
     )
 
 
-_ADVANTAGES: tuple[str, ...] = (
-    "a lesion mask",
-    "axial slices",
-    "a higher confidence",
-    "more slices",
-    "thinner slices",
+# What one volume of a phase may have over another, the gravest first; the higher is used.
+_ADVANTAGES: tuple[tuple[str, Callable[[Choice], float]], ...] = (
+    ("a lesion mask", lambda choice: "lesions" in choice.masks),
+    ("axial slices", lambda choice: choice.kind.axial),
+    ("the plain images", lambda choice: not choice.volume.doubts),
+    ("a phase named in its description", lambda choice: choice.named),
+    ("a later arterial phase", lambda choice: choice.late_arterial),
+    ("original images (ImageType)", lambda choice: choice.kind.original),
+    ("a kernel for soft tissue", lambda choice: choice.kind.soft),
+    ("a higher confidence", lambda choice: round(choice.confidence, 1)),
+    ("more slices", lambda choice: len(choice.volume.slices)),
+    ("thinner slices", lambda choice: -round(_step_mm(choice), 2)),
 )
 
 
-def _rank(choice: Choice) -> tuple[float, ...]:
-    """Compare two volumes of one phase; the higher is used. The order is that of _ADVANTAGES."""
-    grid = choice.volume.grid
-    assert grid is not None  # only usable volumes are ranked
-    axial = abs(normal(grid.slices[0].orientation or ())[2]) > np.cos(np.radians(35))
+def _step_mm(choice: Choice) -> float:
+    return choice.volume.grid.spacing_mm[2] if choice.volume.grid else float("inf")
+
+
+def _order(choice: Choice) -> tuple[float | str, ...]:
+    """Sort the volumes of one phase, the best first; what comes after _ADVANTAGES only makes the order definite."""
+    start, number = choice.volume.start_s, choice.volume.number
     return (
-        float("lesions" in choice.masks),
-        float(axial),
-        round(choice.confidence, 1),
-        float(len(grid.slices)),
-        -round(grid.spacing_mm[2], 2),
+        *(-float(value(choice)) for _, value in _ADVANTAGES),
+        float("inf") if start is None else start,
+        float("inf") if number is None else number,
+        choice.volume.key,
     )
 
 
-def _advantage(better: Choice, worse: Choice) -> str:
-    pairs = zip(_ADVANTAGES, _rank(better), _rank(worse), strict=True)
-    return next((name for name, a, b in pairs if a > b), "the earlier acquisition")
+def _passed_over(best: Choice, other: Choice, *, fixed: bool) -> str:
+    key = best.volume.key
+    if fixed:
+        return f"same phase as {key}, which has the table's choice"
+    gains = [name for name, value in _ADVANTAGES if value(best) > value(other)]
+    losses = [name for name, value in _ADVANTAGES if value(best) < value(other)]
+    # What decided is the first in the order; further gains are said only where nothing speaks the other way.
+    if gains:
+        return f"same phase as {key}, which has {gains[0] if losses else ' and '.join(gains[:3])}"
+    return f"a tie: same phase as {key}, and as good in all that is compared; {_tie_break(best, other, 'that one')}"
+
+
+def _with_rivals(best: Choice, others: Sequence[Choice]) -> Choice:
+    """Say of the volume that is used which others were as good, and which lie so far off that one phase is wrong."""
+    remarks = []
+    for other in others:
+        if _order(best)[: len(_ADVANTAGES)] == _order(other)[: len(_ADVANTAGES)]:
+            remarks.append(
+                f"a tie: {other.volume.key} is as good in all that is compared; {_tie_break(best, other, 'this one')}"
+            )
+        apart = _apart_s(best, other)
+        if apart is not None and abs(apart) >= _ANOTHER_PHASE_S:
+            when = "later" if apart > 0 else "earlier"
+            remarks.append(
+                f"speaks against it: {other.volume.key}, acquired {abs(apart):.0f} s {when}, was taken for {best.phase} "
+                "too; if one of them is another phase, set phase in the series table"
+            )
+    return replace(best, remarks=(*best.remarks, *remarks))
+
+
+def _tie_break(best: Choice, other: Choice, which: str) -> str:
+    apart = _apart_s(best, other)
+    reason = "was acquired first" if apart else "comes first by its number"
+    return f"{which} is used because it {reason}; to change that, set use in the series table"
+
+
+def _apart_s(first: Choice, second: Choice) -> float | None:
+    a, b = first.volume.start_s, second.volume.start_s
+    return None if a is None or b is None else b - a
+
+
+def _compare_arterial(choices: list[Choice], rivals: Sequence[int]) -> None:
+    """Of arterial volumes that neither words nor delays call early or late, count the later acquisitions as later."""
+    starts = [start for i in rivals if (start := choices[i].volume.start_s) is not None]
+    for i in rivals:
+        start = choices[i].volume.start_s
+        if (
+            choices[i].late_arterial == 0
+            and start is not None
+            and start - min(starts) >= _ANOTHER_ACQUISITION_S
+        ):
+            choices[i] = replace(choices[i], late_arterial=0.5)

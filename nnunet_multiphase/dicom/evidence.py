@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -12,6 +12,7 @@ from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.dicom.words import (
     CONTRAST_WORDS,
     NO_AGENT_WORDS,
+    arterial_timing,
     find_words,
     phases_named,
     seconds_named,
@@ -31,6 +32,8 @@ _DELAYS: tuple[tuple[float, Weights], ...] = (
     (140, (0.02, 0.02, 0.50, 0.46)),
     (900, (0.02, 0.01, 0.07, 0.90)),
 )
+
+_LATE_ARTERIAL_S = 28.0
 
 # Organs are dark before and early after the injection, and only then spleen, kidneys and vessels outshine them.
 # Flatter than the tags: tubes, doses and hearts differ.
@@ -53,6 +56,7 @@ class Evidence:
 
     weights: Weights
     why: str
+    named: bool = False  # by a word or a delay in the series' own description
 
     @property
     def favourite(self) -> str | None:
@@ -71,7 +75,7 @@ def tag_evidence(volume: Volume, *, others_have_agent: bool) -> list[Evidence]:
         What was found, the most telling first; descriptions are quoted by the keyword alone.
     """
     found = [
-        *_text_evidence(volume.description, "description", 0.92),
+        *(replace(known, named=True) for known in _text_evidence(volume.description, "description", 0.92)),
         *_delay_evidence(volume),
         *_text_evidence(volume.protocol, "protocol", 0.70),
     ]
@@ -143,7 +147,7 @@ def _text_evidence(text: str, where: str, certainty: float) -> list[Evidence]:
             Evidence((weights[0], weights[1], weights[2], weights[3]), f"{where} names several: {words}")
         )
     elif not named and find_words(text, CONTRAST_WORDS):
-        word = find_words(text, CONTRAST_WORDS)[0].rstrip("*")
+        word = find_words(text, CONTRAST_WORDS)[0].replace("*", "")
         found.append(Evidence((0.04, 0.32, 0.32, 0.32), f"{where}: '{word}'"))
     if seconds is not None:
         found.append(Evidence(_at_delay(seconds[0]) or _one("pv", 0.25, 0.25), f"{where}: '{seconds[1]}'"))
@@ -151,16 +155,32 @@ def _text_evidence(text: str, where: str, certainty: float) -> list[Evidence]:
 
 
 def _delay_evidence(volume: Volume) -> list[Evidence]:
-    starts = [part.contrast_start_s for part in volume.slices if part.contrast_start_s is not None]
-    if not starts or volume.start_s is None:
-        return []
-    # Only times of day can be compared; the shorter way round midnight.
-    delay = (volume.start_s % 86400 - min(starts) + 43200) % 86400 - 43200
-    weights = _at_delay(delay)
-    if weights is None:
+    delay = injection_delay_s(volume)
+    weights = None if delay is None else _at_delay(delay)
+    if delay is None or weights is None:
         return []
     when = f"{delay:.0f} s after" if delay >= 0 else f"{-delay:.0f} s before"
     return [Evidence(weights, f"acquired {when} the injection began")]
+
+
+def injection_delay_s(volume: Volume) -> float | None:
+    """Give the seconds from the injection's begin to a volume's first slice by their tags; None if a tag is missing."""
+    starts = [part.contrast_start_s for part in volume.slices if part.contrast_start_s is not None]
+    if not starts or volume.start_s is None:
+        return None
+    # Only times of day can be compared; the shorter way round midnight.
+    return (volume.start_s % 86400 - min(starts) + 43200) % 86400 - 43200
+
+
+def arterial_lateness(volume: Volume) -> int:
+    """Tell a late (1) from an early (-1) arterial volume by words or delay; 0 where they say nothing."""
+    if timing := arterial_timing(volume.description):
+        return timing
+    named = seconds_named(volume.description)
+    delay = named[0] if named else injection_delay_s(volume)
+    if delay is None or not 10 <= delay <= 60:
+        return 0
+    return 1 if delay >= _LATE_ARTERIAL_S else -1
 
 
 def _at_delay(delay_s: float) -> Weights | None:

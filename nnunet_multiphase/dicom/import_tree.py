@@ -13,6 +13,7 @@ from nnunet_multiphase.dicom.case_writer import check_destination, remove_case, 
 from nnunet_multiphase.dicom.choose import Choice, Correction, choose_volumes
 from nnunet_multiphase.dicom.evidence import enhancement_hu
 from nnunet_multiphase.dicom.geometry import TOO_FEW
+from nnunet_multiphase.dicom.kind import with_kinds
 from nnunet_multiphase.dicom.masks import Layer, find_layers, mask_kinds
 from nnunet_multiphase.dicom.phase import guess_phases
 from nnunet_multiphase.dicom.pixels import read_hu
@@ -137,7 +138,7 @@ def _choose_all(
     choices: dict[StudyKey, list[Choice]] = {}
     problems: list[str] = []
     for key in sorted(volumes, key=lambda key: names[key].case):
-        found = volumes[key]
+        found = with_kinds(volumes[key])
         with_phase = [volume for volume in found if volume.has_phase]
         guesses = guess_phases(with_phase, _enhancement)
         by_key = {volume.key: guess for volume, guess in zip(with_phase, guesses, strict=True)}
@@ -152,8 +153,8 @@ def _choose_all(
 
 
 def _enhancement(volume: Volume) -> tuple[float, float] | None:
-    if volume.grid is None:
-        return None
+    if volume.grid is None or volume.doubts:
+        return None  # not the scanner's own HU
     try:
         return enhancement_hu(read_hu(volume.grid, volume.key), volume.grid.spacing_mm)
     except InputError:

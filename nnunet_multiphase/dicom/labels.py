@@ -10,7 +10,7 @@ from functools import cache
 from itertools import pairwise
 
 from nnunet_multiphase.dicom import label_words as words
-from nnunet_multiphase.dicom.words import words_apart
+from nnunet_multiphase.dicom.word_search import words_apart
 
 LESIONS, LIVER = "lesions", "liver"
 

@@ -28,6 +28,7 @@ class PhaseGuess:
     confidence: float  # 0..1, the phase's probability given everything known
     why: str
     conflict: str = ""  # evidence that speaks for another phase
+    named: bool = False  # the series' own description names it
 
 
 def guess_phases(
@@ -107,4 +108,5 @@ def _guess(alone: np.ndarray, joint: np.ndarray, evidence: Sequence[Evidence]) -
         round(min(float(joint[best]), MOST), 2),
         "; ".join(reasons) or "nothing speaks for a phase",
         "; ".join(against),
+        any(known.named and known.favourite == phase for known in evidence),
     )

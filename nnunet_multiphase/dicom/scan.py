@@ -104,7 +104,6 @@ class Slice:
     has_rescale: bool
     localizer: bool
     screen: bool  # a dose page or a screen shot
-    projection: bool  # MIP and the like
     burned_in: bool
     agent: str
     # What a file says of the series and study it is in. Files of one SeriesInstanceUID may disagree, so that a volume is
@@ -302,7 +301,6 @@ def _slice(path: Path, header: Any) -> Slice:
         has_rescale=bool(_number(header, "RescaleSlope")) and _number(header, "RescaleIntercept") is not None,
         localizer="LOCALIZER" in kinds,
         screen=any(word in kind for kind in kinds for word in ("DOSE", "SCREEN", "SCREEN SAVE", "EVIDENCE")),
-        projection=any("MIP" in kind or "PROJECTION" in kind for kind in kinds),
         burned_in=_text(header, "BurnedInAnnotation").upper() == "YES",
         agent=_text(header, "ContrastBolusAgent"),
         modality=_text(header, "Modality") or _MODALITY_OF.get(sop_class, ""),

@@ -178,8 +178,6 @@ def _volume(series: Series, number: int, part: Part, blocked: list[str], notes: 
         doubts.append("no RescaleSlope or RescaleIntercept: the values may not be HU")
     if any(image.burned_in for image in slices):
         doubts.append("text is burned into the picture")
-    if any(image.projection for image in slices):
-        doubts.append("a projection (MIP), not the plain images")
     return Volume(
         key=series_key(series, number),
         series=series,

@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Sequence
+
+from nnunet_multiphase.dicom.labels import mask_kind
+from nnunet_multiphase.dicom.word_search import find_words, fold, words_apart
+
+__all__ = [
+    "CONTRAST_WORDS",
+    "NO_AGENT_WORDS",
+    "PHASE_WORDS",
+    "arterial_timing",
+    "find_words",
+    "mask_kind",
+    "phases_named",
+    "seconds_named",
+]
 
 PHASE_WORDS: dict[str, tuple[str, ...]] = {
     "nc": (
@@ -124,33 +136,48 @@ PHASE_WORDS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+# Of arterial volumes the late one is used: lesions show on it.
+LATE_ARTERIAL_WORDS: tuple[str, ...] = (
+    *("late art*", "LAP", "LHAP", "portal inflow", "spät art*", "artériel* tardi*", "arterios* tardi*"),
+    *(
+        "arterial* tardi*",
+        "laat arteri*",
+        "поздн* арт*",
+        "动脉晚期",
+        "晚期动脉",
+        "後期動脈",
+        "動脈後期",
+        "후기 동맥",
+    ),
+)
+EARLY_ARTERIAL_WORDS: tuple[str, ...] = (
+    *(
+        "early art*",
+        "EAP",
+        "EHAP",
+        "früh art*",
+        "artériel* précoce*",
+        "arterios* precoce*",
+        "arterial* precoc*",
+    ),
+    *(
+        "arterial* tempran*",
+        "vroeg* arteri*",
+        "ранн* арт*",
+        "动脉早期",
+        "早期动脉",
+        "早期動脈",
+        "動脈早期",
+        "초기 동맥",
+    ),
+)
+
 CONTRAST_WORDS: tuple[str, ...] = (
     *("with contrast", "w contrast", "post contrast", "enhanced", "CECT", "C+", "KM", "mit KM", "nach KM"),
     *("Kontrast*", "增强", "増強", "造影", "injecte"),
 )
 
 NO_AGENT_WORDS: tuple[str, ...] = ("no", "none", "nein", "kein", "keine", "without", "ohne", "なし", "无")
-
-_GAP = r"[\s_\-./]*"
-
-
-def find_words(text: str, words: Sequence[str]) -> list[str]:
-    """List which keywords occur in a text; a longer one is found before the shorter one it contains.
-
-    Case, accents and full-width letters do not matter; a Latin keyword is a whole word ("*" = may go on), a blank
-    in it stands for any or no separator.
-
-    >>> find_words("LEBER_portalvenös 3.0", PHASE_WORDS["pv"])
-    ['portal venös*']
-    >>> find_words("artifact", PHASE_WORDS["art"])
-    []
-    """
-    rest, found = fold(text), []
-    for word in sorted(words, key=len, reverse=True):
-        rest, count = word_pattern(word).subn(" ", rest)
-        if count:
-            found.append(word)
-    return found
 
 
 def phases_named(text: str) -> dict[str, str]:
@@ -163,8 +190,18 @@ def phases_named(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     of_word = {word: phase for phase, words in PHASE_WORDS.items() for word in words}
     for word in find_words(text, list(of_word)):
-        found.setdefault(of_word[word], word.rstrip("*"))
+        found.setdefault(of_word[word], word.replace("*", ""))
     return found
+
+
+def arterial_timing(text: str) -> int:
+    """Tell whether a description names the late (1) or the early (-1) arterial phase, or neither (0).
+
+    >>> arterial_timing("LateArt 1.5"), arterial_timing("ABD ART")
+    (1, 0)
+    """
+    text = words_apart(text)
+    return bool(find_words(text, LATE_ARTERIAL_WORDS)) - bool(find_words(text, EARLY_ARTERIAL_WORDS))
 
 
 def seconds_named(text: str) -> tuple[float, str] | None:
@@ -177,31 +214,3 @@ def seconds_named(text: str) -> tuple[float, str] | None:
         if (match := re.search(pattern, folded)) and 10 <= int(match[1]) * factor <= 900:
             return float(int(match[1]) * factor), f"{int(match[1])} {unit}"
     return None
-
-
-def fold(text: str) -> str:
-    """Fold case, width and accents: 'Portalvenös' -> 'portalvenos'."""
-    parts = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
-    return "".join(sign for sign in parts if not unicodedata.combining(sign))
-
-
-def words_apart(text: str) -> str:
-    """Put a blank between words that were run together: 'AbdArt' -> 'Abd Art'."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
-
-
-def word_pattern(word: str) -> re.Pattern[str]:
-    open_end = word.endswith("*")
-    core = _GAP.join(re.escape(part) for part in fold(word.rstrip("*")).split())
-    if not re.search(r"[a-z]", core):
-        return re.compile(core)
-    if core.endswith(("\\-", "\\+")):  # C-, C+
-        return re.compile(rf"(?<![a-z\d]){core}(?![a-z\d])")
-    return re.compile(rf"(?<![a-z]){core}" + ("" if open_end else "(?![a-z])"))
-
-
-def mask_kind(label: str) -> str | None:
-    """Say what a mask's label names; `labels.py` has the words."""
-    from nnunet_multiphase.dicom import labels
-
-    return labels.mask_kind(label)

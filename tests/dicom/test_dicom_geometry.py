@@ -34,7 +34,6 @@ def slice_at(z: float, *, instance: int = 1, **changes: object) -> Slice:
         has_rescale=True,
         localizer=False,
         screen=False,
-        projection=False,
         burned_in=False,
         agent="",
     )

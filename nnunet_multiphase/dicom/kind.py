@@ -1,0 +1,370 @@
+"""Step 3b: what kind of images a volume holds: plain ones, or something that was made of them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from nnunet_multiphase.dicom.geometry import normal
+from nnunet_multiphase.dicom.kernels import is_soft, kernel_named, sharp_kernel
+from nnunet_multiphase.dicom.volumes import Volume
+from nnunet_multiphase.dicom.word_search import find_words, fold, words_apart
+
+# Kind -> (words in a description, parts of ImageType's values). The first kind that fits is said.
+_KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "a projection (MinIP)": (
+        ("minip*", "min ip*", "minimum intensity*", "最小密度投影", "最小値投影"),
+        ("MIN IP", "MINIP", "MINIMUM"),
+    ),
+    "an average": (
+        *(
+            (
+                *("average*", "AVG", "AIP", "AveIP", "mean IP", "MeanIP", "mean", "thick slab*", "slab"),
+                *("Mittelwert*", "gemittelt*", "moyenne*", "moyenné*", "media ponderata", "promedio"),
+                *("gemiddeld*", "средн*", "平均", "평균"),
+            ),
+            ("AVERAGE", "MEAN", "MEDIAN"),
+        ),
+    ),
+    "a projection (MIP)": (
+        *(
+            (
+                *(
+                    "mip*",
+                    "max ip*",
+                    "maximum intensity*",
+                    "ray sum",
+                    "Projektion*",
+                    "projection*",
+                    "proyeccion*",
+                ),
+                *("最大密度投影", "最大値投影", "최대강도*", "МИП"),
+            ),
+            ("MIP", "MAX IP", "MAXIMUM", "PROJECTION"),
+        ),
+    ),
+    "a subtraction": (
+        *(
+            (
+                *("subtract*", "subtrakt*", "SUB", "DSA", "soustract*", "soustrait*", "sottra*", "sustrac*"),
+                *("substrac*", "subtraç*", "subtractie*", "subtrah*", "вычит*", "субтракц*", "差分", "差影"),
+                *("减影", "減影", "サブトラクション", "감산"),
+            ),
+            ("SUBTRACT",),
+        ),
+    ),
+    "virtual non-contrast images": (
+        *(
+            (
+                *(
+                    "VNC*",
+                    "LVNC",
+                    "VNCa",
+                    "virtual non contrast",
+                    "virtual unenhanced",
+                    "virtual native*",
+                    "VUE",
+                    "VNUE",
+                ),
+                *(
+                    "virtual plain",
+                    "virtuell* nativ*",
+                    "virtuell* ohne*",
+                    "virtuel* sans*",
+                    "virtuel* natif*",
+                ),
+                *("iodine suppress*", "iodine remov*", "virtual* sin contraste", "virtual* sem contraste"),
+                *(
+                    "virtual* senza*",
+                    "virtueel* blanco",
+                    "виртуальн*",
+                    "虚拟平扫",
+                    "虚拟非增强",
+                    "仮想単純",
+                    "仮想非造影",
+                ),
+                *("가상 비조영", "가상비조영"),
+            ),
+            ("VNC", "VUE", "VIRTUAL NON", "VIRTUAL UNENH", "MAT REMOVED", "IODINE REMOV"),
+        ),
+    ),
+    "an iodine map": (
+        *(
+            (
+                *("iodine*", "iod", "iod map*", "Jod*", "iode", "iodio", "iodo", "yodo", "jodium*", "jood*"),
+                *("water iod*", "iod water", "йод*", "碘", "ヨード", "요오드"),
+            ),
+            ("IODINE", "IOD MAP", "MAT SPECIFIC", "MAT FRACTIONAL", "MAT MODIFIED", "VALUE MAP"),
+        ),
+    ),
+    "virtual monoenergetic images": (
+        *(
+            (
+                *("mono e", "mono", "mono plus", "mono +", "monoe", "monoenerg*", "monoénerg*", "monochrom*"),
+                *("monokinet*", "monoerg*", "VMI", "keV", "GSI mono", "моноэнерг*", "单能", "單能"),
+                *("単色", "仮想単色", "단색", "optimum contrast", "best contrast"),
+            ),
+            ("MONO", "VMI", "KEV"),
+        ),
+    ),
+    "a map of atomic numbers or densities": (
+        *(
+            (
+                *("zeff*", "z eff*", "effective z", "eff z", "effective atomic*", "effektive Ordnungszahl*"),
+                *(
+                    "electron dens*",
+                    "Elektronendichte*",
+                    "rho",
+                    "rho z",
+                    "uric acid",
+                    "fat map*",
+                    "fat fraction",
+                ),
+                *(
+                    "calcium map*",
+                    "calcium suppress*",
+                    "HAP water",
+                    "spectral curve*",
+                    "有效原子序数",
+                    "実効原子番号",
+                ),
+            ),
+            ("Z EFF", "ZEFF", "EFF ATOMIC", "ELECTRON DENS", "RHO Z"),
+        ),
+    ),
+    "a time point or map of a perfusion scan": (
+        *(
+            (
+                *(
+                    "perfusion*",
+                    "perfusie*",
+                    "perfusió*",
+                    "perfusao",
+                    "perfusão",
+                    "perfuzj*",
+                    "CTP",
+                    "VPCT",
+                    "4D",
+                ),
+                *("MTT", "TTP", "TTD", "TMAX", "CBF", "CBV", "PBV", "blood flow", "blood volume", "BF map"),
+                *(
+                    "BV map",
+                    "MIP t",
+                    "temporal average",
+                    "перфуз*",
+                    "灌注",
+                    "灌流",
+                    "パーフュージョン",
+                    "관류",
+                ),
+            ),
+            ("PERFUSION", "MTT", "TTP", "TMAX", "CBF", "CBV", "PBV", "DYNAMIC", "BLOOD FLOW", "BLOOD VOL"),
+        ),
+    ),
+    "images without bones": (
+        *(
+            (
+                *(
+                    "bone remov*",
+                    "bone rem",
+                    "bone free",
+                    "bones removed",
+                    "no bone",
+                    "no bones",
+                    "knochenfrei*",
+                ),
+                *(
+                    "ohne Knochen",
+                    "sans os",
+                    "senza osso",
+                    "sin hueso",
+                    "sem osso",
+                    "去骨",
+                    "骨除去",
+                    "骨抜き",
+                ),
+            ),
+            ("BONE REM", "BONE FREE"),
+        ),
+    ),
+    "a volume rendering": (
+        ("VRT", "VR", "volume render*", "SSD", "surface shaded*", "cinematic*", "fly through", "容积再现"),
+        ("VOLUME RENDER", "SHADED", "3D RENDER"),
+    ),
+    "a reformatted series (MPR)": (
+        *(
+            (
+                *(
+                    "MPR*",
+                    "reformat*",
+                    "reformatt*",
+                    "multiplanar*",
+                    "multiplan*",
+                    "CPR",
+                    "curved",
+                    "thick range",
+                ),
+                *("MIP range", "рекон MPR", "мпр", "多平面", "曲面", "재구성 MPR"),
+            ),
+            ("MPR", "REFORMAT", "RESAMPLED", "CPR", "CURVED"),
+        ),
+    ),
+}
+
+# What a thin series is for, or what its raw data were: the images themselves are plain.
+_PURPOSE = re.compile(
+    r"(?<![a-z])(?:for|fur|fuer|zur|zum|pour|per|para|voor|no|ohne|w/o|without|sans)[\s_\-]+"
+    r"(?:3d|mpr|mips?|vrt?|recons?|reformats?)(?:[\s_/,&+\-]+(?:3d|mpr|mips?|vrt?))*(?![a-z])"
+)
+_SUB_SPLITS_NO_IMAGES = re.compile(r"(?<![a-z])sub[\s_\-]*(?:mm|milli|cm|sec|vol)")
+_KEV = re.compile(r"(?<![\d.])(?:[4-9]\d|1\d\d)\s?kev(?![a-z])")
+_ONE_ENERGY = re.compile(
+    r"(?<![a-z])(?:[ab][\s_]+(?:sn[\s_]?)?\d{2,3}[\s_]*kv|de[\s_].*\d[\s_]*kv|(?:low|high)[\s_]*energy)(?![a-z])"
+)
+
+_HU_TYPES = ("", "HU", "US", "UNSPECIFIED", "HOUNSFIELD")
+# A defined term holds no blank (free text there says nothing), but some makers write units.
+_OTHER_TYPE = re.compile(r"\S+|.*(?:IODINE|MG|ML|DENSIT|ATOMIC|EFF|PERCENT|%).*")
+_KNOWN_TYPES = ("OD", "MGML", "Z_EFF", "ED", "EDW", "HU_MOD", "PCT")
+_THICK = 3.0  # slices thicker than so many of their own steps are slabs, where they are derived too
+_AXIAL, _UPRIGHT = np.cos(np.radians(35)), np.cos(np.radians(20))
+_LEAST_TIME_POINTS = 6
+_TIME_POINT_GAP_S = 12.0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a volume holds, beside its phase."""
+
+    doubts: tuple[str, ...] = ()  # it is used only if the user says so
+    notes: tuple[str, ...] = ()
+    axial: bool = True
+    original: bool = True  # ImageType: ORIGINAL, or nothing said
+    soft: bool = False  # a kernel for soft tissue; False: not known
+
+
+PLAIN = Kind()
+
+
+def kind_of(volume: Volume) -> Kind:
+    """Judge a volume by ImageType, SeriesDescription, ConvolutionKernel, RescaleType and its plane.
+
+    Args:
+        volume: Of a CT series.
+
+    Returns:
+        Its kind, in words of our own.
+    """
+    values = _image_type(volume)
+    text = fold(words_apart(volume.description))
+    text = _SUB_SPLITS_NO_IMAGES.sub(" ", _PURPOSE.sub(" ", text))
+    kernel = kernel_named(" ".join(_commonest([part.kernel for part in volume.slices])), volume.description)
+    original = not values or values[0] != "DERIVED"
+    axial, plane = _plane(volume)
+    doubts = []
+    if name := _made_of_others(text, values):
+        doubts.append(f"{name}, not the plain images")
+    elif not original and _is_slab(volume):
+        doubts.append("a thick slab, not the plain images")
+    if _ONE_ENERGY.search(text) or any(value in ("DET A", "DET B") for value in values):
+        doubts.append("one energy of a dual-energy scan, not the plain images")
+    if not doubts and (plane or not (axial or original)):
+        doubts.append(f"{plane or 'oblique'} slices, a reformatted series (MPR), not the plain images")
+    if reason := sharp_kernel(kernel, text):
+        doubts.append(reason)
+    types = {part.rescale_type for part in volume.slices} - set(_HU_TYPES)
+    if types := {kind for kind in types if _OTHER_TYPE.fullmatch(kind)}:
+        named = " and ".join(sorted({kind if kind in _KNOWN_TYPES else "unknown" for kind in types}))
+        doubts.append(f"RescaleType {named}: the values are not HU")
+    notes = []
+    if not doubts and not original and "SECONDARY" in values[1:2]:
+        notes.append("ImageType DERIVED SECONDARY: computed from other images, look at it")
+    return Kind(tuple(doubts), tuple(notes), axial, original, is_soft(kernel))
+
+
+def with_kinds(volumes: Sequence[Volume]) -> list[Volume]:
+    """Add to every CT volume of a study what its kind says against its use.
+
+    Args:
+        volumes: Of one study.
+
+    Returns:
+        The same volumes, in their order.
+    """
+    of_scan = _time_points(volumes)
+    judged = []
+    for volume in volumes:
+        if volume.has_phase:
+            kind = kind_of(volume)
+            doubts = kind.doubts
+            if (count := of_scan.get(volume.key)) and not any("perfusion" in doubt for doubt in doubts):
+                doubts = (*doubts, f"one of {count} time points of a dynamic (perfusion) scan")
+            volume = replace(volume, doubts=(*volume.doubts, *doubts), notes=(*volume.notes, *kind.notes))
+        judged.append(volume)
+    return judged
+
+
+def _made_of_others(text: str, values: Sequence[str]) -> str:
+    for name, (words, parts) in _KINDS.items():
+        if any(part in value for value in values for part in parts) or find_words(text, words):
+            return name
+        if name == "virtual monoenergetic images" and _KEV.search(text):
+            return name
+    return ""
+
+
+def _image_type(volume: Volume) -> tuple[str, ...]:
+    """Give the values that most slices have, '_' and '-' as blanks."""
+    return tuple(
+        re.sub(r"[_\-\s]+", " ", value) for value in _commonest([part.image_type for part in volume.slices])
+    )
+
+
+def _commonest(values: Sequence[Sequence[str] | str]) -> tuple[str, ...]:
+    (value, _), *_ = Counter(
+        (value,) if isinstance(value, str) else tuple(value) for value in values
+    ).most_common(1)
+    return value
+
+
+def _plane(volume: Volume) -> tuple[bool, str]:
+    """Say whether slices are axial (within 35 degrees), and the plane's name where they are coronal or sagittal."""
+    orientation = volume.slices[0].orientation
+    if orientation is None:
+        return True, ""
+    x, y, z = np.abs(normal(orientation))
+    if z > _AXIAL:
+        return True, ""
+    return False, "coronal" if y > _UPRIGHT else "sagittal" if x > _UPRIGHT else ""
+
+
+def _is_slab(volume: Volume) -> bool:
+    thickness = volume.slices[0].thickness_mm
+    return (
+        volume.grid is not None and thickness is not None and thickness >= _THICK * volume.grid.spacing_mm[2]
+    )
+
+
+def _time_points(volumes: Sequence[Volume]) -> dict[str, int]:
+    """Find the volumes of dynamic scans: many in one series, or many acquisitions in close succession; key -> how many."""
+    found: dict[str, int] = {}
+    shown = [volume for volume in volumes if volume.has_phase]
+    for uid in {volume.series.uid for volume in shown}:
+        members = [volume for volume in shown if volume.series.uid == uid]
+        if len(members) >= _LEAST_TIME_POINTS:
+            found |= {volume.key: len(members) for volume in members}
+    times = sorted({start for volume in shown if (start := volume.start_s) is not None})
+    runs: list[list[float]] = [times[:1]]
+    for before, time in pairwise(times):
+        if time - before > _TIME_POINT_GAP_S:
+            runs.append([])
+        runs[-1].append(time)
+    for run in runs:
+        if len(run) >= _LEAST_TIME_POINTS:
+            found |= {volume.key: len(run) for volume in shown if volume.start_s in run}
+    return found
