@@ -66,6 +66,8 @@ def check_case(case: CaseFolder) -> CaseReport:
             continue
         if phase in needed:
             grids[phase] = image
+        if "remarks" in image.GetMetaDataKeys() and image.GetMetaData("remarks"):
+            warnings.append(f"case {case.name}, phase {phase}: {image.GetMetaData('remarks')}")
         complaint = not_hu(image)
         if complaint:
             problems.append(f"case {case.name}, phase {phase}: {path} {complaint}")

@@ -91,7 +91,7 @@ def split_channel(path: Path) -> tuple[Path, int | None]:
     return path.with_name(match[1]), int(match[2])
 
 
-def read_volume(path: Path) -> sitk.Image:
+def read_volume(path: Path, *, drawing: bool = False) -> sitk.Image:
     """Read a 3D scalar volume, making sure the whole of it is there.
 
     SimpleITK reads what a cut-off .nii.gz lacks, and every NaN, as zero and says nothing: the bytes are looked
@@ -100,6 +100,7 @@ def read_volume(path: Path) -> sitk.Image:
     Args:
         path: A .nii or .nii.gz file, any other that SimpleITK reads (.nrrd, .mha), or a folder with the DICOM files
             of one series. `#2` behind a file's name takes the third volume of a 4D file.
+        drawing: It is a mask: as a DICOM folder it need not be CT in HU.
 
     Returns:
         The volume in the file's own pixel type.
@@ -109,7 +110,7 @@ def read_volume(path: Path) -> sitk.Image:
             that are no numbers.
     """
     if path.is_dir():
-        return _read_series(path)
+        return _read_series(path, drawing=drawing)
     path, channel = split_channel(path)
     if not path.is_file():
         raise InputError(f"{path} does not exist or is no file: expected a NIfTI volume; restore it")
@@ -234,43 +235,20 @@ def _volume_of(reader: sitk.ImageFileReader, channel: int | None) -> sitk.Image:
     return reader.Execute()
 
 
-def _read_series(folder: Path) -> sitk.Image:
-    """Read the one DICOM series of a folder."""
-    series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
-    if len(series) != 1:
+def _read_series(folder: Path, *, drawing: bool) -> sitk.Image:
+    """Read the one DICOM series of a folder by import-dicom's steps, with their refusals."""
+    from nnunet_multiphase.dicom.extra import require_dicom_libraries
+
+    require_dicom_libraries()
+    from nnunet_multiphase.dicom.series_folder import read_drawing_folder, read_series_folder
+
+    image = read_drawing_folder(folder) if drawing else read_series_folder(folder)
+    if min(image.GetSize()) < MIN_VOXELS:
         raise InputError(
-            f"{folder} holds {len(series)} DICOM series: expected one; keep one, or use `nnunet-multiphase import-dicom`"
-        )
-    files = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series[0])
-    try:
-        steps_mm = np.diff([_height_mm(file) for file in files])
-        # ITK would spread what is there evenly, and say so on a terminal that nobody reads.
-        if len(steps_mm) and not np.allclose(steps_mm, np.median(steps_mm), rtol=0.02, atol=0.02):
-            raise InputError(
-                f"{folder} has slices {min(steps_mm):.2f} to {max(steps_mm):.2f} mm apart: some are missing or there twice; "
-                "export the series again, or use `nnunet-multiphase import-dicom`"
-            )
-        image = sitk.ReadImage(files)
-    except RuntimeError as error:
-        raise InputError(f"{folder} is not readable as DICOM ({_reason(error)}): export it again") from error
-    if (
-        image.GetDimension() != 3
-        or image.GetNumberOfComponentsPerPixel() != 1
-        or min(image.GetSize()) < MIN_VOXELS
-    ):
-        raise InputError(
-            f"{folder} is not one 3D volume of at least {MIN_VOXELS} voxels along each axis, but {_by(image.GetSize())}; "
+            f"{folder} is too thin ({_by(image.GetSize())} voxels): expected at least {MIN_VOXELS} voxels along each axis; "
             "export the whole series"
         )
     return image
-
-
-def _height_mm(file: str) -> float:
-    """Give a DICOM slice's position along its normal."""
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(file)
-    reader.ReadImageInformation()
-    return float(np.dot(np.array(reader.GetDirection())[[2, 5, 8]], reader.GetOrigin()))
 
 
 def read_mask(files: MaskFiles, grid: sitk.Image, grid_name: str) -> sitk.Image:
@@ -300,7 +278,7 @@ def _read_labels(path: Path, files: MaskFiles, grid: sitk.Image, grid_name: str)
     segments = _segments_of(path)
     if segments:
         return sitk.GetArrayFromImage(_read_segments(path, segments, files, grid, grid_name)).astype(bool)
-    image = read_volume(path)
+    image = read_volume(path, drawing=True)
     difference = grid_difference(image, grid)
     if difference:
         raise _other_geometry(path, grid_name, difference)

@@ -72,11 +72,12 @@ def shape_problem(slices: Sequence[Slice]) -> str:
     return ""
 
 
-def lay_out(slices: Sequence[Slice]) -> tuple[Grid | None, list[str]]:
+def lay_out(slices: Sequence[Slice], *, min_slices: int = MIN_SLICES) -> tuple[Grid | None, list[str]]:
     """Sort slices and find the grid they make.
 
     Args:
         slices: Of one volume, in any order.
+        min_slices: Fewer make no volume.
 
     Returns:
         The grid and no problem, or None and what is wrong, one short phrase each.
@@ -93,9 +94,9 @@ def lay_out(slices: Sequence[Slice]) -> tuple[Grid | None, list[str]]:
     order = np.argsort(heights, kind="stable")
     ordered = tuple(slices[i] for i in order)
     steps = np.diff(heights[order])
-    if len(steps) + 1 - int((steps < SAME_POSITION_MM).sum()) < MIN_SLICES:
+    if len(steps) + 1 - int((steps < SAME_POSITION_MM).sum()) < min_slices:
         found = len(steps) + 1 - int((steps < SAME_POSITION_MM).sum())
-        return None, [*problems, f"{TOO_FEW}: {found} positions, expected at least {MIN_SLICES}"]
+        return None, [*problems, f"{TOO_FEW}: {found} positions, expected at least {min_slices}"]
     if (steps < SAME_POSITION_MM).any():
         return None, [*problems, "several slices at one position that nothing tells apart"]
     problems += _step_problems(steps)

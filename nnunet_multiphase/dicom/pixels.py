@@ -53,23 +53,29 @@ def read_hu_and_remarks(grid: Grid, name: str) -> tuple[np.ndarray, tuple[str, .
     return _smallest_type(volume), tuple(told)
 
 
-def read_values(grid: Grid, name: str) -> np.ndarray:
-    """Read the pixels of a drawing that was stored as a series of images: rescaled, and else as they are.
+def read_drawing(grid: Grid, name: str) -> np.ndarray:
+    """Read a mask that was stored as a series of images, with 0 as its background.
 
     Args:
         grid: Sorted slices.
         name: What to call the volume in a message.
 
     Returns:
-        (z, y, x); int16 where that loses nothing, else float32.
+        (z, y, x); the values as stored, or rescaled where that is what makes the lowest 0: headers are often copied
+        from the images.
 
     Raises:
         InputError: A file is cut off or cannot be decoded.
     """
-    return _smallest_type(np.stack(_read_planes(grid, name, as_hu=False)[0]))
+    rescaled, _ = _read_planes(grid, name, as_hu=False)
+    volume = _smallest_type(np.stack(rescaled))
+    if volume.min() == 0:
+        return volume
+    return _smallest_type(np.stack(_read_planes(grid, name, as_hu=None)[0]))
 
 
-def _read_planes(grid: Grid, name: str, *, as_hu: bool) -> tuple[list[np.ndarray], dict[str, int]]:
+def _read_planes(grid: Grid, name: str, *, as_hu: bool | None) -> tuple[list[np.ndarray], dict[str, int]]:
+    """Read slice by slice: as HU with padding as air, rescaled only (False), or as stored (None)."""
     planes: list[np.ndarray] = []
     told: dict[str, int] = {}
     unreadable = 0
@@ -92,7 +98,7 @@ def _read_planes(grid: Grid, name: str, *, as_hu: bool) -> tuple[list[np.ndarray
             plane, remarks = _measured(plane, file[1], slope, intercept)
             for remark in remarks:
                 told[remark] = told.get(remark, 0) + 1
-        else:
+        elif as_hu is not None:
             plane = plane * slope + intercept
         planes.append(_smallest_type(plane))  # hundreds of slices: not eight bytes a voxel
     if unreadable:

@@ -107,13 +107,20 @@ def _single_studies(found: Sequence[Found]) -> dict[tuple[str, ...], list[Found]
     """List images that are alone in their study, by patient and day."""
     alone = Counter((image.patient_id, image.study) for image in found)
     groups: dict[tuple[str, ...], list[Found]] = defaultdict(list)
+    series: dict[tuple[str, ...], list[Found]] = defaultdict(list)
     for image in found:
         if alone[image.patient_id, image.study] == 1 and image.part.modality == "CT":
-            # Who has no PatientID is known by the series alone.
-            who = image.patient_id or image.series
-            if who:
-                groups[who, image.part.study_date, image.part.accession].append(image)
-    return {("study", *key): images for key, images in groups.items() if len(images) >= FEW}
+            part = image.part
+            groups["study", image.patient_id, part.study_date, part.accession].append(image)
+            series["study", image.patient_id, image.series, "series"].append(image)
+    # Who has no PatientID is known by the series alone: its UID is no other's.
+    whole = {key: images for key, images in groups.items() if key[1] and len(images) >= FEW}
+    taken = {id(image) for images in whole.values() for image in images}
+    return whole | {
+        key: images
+        for key, images in series.items()
+        if key[2] and len(images) > 1 and id(images[0]) not in taken
+    }
 
 
 def _pieces(found: Sequence[Found]) -> dict[tuple[Any, ...], list[Found]]:
