@@ -128,8 +128,9 @@ def run_demo(folder: Path, settings: DemoSettings | None = None) -> Path:
     predictions = _predict(record, raw, tests, folder, settings.device)
 
     _step(6, "evaluate on the reference phase's own grid (nnunet-multiphase evaluate)")
+    from nnunet_multiphase.evaluation.folders import evaluate_folders
     from nnunet_multiphase.evaluation.registration_error import registration_errors
-    from nnunet_multiphase.evaluation.scores import evaluate_folders, write_scores
+    from nnunet_multiphase.evaluation.scores import write_scores
 
     truth = _test_truth(raw, tests, folder / "truth")
     scores = evaluate_folders(folder / "predictions", truth)

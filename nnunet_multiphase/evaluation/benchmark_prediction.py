@@ -12,7 +12,10 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.benchmark_settings import BenchmarkSettings, Model
 from nnunet_multiphase.evaluation.case_files import find_images
 from nnunet_multiphase.evaluation.files import write_json
-from nnunet_multiphase.evaluation.scores import Scores, evaluate_pairs, write_scores
+from nnunet_multiphase.evaluation.folders import evaluate_pairs
+from nnunet_multiphase.evaluation.label_choice import BothClasses
+from nnunet_multiphase.evaluation.scores import Scores, write_scores
+from nnunet_multiphase.label_classes import classes_of_record
 
 
 def validation_cases(
@@ -78,6 +81,9 @@ def predict_model(
 def score_model(output: Path, model: Model, raw: Path, validation: Iterable[str]) -> dict[str, Scores]:
     """Score a model's predictions: part ("validation", and "test" where there are test cases) -> scores."""
     scores = {}
+    record = raw / "dataset.json"
+    known = classes_of_record(json.loads(record.read_text(encoding="utf-8")), record)
+    classes = BothClasses(known, known, str(record))
     for part, cases, labels in (
         ("validation", list(validation), "labelsTr"),
         ("test", list(test_cases(raw)), "labelsTs"),
@@ -85,7 +91,8 @@ def score_model(output: Path, model: Model, raw: Path, validation: Iterable[str]
         if cases:
             truths = find_images(raw / labels)
             predictions = find_images(output / "predictions" / model.trainer / part)
-            scores[part] = evaluate_pairs({case: (predictions[case], truths[case]) for case in cases})
+            pairs = {case: (predictions[case], truths[case]) for case in cases}
+            scores[part] = evaluate_pairs(pairs, classes=classes)
             write_scores(scores[part], output / "scores" / model.trainer / part)
     return scores
 

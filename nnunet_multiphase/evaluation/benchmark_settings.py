@@ -9,6 +9,7 @@ from typing import Any
 from nnunet_multiphase.data.dataset_name import dataset_name
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.files import write_json
+from nnunet_multiphase.label_classes import classes_of_record
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ def find_dataset(settings: BenchmarkSettings) -> tuple[Path, Path]:
     for fold in settings.folds:
         if not 0 <= fold < folds or settings.folds.count(fold) > 1:
             raise InputError(f"fold {fold} must be one of 0 to {folds - 1} ({splits}), and be named once")
-    if "ignore" in json.loads((raw / "dataset.json").read_text())["labels"]:
-        raise InputError(f"{raw.name} has an ignore label, which the scores cannot leave out yet")
+    # Said before hours of training: which labels are lesion.
+    classes_of_record(json.loads((raw / "dataset.json").read_text(encoding="utf-8")), raw / "dataset.json")
     if settings.device == "cuda":
         import torch
 

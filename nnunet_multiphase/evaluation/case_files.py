@@ -35,7 +35,7 @@ def find_truths(folder: Path) -> dict[str, Path]:
             with lesions_<phase>.nii.gz in it. Case folders without a lesion mask hold no truth and are left out.
 
     Returns:
-        Case name -> label file or case folder; `lesion_mask` makes a file of either.
+        Case name -> label file or case folder; `drawn_masks` gives the files of the latter.
 
     Raises:
         InputError: No such folder, neither of both in it, or a case that is there twice.
@@ -54,19 +54,22 @@ def find_truths(folder: Path) -> dict[str, Path]:
     return truths
 
 
-def lesion_mask(truth: Path) -> Path:
-    """Give a label file as it is, of a case folder its lesion mask; InputError where that is not one."""
-    if not truth.is_dir():
-        return truth
+def drawn_masks(truth: Path) -> tuple[Path, Path | None]:
+    """Give a case folder's lesion mask, and the liver mask of the same phase if there is one.
+
+    Raises:
+        InputError: Lesions are drawn on several phases.
+    """
     drawn = [path.name for path in sorted(truth.iterdir()) if _is_lesion_mask(path)]
     if len(drawn) > 1:
         raise InputError(
             f"case {truth.name}: lesion masks on several phases ({', '.join(drawn)}): expected one to score by; keep "
             "that of the predictions' phase, or evaluate against the dataset's labelsTs"
         )
-    lesions = read_case_folder(truth, require_lesions=True).lesions
-    assert lesions is not None  # it was required
-    return lesions.paths[0]  # a case folder has one file for all lesions
+    case = read_case_folder(truth, require_lesions=True)
+    assert case.lesions is not None  # it was required
+    # A case folder has one file for all lesions.
+    return case.lesions.paths[0], None if case.liver is None else case.liver.paths[0]
 
 
 def _has_lesion_mask(folder: Path) -> bool:

@@ -61,6 +61,14 @@ def label_lesions(mask: np.ndarray) -> np.ndarray:
     return new_id[components]
 
 
+def lesion_image(labels: sitk.Image, lesion_labels: Sequence[int]) -> sitk.Image:
+    """Make the 0/1 mask of the labels that are lesion, on the same grid."""
+    mask = np.isin(sitk.GetArrayViewFromImage(labels), list(lesion_labels))
+    image = sitk.GetImageFromArray(mask.astype(np.uint8))
+    image.CopyInformation(labels)
+    return image
+
+
 def lesion_table(segmentation: sitk.Image, images: Mapping[str, sitk.Image]) -> list[Lesion]:
     """Measure every lesion of a segmentation.
 
@@ -69,7 +77,7 @@ def lesion_table(segmentation: sitk.Image, images: Mapping[str, sitk.Image]) -> 
     voxel too long (voxel corners) nor one too short (voxel centres).
 
     Args:
-        segmentation: 3D image; every non-zero voxel is lesion.
+        segmentation: 3D mask; every non-zero voxel is lesion (of several labels take `lesion_image` first).
         images: phase -> CT in HU on the segmentation's grid; voxels of exactly -1024 hold no data.
 
     Returns:

@@ -1,4 +1,7 @@
-"""Score predicted segmentations against the truth: per case, per lesion, and over a folder.
+"""Score predicted segmentations against the truth: per case, per lesion, per further class, and over a set.
+
+Which labels are lesion, and which are another class such as the liver, is decided elsewhere (`label_choice`). Lesions are
+counted in the lesions' labels alone; voxels of an ignore label count for nothing, on either side.
 
 What is undefined is nan, and left out of every mean:
 - truth and prediction empty: a true negative case; Dice, HD95, sensitivity, precision and F1 undefined.
@@ -11,20 +14,26 @@ the lesions of all cases.
 
 import math
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 import torch
 from monai.metrics import compute_hausdorff_distance
 
-from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.evaluation.case_files import find_images, find_truths, lesion_mask
 from nnunet_multiphase.evaluation.files import csv_cell, write_csv, write_json
+from nnunet_multiphase.evaluation.label_choice import (
+    BothClasses,
+    LabelOptions,
+    classes_from_values,
+    refuse_unknown,
+)
 from nnunet_multiphase.evaluation.lesions import label_lesions, lesion_table, require_same_grid
 from nnunet_multiphase.evaluation.matching import IOU_THRESHOLD, match_lesions
+from nnunet_multiphase.label_classes import LESION, LabelClasses, whole_numbers
 
 WRONG_GRID = (
     "score what `nnunet-multiphase predict` wrote, on the phase's original grid, against the folder of case folders it "
@@ -76,15 +85,60 @@ class CaseScore:
 
 
 @dataclass(frozen=True)
+class ClassScore:
+    """Hold one case's scores of a class that is not the lesions, such as the liver; as in `CaseScore`."""
+
+    case: str
+    name: str
+    dice: float
+    hd95_mm: float
+    truth_ml: float
+    prediction_ml: float
+    volume_error_ml: float
+    volume_error_relative: float
+
+
+@dataclass(frozen=True)
 class Scores:
-    """Hold the scores of a set of cases, the lesions behind them and the threshold they were matched with."""
+    """Hold the scores of a set of cases.
+
+    Attributes:
+        cases: The lesions of each case together.
+        lesions: Each lesion.
+        iou_threshold: What they were matched with.
+        classes: Each further class of each case; empty where lesions are all there is.
+        labels: Class -> its label values in the truth; "ignore" for those that do not count.
+    """
 
     cases: list[CaseScore]
     lesions: list[LesionScore]
     iou_threshold: float
+    classes: list[ClassScore] = field(default_factory=list)
+    labels: dict[str, list[int]] = field(default_factory=dict)
 
-    def summary(self) -> dict[str, float]:
-        """Sum up the cases: plain numbers, nan where no case defines one."""
+    @property
+    def class_names(self) -> list[str]:
+        """Name the further classes."""
+        return list(dict.fromkeys(score.name for score in self.classes))
+
+    def class_summary(self, name: str) -> dict[str, float]:
+        """Sum up a further class over the cases."""
+        scores = [score for score in self.classes if score.name == name]
+        return {
+            "cases": len(scores),
+            "dice_mean": _mean(c.dice for c in scores),
+            "dice_median": _median(c.dice for c in scores),
+            "dice_cases": _defined(c.dice for c in scores),
+            "hd95_mm_mean": _mean(c.hd95_mm for c in scores),
+            "hd95_mm_median": _median(c.hd95_mm for c in scores),
+            "hd95_cases": _defined(c.hd95_mm for c in scores),
+            "volume_error_ml_mean": _mean(c.volume_error_ml for c in scores),
+            "volume_error_ml_mean_absolute": _mean(abs(c.volume_error_ml) for c in scores),
+            "volume_error_relative_mean_absolute": _mean(abs(c.volume_error_relative) for c in scores),
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Sum up the cases: plain numbers of the lesions, nan where no case defines one; `classes`: the further ones."""
         found, missed, false = (sum(getattr(c, k) for c in self.cases) for k in ("found", "missed", "false"))
         sensitivity, precision, f1 = detection_rates(found, missed, false)
         return {
@@ -110,43 +164,47 @@ class Scores:
             "false_alarm_cases": sum(c.truth_ml == 0 and c.prediction_ml > 0 for c in self.cases),
             "empty_prediction_cases": sum(c.truth_ml > 0 and c.prediction_ml == 0 for c in self.cases),
             "iou_threshold": self.iou_threshold,
+            **({"labels": self.labels} if self.labels else {}),
+            **(
+                {"classes": {name: self.class_summary(name) for name in self.class_names}}
+                if self.classes
+                else {}
+            ),
         }
 
 
 def evaluate_case(
-    prediction: sitk.Image, truth: sitk.Image, *, case: str, iou_threshold: float = IOU_THRESHOLD
+    prediction: sitk.Image,
+    truth: sitk.Image,
+    *,
+    case: str,
+    iou_threshold: float = IOU_THRESHOLD,
+    classes: BothClasses | None = None,
 ) -> tuple[CaseScore, list[LesionScore]]:
-    """Score one predicted segmentation.
+    """Score the lesions of one predicted segmentation.
 
     Args:
-        prediction, truth: 3D images on one grid; every non-zero voxel is lesion.
+        prediction, truth: 3D label images on one grid.
         case: the case's name, for the records and messages.
         iou_threshold: overlap from which a lesion counts as found.
+        classes: What the labels mean; None: one value but 0, the same in both, is lesion.
 
     Returns:
         The case's scores, and one row a lesion of the truth and a false lesion.
 
     Raises:
-        InputError: the two lie on different grids.
+        InputError: the two lie on different grids, or hold labels that nothing explains.
     """
-    require_same_grid(truth, prediction, f"case {case}: truth and prediction", remedy=WRONG_GRID)
+    labels = read_case_labels(prediction, truth, case=case, classes=classes)
+    lesions_p, lesions_t = (side.mask(LESION) for side in labels)
     spacing_xyz = truth.GetSpacing()
-    voxel_ml = math.prod(spacing_xyz) / 1000.0
-    p, t = _cropped(sitk.GetArrayFromImage(prediction) != 0, sitk.GetArrayFromImage(truth) != 0)
-    p_voxels, t_voxels = int(np.count_nonzero(p)), int(np.count_nonzero(t))
+    p, t = _cropped(lesions_p, lesions_t)
     matches = match_lesions(label_lesions(p), label_lesions(t), iou_threshold=iou_threshold)
     found, missed, false = (sum(m.outcome == o for m in matches) for o in ("found", "missed", "false"))
     sensitivity, precision, f1 = detection_rates(found, missed, false)
-    overlap = int(np.count_nonzero(p & t))
-    error_ml = (p_voxels - t_voxels) * voxel_ml
     score = CaseScore(
         case=case,
-        dice=2.0 * overlap / (p_voxels + t_voxels) if p_voxels + t_voxels else math.nan,
-        hd95_mm=hd95_mm(p, t, spacing_xyz[::-1]),
-        truth_ml=t_voxels * voxel_ml,
-        prediction_ml=p_voxels * voxel_ml,
-        volume_error_ml=error_ml,
-        volume_error_relative=error_ml / (t_voxels * voxel_ml) if t_voxels else math.nan,
+        **_overlap_and_volumes(p, t, spacing_xyz),
         found=found,
         missed=missed,
         false=false,
@@ -155,8 +213,10 @@ def evaluate_case(
         f1=f1,
     )
     # Lesion numbers depend on sizes and scan order only, so the table of the whole image numbers them alike.
-    truth_rows = {lesion.id: lesion for lesion in lesion_table(truth, {})}
-    prediction_rows = {lesion.id: lesion for lesion in lesion_table(prediction, {})}
+    truth_rows, prediction_rows = (
+        {lesion.id: lesion for lesion in lesion_table(mask_image(mask, truth), {})}
+        for mask in (lesions_t, lesions_p)
+    )
     lesions = []
     for match in matches:
         truth_row = truth_rows[match.truth_id] if match.truth_id else None
@@ -175,57 +235,76 @@ def evaluate_case(
     return score, lesions
 
 
-def evaluate_pairs(pairs: Mapping[str, tuple[Path, Path]], *, iou_threshold: float = IOU_THRESHOLD) -> Scores:
-    """Score case -> (prediction file, truth file), in the order of the case names."""
-    cases: list[CaseScore] = []
-    lesions: list[LesionScore] = []
-    for case in sorted(pairs):
-        prediction, truth = (_read(path, case) for path in pairs[case])
-        score, rows = evaluate_case(prediction, truth, case=case, iou_threshold=iou_threshold)
-        cases.append(score)
-        lesions.extend(rows)
-    return Scores(cases, lesions, iou_threshold)
+def evaluate_classes(
+    prediction: sitk.Image, truth: sitk.Image, *, case: str, classes: BothClasses
+) -> list[ClassScore]:
+    """Score the classes of one case that are not the lesions; arguments and errors as in `evaluate_case`."""
+    sides = read_case_labels(prediction, truth, case=case, classes=classes)
+    spacing_xyz = truth.GetSpacing()
+    return [
+        ClassScore(
+            case, name, **_overlap_and_volumes(*_cropped(*(side.mask(name) for side in sides)), spacing_xyz)
+        )
+        for name in classes.others
+    ]
 
 
-def evaluate_folders(
-    prediction_folder: Path | str,
-    truth_folder: Path | str,
-    *,
-    iou_threshold: float = IOU_THRESHOLD,
-    partial: bool = False,
-) -> Scores:
-    """Score every case of a truth folder against the file of the same name in a prediction folder.
+@dataclass(frozen=True)
+class _Side:
+    """Hold one side's labels, what they mean, and which voxels count."""
 
-    Args:
-        prediction_folder: holds <case>.nii.gz (or .nii, .mha, .nrrd).
-        truth_folder: the same, or folders of cases with their lesion masks (see `find_truths`).
-        iou_threshold: overlap from which a lesion counts as found.
-        partial: score only the cases that both folders hold, instead of asking for all.
+    values: np.ndarray  # (z, y, x) integers
+    classes: LabelClasses
+    counts: np.ndarray | None  # (z, y, x) bool; None: all
 
-    Raises:
-        InputError: a folder is absent or holds no image, a case lacks its counterpart, a file cannot be read,
-            or prediction and truth lie on different grids.
-    """
-    predictions, truths = find_images(Path(prediction_folder)), find_truths(Path(truth_folder))
-    common = [case for case in truths if case in predictions]
-    if not partial:
-        way_out = "or score only the cases both folders hold with --partial"
-        missing = sorted(set(truths) - set(predictions))
-        if missing:
-            raise InputError(
-                f"no prediction for case {_list(missing)} in {prediction_folder}, though its truth is in "
-                f"{truth_folder}; predict it, {way_out}"
-            )
-        unknown = sorted(set(predictions) - set(truths))
-        if unknown:
-            raise InputError(
-                f"no truth for case {_list(unknown)} in {truth_folder}, though its prediction is in "
-                f"{prediction_folder}; add the truth, {way_out}"
-            )
-    if not common:
-        raise InputError(f"{prediction_folder} and {truth_folder} have no case in common; compare file names")
-    pairs = {case: (predictions[case], lesion_mask(truths[case])) for case in common}
-    return evaluate_pairs(pairs, iou_threshold=iou_threshold)
+    def mask(self, name: str) -> np.ndarray:
+        """Give a class's voxels that count, (z, y, x) bool."""
+        wanted = self.classes.lesion if name == LESION else self.classes.others[name]
+        mask = np.isin(self.values, wanted)
+        return mask if self.counts is None else mask & self.counts
+
+
+def read_case_labels(
+    prediction: sitk.Image, truth: sitk.Image, *, case: str, classes: BothClasses | None
+) -> tuple[_Side, _Side]:
+    """Give prediction and truth as labels with a meaning; see `evaluate_case`."""
+    require_same_grid(truth, prediction, f"case {case}: truth and prediction", remedy=WRONG_GRID)
+    names = [f"case {case}: {side}" for side in ("the prediction", "the truth")]
+    p, t = (
+        whole_numbers(sitk.GetArrayFromImage(image), name)
+        for image, name in zip((prediction, truth), names, strict=True)
+    )
+    if classes is None:
+        of_p, of_t = ({name: np.unique(side).tolist()} for name, side in zip(names, (p, t), strict=True))
+        classes = classes_from_values(of_p, of_t, LabelOptions())
+    refuse_unknown(p, classes.prediction, names[0], classes.said_by, may_ignore=False)
+    refuse_unknown(t, classes.truth, names[1], classes.said_by, may_ignore=True)
+    ignore = classes.truth.ignore
+    counts = None if ignore is None else t != ignore
+    return _Side(p, classes.prediction, counts), _Side(t, classes.truth, counts)
+
+
+def mask_image(mask: np.ndarray, grid: sitk.Image) -> sitk.Image:
+    """Make an image of 0 and 1 of a (z, y, x) mask, with a grid's geometry."""
+    image = sitk.GetImageFromArray(mask.astype(np.uint8))
+    image.CopyInformation(grid)
+    return image
+
+
+def _overlap_and_volumes(p: np.ndarray, t: np.ndarray, spacing_xyz: Sequence[float]) -> dict[str, float]:
+    """Compare two (z, y, x) masks: Dice, HD95 and volumes under the records' names."""
+    voxel_ml = math.prod(spacing_xyz) / 1000.0
+    p_voxels, t_voxels = int(np.count_nonzero(p)), int(np.count_nonzero(t))
+    error_ml = (p_voxels - t_voxels) * voxel_ml
+    overlap = int(np.count_nonzero(p & t))
+    return {
+        "dice": 2.0 * overlap / (p_voxels + t_voxels) if p_voxels + t_voxels else math.nan,
+        "hd95_mm": hd95_mm(p, t, spacing_xyz[::-1]),
+        "truth_ml": t_voxels * voxel_ml,
+        "prediction_ml": p_voxels * voxel_ml,
+        "volume_error_ml": error_ml,
+        "volume_error_relative": error_ml / (t_voxels * voxel_ml) if t_voxels else math.nan,
+    }
 
 
 def hd95_mm(prediction: np.ndarray, truth: np.ndarray, spacing_zyx: Sequence[float]) -> float:
@@ -257,27 +336,22 @@ def detection_rates(found: int, missed: int, false: int) -> tuple[float, float, 
 
 
 def write_scores(scores: Scores, folder: Path | str) -> list[Path]:
-    """Write cases.csv, lesions.csv and summary.json into a folder; nan becomes an empty cell or null."""
+    """Write cases.csv, lesions.csv, summary.json and, for further classes, classes.csv; nan is an empty cell or null."""
     folder = Path(folder)
     written = []
-    for name, record, rows in (
+    tables: list[tuple[str, type, Sequence[Any]]] = [
         ("cases.csv", CaseScore, scores.cases),
         ("lesions.csv", LesionScore, scores.lesions),
-    ):
-        header = list(record.__dataclass_fields__)
-        cells = [[csv_cell(value) for value in asdict(row).values()] for row in rows]  # type: ignore[call-overload]
+    ]
+    if scores.classes:
+        tables.append(("classes.csv", ClassScore, scores.classes))
+    else:
+        (folder / "classes.csv").unlink(missing_ok=True)  # of an earlier run
+    for name, record, rows in tables:
+        header = [field.name for field in fields(record)]
+        cells = [[csv_cell(value) for value in asdict(row).values()] for row in rows]
         written.append(write_csv(folder / name, header, cells))
     return [*written, write_json(folder / "summary.json", scores.summary())]
-
-
-def _read(path: Path, case: str) -> sitk.Image:
-    try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        raise InputError(f"case {case}: {path} cannot be read as an image; write or copy it again") from error
-    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
-        raise InputError(f"case {case}: {path} must be a 3D label image, it has {image.GetDimension()} axes")
-    return image
 
 
 def _cropped(p: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -308,7 +382,3 @@ def _median(values: Iterable[float]) -> float:
 
 def _defined(values: Iterable[float]) -> int:
     return len(_kept(values))
-
-
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

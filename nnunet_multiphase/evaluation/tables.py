@@ -16,6 +16,8 @@ CASE_HEADER = (
     "false",
 )
 
+CLASS_HEADER = ("case", "Dice", "HD95 mm", "truth ml", "error ml")
+
 
 def shown(value: float, decimals: int = 2) -> str:
     """Format a number for reading; a dash where it is undefined."""
@@ -42,6 +44,25 @@ def case_rows(scores: Scores) -> list[list[str]]:
     return rows
 
 
+def class_rows(scores: Scores, name: str) -> list[list[str]]:
+    """Lay out one row a case of a class that is not the lesions, and a last one over all, under CLASS_HEADER."""
+    of_class = [score for score in scores.classes if score.name == name]
+    rows = [
+        [c.case, shown(c.dice, 3), shown(c.hd95_mm, 1), shown(c.truth_ml), shown(c.volume_error_ml)]
+        for c in of_class
+    ]
+    s = scores.class_summary(name)
+    means = [shown(s["dice_mean"], 3), shown(s["hd95_mm_mean"], 1)]
+    truth_ml = sum(c.truth_ml for c in of_class)
+    return [*rows, [f"all {len(of_class)}", *means, shown(truth_ml), shown(s["volume_error_ml_mean"])]]
+
+
+def labels_line(scores: Scores) -> str:
+    """Say which label values were counted as what."""
+    parts = [f"{name} {' '.join(map(str, values))}" for name, values in scores.labels.items()]
+    return f"labels: {', '.join(parts)}"
+
+
 def summary_lines(scores: Scores) -> list[str]:
     """Say in three lines what the numbers over all cases are, and of how many cases."""
     s = scores.summary()
@@ -60,7 +81,14 @@ def summary_lines(scores: Scores) -> list[str]:
 
 def scores_text(scores: Scores) -> str:
     """Lay out scores for the terminal."""
-    return "\n".join([text_table(CASE_HEADER, case_rows(scores)), "", *summary_lines(scores)])
+    lines = [text_table(CASE_HEADER, case_rows(scores)), "", *summary_lines(scores)]
+    for name in scores.class_names:
+        lines += [
+            "",
+            f"{name} (the table above is of the lesions)",
+            text_table(CLASS_HEADER, class_rows(scores, name)),
+        ]
+    return "\n".join([*lines, labels_line(scores)] if scores.labels else lines)
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from nnunet_multiphase.evaluation.benchmark import BenchmarkResult
-from nnunet_multiphase.evaluation.scores import find_images
+from nnunet_multiphase.evaluation.case_files import find_images
+from nnunet_multiphase.evaluation.lesions import lesion_image
 from nnunet_multiphase.evaluation.tables import CASE_HEADER, case_rows, shown
+from nnunet_multiphase.label_classes import classes_of_record
 from nnunet_multiphase.report.figures import prediction_panel, training_curves
 from nnunet_multiphase.report.page import Figure, Section, Table, Text, write_report
 from nnunet_multiphase.report.provenance import provenance_table
@@ -94,7 +96,8 @@ def _pictures(result: BenchmarkResult, output: Path) -> list[Figure]:
     part = "test" if "test" in result.models[0].scores else "validation"
     suffix = "Ts" if part == "test" else "Tr"
     raw = Path(os.environ["nnUNet_raw"]) / result.dataset
-    phases = json.loads((raw / "dataset.json").read_text()).get("phases")
+    record = json.loads((raw / "dataset.json").read_text())
+    phases, lesion_labels = record.get("phases"), classes_of_record(record, raw / "dataset.json").lesion
     truths = find_images(raw / f"labels{suffix}")
     figures = []
     for case in [score.case for score in result.models[0].scores[part].cases][:PICTURED_CASES]:
@@ -105,8 +108,8 @@ def _pictures(result: BenchmarkResult, output: Path) -> list[Figure]:
             predictions = find_images(output / "predictions" / m.model.trainer / part)
             panel = prediction_panel(
                 images,
-                sitk.ReadImage(str(truths[case])),
-                sitk.ReadImage(str(predictions[case])),
+                lesion_image(sitk.ReadImage(str(truths[case])), lesion_labels),
+                lesion_image(sitk.ReadImage(str(predictions[case])), lesion_labels),
                 title=f"{m.model.name}: {case}",
             )
             figures.append(

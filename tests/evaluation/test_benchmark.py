@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.benchmark import run_benchmark
 from nnunet_multiphase.evaluation.benchmark_settings import BenchmarkSettings
-from nnunet_multiphase.evaluation.scores import evaluate_folders
+from nnunet_multiphase.evaluation.folders import evaluate_folders
 
 DATASET = "Dataset977_Tiny"
 SETTINGS = BenchmarkSettings(977, epochs=1, iterations=2, val_iterations=1, mirroring=False)

@@ -12,13 +12,9 @@ from scipy import ndimage, stats
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.comparison import compare_paired
+from nnunet_multiphase.evaluation.folders import evaluate_folders
 from nnunet_multiphase.evaluation.matching import match_masks
-from nnunet_multiphase.evaluation.scores import (
-    evaluate_case,
-    evaluate_folders,
-    hd95_mm,
-    write_scores,
-)
+from nnunet_multiphase.evaluation.scores import evaluate_case, hd95_mm, write_scores
 
 SPACING_XYZ = (1.0, 2.0, 4.0)
 SHAPE = (6, 16, 30)
@@ -232,7 +228,7 @@ def test_partial_scores_what_both_folders_hold(folders):
 
 def test_an_unreadable_file_is_named(folders):
     (folders[0] / "case_2.nii.gz").write_bytes(b"no image")
-    with pytest.raises(InputError, match=r"case_2: .*predictions/case_2\.nii\.gz cannot be read"):
+    with pytest.raises(InputError, match=r"case_2: .*predictions/case_2\.nii\.gz is not readable as NIfTI"):
         evaluate_folders(*folders)
 
 
@@ -289,13 +285,6 @@ def test_a_raw_case_with_two_lesion_masks_is_named(folders, cohort):
         match=r"case_2.*lesion masks on several phases.*against the dataset's labelsTs",
     ):
         evaluate_folders(folders[0], cohort)
-
-
-def test_every_nonzero_label_is_lesion(folders):
-    several = mask(A, B)
-    several[:3] *= 5  # A and B get two values
-    sitk.WriteImage(image(several), str(folders[1] / "case_1.nii.gz"))
-    assert evaluate_folders(*folders).cases[0].dice == 1.0
 
 
 @pytest.mark.parametrize("make", [lambda p: None, lambda p: p.mkdir()], ids=["absent", "empty"])

@@ -1,0 +1,175 @@
+"""Score a folder of predictions against a folder of truth, once it is clear what the labels mean."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.evaluation.case_files import drawn_masks, find_images, find_truths
+from nnunet_multiphase.evaluation.label_choice import (
+    BothClasses,
+    LabelOptions,
+    classes_from_records,
+    classes_from_values,
+    classes_of_drawn_masks,
+    read_labels,
+)
+from nnunet_multiphase.evaluation.lesions import require_same_grid
+from nnunet_multiphase.evaluation.matching import IOU_THRESHOLD
+from nnunet_multiphase.evaluation.scores import (
+    CaseScore,
+    ClassScore,
+    LesionScore,
+    Scores,
+    evaluate_case,
+    evaluate_classes,
+)
+from nnunet_multiphase.label_classes import LESION, LIVER, LabelClasses
+
+
+def evaluate_folders(
+    prediction_folder: Path | str,
+    truth_folder: Path | str,
+    *,
+    iou_threshold: float = IOU_THRESHOLD,
+    partial: bool = False,
+    options: LabelOptions | None = None,
+) -> Scores:
+    """Score every case of a truth folder against the file of the same name in a prediction folder.
+
+    Args:
+        prediction_folder: holds <case>.nii.gz (or .nii, .mha, .nrrd).
+        truth_folder: the same, or folders of cases with their lesion masks (see `find_truths`).
+        iou_threshold: overlap from which a lesion counts as found.
+        partial: score only the cases that both folders hold, instead of asking for all.
+        options: what the user says the labels mean; without it a dataset.json beside or above the files, else the one
+            value that they all hold.
+
+    Raises:
+        InputError: a folder is absent or holds no image, a case lacks its counterpart, a file cannot be read,
+            prediction and truth lie on different grids, or it is not clear which labels are lesion.
+    """
+    prediction_folder, truth_folder = Path(prediction_folder), Path(truth_folder)
+    options = options or LabelOptions()
+    predictions, truths = find_images(prediction_folder), find_truths(truth_folder)
+    common = [case for case in truths if case in predictions]
+    if not partial:
+        way_out = "or score only the cases both folders hold with --partial"
+        missing = sorted(set(truths) - set(predictions))
+        if missing:
+            raise InputError(
+                f"no prediction for case {_list(missing)} in {prediction_folder}, though its truth is in "
+                f"{truth_folder}; predict it, {way_out}"
+            )
+        unknown = sorted(set(predictions) - set(truths))
+        if unknown:
+            raise InputError(
+                f"no truth for case {_list(unknown)} in {truth_folder}, though its prediction is in "
+                f"{prediction_folder}; add the truth, {way_out}"
+            )
+    if not common:
+        raise InputError(f"{prediction_folder} and {truth_folder} have no case in common; compare file names")
+    if truths[common[0]].is_dir():
+        drawn = {case: drawn_masks(truths[case]) for case in common}
+        return _evaluate_drawn(
+            {case: predictions[case] for case in common}, drawn, prediction_folder, iou_threshold, options
+        )
+    pairs = {case: (predictions[case], truths[case]) for case in common}
+    classes = classes_from_records(prediction_folder, truth_folder, options)
+    return evaluate_pairs(pairs, iou_threshold=iou_threshold, classes=classes, options=options)
+
+
+def evaluate_pairs(
+    pairs: Mapping[str, tuple[Path, Path]],
+    *,
+    iou_threshold: float = IOU_THRESHOLD,
+    classes: BothClasses | None = None,
+    options: LabelOptions | None = None,
+) -> Scores:
+    """Score case -> (prediction file, truth file), in the order of the case names.
+
+    Args:
+        pairs: The files.
+        iou_threshold: overlap from which a lesion counts as found.
+        classes: What the labels mean; None: the files have to say it (see `classes_from_values`).
+        options: The user's wishes, where `classes` is None.
+    """
+    if classes is None:
+        predictions, truths = ({case: pair[side] for case, pair in pairs.items()} for side in (0, 1))
+        classes = classes_from_values(_values(predictions), _values(truths), options or LabelOptions())
+    cases: list[CaseScore] = []
+    lesions: list[LesionScore] = []
+    further: list[ClassScore] = []
+    for case in sorted(pairs):
+        prediction, truth = (read_labels(path, case) for path in pairs[case])
+        score, rows = evaluate_case(
+            prediction, truth, case=case, iou_threshold=iou_threshold, classes=classes
+        )
+        cases.append(score)
+        lesions.extend(rows)
+        further.extend(evaluate_classes(prediction, truth, case=case, classes=classes))
+    return Scores(cases, lesions, iou_threshold, further, _labels(classes))
+
+
+def _evaluate_drawn(
+    predictions: Mapping[str, Path],
+    drawn: Mapping[str, tuple[Path, Path | None]],
+    prediction_folder: Path,
+    iou_threshold: float,
+    options: LabelOptions,
+) -> Scores:
+    """Score predictions against the masks of case folders: lesions, and the liver where there is a mask of it."""
+    of_record = classes_from_records(prediction_folder, None, options)
+    found = {} if of_record is not None else _values(predictions)
+    masks = {case: files[0] for case, files in drawn.items()}
+    both = classes_of_drawn_masks(found, _values(masks), of_record, options)
+    liver = {name: values for name, values in both.prediction.others.items() if name == LIVER}
+    cases: list[CaseScore] = []
+    lesions: list[LesionScore] = []
+    further: list[ClassScore] = []
+    for case in sorted(predictions):
+        lesion_path, liver_path = drawn[case]
+        prediction, truth = read_labels(predictions[case], case), read_labels(lesion_path, case)
+        score, rows = evaluate_case(prediction, truth, case=case, iou_threshold=iou_threshold, classes=both)
+        cases.append(score)
+        lesions.extend(rows)
+        if liver and liver_path is not None:
+            # The file is the whole liver; the class may be the liver around the lesions.
+            mask = read_labels(liver_path, case)
+            require_same_grid(truth, mask, f"case {case}: {liver_path.name} and {lesion_path.name}")
+            organ, tumour = (sitk.GetArrayFromImage(image) for image in (mask, truth))
+            is_lesion = np.isin(tumour, both.truth.lesion)
+            whole = set(liver[LIVER]) >= set(both.prediction.lesion)
+            values = ((organ != 0) | is_lesion) if whole else ((organ != 0) & ~is_lesion)
+            numbers = values.astype(np.int32)
+            if both.truth.ignore is not None:
+                numbers[tumour == both.truth.ignore] = 2
+            organ_truth = sitk.GetImageFromArray(numbers)
+            organ_truth.CopyInformation(truth)
+            # Lesions are in the numbers of the liver, or are not, as in the predictions.
+            of_truth = LabelClasses((1,) if whole else (), {LIVER: (1,)}, 2)
+            classes = BothClasses(both.prediction, of_truth, both.said_by)
+            further.extend(evaluate_classes(prediction, organ_truth, case=case, classes=classes))
+    labels = {LESION: sorted(both.prediction.lesion), **{name: sorted(v) for name, v in liver.items()}}
+    return Scores(cases, lesions, iou_threshold, further, labels)
+
+
+def _values(files: Mapping[str, Path]) -> dict[str, Sequence[int]]:
+    """Read which values each file holds."""
+    return {
+        f"case {case}: {path}": np.unique(sitk.GetArrayFromImage(read_labels(path, case))).tolist()
+        for case, path in files.items()
+    }
+
+
+def _labels(classes: BothClasses) -> dict[str, list[int]]:
+    """Say for the record which of the truth's labels were which class."""
+    labels = {LESION: sorted(classes.truth.lesion)}
+    labels |= {name: sorted(classes.truth.others[name]) for name in classes.others}
+    return labels if classes.truth.ignore is None else {**labels, "ignore": [classes.truth.ignore]}
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -1,0 +1,238 @@
+"""Find out what the labels of predictions and truth mean, or refuse to guess."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from nnunet_multiphase.data.volume_file import read_volume
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.label_classes import (
+    LIVER,
+    LabelClasses,
+    classes_of_record,
+    read_record,
+    whole_numbers,
+)
+
+WAY_OUT = (
+    "no dataset.json beside or above says what they mean; say which labels are lesion with --lesion-labels (liver with "
+    "--liver-labels, voxels that do not count with --ignore-label)"
+)
+
+
+@dataclass(frozen=True)
+class LabelOptions:
+    """Hold what the user says of labels; None: nothing, so that a dataset.json or the files have to say it.
+
+    Attributes:
+        lesion: Values that are lesion, in truth and predictions.
+        liver: Values that are liver.
+        ignore: Value of voxels of the truth that count for nothing.
+        prediction_lesion: Values that are lesion in the predictions, where they are numbered otherwise.
+    """
+
+    lesion: tuple[int, ...] | None = None
+    liver: tuple[int, ...] | None = None
+    ignore: int | None = None
+    prediction_lesion: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class BothClasses:
+    """Hold what the labels mean on either side, and who says so."""
+
+    prediction: LabelClasses
+    truth: LabelClasses
+    said_by: str
+
+    @property
+    def others(self) -> list[str]:
+        """Name the classes besides the lesions that both sides have and understand alike."""
+        return [
+            name
+            for name, values in self.truth.others.items()
+            if name in self.prediction.others
+            and _holds_lesions(self.truth, values)
+            == _holds_lesions(self.prediction, self.prediction.others[name])
+        ]
+
+
+def read_labels(path: Path, case: str) -> sitk.Image:
+    """Read a label file, whole and with whole numbers.
+
+    Returns:
+        Its values as integers.
+
+    Raises:
+        InputError: It cannot be read, is cut off, no 3D volume, or no label file; the case is named.
+    """
+    try:
+        image = read_volume(path)
+        values = whole_numbers(sitk.GetArrayFromImage(image), path)
+    except InputError as error:
+        raise InputError(f"case {case}: {error}".replace("expected HU", "expected labels")) from error
+    labels = sitk.GetImageFromArray(values)
+    labels.CopyInformation(image)
+    return labels
+
+
+def classes_from_records(
+    prediction_folder: Path, truth_folder: Path | None, options: LabelOptions
+) -> BothClasses | None:
+    """Take from dataset.json, beside or above the files, what labels mean.
+
+    Args:
+        prediction_folder, truth_folder: As given to `evaluate_folders`; None: the truth is lesion masks of their own.
+        options: The user's wishes go first.
+
+    Returns:
+        None where no dataset.json says it.
+    """
+    above = [prediction_folder.parent.parent] if prediction_folder.name == "validation" else []
+    of_truth = None if truth_folder is None else read_record(truth_folder, truth_folder.parent)
+    of_prediction = read_record(prediction_folder, prediction_folder.parent, *above)
+    sides = []
+    for own, lesion in (
+        (of_prediction or of_truth, options.prediction_lesion or options.lesion),
+        (of_truth or of_prediction, options.lesion),
+    ):
+        if own is None:
+            return None
+        classes = classes_of_record(own[1], own[0], lesion)
+        others = {**classes.others, **({LIVER: options.liver} if options.liver else {})}
+        ignore = classes.ignore if options.ignore is None else options.ignore
+        sides.append(LabelClasses(classes.lesion, others, ignore))
+    paths = dict.fromkeys(str(found[0]) for found in (of_truth, of_prediction) if found)
+    return BothClasses(sides[0], sides[1], " and ".join(paths))
+
+
+def classes_from_values(
+    predictions: Mapping[str, Sequence[int]], truths: Mapping[str, Sequence[int]], options: LabelOptions
+) -> BothClasses:
+    """Take from the files what labels mean: only where there is no second reading.
+
+    Args:
+        predictions, truths: File -> the values in it.
+        options: The user's wishes.
+
+    Returns:
+        With `options.lesion` the rest of the truth's values are classes of their own, called "label N". Without it, the
+        one value that both sides hold is lesion.
+
+    Raises:
+        InputError: Several values and nothing that says which is lesion, or other values in truth and predictions.
+    """
+    ignored = set() if options.ignore is None else {options.ignore}
+    of_truth, of_prediction = _foreground(truths) - ignored, _foreground(predictions) - ignored
+    if options.lesion is not None:
+        lesions = {*options.lesion, *(options.prediction_lesion or ())}
+        if (of_truth | of_prediction) and not (of_truth | of_prediction) & lesions:
+            raise InputError(
+                f"--lesion-labels {' '.join(map(str, options.lesion))}: no file holds such a label, found "
+                f"{_listed(of_truth | of_prediction)}; correct the option"
+            )
+        liver = {LIVER: options.liver} if options.liver else {}
+        rest = of_truth - {*options.lesion, *(options.liver or ())}
+        truth = LabelClasses(
+            options.lesion, {**liver, **{f"label {v}": (v,) for v in sorted(rest)}}, options.ignore
+        )
+        if options.prediction_lesion in (None, options.lesion):
+            return BothClasses(truth, truth, "--lesion-labels")
+        further = tuple(truth.known - {0, *options.prediction_lesion, *ignored})
+        prediction = LabelClasses(options.prediction_lesion, {}, options.ignore, further)
+        return BothClasses(prediction, truth, "--lesion-labels and --prediction-lesion-labels")
+    if options.prediction_lesion is not None and len(of_truth) <= 1:
+        truth = LabelClasses(tuple(of_truth) or (1,), {}, options.ignore)
+        return BothClasses(
+            LabelClasses(options.prediction_lesion, {}, options.ignore), truth, "--prediction-lesion-labels"
+        )
+    if len(of_truth | of_prediction) <= 1:
+        classes = LabelClasses(tuple(of_truth | of_prediction) or (1,), {}, options.ignore)
+        return BothClasses(classes, classes, "the only value there is")
+    for name, values in {**truths, **predictions}.items():
+        several = {*values} - {0} - ignored
+        if len(several) > 1:
+            raise InputError(f"{name} holds the labels {_listed(several)}, and {WAY_OUT}")
+    raise InputError(
+        f"the truth is marked by {_listed(of_truth)}, the predictions by {_listed(of_prediction)}, and {WAY_OUT}; "
+        "--prediction-lesion-labels says it of the predictions alone"
+    )
+
+
+def classes_of_drawn_masks(
+    predictions: Mapping[str, Sequence[int]],
+    truths: Mapping[str, Sequence[int]],
+    of_record: BothClasses | None,
+    options: LabelOptions,
+) -> BothClasses:
+    """Say what labels mean where the truth is lesion masks of their own: 1 is lesion, whatever it is in predictions.
+
+    Args:
+        predictions, truths: File -> the values in it.
+        of_record: What the predictions' dataset.json says, if there is one.
+        options: The user's wishes; `lesion` is meant for the masks too where they hold other values than 1.
+
+    Raises:
+        InputError: A mask holds other values, or nothing says which of the predictions' values is lesion.
+    """
+    ignored = set() if options.ignore is None else {options.ignore}
+    if _foreground(truths) - ignored <= {1}:
+        truth = LabelClasses((1,), {}, options.ignore)
+    elif options.lesion is not None:
+        truth = LabelClasses(options.lesion, {}, options.ignore, options.liver or ())
+    else:
+        name, values = next((n, v) for n, v in truths.items() if not {*v} - ignored <= {0, 1})
+        raise InputError(
+            f"{name} holds the labels {_listed({*values} - {0})}, expected 1 = lesion alone; say which labels are lesion "
+            "with --lesion-labels (voxels that do not count with --ignore-label)"
+        )
+    if of_record is not None:
+        return BothClasses(of_record.prediction, truth, of_record.said_by)
+    lesion = options.prediction_lesion or options.lesion
+    found = _foreground(predictions)
+    if lesion is None and found <= {1}:
+        lesion = (1,)
+    if lesion is None:
+        name, values = next((n, v) for n, v in predictions.items() if not {*v} <= {0, 1})
+        raise InputError(f"{name} holds the labels {_listed({*values} - {0})}, and {WAY_OUT}")
+    liver = {LIVER: options.liver} if options.liver else {}
+    return BothClasses(LabelClasses(lesion, liver, None, tuple(found)), truth, "--lesion-labels")
+
+
+def refuse_unknown(
+    values: np.ndarray, classes: LabelClasses, what: str, said_by: str, *, may_ignore: bool
+) -> None:
+    """Raise InputError where a label occurs that nothing explains.
+
+    Args:
+        values: Integers.
+        classes: What they mean.
+        what: Case and file, for the message.
+        said_by: Who says what they mean.
+        may_ignore: Whether the ignore label may occur: in a truth, not in a prediction.
+    """
+    known = classes.known if may_ignore else classes.known - {classes.ignore}
+    unknown = sorted({int(v) for v in np.unique(values)} - known)
+    if unknown:
+        raise InputError(
+            f"{what} holds the label{'s' * (len(unknown) > 1)} {_listed(unknown)}, expected only 0 and those of "
+            f"{classes.described()} ({said_by}); correct the file, or say what is lesion with --lesion-labels"
+        )
+
+
+def _holds_lesions(classes: LabelClasses, values: Sequence[int]) -> bool:
+    return bool(classes.lesion) and set(values) >= set(classes.lesion)
+
+
+def _foreground(files: Mapping[str, Sequence[int]]) -> set[int]:
+    return {int(value) for values in files.values() for value in values} - {0}
+
+
+def _listed(values: Iterable[int]) -> str:
+    shown = sorted(values)
+    return ", ".join(map(str, shown[:8])) + (", ..." if len(shown) > 8 else "")

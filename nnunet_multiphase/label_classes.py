@@ -1,0 +1,164 @@
+"""Say which values of a label file are lesion, which are another class, and which do not count."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnunet_multiphase.errors import InputError
+
+LESION = "lesion"
+LIVER = "liver"
+
+LESION_WORDS = ("lesion", "tumor", "tumour", "cancer", "metasta", "hcc", "carcinoma")
+"""What a class that is lesion is called."""
+ORGAN_WORDS = ("liver", "vessel", "organ", "body")
+BOTH_WORDS = re.compile(r"(?<![a-z])(and|with|without|non|no|whole|incl|including|minus|free)(?![a-z])|[+&]")
+"""In a class's name: it is not the lesion alone, whatever else the name says."""
+
+
+@dataclass(frozen=True)
+class LabelClasses:
+    """Hold what the values of a label file mean; 0 is background.
+
+    Attributes:
+        lesion: Values that are lesion.
+        others: Values of every other class by its name, such as liver: (1, 2) for a liver that lesions are a part of.
+        ignore: Value of voxels that count for nothing; None: there is none.
+        further: Values that may occur and belong to no class.
+    """
+
+    lesion: tuple[int, ...] = (1,)
+    others: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    ignore: int | None = None
+    further: tuple[int, ...] = ()
+
+    @property
+    def known(self) -> set[int]:
+        """Give the values that may occur, background and the ignored ones included."""
+        values = {0, *self.lesion, *self.further, *(v for values in self.others.values() for v in values)}
+        return values if self.ignore is None else {*values, self.ignore}
+
+    def described(self) -> str:
+        """Say which value is what, for a message."""
+        parts = [
+            f"{name} {_numbers(values)}" for name, values in {LESION: self.lesion, **self.others}.items()
+        ]
+        return ", ".join(parts + ([] if self.ignore is None else [f"ignore {self.ignore}"]))
+
+
+def classes_of_record(
+    record: Mapping[str, Any], where: object, lesion_labels: Sequence[int] | None = None
+) -> LabelClasses:
+    """Read which label is which from nnU-Net's dataset.json.
+
+    Args:
+        record: Its content, with `labels`: name -> value or, for a region, values; older files have it the other way round.
+        where: What to call it in a message.
+        lesion_labels: Values that are lesion; None: the class whose name says so.
+
+    Returns:
+        The classes; where several are lesions, they count together and each on its own.
+
+    Raises:
+        InputError: No class is called lesion or tumour, or `lesion_labels` are unknown there.
+    """
+    labels: dict[str, tuple[int, ...]] = {}
+    ignore = None
+    for name, value in record["labels"].items():
+        if str(name).strip().isdigit():  # the Medical Segmentation Decathlon's form: "1": "liver"
+            name, value = str(value), int(name)
+        values = tuple(sorted({int(v) for v in (value if isinstance(value, list | tuple) else [value])}))
+        if name == "ignore":
+            ignore = values[0]
+        elif values != (0,):
+            labels[str(name)] = values
+    known = {value for values in labels.values() for value in values}
+    said = ", ".join(f"{name} {_numbers(values)}" for name, values in labels.items()) or "no class"
+    if lesion_labels is not None:
+        if not set(lesion_labels) <= known:
+            raise InputError(
+                f"--lesion-labels {_numbers(lesion_labels)}: {where} knows {said}; correct the option"
+            )
+        lesion = tuple(sorted(set(lesion_labels)))
+    else:
+        named = [values for name, values in labels.items() if _is_lesion(name)]
+        if not named and len(labels) == 1 and not _is_organ(next(iter(labels))):
+            named = list(labels.values())  # whatever it is called: there is nothing else to find
+        if not named:
+            raise InputError(
+                f"{where} names no class lesion or tumour (it has {said}); say which labels are lesion with --lesion-labels"
+            )
+        lesion = tuple(sorted({value for values in named for value in values}))
+    others = {name: values for name, values in labels.items() if values != lesion}
+    return LabelClasses(lesion, others, ignore)
+
+
+def read_record(*folders: Path) -> tuple[Path, dict[str, Any]] | None:
+    """Read the first dataset.json that says what labels are; None where no folder has one.
+
+    Raises:
+        InputError: There is one that cannot be read.
+    """
+    for folder in folders:
+        path = folder / "dataset.json"
+        if not path.is_file():
+            continue
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} cannot be read ({error}): restore it, or move it away") from error
+        if isinstance(record, dict) and isinstance(record.get("labels"), dict) and record["labels"]:
+            return path, record
+    return None
+
+
+def whole_numbers(values: np.ndarray, what: object) -> np.ndarray:
+    """Give label values as integers.
+
+    Args:
+        values: As read from a file.
+        what: What to call it in a message.
+
+    Raises:
+        InputError: Values are not whole, not finite, or negative.
+    """
+    if np.issubdtype(values.dtype, np.floating):
+        if not np.isfinite(values).all():
+            raise InputError(
+                f"{what} holds values that are not numbers (NaN or infinite): expected labels 0, 1, 2 ..."
+            )
+        whole = np.rint(values)
+        # Headers with a scale factor make 0.99999994 of 1.
+        if (np.abs(values - whole) > 1e-4).any():
+            odd = np.unique(values[np.abs(values - whole) > 1e-4])
+            raise InputError(
+                f"{what} is no label file: expected whole numbers, found {odd[0]:.3g} and others from {values.min():.3g} to "
+                f"{values.max():.3g}, as of probabilities; write labels, such as 1 above 0.5"
+            )
+        values = whole.astype(np.int64)
+    if values.size and values.min() < 0:
+        raise InputError(
+            f"{what} is no label file: expected 0 and above, found {values.min()}; write labels 0, 1, 2 ..."
+        )
+    # The smallest type: numpy sorts a large volume of 8 or 16 bits many times faster.
+    return values.astype(np.min_scalar_type(int(values.max(initial=0))))
+
+
+def _is_lesion(name: str) -> bool:
+    plain = name.lower().replace("_", " ")
+    return any(word in plain for word in LESION_WORDS) and not BOTH_WORDS.search(plain)
+
+
+def _is_organ(name: str) -> bool:
+    return any(word in name.lower() for word in ORGAN_WORDS)
+
+
+def _numbers(values: Iterable[int]) -> str:
+    return " ".join(map(str, sorted(values)))
