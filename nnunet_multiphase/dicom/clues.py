@@ -96,6 +96,17 @@ def same_image(a: Sequence[Slice], b: Sequence[Slice]) -> bool:
     return all(first & second or min(len(first), len(second)) > 1 for first, second in values)
 
 
+def changes_within(slices: Sequence[Slice]) -> list[str]:
+    """Name what changes in the middle of slices that are one scan by all else: thickness, contrast agent, unit."""
+    names = []
+    for name, key in _SOFT_KEYS:
+        counts = Counter(key(part) for part in slices)
+        large = [value for value, count in counts.items() if count >= MIN_SLICES and value is not None]
+        if name != "BodyPartExamined" and len(large) > 1:
+            names.append(name)
+    return names
+
+
 def pause_s(a: Sequence[Slice], b: Sequence[Slice]) -> float | None:
     """Give the seconds between two acquisitions; None where the times do not say."""
     spans = []
@@ -199,7 +210,11 @@ def _clues_of_numbers(slices: Sequence[Slice]) -> Iterator[Clue]:
         ranked = sorted(ordered, key=lambda part: (part.instance, heights[id(part)]))
         copies = next(iter(counts.values()))
         groups = [ranked[n::copies] for n in range(copies)]
-        if all(_steady([heights[id(part)] for part in group]) for group in groups):
+        apart = all(
+            (np.diff([heights[id(part)] for part in same]) > SAME_POSITION_MM).all()
+            for same in (ranked[n : n + copies] for n in range(0, len(ranked), copies))
+        )
+        if apart and all(_steady([heights[id(part)] for part in group]) for group in groups):
             yield Clue("InstanceNumber", "order", groups)
 
 
@@ -313,4 +328,5 @@ def _turns_unclearly(a: _Chain, b: _Chain, heights: dict[int, float], may_join: 
         return False
     last, first = ([heights[id(part)] for part in block] for block in (a.blocks[-1], b.blocks[0]))
     gap = min(last) - max(first) if a.way > 0 else min(first) - max(last)
-    return SAME_POSITION_MM < gap < 1.5 * (b.step or a.step)
+    step = b.step or a.step
+    return 0.5 * step < gap < 1.5 * step

@@ -14,6 +14,8 @@ MIN_SLICES = 8
 
 TOO_FEW = "too few slices"
 
+TILT = "gantry tilt"
+
 SAME_POSITION_MM = 0.05
 """Slices closer along the normal lie at one position: thinner slices than this are not made."""
 
@@ -98,7 +100,10 @@ def lay_out(slices: Sequence[Slice], *, min_slices: int = MIN_SLICES) -> tuple[G
         found = len(steps) + 1 - int((steps < SAME_POSITION_MM).sum())
         return None, [*problems, f"{TOO_FEW}: {found} positions, expected at least {min_slices}"]
     if (steps < SAME_POSITION_MM).any():
-        return None, [*problems, "several slices at one position that nothing tells apart"]
+        return None, [
+            *problems,
+            "several slices at one position that nothing tells apart: export each phase as a series of its own",
+        ]
     problems += _step_problems(steps)
     positions = np.array([part.position for part in ordered])
     step = (positions[-1] - positions[0]) / (len(positions) - 1)
@@ -108,7 +113,7 @@ def lay_out(slices: Sequence[Slice], *, min_slices: int = MIN_SLICES) -> tuple[G
     drift = float(np.linalg.norm(step - along * across))
     if drift * (len(positions) - 1) > pixel:
         tilt = np.degrees(np.arctan2(drift, along))
-        problems.append(f"gantry tilt: slices step {tilt:.1f} degrees off their normal")
+        problems.append(f"{TILT}: slices step {tilt:.1f} degrees off their normal")
     sideways = positions - positions[0] - np.outer(np.arange(len(positions)), step)
     sideways -= np.outer(sideways @ across, across)
     if np.linalg.norm(sideways, axis=1).max() > pixel:

@@ -13,15 +13,18 @@ from nnunet_multiphase.dicom.clues import (
     TWO_SCANS_S,
     Clue,
     Groups,
+    changes_within,
     clues,
     pause_s,
     position_numbers,
     same_image,
 )
-from nnunet_multiphase.dicom.geometry import MIN_SLICES, heights_mm, lay_out
+from nnunet_multiphase.dicom.geometry import MIN_SLICES, TILT, heights_mm, lay_out
 from nnunet_multiphase.dicom.scan import Slice
 
 _TAGS = ("image", "soft", "scan")
+
+_PAUSE_BETWEEN_RECONSTRUCTIONS_S = 30.0
 
 _MOST_LEFT_OUT = 0.2
 """The share of a whole grid's slices that a clue may take away."""
@@ -87,6 +90,8 @@ def split_stack(slices: Sequence[Slice]) -> Split:
                 )
             else:
                 notes.append(f"another part of the series, acquired {pause:.0f} s apart, touches it")
+        if changed := changes_within(group):
+            doubts.append(f"{' and '.join(changed)} changes within it: perhaps two scans")
         if outcome.by_place:
             doubts.append("told apart by nothing but the order of slices at each position")
         if len(groups) == 1 and outcome.whole and _numbered_twice(group):
@@ -139,7 +144,7 @@ def _follow(clue: Clue, slices: list[Slice], fits: bool, known: _Known) -> _Outc
         return None
     large = [group for group in clue.groups if count_positions(group) >= MIN_SLICES]
     small = [group for group in clue.groups if count_positions(group) < MIN_SLICES]
-    if not large or (small and clue.kind not in _TAGS):
+    if not large or (small and clue.kind not in _TAGS and not _few(small, slices, fits)):
         return None
     if fits and len(large) == 1 and not _may_leave_out(clue, large[0], small, len(slices)):
         return None
@@ -149,7 +154,7 @@ def _follow(clue: Clue, slices: list[Slice], fits: bool, known: _Known) -> _Outc
     found = [_resolve(group, known) for group in large]
     whole = all(outcome.whole for outcome in found)
     groups = [group for outcome in found for group in outcome.groups]
-    if not whole and (fits or clue.kind not in _TAGS or len(large) == 1):
+    if not whole and (fits or len(large) == 1 or not _may_have_holes(clue, large)):
         return None
     if fits and len(groups) > 1 and not _are_two(clue, large):
         return None
@@ -165,7 +170,20 @@ def _follow(clue: Clue, slices: list[Slice], fits: bool, known: _Known) -> _Outc
 
 
 def _fits(slices: Sequence[Slice]) -> bool:
-    return lay_out(slices)[0] is not None
+    """Say whether slices lie on a grid; a tilted gantry is no matter of which slices belong together."""
+    return all(problem.startswith(TILT) for problem in lay_out(slices)[1])
+
+
+def _few(small: Groups, slices: list[Slice], fits: bool) -> bool:
+    """Say whether images out of the numbers' order are few enough to be strangers among slices that do not fit."""
+    return not fits and sum(map(len, small)) <= _MOST_LEFT_OUT * len(slices)
+
+
+def _may_have_holes(clue: Clue, groups: Groups) -> bool:
+    """Say whether a clue counts though a volume that it gives lacks slices; numbers alone must at least part the places."""
+    if clue.kind in _TAGS:
+        return True
+    return clue.kind != "place" and all(count_positions(group) == len(group) for group in groups)
 
 
 def _may_leave_out(clue: Clue, rest: list[Slice], small: Groups, count: int) -> bool:
@@ -201,7 +219,7 @@ def _are_two(clue: Clue, groups: Groups) -> bool:
             for group in groups
             if (times := [part.content_s for part in group if part.content_s is not None])
         )
-        return all(b[0] - a[1] >= TWO_SCANS_S for a, b in pairwise(spans))
+        return all(b[0] - a[1] >= _PAUSE_BETWEEN_RECONSTRUCTIONS_S for a, b in pairwise(spans))
     return True
 
 

@@ -12,6 +12,7 @@ from nnunet_multiphase.dicom.scan import Slice
 from nnunet_multiphase.dicom.split import count_positions
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+UNPLACED = "unplaced"
 _SPACING_TOLERANCE = 1e-3
 _FORMS = ("slices of different size", "slices of different pixel spacing")
 
@@ -63,7 +64,7 @@ def image_kind(part: Slice) -> str:
     if part.samples != 1 or part.photometric not in ("", "MONOCHROME1", "MONOCHROME2"):
         return "colour"
     if part.position is None or part.orientation is None or part.pixel_spacing is None:
-        return "unplaced"
+        return UNPLACED
     return ""
 
 
@@ -82,7 +83,7 @@ _WORDS = {
     "localizer": "localizer image(s)",
     "secondary capture": "screen or secondary-capture image(s)",
     "colour": "image(s) in colour",
-    "unplaced": "image(s) without position, orientation or pixel spacing",
+    UNPLACED: "image(s) without position, orientation or pixel spacing",
     "size": "image(s) of another size (rows x columns)",
     "spacing": "image(s) of another pixel spacing",
     "orientation": "image(s) of another orientation",

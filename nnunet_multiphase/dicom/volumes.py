@@ -21,7 +21,7 @@ from nnunet_multiphase.dicom.geometry import (
 )
 from nnunet_multiphase.dicom.scan import Series, Slice
 from nnunet_multiphase.dicom.split import Part, acquisition_order, count_positions, goes_on, split_stack
-from nnunet_multiphase.dicom.strays import SECONDARY_CAPTURE, image_kind, sort_images, strays_note
+from nnunet_multiphase.dicom.strays import SECONDARY_CAPTURE, UNPLACED, image_kind, sort_images, strays_note
 
 _T = TypeVar("_T")
 
@@ -102,9 +102,9 @@ def volumes_of(series: Series) -> list[Volume]:
         notes.append(f"{series.copies} file(s) were there twice")
     sorts = sort_images(series.slices)
     usable = [sort for sort in sorts if not sort.kind]
-    chosen = (
-        [sort for sort in usable if count_positions(sort.slices) >= MIN_SLICES] or usable[:1] or sorts[:1]
-    )
+    chosen = [sort for sort in usable if count_positions(sort.slices) >= MIN_SLICES] or usable[:1]
+    chosen += [sort for sort in sorts if sort.kind == UNPLACED and len(sort.slices) >= MIN_SLICES]
+    chosen = chosen or sorts[:1]
     left = [sort for sort in sorts if sort not in chosen]
     notes += strays_note(left, chosen[0].slices[0])
     found: list[tuple[Part, list[str]]] = []

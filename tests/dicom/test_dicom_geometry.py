@@ -2,46 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-
 import numpy as np
 import pytest
+from made_slices import slice_at, stack
 
 from nnunet_multiphase.dicom.geometry import MIN_SLICES, lay_out
 from nnunet_multiphase.dicom.scan import Slice
-from nnunet_multiphase.dicom.split import split_stack
 
 OBLIQUE = (1.0, 0.0, 0.0, 0.0, 0.8, 0.6)
-
-
-def slice_at(z: float, *, instance: int = 1, **changes: object) -> Slice:
-    """Make an axial slice at height z."""
-    part = Slice(
-        path=Path(f"{z}-{instance}-{changes}"),
-        uid=f"{z}-{instance}",
-        instance=instance,
-        acquisition=1,
-        acquired_s=0.0,
-        content_s=0.0,
-        contrast_start_s=None,
-        position=(-10.0, 20.0, z),
-        orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
-        pixel_spacing=(0.8, 0.7),
-        rows=32,
-        columns=32,
-        frames=1,
-        has_rescale=True,
-        localizer=False,
-        screen=False,
-        burned_in=False,
-        agent="",
-    )
-    return replace(part, **changes)  # type: ignore[arg-type]
-
-
-def stack(count: int = 10, step: float = 2.5, **changes: object) -> list[Slice]:
-    return [slice_at(step * k, instance=k + 1, **changes) for k in range(count)]
 
 
 def problems(slices: list[Slice]) -> str:
@@ -132,73 +100,24 @@ def test_a_slice_moved_sideways_is_refused() -> None:
     )
 
 
-# Two phases in one series: the second is marked by its rows' number of bits that nothing but the test looks at.
+def test_changing_spacing_is_said_with_both() -> None:
+    heights = [*(2.5 * k for k in range(16)), *(37.5 + 7.5 * k for k in range(1, 10))]
+    assert problems([slice_at(z) for z in heights]) == "the spacing changes from 2.5 to 7.5 mm"
 
 
-def second(slices: list[Slice], **changes: object) -> list[Slice]:
-    return [replace(part, accession="second", path=Path(f"second-{part.path}"), **changes) for part in slices]  # type: ignore[arg-type]
+def test_spacing_that_changes_twice_is_said_with_all_three() -> None:
+    heights = np.concatenate([[0], np.cumsum([5] * 6 + [1.25] * 8 + [5] * 6)])
+    assert problems([slice_at(float(z)) for z in heights]) == "the spacing changes from 5 to 1.25 to 5 mm"
 
 
-def parted(slices: list[Slice]) -> tuple[list[set[str]], str]:
-    split = split_stack(slices)
-    return [{image.accession for image in part.slices} for part in split.parts], " and ".join(split.how)
+def test_two_lost_slices_in_a_row_are_no_change_of_spacing() -> None:
+    assert problems([part for part in stack(16) if part.instance not in (7, 8)]) == (
+        "missing slices: about 2 in 1 gap"
+    )
 
 
-def test_one_volume_stays_one() -> None:
-    split = split_stack(stack())
-    assert (len(split.parts), split.how) == (1, ())
-
-
-def test_acquisition_number_tells_phases_apart() -> None:
-    interleaved = [
-        part for pair in zip(stack(), second(stack(), acquisition=2), strict=True) for part in pair
-    ]
-    assert parted(interleaved) == ([{""}, {"second"}], "AcquisitionNumber")
-
-
-def test_acquisition_number_that_names_halves_is_passed_over() -> None:
-    halves = [replace(part, acquisition=1 + (part.instance > 5)) for part in stack()]
-    later = second(halves, acquired_s=40.0)
-    assert parted([*later, *halves]) == ([{""}, {"second"}], "AcquisitionTime")
-
-
-def test_acquisition_time_tells_phases_apart_slice_by_slice() -> None:
-    # Every slice has a time of its own; the second phase starts 40 s later at the other end.
-    early = [replace(part, acquired_s=0.1 * k) for k, part in enumerate(stack())]
-    late = [replace(part, acquired_s=40 + 0.1 * k) for k, part in enumerate(second(stack())[::-1])]
-    assert parted([*late, *early]) == ([{""}, {"second"}], "AcquisitionTime")
-
-
-def test_content_time_is_asked_next() -> None:
-    assert parted([*second(stack(), content_s=40.0), *stack()]) == ([{""}, {"second"}], "ContentTime")
-
-
-def test_instance_number_is_asked_then() -> None:
-    late = [replace(part, instance=part.instance + 10) for part in second(stack())]
-    assert parted([*late, *stack()]) == ([{""}, {"second"}], "InstanceNumber")
-
-
-def test_alternating_instance_numbers_are_told_apart_by_position() -> None:
-    early = [replace(part, instance=2 * k) for k, part in enumerate(stack())]
-    late = [replace(part, instance=2 * k + 1) for k, part in enumerate(second(stack()))]
-    assert parted([*early, *late]) == ([{""}, {"second"}], "the order of slices at each position")
-
-
-def test_a_longer_second_phase_keeps_its_own_slices() -> None:
-    late = [replace(part, instance=part.instance + 10) for part in second(stack(14))]
-    assert [len(part.slices) for part in split_stack([*stack(), *late]).parts] == [10, 14]
-
-
-def test_the_earlier_acquisition_comes_first() -> None:
-    late = stack(acquisition=1, acquired_s=100.0)
-    early = second(stack(acquisition=2, acquired_s=10.0))
-    assert parted([*late, *early])[0] == [{"second"}, {""}]
-
-
-def test_numbers_that_would_leave_holes_are_passed_over() -> None:
-    # Acquisition 1 = the first phase and the second's last two slices, with nothing between.
-    late = [
-        replace(part, instance=part.instance + 10, acquisition=1 if part.instance > 12 else 2)
-        for part in second(stack(14))
-    ]
-    assert parted([*stack(), *late]) == ([{""}, {"second"}], "InstanceNumber")
+def test_two_interleaved_acquisitions_that_nothing_tells_apart_are_named() -> None:
+    heights = sorted([5.0 * k for k in range(10)] + [5.0 * k + 1 for k in range(10)])
+    assert problems([slice_at(z) for z in heights]) == (
+        "steps of 1 and 4 mm take turns: two acquisitions interleaved, which nothing tells apart"
+    )
