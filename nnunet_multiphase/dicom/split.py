@@ -90,7 +90,7 @@ def split_stack(slices: Sequence[Slice]) -> Split:
                 )
             else:
                 notes.append(f"another part of the series, acquired {pause:.0f} s apart, touches it")
-        if changed := changes_within(group):
+        if (changed := changes_within(group)) and _fits(group):
             doubts.append(f"{' and '.join(changed)} changes within it: perhaps two scans")
         if outcome.by_place:
             doubts.append("told apart by nothing but the order of slices at each position")

@@ -57,7 +57,7 @@ def test_each_phase_is_called_by_its_own_slices(tmp_path: Path) -> None:
             description=names[phase],
             number=number,
             first_instance=100 * number,
-            start="100000",
+            start=START[phase],
         )
         save(slices, tmp_path / "tree")
     import_tree(tmp_path / "tree", tmp_path / "raw")
