@@ -16,6 +16,7 @@ from nnunet_multiphase.alignment import AlignedPhases, align_phases
 from nnunet_multiphase.data.case_folder import CaseFolder, read_case_folder
 from nnunet_multiphase.data.check import check_case
 from nnunet_multiphase.data.dataset_name import dataset_name
+from nnunet_multiphase.data.orientation import StoredGrid, as_stored, stored_grid, upright
 from nnunet_multiphase.data.overview import draw_overview
 from nnunet_multiphase.data.quality import centre_of, measure_phase, write_quality
 from nnunet_multiphase.data.volume_file import read_mask, read_volume
@@ -36,7 +37,8 @@ class PreparedCase:
     case: CaseFolder
     channels: tuple[str, ...]
     filled: tuple[str, ...]  # channels the case lacks: air
-    images: dict[str, sitk.Image]  # as they came
+    images: dict[str, sitk.Image]  # upright, not yet moved
+    stored: StoredGrid  # of the reference, as its file has it
     liver: sitk.Image | None
     aligned: AlignedPhases
 
@@ -248,11 +250,13 @@ def prepare_case(
     if problems:
         raise InputError("; ".join(problems))
     images = {phase: read_volume(case.images[phase]) for phase in channels if phase not in filled}
+    stored = stored_grid(images[case.reference])
+    images = {phase: upright(image) for phase, image in images.items()}
     liver = None
     if case.liver is not None:
         liver = read_mask(case.liver, images[case.reference], case.images[case.reference].name)
     aligned = align_phases(images, case.reference, liver_mask=liver, settings=settings, case=case.name)
-    return PreparedCase(case, tuple(channels), filled, images, liver, aligned)
+    return PreparedCase(case, tuple(channels), filled, images, stored, liver, aligned)
 
 
 def segment_case(predictor: nnUNetPredictor, prepared: PreparedCase) -> sitk.Image:
@@ -289,6 +293,7 @@ def write_prediction(prepared: PreparedCase, segmentation: sitk.Image, output: P
     whole.CopyInformation(full_grid)
     index, size = aligned.box
     whole = sitk.Paste(whole, segmentation, list(size), [0, 0, 0], list(index))
+    whole = as_stored(whole, prepared.stored)
     centre_mm = centre_of(prepared.liver, full_grid)
     rows = [
         measure_phase(aligned, phase, case=case.name, patient=case.patient, split="new", centre_mm=centre_mm)

@@ -10,6 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.data.case_folder import CaseFolder
+from nnunet_multiphase.data.orientation import upright
 from nnunet_multiphase.data.volume_file import GridError, MaskFiles, read_mask, read_volume
 from nnunet_multiphase.errors import InputError
 
@@ -71,8 +72,9 @@ def check_case(case: CaseFolder) -> CaseReport:
         complaint = not_hu(image)
         if complaint:
             problems.append(f"case {case.name}, phase {phase}: {path} {complaint}")
-        values = hashlib.blake2b(memoryview(sitk.GetArrayViewFromImage(image)), digest_size=16)
-        values.update(repr(image.GetSize()).encode())
+        used = upright(image)  # a copy is one in whatever axis order it is stored
+        values = hashlib.blake2b(memoryview(sitk.GetArrayViewFromImage(used)), digest_size=16)
+        values.update(repr(used.GetSize()).encode())
         twin = next((other for other, digest in voxels.items() if digest == values.hexdigest()), None)
         if twin is not None:
             problems.append(
@@ -80,7 +82,7 @@ def check_case(case: CaseFolder) -> CaseReport:
                 f"{twin}: export it again or remove it"
             )
         voxels[phase] = values.hexdigest()
-        geometry = (phase, image.GetSpacing(), image.GetOrigin(), image.GetDirection())
+        geometry = (phase, used.GetSpacing(), used.GetOrigin(), used.GetDirection())
         content.update(values.digest() + repr(geometry).encode())
     read: dict[str, np.ndarray] = {}
     for kind, phase, files in masks:

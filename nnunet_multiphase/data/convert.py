@@ -13,7 +13,7 @@ import SimpleITK as sitk
 
 from nnunet_multiphase.data.case_folder import CaseFolder
 from nnunet_multiphase.data.quality import PhaseQuality, centre_of, measure_phase
-from nnunet_multiphase.data.volume_file import read_mask, read_volume
+from nnunet_multiphase.data.volume_file import read_mask, read_upright
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import FILL_HU
 
@@ -110,7 +110,7 @@ def _convert(job: CaseJob, missing: Sequence[str]) -> tuple[PhaseQuality, ...]:
     from nnunet_multiphase.data.overview import draw_overview
 
     case = job.case
-    images = {phase: read_volume(case.images[phase]) for phase in job.channels if phase in case.images}
+    images = {phase: read_upright(case.images[phase]) for phase in job.channels if phase in case.images}
     grid = images[case.reference]
     name = case.images[case.reference].name
     lesions = read_mask(case.lesions, grid, name) if case.lesions is not None else None

@@ -17,6 +17,7 @@ from nnunet_multiphase.data.convert import CaseJob, CaseOutcome, case_files
 from nnunet_multiphase.data.destination import SPLITS, choose_destination, claimed_partial_folder, publish
 from nnunet_multiphase.data.finished import RECORDS, clear_unfinished, convert_once, fingerprint, started_run
 from nnunet_multiphase.data.inputs import Found, Inputs, find_cases
+from nnunet_multiphase.data.orientation import AXES
 from nnunet_multiphase.data.progress import progress_bar, say_beside_bar
 from nnunet_multiphase.data.quality import PhaseQuality, is_doubtful, write_quality
 from nnunet_multiphase.data.split import Fold, choose_test_patients, make_folds
@@ -344,6 +345,7 @@ def _write_records(
         license="not stated",
         converted_by=f"nnunet-multiphase {__version__}",
         phases=list(channels),
+        axes=AXES,
         reference_phase={outcome.case.name: outcome.case.reference for outcome in kept},
         filled={outcome.case.name: list(outcome.filled) for outcome in kept if outcome.filled},
         # Training moves these phases more than the others.

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from nnunet_multiphase.data.orientation import stored_grid, turned, upright
 from nnunet_multiphase.data.segment_file import (
     Segment,
     choose_segments,
@@ -91,8 +92,23 @@ def split_channel(path: Path) -> tuple[Path, int | None]:
     return path.with_name(match[1]), int(match[2])
 
 
+def read_upright(path: Path) -> sitk.Image:
+    """Read a volume and bring it to the one axis order in which cases are worked on (data/orientation.py).
+
+    Args:
+        path: As for `read_volume`.
+
+    Returns:
+        The volume in LPS order, in the file's own pixel type.
+
+    Raises:
+        InputError: As `read_volume`.
+    """
+    return upright(read_volume(path))
+
+
 def read_volume(path: Path, *, drawing: bool = False) -> sitk.Image:
-    """Read a 3D scalar volume, making sure the whole of it is there.
+    """Read a 3D scalar volume in its file's own axis order, making sure the whole of it is there.
 
     SimpleITK reads what a cut-off .nii.gz lacks, and every NaN, as zero and says nothing: the bytes are looked
     at first.
@@ -252,7 +268,7 @@ def _read_series(folder: Path, *, drawing: bool) -> sitk.Image:
 
 
 def read_mask(files: MaskFiles, grid: sitk.Image, grid_name: str) -> sitk.Image:
-    """Read a mask that lies on the grid of its phase; several files are united.
+    """Read a mask that lies on the grid of its phase, in whatever axis order; several files are united.
 
     Args:
         files: Where it is, and which labels count.
@@ -278,7 +294,7 @@ def _read_labels(path: Path, files: MaskFiles, grid: sitk.Image, grid_name: str)
     segments = _segments_of(path)
     if segments:
         return sitk.GetArrayFromImage(_read_segments(path, segments, files, grid, grid_name)).astype(bool)
-    image = read_volume(path, drawing=True)
+    image = turned(read_volume(path, drawing=True), stored_grid(grid).axes)
     difference = grid_difference(image, grid)
     if difference:
         raise _other_geometry(path, grid_name, difference)
@@ -355,11 +371,13 @@ def _read_segments(
     except RuntimeError as error:
         raise InputError(_unreadable(path, error)) from error
     drawn = draw_segments(image, chosen)
-    difference = grid_difference(drawn, grid)
-    placed = place_on_grid(drawn, grid, crop_offset(image)) if difference else drawn
+    # The crop's first voxel is counted along the axes of the volume drawn on, which are the file's own.
+    there = turned(grid, stored_grid(drawn).axes)
+    difference = grid_difference(drawn, there)
+    placed = place_on_grid(drawn, there, crop_offset(image)) if difference else drawn
     if placed is None:
         raise _other_geometry(path, grid_name, f"{difference}, and its voxels are none of that phase's")
-    return placed
+    return turned(placed, stored_grid(grid).axes)
 
 
 def grid_difference(image: sitk.Image, grid: sitk.Image) -> str:

@@ -11,6 +11,7 @@ import SimpleITK as sitk
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
+from nnunet_multiphase.data.orientation import turned
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.files import write_csv
 from nnunet_multiphase.phases import FILL_HU, PHASES
@@ -72,9 +73,9 @@ def lesion_image(labels: sitk.Image, lesion_labels: Sequence[int]) -> sitk.Image
 def lesion_table(segmentation: sitk.Image, images: Mapping[str, sitk.Image]) -> list[Lesion]:
     """Measure every lesion of a segmentation.
 
-    The diameter is the largest distance between two midpoints of outer voxel edges within one slice (the x-y
-    plane of the image): a row of n voxels measures n times its spacing, and round lesions are neither one
-    voxel too long (voxel corners) nor one too short (voxel centres).
+    The diameter is the largest distance between two midpoints of outer voxel edges within one axial slice,
+    in whatever order the image is stored: a row of n voxels measures n times its spacing, and round lesions are
+    neither one voxel too long (voxel corners) nor one too short (voxel centres).
 
     Args:
         segmentation: 3D mask; every non-zero voxel is lesion (of several labels take `lesion_image` first).
@@ -88,6 +89,7 @@ def lesion_table(segmentation: sitk.Image, images: Mapping[str, sitk.Image]) -> 
     """
     for phase, image in images.items():
         require_same_grid(segmentation, image, f"the segmentation and the {phase} image")
+    segmentation, images = turned(segmentation), {phase: turned(image) for phase, image in images.items()}
     labels = label_lesions(sitk.GetArrayViewFromImage(segmentation))
     statistics = cc3d.statistics(labels.astype(np.uint32))
     volumes_hu = {phase: sitk.GetArrayViewFromImage(images[phase]) for phase in _phase_order(images)}

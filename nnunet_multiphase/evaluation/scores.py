@@ -24,6 +24,7 @@ import SimpleITK as sitk
 import torch
 from monai.metrics import compute_hausdorff_distance
 
+from nnunet_multiphase.data.orientation import turned
 from nnunet_multiphase.evaluation.files import csv_cell, write_csv, write_json
 from nnunet_multiphase.evaluation.label_choice import (
     BothClasses,
@@ -195,6 +196,7 @@ def evaluate_case(
     Raises:
         InputError: the two lie on different grids, or hold labels that nothing explains.
     """
+    prediction, truth = turned(prediction), turned(truth)  # in another axis order they are the same
     labels = read_case_labels(prediction, truth, case=case, classes=classes)
     lesions_p, lesions_t = (side.mask(LESION) for side in labels)
     spacing_xyz = truth.GetSpacing()
@@ -239,6 +241,7 @@ def evaluate_classes(
     prediction: sitk.Image, truth: sitk.Image, *, case: str, classes: BothClasses
 ) -> list[ClassScore]:
     """Score the classes of one case that are not the lesions; arguments and errors as in `evaluate_case`."""
+    prediction, truth = turned(prediction), turned(truth)
     sides = read_case_labels(prediction, truth, case=case, classes=classes)
     spacing_xyz = truth.GetSpacing()
     return [
