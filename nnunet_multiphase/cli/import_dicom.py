@@ -24,7 +24,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="OUT_series.csv with columns phase and use corrected",
     )
-    parser.add_argument("--dry-run", action="store_true", help="write the series table only")
+    parser.add_argument(
+        "--mask-table",
+        type=Path,
+        metavar="FILE",
+        help="OUT_masks.csv with columns taken_as and series corrected",
+    )
+    parser.add_argument(
+        "--masks-by-planes",
+        action="store_true",
+        help="match masks that name images which are not in TREE (from before de-identification) by their planes",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="write the tables only")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
                 args.tree,
                 args.out,
                 series_table=args.series_table,
+                mask_table=args.mask_table,
+                masks_by_planes=args.masks_by_planes,
                 dry_run=args.dry_run,
                 say=lambda line: print(line, flush=True),
             )
@@ -52,9 +65,14 @@ def run(args: argparse.Namespace) -> int:
         print(f"warning: {remark}", file=sys.stderr)
     for failure in summary.failures:
         print(f"error: {failure}", file=sys.stderr)
-    if summary.previous_table:
-        print(f"the earlier series table is now {summary.previous_table}")
+    for name, previous in (("series", summary.previous_table), ("mask", summary.previous_mask_table)):
+        if previous:
+            print(f"the earlier {name} table is now {previous}")
     print(f"series table: {summary.table}")
+    if summary.mask_table:
+        print(
+            f"mask table: {summary.mask_table}; if a mask is taken for something else, correct it and add --mask-table"
+        )
     again = f"--series-table {summary.table}"
     if args.dry_run:
         print(f"look through it, correct the columns phase and use, and run again with {again}")

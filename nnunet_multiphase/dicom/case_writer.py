@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,8 @@ import SimpleITK as sitk
 
 from nnunet_multiphase.data.case_folder import PATIENT_TABLE
 from nnunet_multiphase.dicom.choose import Choice
-from nnunet_multiphase.dicom.masks import Layer, read_masks
+from nnunet_multiphase.dicom.draw_masks import Masks, draw_masks
+from nnunet_multiphase.dicom.masks import Layer
 from nnunet_multiphase.dicom.pixels import as_image, read_hu_and_remarks
 from nnunet_multiphase.dicom.pseudonyms import Name
 from nnunet_multiphase.errors import InputError
@@ -53,7 +54,9 @@ def check_destination(out: Path, names: Iterable[Name]) -> None:
         )
 
 
-def write_case(out: Path, name: Name, choices: Sequence[Choice], layers: Sequence[Layer]) -> list[str]:
+def write_case(
+    out: Path, name: Name, choices: Sequence[Choice], layers: Sequence[Layer], empty: Sequence[str] = ()
+) -> list[str]:
     """Write one case; a case of that name from an earlier import is replaced.
 
     Args:
@@ -61,19 +64,21 @@ def write_case(out: Path, name: Name, choices: Sequence[Choice], layers: Sequenc
         name: The case.
         choices: The volumes that are used, one a phase.
         layers: The masks on them.
+        empty: Lesion masks in which nothing was drawn and which lie nowhere, as they are called in a message.
 
     Returns:
         What the user should know, one sentence each.
 
     Raises:
-        InputError: Pixels or a mask cannot be read; nothing of the case is written.
+        InputError: Pixels or a mask cannot be read, a mask does not lie in its volume, or all lesion masks are empty;
+            nothing of the case is written.
     """
     out.mkdir(parents=True, exist_ok=True)
     partial = out / f".{name.case}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     try:
         partial.mkdir()
-        remarks = _write_files(partial, name, choices, layers)
+        remarks = _write_files(partial, name, choices, layers, empty)
         remove_case(out, name)
         partial.rename(out / name.case)
     finally:
@@ -102,9 +107,11 @@ def write_patients(out: Path, names: Iterable[Name]) -> None:
     partial.replace(out / PATIENT_TABLE)
 
 
-def _write_files(folder: Path, name: Name, choices: Sequence[Choice], layers: Sequence[Layer]) -> list[str]:
+def _write_files(
+    folder: Path, name: Name, choices: Sequence[Choice], layers: Sequence[Layer], empty: Sequence[str]
+) -> list[str]:
     remarks: list[str] = []
-    drawn_on: dict[str, bool] = {}  # phase -> whether its lesion mask holds any lesion
+    lesions: dict[str, Masks] = {}  # phase -> what was drawn on it, where that is a lesion mask
     for choice in choices:
         volume, phase = choice.volume, choice.phase
         assert volume.grid is not None
@@ -113,33 +120,55 @@ def _write_files(folder: Path, name: Name, choices: Sequence[Choice], layers: Se
         remarks += [f"{what}: {remark}" for remark in odd]
         image = as_image(hu, volume.grid)
         sitk.WriteImage(image, str(folder / f"{phase}.nii.gz"))
-        here = [layer for layer in layers if layer.volume_key == volume.key]
-        masks = read_masks(here, volume, what)
-        if "lesions" in masks:
-            drawn_on[phase] = bool(masks["lesions"].any())
-        if "liver" in masks and not masks["liver"].any():
-            del masks["liver"]
+        masks = draw_masks([layer for layer in layers if layer.volume_key == volume.key], volume, what)
+        remarks += masks.notes
+        if "lesions" in masks.kinds:
+            lesions[phase] = masks
+        if "liver" in masks.kinds and not masks.kinds["liver"].any():
+            del masks.kinds["liver"]
             remarks.append(f"case {name.case}: the liver mask on {phase} is empty and was left out")
-        elif "liver" in masks:
-            masks["liver"] |= masks.get("lesions", np.False_)  # a liver includes its lesions
-        for kind, mask in masks.items():
+        elif "liver" in masks.kinds:
+            masks.kinds["liver"] |= masks.kinds.get("lesions", np.False_)  # a liver includes its lesions
+        for kind, mask in masks.kinds.items():
             file = folder / f"{kind}_{phase}.nii.gz"
             sitk.WriteImage(as_image(mask.astype(np.uint8), volume.grid), str(file))
-    if any(drawn_on.values()):
+    return remarks + _look_at_lesions(folder, name, lesions, empty)
+
+
+def _look_at_lesions(
+    folder: Path, name: Name, lesions: Mapping[str, Masks], empty: Sequence[str]
+) -> list[str]:
+    """Leave out empty lesion masks beside drawn ones, and say on which phases lesions were drawn.
+
+    Raises:
+        InputError: All are empty, and nobody said that there is no lesion.
+    """
+    remarks: list[str] = []
+    drawn_on = [phase for phase in PHASES if phase in lesions and lesions[phase].kinds["lesions"].any()]
+    free = [phase for phase in PHASES if phase in lesions and lesions[phase].lesion_free]
+    if drawn_on and free:
+        raise InputError(
+            f"case {name.case}: the mask table says lesion-free of a mask on {', '.join(free)}, but there are lesions on "
+            f"{', '.join(drawn_on)}; set taken_as to no for one of them"
+        )
+    if not drawn_on and not free and (lesions or empty):
+        which = ", ".join([*(f"the lesion mask on {p}" for p in PHASES if p in lesions), *empty])
+        raise InputError(
+            f"case {name.case}: the region is empty: {which}; draw the lesions, or, if the patient has none, set taken_as "
+            "to lesion-free in the mask table (no: as if there were no mask) and pass --mask-table"
+        )
+    there = f"was left out; there are lesions on {', '.join(drawn_on)}"
+    for phase in (phase for phase in PHASES if phase in lesions and drawn_on and phase not in drawn_on):
         # An empty mask beside a drawn one must not become the one that is chosen.
-        for phase in [phase for phase, any_lesion in drawn_on.items() if not any_lesion]:
-            del drawn_on[phase]
-            (folder / f"lesions_{phase}.nii.gz").unlink()
-            remarks.append(
-                f"case {name.case}: the lesion mask on {phase} is empty and was left out; there are lesions on "
-                f"{', '.join(p for p in PHASES if drawn_on.get(p))}"
-            )
+        (folder / f"lesions_{phase}.nii.gz").unlink()
+        remarks.append(f"case {name.case}: the lesion mask on {phase} is empty and {there}")
+    remarks += [f"case {name.case}: {title} is empty and {there}" for title in empty if drawn_on]
     if len(drawn_on) > 1:
         remarks.append(
-            f"case {name.case}: lesions were drawn on {', '.join(p for p in PHASES if p in drawn_on)}, all masks are "
+            f"case {name.case}: lesions were drawn on {', '.join(drawn_on)}, all masks are "
             "written; pass setup --several-masks merge (unite them) or reference (use the reference's)"
         )
-    elif not drawn_on:
+    elif not lesions:
         remarks.append(
             f"case {name.case}: no lesion mask; setup needs one, or leaves the case out with --no-mask skip"
         )

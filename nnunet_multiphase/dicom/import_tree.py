@@ -14,7 +14,13 @@ from nnunet_multiphase.dicom.choose import Choice, Correction, choose_volumes
 from nnunet_multiphase.dicom.evidence import enhancement_hu
 from nnunet_multiphase.dicom.geometry import TOO_FEW
 from nnunet_multiphase.dicom.kind import with_kinds
-from nnunet_multiphase.dicom.masks import Layer, find_layers, mask_kinds
+from nnunet_multiphase.dicom.mask_table import (
+    MaskCorrection,
+    mask_table_path,
+    read_mask_table,
+    write_mask_table,
+)
+from nnunet_multiphase.dicom.masks import Found, Layer, find_layers, mask_kinds
 from nnunet_multiphase.dicom.phase import guess_phases
 from nnunet_multiphase.dicom.pixels import read_hu
 from nnunet_multiphase.dicom.pseudonyms import (
@@ -40,6 +46,8 @@ class Summary:
     table: Path
     pseudonyms: Path
     previous_table: Path | None
+    previous_mask_table: Path | None
+    mask_table: Path | None  # None: no masks in the tree
     written: tuple[str, ...]  # cases
     remarks: tuple[str, ...]
     failures: tuple[str, ...]  # cases that should have been written, files that should have been read
@@ -50,6 +58,8 @@ def import_tree(
     out: Path,
     *,
     series_table: Path | None = None,
+    mask_table: Path | None = None,
+    masks_by_planes: bool = False,
     dry_run: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> Summary:
@@ -59,6 +69,8 @@ def import_tree(
         root: Folder with DICOM files at any depth.
         out: Cohort to write: OUT/<case>/{nc,art,pv,dl}.nii.gz, masks, OUT/patients.csv.
         series_table: The user's corrections.
+        mask_table: The user's corrections to what masks are and where they lie.
+        masks_by_planes: Let planes decide where masks lie that name images which are not in the tree.
         dry_run: Write the series table only.
         say: Takes a line of progress.
 
@@ -71,15 +83,24 @@ def import_tree(
     with warnings.catch_warnings():
         # pydicom and highdicom warn of odd values by quoting them, names and dates too.
         warnings.simplefilter("ignore")
-        return _import_tree(Path(root), Path(os.path.abspath(out)), series_table, dry_run, say)
+        return _import_tree(
+            Path(root), Path(os.path.abspath(out)), series_table, mask_table, masks_by_planes, dry_run, say
+        )
 
 
 def _import_tree(
-    root: Path, out: Path, series_table: Path | None, dry_run: bool, say: Callable[[str], None]
+    root: Path,
+    out: Path,
+    series_table: Path | None,
+    mask_table: Path | None,
+    masks_by_planes: bool,
+    dry_run: bool,
+    say: Callable[[str], None],
 ) -> Summary:
     known = read_pseudonyms(pseudonyms_path(out))
     check_destination(out, known.values())
     corrections = read_corrections(series_table) if series_table else {}
+    mask_corrections = read_mask_table(mask_table) if mask_table else {}
     say(f"reading the headers in {root}")
     tree = scan_tree(root)
     say(f"{sum(len(series.slices) for series in tree.series)} images in {len(tree.series)} series")
@@ -89,7 +110,15 @@ def _import_tree(
         volumes.setdefault((series.patient_id, series.study), []).extend(volumes_of(series))
     everything = [volume for found in volumes.values() for volume in found]
     _check_keys(corrections, everything, series_table)
-    layers, remarks = find_layers(tree.masks, everything, {key: name.case for key, name in names.items()})
+    masks = find_layers(
+        tree.masks,
+        everything,
+        {key: names[key] for key in volumes},
+        mask_corrections,
+        by_planes=masks_by_planes,
+    )
+    _check_mask_table(mask_corrections, masks, everything, mask_table)
+    layers, remarks = masks.layers, list(masks.remarks)
     if any(not patient_id for patient_id, _ in volumes):
         remarks.append("studies without PatientID: each counts as a patient of its own")
     choices = _choose_all(volumes, names, layers, corrections, say)
@@ -97,16 +126,22 @@ def _import_tree(
     out.parent.mkdir(parents=True, exist_ok=True)
     previous = write_series_table(series_table_path(out), everything_chosen)
     remarks += [remark for choice in everything_chosen if (remark := _remark(choice))]
-    remarks += _unused_masks(everything_chosen)
+    previous_masks = write_mask_table(mask_table_path(out), masks.rows)
+    remarks += _unused_masks(choices, names, masks)
+    if dry_run:
+        remarks += [sentence for case in sorted(masks.failures) for sentence in masks.failures[case]]
     written: list[str] = []
     failures = list(tree.lost)
     if not dry_run:
         write_pseudonyms(pseudonyms_path(out), names)
         for key in sorted(choices, key=lambda key: names[key].case):
             used = [choice for choice in choices[key] if choice.use]
+            case = names[key].case
             try:
-                if used:
-                    remarks += write_case(out, names[key], used, layers)
+                if used and case in masks.failures:
+                    failures += [f"{problem}; the case was not written" for problem in masks.failures[case]]
+                elif used:
+                    remarks += write_case(out, names[key], used, layers, masks.empty.get(case, ()))
                     written.append(names[key].case)
                     say(f"{names[key].case}: {', '.join(sorted(choice.phase for choice in used))}")
                 else:
@@ -120,6 +155,8 @@ def _import_tree(
         table=series_table_path(out),
         pseudonyms=pseudonyms_path(out),
         previous_table=previous,
+        previous_mask_table=previous_masks,
+        mask_table=mask_table_path(out) if masks.rows else None,
         written=tuple(written),
         remarks=tuple(remarks),
         failures=tuple(failures),
@@ -191,13 +228,40 @@ def _remark(choice: Choice) -> str:
     )
 
 
-def _unused_masks(choices: Sequence[Choice]) -> list[str]:
-    return [
-        f"case {choice.name.case}: the {' and '.join(choice.masks)} mask on series {choice.volume.key} is lost, "
-        "because that series is not used"
-        for choice in choices
-        if choice.masks and not choice.use
-    ]
+def _unused_masks(
+    choices: Mapping[StudyKey, Sequence[Choice]], names: Mapping[StudyKey, Name], masks: Found
+) -> list[str]:
+    """Tell of masks on series that are not used; a case whose only lesion masks they are cannot be written."""
+    remarks: list[str] = []
+    for key, chosen in choices.items():
+        case = names[key].case
+        kept = any("lesions" in choice.masks for choice in chosen if choice.use)
+        for choice in (choice for choice in chosen if choice.masks and not choice.use):
+            lost = (
+                f"the {' and '.join(choice.masks)} mask on series {choice.volume.key} is lost, because that series "
+                "is not used"
+            )
+            if "lesions" in choice.masks and not kept and choice.volume.modality == "CT":
+                masks.tell(
+                    case,
+                    f"{lost}, and there is no other lesion mask; use it (series table), or set taken_as to no (mask table)",
+                )
+            else:
+                remarks.append(f"case {case}: {lost}")
+    return remarks
+
+
+def _check_mask_table(
+    corrections: Mapping[str, MaskCorrection], masks: Found, volumes: Sequence[Volume], table: Path | None
+) -> None:
+    unknown = sorted(set(corrections) - {row.mask for row in masks.rows})
+    series = sorted({c.series for c in corrections.values()} - {"", *(volume.key for volume in volumes)})
+    for what, keys in (("masks", unknown), ("series", series)):
+        if keys:
+            raise InputError(
+                f"{table} names {what} that are not in the tree ({', '.join(keys[:5])}); "
+                "use the table of this tree, or remove those lines"
+            )
 
 
 def _leave_out(out: Path, name: Name, choices: Sequence[Choice], failures: list[str]) -> list[str]:

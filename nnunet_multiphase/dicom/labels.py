@@ -127,6 +127,11 @@ def read_label(label: str) -> Reading:
     return Reading(None, against) if against else Reading(LIVER)
 
 
+def meanings_in(text: str) -> frozenset[str]:
+    """List what the words of a text mean: lesion, liver, place, unknown, ..."""
+    return frozenset(word.meaning for word in _read(text))
+
+
 def _against(found: Iterable[_Word]) -> str:
     for meaning, name in _AGAINST.items():
         for word in found:

@@ -1,97 +1,109 @@
-"""Step 8: find out which masks lie on which volume, and read them onto its grid."""
+"""Step 8: find out which masks lie on which volume, by what they name or, where they name nothing, by their planes."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
-import numpy as np
-
-from nnunet_multiphase.dicom.rtstruct import fill_contours, regions
+from nnunet_multiphase.dicom.drawing import Drawing, Plane
+from nnunet_multiphase.dicom.labels import LESIONS
+from nnunet_multiphase.dicom.mask_places import BY_PLANES, Index, Places, References, places_of, references_of
+from nnunet_multiphase.dicom.mask_table import LESION_FREE, MaskCorrection, MaskRow
+from nnunet_multiphase.dicom.pseudonyms import Name
+from nnunet_multiphase.dicom.rtstruct import regions
 from nnunet_multiphase.dicom.scan import MaskFile, read_header
-from nnunet_multiphase.dicom.segmentation import read_segment, segments
+from nnunet_multiphase.dicom.segmentation import segments
 from nnunet_multiphase.dicom.volumes import Volume
-from nnunet_multiphase.errors import InputError
+
+StudyKey = tuple[str, str]  # PatientID, StudyInstanceUID
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layer:
     """One segment or region of interest on one volume."""
 
     kind: str  # lesions or liver
     file: MaskFile
     number: int  # in its file
+    key: str  # a hash, safe to show
     volume_key: str
+    planes: tuple[Plane, ...]  # its frames or contours that belong to this volume
+    lesion_free: bool = False  # the user says that it is empty for a reason
+
+    @property
+    def title(self) -> str:
+        """What to call it in a message."""
+        return _title(self.kind, self.file, self.number, self.key)
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """What a mask file says of one segment or region: what it is, and on which images it was drawn."""
+@dataclass(eq=False)
+class Found:
+    """The masks of a tree, and what is to be said of them."""
 
-    number: int
-    kind: str | None
-    images: frozenset[str]  # SOPInstanceUIDs that its frames or contours name
+    layers: list[Layer] = field(default_factory=list)
+    rows: list[MaskRow] = field(default_factory=list)  # one a segment or region
+    remarks: list[str] = field(default_factory=list)
+    failures: dict[str, list[str]] = field(default_factory=dict)  # case -> why it cannot be written
+    empty: dict[str, list[str]] = field(
+        default_factory=dict
+    )  # case -> lesion masks that nothing was drawn in
+
+    def tell(self, case: str, sentence: str) -> None:
+        """Note why a case cannot be written; without a case it can but be said."""
+        if case:
+            self.failures.setdefault(case, []).append(f"case {case}: {sentence}")
+        else:
+            self.remarks.append(sentence)
 
 
 def find_layers(
-    files: Iterable[MaskFile], volumes: Sequence[Volume], cases: Mapping[tuple[str, str], str]
-) -> tuple[list[Layer], list[str]]:
-    """Match masks and volumes by the images the masks were drawn on.
+    files: Iterable[MaskFile],
+    volumes: Sequence[Volume],
+    names: Mapping[StudyKey, Name],
+    corrections: Mapping[str, MaskCorrection] | None = None,
+    *,
+    by_planes: bool = False,
+) -> Found:
+    """Match masks and volumes.
+
+    A mask lies on the volume whose images its frames or contours name, together with their series. One that names
+    nothing lies on the one volume of its patient, in its frame of reference, on whose slices all its planes lie.
 
     Args:
         files: SEG and RTSTRUCT files.
         volumes: All volumes of the tree.
-        cases: (PatientID, StudyInstanceUID) -> case, for messages.
+        names: (PatientID, StudyInstanceUID) -> what the study is called.
+        corrections: Mask key -> what the user's mask table says; it is followed.
+        by_planes: Let the planes decide also for masks that name images which are not in the tree.
 
     Returns:
-        The layers, and what could not be matched, one sentence each. Segments that are neither lesion nor liver
-        are passed over; a file without any that counts is told.
+        The layers, and what is to be said. Segments that are neither lesion nor liver are passed over.
     """
-    layers: list[Layer] = []
-    problems: list[str] = []
-    by_image = {uid: volume for volume in volumes for uid in volume.uids if uid}
-    by_series: dict[str, list[Volume]] = {}
-    for volume in volumes:
-        by_series.setdefault(volume.series.uid, []).append(volume)
+    found = Found()
+    index = Index.of(volumes)
+    seen: set[str] = set()
     for file in files:
-        case = cases.get((file.patient_id, file.study))
-        what = (
-            f"case {case}: a {file.modality} file" if case else f"a {file.modality} file of an unknown study"
-        )
+        name = _name_of(file, names)
+        case = name.case if name else ""
         try:
             header = read_header(file.path)
             drawings = segments(header) if file.modality == "SEG" else regions(header)
-            fallback = _volumes_of_file(header, by_image, by_series)
+            references = references_of(header)
+            content = hashlib.sha256(file.path.read_bytes()).hexdigest()
         except Exception:  # whatever a broken file makes the parser trip over
-            problems.append(f"{what} cannot be read: no mask is taken from it; export it again")
+            found.tell(
+                case, f"a {file.modality} file cannot be read: no mask is taken from it; export it again"
+            )
             continue
-        wanted = [Drawing(*drawing) for drawing in drawings if drawing[1]]
-        if not wanted:
-            problems.append(
-                f"{what} has no segment whose label says lesion or liver: no mask is taken from it"
-            )
-        lost, unclear = 0, 0
-        for drawing in wanted:
-            found = {by_image[uid].key: by_image[uid] for uid in drawing.images if uid in by_image}
-            if not found and not drawing.images:
-                found = fallback
-                if len(found) > 1:
-                    unclear += 1
-                    continue
-            lost += not found
-            layers += [Layer(drawing.kind or "", file, drawing.number, key) for key in sorted(found)]
-        if lost:
-            problems.append(
-                f"{what} has {lost} lesion or liver mask(s) drawn on images that are not in the tree; "
-                "add that series"
-            )
-        if unclear:
-            problems.append(
-                f"{what} has {unclear} lesion or liver mask(s) that do not say on which of several volumes they were drawn; "
-                "export them with their source images"
-            )
-    return layers, problems
+        if content in seen:  # the same file under two names
+            continue
+        seen.add(content)
+        near = _near(file, volumes)
+        _look_through(
+            file, content, drawings, references, near, index, names, corrections or {}, by_planes, found
+        )
+    return found
 
 
 def mask_kinds(layers: Iterable[Layer]) -> dict[str, set[str]]:
@@ -102,51 +114,141 @@ def mask_kinds(layers: Iterable[Layer]) -> dict[str, set[str]]:
     return kinds
 
 
-def read_masks(layers: Iterable[Layer], volume: Volume, name: str) -> dict[str, np.ndarray]:
-    """Read the masks of one volume; several of a kind are united.
+def _look_through(
+    file: MaskFile,
+    content: str,
+    drawings: Sequence[Drawing],
+    references: References,
+    near: Sequence[Volume],
+    index: Index,
+    names: Mapping[StudyKey, Name],
+    corrections: Mapping[str, MaskCorrection],
+    by_planes: bool,
+    found: Found,
+) -> None:
+    """Settle what each segment or region of one file is and where it lies."""
+    unclear: dict[str, list[str]] = {}  # what speaks against a label -> masks
+    unknown: list[str] = []
+    fitted: dict[str, list[str]] = {}  # volume key -> masks that were matched by planes
+    name = _name_of(file, names)
+    wanted = False
+    for drawing in drawings:
+        key = _mask_key(content, drawing.number)
+        correction = corrections.get(key)
+        kind = correction.kind if correction else drawing.reading.kind
+        why = drawing.reading.why
+        if kind is None:
+            if not correction and why:
+                unclear.setdefault(why, []).append(key)
+            elif not correction and not drawing.reading.known:
+                unknown.append(key)
+            found.rows.append(_row(name, file, drawing, key, "no", Places(problem="" if correction else why)))
+            continue
+        wanted = True
+        free = bool(correction and correction.taken_as == LESION_FREE)
+        places = places_of(drawing, references, near, index, by_planes)
+        if correction and correction.series and set(places.planes) != {correction.series}:
+            places = Places({correction.series: drawing.planes}, "the mask table")
+        owner = name or _owner(places, index, names)
+        case = owner.case if owner else ""
+        title = _title(kind, file, drawing.number, key)
+        problem = places.problem
+        if not drawing.planes and not places.planes:
+            problem = "the region is empty"
+            if kind == LESIONS and case and not free:
+                found.empty.setdefault(case, []).append(title)
+            else:
+                found.remarks.append(f"{_of(case)}{title}: {problem} and was left out")
+        elif problem:
+            found.tell(case, f"{title} {problem}")
+        else:
+            found.layers += [
+                Layer(kind, file, drawing.number, key, volume_key, tuple(planes), free)
+                for volume_key, planes in sorted(places.planes.items())
+            ]
+            if places.how == BY_PLANES and not correction:
+                fitted.setdefault(next(iter(places.planes)), []).append(key)
+        taken_as = correction.taken_as if correction else kind
+        found.rows.append(
+            _row(owner, file, drawing, key, taken_as, Places(places.planes, places.how, problem))
+        )
+        name = name or owner
+    case = name.case if name else ""
+    if not wanted and not unclear and not any(_mask_key(content, d.number) in corrections for d in drawings):
+        found.remarks.append(
+            f"{_of(case)}a {file.modality} file has no segment whose label says lesion or liver: no mask is taken "
+            f"from it{_TAKEN_AS}"
+        )
+    elif unknown:
+        found.remarks.append(
+            f"{_of(case)}{len(unknown)} segment(s) of a {file.modality} file have labels of which nothing is known and "
+            f"are passed over ({', '.join(unknown)}){_TAKEN_AS}"
+        )
+    for why, keys in unclear.items():
+        found.remarks.append(
+            f"{_of(case)}{len(keys)} segment(s) of a {file.modality} file are not taken ({', '.join(keys)}): the label "
+            f"names a lesion or the liver, but {why} speaks against it{_TAKEN_AS}"
+        )
+    for volume_key, keys in fitted.items():
+        found.remarks.append(
+            f"{_of(case)}{len(keys)} mask(s) of a {file.modality} file ({', '.join(keys)}) name no image and were "
+            f"matched by their planes to series {volume_key}; look at them"
+        )
 
-    Args:
-        layers: Those on this volume.
-        volume: One that is used.
-        name: What to call it in a message.
 
-    Returns:
-        Kind -> (z, y, x) bool on the volume's grid.
-
-    Raises:
-        InputError: A mask cannot be read, or lies on another grid.
-    """
-    assert volume.grid is not None
-    masks: dict[str, np.ndarray] = {}
-    for layer in layers:
-        read = read_segment if layer.file.modality == "SEG" else fill_contours
-        try:
-            mask = read(layer.file.path, layer.number, volume.grid)
-        except InputError as error:
-            raise InputError(f"{name}: a {layer.kind} mask ({layer.file.modality}) {error}") from error
-        except Exception as error:
-            # The libraries' own words may quote the file, and with it the patient.
-            raise InputError(
-                f"{name}: a {layer.kind} mask ({layer.file.modality}) cannot be read ({type(error).__name__}); "
-                "export it again"
-            ) from error
-        masks[layer.kind] = masks.get(layer.kind, False) | mask
-    return masks
+_TAKEN_AS = "; if one is to be used, set taken_as in the mask table and pass --mask-table"
 
 
-def _volumes_of_file(
-    header: Any, by_image: Mapping[str, Volume], by_series: Mapping[str, list[Volume]]
-) -> dict[str, Volume]:
-    """Find the volumes that a mask file as a whole refers to."""
-    series = list(header.get("ReferencedSeriesSequence") or [])
-    for frame in header.get("ReferencedFrameOfReferenceSequence") or []:
-        for study in frame.get("RTReferencedStudySequence") or []:
-            series += study.get("RTReferencedSeriesSequence") or []
-    found: dict[str, Volume] = {}
-    for item in series:
-        images = [*(item.get("ReferencedInstanceSequence") or []), *(item.get("ContourImageSequence") or [])]
-        uids = [str(image.get("ReferencedSOPInstanceUID")) for image in images]
-        named = [by_image[uid] for uid in uids if uid in by_image]
-        for volume in named or by_series.get(str(item.get("SeriesInstanceUID")), []):
-            found[volume.key] = volume
-    return found
+def _near(file: MaskFile, volumes: Sequence[Volume]) -> list[Volume]:
+    """List the volumes of a mask's study or, where that is not in the tree, of its patient."""
+    same = [volume for volume in volumes if volume.series.patient_id == file.patient_id]
+    return [volume for volume in same if volume.series.study == file.study] or (
+        same if file.patient_id else []
+    )
+
+
+def _name_of(file: MaskFile, names: Mapping[StudyKey, Name]) -> Name | None:
+    """Find the case of a mask: its study's, or the only one of its patient."""
+    if (file.patient_id, file.study) in names:
+        return names[file.patient_id, file.study]
+    cases = [name for (patient_id, _), name in names.items() if patient_id and patient_id == file.patient_id]
+    return cases[0] if len(cases) == 1 else None
+
+
+def _owner(places: Places, index: Index, names: Mapping[StudyKey, Name]) -> Name | None:
+    """Find the case of the volumes on which a mask lies."""
+    for key in places.planes:
+        if volume := index.by_key.get(key):
+            return names.get((volume.series.patient_id, volume.series.study))
+    return None
+
+
+def _row(
+    name: Name | None, file: MaskFile, drawing: Drawing, key: str, taken_as: str, places: Places
+) -> MaskRow:
+    return MaskRow(
+        patient=name.patient if name else "",
+        case=name.case if name else "",
+        mask=key,
+        file=file.modality,
+        number=drawing.number,
+        planes=len(drawing.planes),
+        taken_as=taken_as,
+        series=next(iter(places.planes)) if len(places.planes) == 1 else "",
+        how=places.how if places.planes else "",
+        problem=places.problem,
+    )
+
+
+def _mask_key(content: str, number: int) -> str:
+    """Name a segment by a hash of its whole file; the leading letter keeps spreadsheets from reading a number."""
+    return "m" + hashlib.sha256(f"{content}\n{number}".encode()).hexdigest()[:12]
+
+
+def _title(kind: str, file: MaskFile, number: int, key: str) -> str:
+    part = "segment" if file.modality == "SEG" else "region"
+    return f"the {kind} mask {key} ({file.modality}, {part} {number})"
+
+
+def _of(case: str) -> str:
+    return f"case {case}: " if case else ""

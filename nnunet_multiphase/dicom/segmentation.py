@@ -1,113 +1,154 @@
-"""Step 8a: read one segment of a DICOM SEG onto the grid of the volume it was drawn on."""
+"""Step 8a: read the segments of a DICOM SEG, and draw one on the slices of a volume."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import highdicom as hd
 import numpy as np
+import pydicom
 import SimpleITK as sitk
+from pydicom.pixels import iter_pixels
 
+from nnunet_multiphase.dicom.drawing import Drawing, Drawn, Plane, lattice_steps, slice_under
 from nnunet_multiphase.dicom.geometry import Grid
-from nnunet_multiphase.dicom.labels import mask_kind
+from nnunet_multiphase.dicom.mask_codes import segment_reading
 from nnunet_multiphase.dicom.pixels import as_image
 from nnunet_multiphase.errors import InputError
 
-_SAME_PLACE_MM = 0.05
 
-
-def segments(header: Any) -> list[tuple[int, str | None, frozenset[str]]]:
-    """List the segments of a SEG header.
-
-    Returns:
-        (number, kind or None, SOPInstanceUIDs of the source images its frames name).
-    """
-    images: dict[int | None, set[str]] = {}
-    for frame in header.get("PerFrameFunctionalGroupsSequence") or []:
+def segments(header: Any) -> list[Drawing]:
+    """List the segments of a SEG header, each with the frames that may show it."""
+    planes: dict[int | None, list[Plane]] = {}
+    shared = (header.get("SharedFunctionalGroupsSequence") or [pydicom.Dataset()])[0]
+    for index, frame in enumerate(header.get("PerFrameFunctionalGroupsSequence") or []):
         # A label map's frames show all segments and name none.
-        identified = frame.get("SegmentIdentificationSequence")
-        number = int(identified[0].ReferencedSegmentNumber) if identified else None
-        images.setdefault(number, set()).update(_sources(frame))
-    found = []
-    for segment in header.get("SegmentSequence") or []:
-        number = int(segment.SegmentNumber)
-        kind = mask_kind(str(segment.get("SegmentLabel") or ""))
-        for code in (segment.get("SegmentedPropertyTypeCodeSequence") or []) if kind is None else []:
-            kind = mask_kind(str(code.get("CodeMeaning") or ""))
-        found.append((number, kind, frozenset(images.get(number, set()) | images.get(None, set()))))
-    return found
+        identified = _group(frame, shared, "SegmentIdentificationSequence")
+        number = int(identified.ReferencedSegmentNumber) if identified else None
+        planes.setdefault(number, []).append(_plane(index, frame, shared, header))
+    frame_of_reference = str(header.get("FrameOfReferenceUID") or "")
+    return [
+        Drawing(
+            number := int(segment.SegmentNumber),
+            segment_reading(segment),
+            tuple(planes.get(number, []) + planes.get(None, [])),
+            frame_of_reference,
+        )
+        for segment in header.get("SegmentSequence") or []
+    ]
 
 
-def read_segment(path: Path, number: int, grid: Grid) -> np.ndarray:
-    """Read a segment; frames that were drawn on other images than the grid's are passed over.
+def draw_segment(path: Path, number: int, planes: Sequence[Plane], grid: Grid) -> Drawn:
+    """Draw a segment on a volume's slices.
+
+    Frames whose pixels are those of a slice are laid on it, also where they are turned or cropped; a segment on other
+    planes is brought over by nearest neighbour if its frames make a volume.
 
     Args:
         path: A SEG file.
         number: Segment number.
-        grid: Of the volume it was drawn on.
+        planes: Those of its frames that belong to the volume.
+        grid: Of the volume.
 
     Returns:
-        (z, y, x) bool. A fractional segment counts from 0.5.
+        The mask. A fractional segment counts from one half.
 
     Raises:
-        InputError: The segment is neither on the volume's slices nor does it make a volume of its own.
+        InputError: The segment is neither on the volume's slices nor does it make a volume of its own, or it names
+            other slices than it lies on.
     """
-    seg = hd.seg.segread(path)
-    sources = {uid for frame in seg.PerFrameFunctionalGroupsSequence for uid in _sources(frame)}
-    if sources and _same_planes(seg, grid):
-        named = [part.uid in sources for part in grid.slices]
-        pixels = seg.get_pixels_by_source_instance(
-            [part.uid for part, here in zip(grid.slices, named, strict=True) if here],
-            segment_numbers=[number],
-            ignore_spatial_locations=True,  # compared above
-            assert_missing_frames_are_empty=True,
-            skip_overlap_checks=True,
+    item = pydicom.dcmread(path)
+    first = grid.slices[0]
+    mask = np.zeros((len(grid.slices), first.rows, first.columns), bool)
+    total = inside = 0
+    elsewhere = False
+    for plane, pixels in zip(planes, _frames(item, number, planes), strict=True):
+        y, x = np.nonzero(pixels)
+        if not len(y):
+            continue
+        total += len(y)
+        place = _place(plane, grid)
+        if place is None:
+            elsewhere = True
+            break
+        k, (start, along, down) = place
+        at_x, at_y = (start[:, None] + np.outer(along, x) + np.outer(down, y)).astype(int)
+        here = (at_x >= 0) & (at_y >= 0) & (at_x < first.columns) & (at_y < first.rows)
+        mask[k, at_y[here], at_x[here]] = True
+        inside += int(here.sum())
+    if elsewhere:
+        return _from_own_grid(path, number, planes, item, grid)
+    own_ml = total * float(np.prod(grid.spacing_mm)) / 1000
+    return Drawn(mask, inside / total if total else float("nan"), own_ml)
+
+
+def _frames(item: Any, number: int, planes: Sequence[Plane]) -> list[np.ndarray]:
+    """Decode frames to what belongs to the segment; (y, x) bool each."""
+    kind = str(item.get("SegmentationType") or "BINARY")
+    # A single bit of each frame is decoded at a time: a SEG of a hundred organs would fill the memory.
+    decoded = iter_pixels(item, indices=[plane.index for plane in planes], raw=True) if planes else iter(())
+    if kind == "LABELMAP":
+        return [frame == number for frame in decoded]
+    if kind == "FRACTIONAL":
+        most = float(item.MaximumFractionalValue)
+        return [frame >= most / 2 for frame in decoded]
+    return [frame > 0 for frame in decoded]
+
+
+def _place(plane: Plane, grid: Grid) -> tuple[int, tuple[np.ndarray, np.ndarray, np.ndarray]] | None:
+    """Find the slice a frame lies on, and where its pixels are there; None if they are not the slice's own."""
+    named = [k for k, part in enumerate(grid.slices) if part.uid in plane.images]
+    if plane.points_mm is None:
+        # Without a position of its own a frame lies on the one image that it names.
+        if len(named) == 1 and plane.raster == (grid.slices[named[0]].rows, grid.slices[named[0]].columns):
+            return named[0], (np.array([0, 0]), np.array([1, 0]), np.array([0, 1]))
+        raise InputError("has frames without a position, or of another size than the images they name")
+    k = slice_under(plane, grid)
+    steps = lattice_steps(plane, grid.slices[k]) if k is not None else None
+    if k is None or steps is None:
+        return None
+    if named and k not in named:
+        raise InputError(
+            f"names other slices than it lies on ({abs(k - named[0])} slice(s) off); export it again, "
+            "with its positions"
         )
-        mask = np.zeros((len(grid.slices), grid.slices[0].rows, grid.slices[0].columns), bool)
-        mask[np.array(named)] = pixels[..., 0] >= 0.5
-        return mask
-    if sources - {part.uid for part in grid.slices}:
+    return k, steps
+
+
+def _from_own_grid(path: Path, number: int, planes: Sequence[Plane], item: Any, grid: Grid) -> Drawn:
+    """Bring a segment with a grid of its own to the volume's, by nearest neighbour."""
+    frames = item.PerFrameFunctionalGroupsSequence
+    shared = item.SharedFunctionalGroupsSequence[0]
+    identified = [_group(frame, shared, "SegmentIdentificationSequence") for frame in frames]
+    own = sum(one is None or int(one.ReferencedSegmentNumber) == number for one in identified)
+    if own > len(planes):
         raise InputError(
             "lies on other planes than the images it names, and on images of several volumes; "
             "draw it on one volume's own slices"
         )
     try:
-        volume = seg.get_volume(segment_numbers=[number], skip_overlap_checks=True)
+        volume = hd.seg.segread(path).get_volume(segment_numbers=[number], skip_overlap_checks=True)
     except Exception as error:
         raise InputError("has frames that make no volume; export it on the images' own slices") from error
-    return _resample(volume, grid)
-
-
-def _same_planes(seg: Any, grid: Grid) -> bool:
-    """Say whether every frame drawn on a slice of the grid lies on that slice, pixel on pixel."""
-    slices = {part.uid: part for part in grid.slices}
-    shared = seg.SharedFunctionalGroupsSequence[0]
-    first = grid.slices[0]
-    if (seg.Rows, seg.Columns) != (first.rows, first.columns):
-        return False
-    for frame in seg.PerFrameFunctionalGroupsSequence:
-        here = [slices[uid] for uid in _sources(frame) if uid in slices]
-        if not here:
-            continue
-        orientation = _group(frame, shared, "PlaneOrientationSequence").ImageOrientationPatient
-        position = _group(frame, shared, "PlanePositionSequence").ImagePositionPatient
-        spacing = _group(frame, shared, "PixelMeasuresSequence").PixelSpacing
-        if len(here) > 1 or not (
-            np.allclose(orientation, first.orientation or (), atol=1e-3)
-            and np.allclose(position, here[0].position or (), atol=_SAME_PLACE_MM)
-            and np.allclose(spacing, first.pixel_spacing or (), rtol=1e-3)
-        ):
-            return False
-    return True
-
-
-def _resample(volume: Any, grid: Grid) -> np.ndarray:
-    """Bring a segment with a grid of its own (flipped, cropped) to the volume's, by nearest neighbour."""
     array = np.asarray(volume.array)
     while array.ndim > 3:
         array = array[..., 0]
+    array = array >= 0.5
     affine = np.asarray(volume.affine)  # array index (slice, row, column) -> LPS mm
+    points = np.argwhere(array) @ affine[:3, :3].T + affine[:3, 3]
+    direction = np.array(grid.direction).reshape(3, 3)
+    index = (points - grid.origin) @ direction / grid.spacing_mm
+    first = grid.slices[0]
+    size = np.array([first.columns, first.rows, len(grid.slices)])
+    here = ((index >= -0.5) & (index <= size - 0.5)).all(axis=1)
+    own_ml = len(points) * float(abs(np.linalg.det(affine[:3, :3]))) / 1000
+    mask = _resample(array, affine, grid)
+    return Drawn(mask, float(here.mean()) if len(here) else float("nan"), own_ml)
+
+
+def _resample(array: np.ndarray, affine: np.ndarray, grid: Grid) -> np.ndarray:
     steps = affine[:3, :3]
     spacing = np.linalg.norm(steps, axis=0)
     unit = steps / spacing
@@ -116,7 +157,7 @@ def _resample(volume: Any, grid: Grid) -> np.ndarray:
         affine = affine.copy()
         affine[:3, 3] += steps[:, 0] * (array.shape[0] - 1)
         unit[:, 0] = -unit[:, 0]
-    image = sitk.GetImageFromArray((array >= 0.5).astype(np.uint8))
+    image = sitk.GetImageFromArray(array.astype(np.uint8))
     image.SetOrigin(affine[:3, 3].tolist())
     image.SetSpacing(spacing[::-1].tolist())
     image.SetDirection(unit[:, ::-1].ravel().tolist())
@@ -125,6 +166,27 @@ def _resample(volume: Any, grid: Grid) -> np.ndarray:
     return (
         sitk.GetArrayFromImage(sitk.Resample(image, target, sitk.Transform(), sitk.sitkNearestNeighbor)) > 0
     )
+
+
+def _plane(index: int, frame: Any, shared: Any, header: Any) -> Plane:
+    position, orientation, measures = (
+        _group(frame, shared, name)
+        for name in ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence")
+    )
+    rows, columns = int(header.Rows), int(header.Columns)
+    points = None
+    if position and orientation and measures:
+        corner = np.array(position.ImagePositionPatient, float)
+        row, column = np.array(orientation.ImageOrientationPatient, float).reshape(2, 3)
+        between_rows, between_columns = (float(step) for step in measures.PixelSpacing)
+        points = np.stack(
+            [
+                corner,
+                corner + (columns - 1) * between_columns * row,
+                corner + (rows - 1) * between_rows * column,
+            ]
+        )
+    return Plane(index, frozenset(_sources(frame)), points, (rows, columns))
 
 
 def _sources(frame: Any) -> list[str]:
@@ -136,4 +198,5 @@ def _sources(frame: Any) -> list[str]:
 
 
 def _group(frame: Any, shared: Any, name: str) -> Any:
-    return (frame.get(name) or shared.get(name))[0]
+    found = frame.get(name) or shared.get(name)
+    return found[0] if found else None

@@ -125,7 +125,8 @@ def test_seg_that_may_belong_to_either_stacked_phase_is_not_guessed(tmp_path: Pa
     save([*art, *pv, seg], tmp_path / "tree")
     summary = run(tmp_path)
     assert masks_in(tmp_path) == []
-    assert any("do not say on which of several volumes" in remark for remark in summary.remarks)
+    (failure,) = summary.failures
+    assert "fits the planes of several series" in failure and "--mask-table" in failure
 
 
 def test_series_with_lesions_is_used_before_a_thinner_one(tmp_path: Path) -> None:
@@ -141,15 +142,18 @@ def test_mask_on_a_series_that_cannot_be_used_is_told_as_lost(tmp_path: Path) ->
     gap = phase_series("art", description="art")
     save([*gap[:7], *gap[8:], make_seg(gap, {"Mass": lesion_mask()})], tmp_path / "tree")
     save(phase_series("pv", description="pv"), tmp_path / "tree")
-    assert any("the lesions mask on series" in r and "is lost" in r for r in run(tmp_path).remarks)
+    (failure,) = run(tmp_path).failures
+    assert "the lesions mask on series" in failure and "is lost" in failure
+    assert not (tmp_path / "raw" / "patient_001").exists()
 
 
-def test_mask_of_a_series_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_mask_of_a_series_that_is_not_there_is_not_laid_on_another(tmp_path: Path) -> None:
     art = phase_series("art", description="art")
     save([*phase_series("pv", description="pv"), make_seg(art, {"Mass": lesion_mask()})], tmp_path / "tree")
     summary = run(tmp_path)
     assert masks_in(tmp_path) == []
-    assert any("drawn on images that are not in the tree" in remark for remark in summary.remarks)
+    (failure,) = summary.failures
+    assert "names images that are not in the tree: add that series" in failure and "--masks-by-planes" in failure
 
 
 def test_seg_without_a_word_for_lesion_or_liver_is_told(tmp_path: Path) -> None:
@@ -196,12 +200,13 @@ def test_case_without_lesions_is_told(tmp_path: Path) -> None:
     assert said in run(tmp_path).remarks
 
 
-def test_broken_seg_is_told_and_no_mask_taken(tmp_path: Path) -> None:
+def test_broken_seg_fails_its_case(tmp_path: Path) -> None:
     pv = phase_series("pv", description="pv")
     seg = make_seg(pv, {"Mass": lesion_mask()})
     del seg.SegmentSequence[0].SegmentNumber
     save([*pv, seg], tmp_path / "tree")
-    assert any("case patient_001: a SEG file cannot be read" in remark for remark in run(tmp_path).remarks)
+    (failure,) = run(tmp_path).failures
+    assert failure.startswith("case patient_001: a SEG file cannot be read")
 
 
 # Corners between voxel centres: which voxels are inside can be counted.

@@ -153,6 +153,12 @@ def test_series_table_does_not_identify(imported: Path, terminal: str) -> None:
     assert "portal venös".encode() in data
 
 
+def test_mask_table_does_not_identify(imported: Path, terminal: str) -> None:
+    data = (imported / "raw_masks.csv").read_bytes()
+    assert leaks(data) == set()
+    assert data.count(b"lesions") == 2  # SEG on art and pv
+
+
 def test_terminal_does_not_identify(imported: Path, terminal: str) -> None:
     assert leaks(terminal.encode()) == set()
     assert "patient_001" in terminal
@@ -166,6 +172,7 @@ def test_key_file_alone_knows_the_patient(imported: Path, terminal: str) -> None
     assert key.stat().st_mode & 0o077 == 0
     assert sorted(path.name for path in imported.iterdir()) == [
         "raw",
+        "raw_masks.csv",
         "raw_pseudonyms.csv",
         "raw_series.csv",
         "tree",

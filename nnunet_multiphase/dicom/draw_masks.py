@@ -1,0 +1,120 @@
+"""Step 8c: draw the masks of one volume on its slices, and make sure that they lie in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnunet_multiphase.dicom.drawing import Drawn
+from nnunet_multiphase.dicom.masks import Layer
+from nnunet_multiphase.dicom.rtstruct import fill_contours
+from nnunet_multiphase.dicom.segmentation import draw_segment
+from nnunet_multiphase.dicom.volumes import Volume
+from nnunet_multiphase.errors import InputError
+
+MIN_INSIDE = 0.95
+"""Less of a mask than this in its volume: it lies beside it, and one of the two is wrong."""
+
+SAME_VOLUME = 0.1
+"""So much more or less, in parts of one, may a mask hold on the volume's voxels than on its own."""
+
+
+@dataclass(frozen=True, eq=False)
+class Masks:
+    """What was drawn on one volume."""
+
+    kinds: dict[str, np.ndarray]  # (z, y, x) bool; one that is all False was drawn empty
+    lesion_free: bool  # the user says that there is no lesion
+    notes: tuple[str, ...]
+
+
+def draw_masks(layers: Iterable[Layer], volume: Volume, name: str) -> Masks:
+    """Draw the masks of one volume; several of a kind are united.
+
+    Args:
+        layers: Those on this volume.
+        volume: One that is used.
+        name: What to call it in a message.
+
+    Returns:
+        Them, and what the user should know, one sentence each.
+
+    Raises:
+        InputError: A mask cannot be read, lies beside the volume or between its slices, or marks none of its voxels
+            though it is not empty.
+    """
+    assert volume.grid is not None
+    kinds: dict[str, np.ndarray] = {}
+    notes: list[str] = []
+    lesion_free = False
+    for layer in layers:
+        what = f"{name}: {layer.title}"
+        read = draw_segment if layer.file.modality == "SEG" else fill_contours
+        try:
+            drawn = read(layer.file.path, layer.number, layer.planes, volume.grid)
+            notes += [f"{what}: {note}" for note in (*drawn.notes, *_check(drawn, volume))]
+        except InputError as error:
+            raise InputError(f"{what} {error}") from error
+        except Exception as error:
+            # The libraries' own words may quote the file, and with it the patient.
+            raise InputError(f"{what} cannot be read ({type(error).__name__}); export it again") from error
+        if layer.lesion_free and drawn.mask.any():
+            raise InputError(
+                f"{what} holds {int(drawn.mask.sum())} voxels, but the mask table says lesion-free; set taken_as to "
+                "lesions or no"
+            )
+        lesion_free |= layer.lesion_free
+        kinds[layer.kind] = kinds.get(layer.kind, False) | drawn.mask
+    return Masks(kinds, lesion_free, tuple(notes))
+
+
+def _check(drawn: Drawn, volume: Volume) -> list[str]:
+    """Compare what a mask holds with what has come of it on the volume.
+
+    Returns:
+        What the user should know.
+
+    Raises:
+        InputError: It is another shape now.
+    """
+    if np.isnan(drawn.inside):
+        return []
+    if drawn.inside < MIN_INSIDE:
+        raise InputError(
+            f"lies beside its volume: {100 * drawn.inside:.0f} % of its voxels lie in it; export it again with the "
+            "positions and orientation of its images, or name its series in the mask table"
+        )
+    if not drawn.mask.any():
+        raise InputError(
+            f"holds {drawn.own_ml:.2g} ml, but no voxel's centre of the volume; draw it on the volume itself"
+        )
+    notes = []
+    if drawn.inside < 1:
+        notes.append(f"{100 * (1 - drawn.inside):.1f} % of it lie outside the volume and were cut off")
+    assert volume.grid is not None
+    ml = int(drawn.mask.sum()) * float(np.prod(volume.grid.spacing_mm)) / 1000
+    if abs(ml / (drawn.own_ml * drawn.inside) - 1) > SAME_VOLUME:
+        notes.append(f"it holds {drawn.own_ml:.3g} ml in its file and {ml:.3g} ml on the volume's voxels")
+    return notes + _gaps(drawn.mask)
+
+
+def _gaps(mask: np.ndarray) -> list[str]:
+    """Look for slices that were left out when the mask was drawn: above and below one the outline is nearly the same.
+
+    Raises:
+        InputError: Every second or third slice alone is drawn.
+    """
+    slices = np.flatnonzero(mask.any(axis=(1, 2)))
+    steps = np.diff(slices)
+    skipped = 0
+    for k, step in zip(slices, steps, strict=False):
+        if 1 < step <= 4:
+            low, high = mask[k], mask[k + step]
+            skipped += int((low & high).sum() > 0.5 * min(low.sum(), high.sum())) * int(step - 1)
+    if skipped and len(steps) > 1 and (steps == steps[0]).all():
+        raise InputError(
+            f"is drawn on one slice in {steps[0]}; fill the slices between in the program that drew it"
+        )
+    return [f"it leaves out {skipped} slice(s) between drawn ones"] if skipped else []
