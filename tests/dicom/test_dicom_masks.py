@@ -126,7 +126,8 @@ def test_seg_that_may_belong_to_either_stacked_phase_is_not_guessed(tmp_path: Pa
     summary = run(tmp_path)
     assert masks_in(tmp_path) == []
     (failure,) = summary.failures
-    assert "fits the planes of several series" in failure and "--mask-table" in failure
+    assert "fits the planes of several series" in failure
+    assert "--mask-table" in failure
 
 
 def test_series_with_lesions_is_used_before_a_thinner_one(tmp_path: Path) -> None:
@@ -143,7 +144,8 @@ def test_mask_on_a_series_that_cannot_be_used_is_told_as_lost(tmp_path: Path) ->
     save([*gap[:7], *gap[8:], make_seg(gap, {"Mass": lesion_mask()})], tmp_path / "tree")
     save(phase_series("pv", description="pv"), tmp_path / "tree")
     (failure,) = run(tmp_path).failures
-    assert "the lesions mask on series" in failure and "is lost" in failure
+    assert "the lesions mask on series" in failure
+    assert "is lost" in failure
     assert not (tmp_path / "raw" / "patient_001").exists()
 
 
@@ -153,7 +155,8 @@ def test_mask_of_a_series_that_is_not_there_is_not_laid_on_another(tmp_path: Pat
     summary = run(tmp_path)
     assert masks_in(tmp_path) == []
     (failure,) = summary.failures
-    assert "names images that are not in the tree: add that series" in failure and "--masks-by-planes" in failure
+    assert "names images that are not in the tree: add that series" in failure
+    assert "--masks-by-planes" in failure
 
 
 def test_seg_without_a_word_for_lesion_or_liver_is_told(tmp_path: Path) -> None:
