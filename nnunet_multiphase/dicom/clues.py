@@ -22,6 +22,7 @@ LEAP_S = 5.0
 TWO_SCANS_S = 20.0
 """After so long a pause two parts are two scans, however well one goes on where the other ends."""
 
+_SAME_CORNER_MM = 0.3
 _LEAP_STEPS = 4.0  # how many of the usual steps in time make a leap
 _STEADY = 1.5  # steps within this factor are one cadence
 
@@ -86,6 +87,9 @@ def clues(slices: Sequence[Slice]) -> Iterator[Clue]:
     for name, kind, time in _TIMES:
         yield from _clues_of_times(name, kind, time, slices)
     yield from _clues_of_keys(_SOFT_KEYS, "soft", slices)
+    groups = _by_corner(slices)
+    if 1 < len(groups) <= len(slices) // MIN_SLICES:
+        yield Clue("where in their plane the images begin", "soft", groups)
     yield from _clues_of_numbers(slices)
 
 
@@ -132,6 +136,21 @@ def _alike(slices: Sequence[Slice], key: Callable[[Slice], Hashable]) -> Groups:
     for part in slices:
         groups.setdefault(key(part), []).append(part)
     return list(groups.values())
+
+
+def _by_corner(slices: Sequence[Slice]) -> Groups:
+    """Group slices by where their first voxel lies within the plane: another field of view is another reconstruction."""
+    groups: list[tuple[np.ndarray, list[Slice]]] = []
+    axes = np.array(slices[0].orientation or (1, 0, 0, 0, 1, 0)).reshape(2, 3)
+    for part in slices:
+        corner = axes @ np.array(part.position or (0, 0, 0))
+        for first, group in groups:
+            if np.abs(corner - first).max() < _SAME_CORNER_MM:
+                group.append(part)
+                break
+        else:
+            groups.append((corner, [part]))
+    return [group for _, group in groups]
 
 
 def _earliest(group: Sequence[Slice]) -> float:

@@ -110,14 +110,14 @@ def lay_out(slices: Sequence[Slice], *, min_slices: int = MIN_SLICES) -> tuple[G
     across = normal(ordered[0].orientation or ())
     pixel = float(spacings[0].min())
     along = float(step @ across)
-    drift = float(np.linalg.norm(step - along * across))
-    if drift * (len(positions) - 1) > pixel:
-        tilt = np.degrees(np.arctan2(drift, along))
-        problems.append(f"{TILT}: slices step {tilt:.1f} degrees off their normal")
     sideways = positions - positions[0] - np.outer(np.arange(len(positions)), step)
     sideways -= np.outer(sideways @ across, across)
+    drift = float(np.linalg.norm(step - along * across))
     if np.linalg.norm(sideways, axis=1).max() > pixel:
         problems.append("slices are shifted sideways against each other")
+    elif drift * (len(positions) - 1) > pixel:
+        tilt = np.degrees(np.arctan2(drift, along))
+        problems.append(f"{TILT}: slices step {tilt:.1f} degrees off their normal")
     if problems:
         return None, problems
     row, column = np.array(ordered[0].orientation).reshape(2, 3)

@@ -79,6 +79,22 @@ def without_copies(parts: Sequence[Slice]) -> tuple[list[Slice], int]:
     return [part for part in parts if id(part) in kept], shared
 
 
+def without_twins(parts: Sequence[Slice]) -> list[Slice]:
+    """Leave out images with the place, times, numbers of acquisition and pixels of another, whatever their UIDs."""
+    said = ("acquisition", "acquired_s", "content_s", "description", "series_number")
+    by_place: dict[Hashable, list[Slice]] = defaultdict(list)
+    kept = []
+    for part in parts:
+        place = by_place[tuple(np.round(part.position or (), 2))]
+        if not any(
+            all(getattr(part, name) == getattr(other, name) for name in said) and _is_copy(part, other)
+            for other in place
+        ):
+            place.append(part)
+            kept.append(part)
+    return kept
+
+
 def _is_copy(part: Slice, other: Slice) -> bool:
     place = ("position", "orientation", "rows", "columns", "samples")
     return all(getattr(part, name) == getattr(other, name) for name in place) and _same_pixels(part, other)

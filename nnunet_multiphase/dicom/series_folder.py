@@ -10,6 +10,7 @@ import SimpleITK as sitk
 
 from nnunet_multiphase.data.volume_file import MIN_VOXELS
 from nnunet_multiphase.dicom.geometry import TOO_FEW, Grid, lay_out
+from nnunet_multiphase.dicom.interleaved import INTERLEAVED, is_interleaved
 from nnunet_multiphase.dicom.kind import with_kinds
 from nnunet_multiphase.dicom.pixels import as_image, read_drawing, read_hu_and_remarks
 from nnunet_multiphase.dicom.scan import Tree, scan_tree
@@ -49,6 +50,8 @@ def read_series_folder(folder: Path) -> sitk.Image:
             )
         grid = _usable_grid(phases[0], folder)
         hu, remarks = read_hu_and_remarks(grid, str(folder))
+        if is_interleaved(hu, grid.spacing_mm):
+            raise InputError(f"{folder}: {INTERLEAVED}; {_INSTEAD}")
         image = as_image(hu, grid)
         image.SetMetaData(REMARKS, "; ".join((*remarks, *phases[0].doubts, *phases[0].notes)))
         return image

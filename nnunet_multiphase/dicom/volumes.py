@@ -19,6 +19,7 @@ from nnunet_multiphase.dicom.geometry import (
     lay_out,
     shape_problem,
 )
+from nnunet_multiphase.dicom.regroup import without_twins
 from nnunet_multiphase.dicom.scan import Series, Slice
 from nnunet_multiphase.dicom.split import Part, acquisition_order, count_positions, goes_on, split_stack
 from nnunet_multiphase.dicom.strays import SECONDARY_CAPTURE, UNPLACED, image_kind, sort_images, strays_note
@@ -120,6 +121,12 @@ def volumes_of(series: Series) -> list[Volume]:
             found.append((Part(sort.slices), [problem]))
             continue
         split = split_stack(sort.slices)
+        if len(split.parts) == 1 and count_positions(sort.slices) < len(sort.slices):
+            # Sent twice with new UIDs, perhaps: images of one place that nothing tells apart, not even their pixels.
+            once = without_twins(sort.slices)
+            if len(once) < len(sort.slices):
+                notes.append(f"{len(sort.slices) - len(once)} image(s) were there twice, with other UIDs")
+                split = split_stack(once)
         found += [(part, []) for part in split.parts]
         hows += split.how
         if split.left_out:

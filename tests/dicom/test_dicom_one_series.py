@@ -164,3 +164,26 @@ def test_agent_of_one_volume_counts_for_the_other_of_its_series(tmp_path: Path, 
     save(one_series("nc", first_instance=50), tmp_path / "tree")
     native = next(row for row in series_rows() if row["phase"] == "nc")
     assert "no contrast agent here, but in other series" in native["why"]
+
+
+def test_images_sent_twice_with_new_uids_are_one_volume(tmp_path: Path, series_rows: Rows) -> None:
+    save(one_series("pv", description="portal venous"), tmp_path / "tree")
+    again = one_series("pv", description="portal venous", first_instance=500)
+    for number, item in enumerate(again, start=1):
+        item.InstanceNumber = number
+    save(again, tmp_path / "tree")
+    (row,) = series_rows()
+    assert (row["use"], row["problems"]) == ("yes", "12 image(s) were there twice, with other UIDs")
+
+
+def test_two_phases_that_only_voxels_tell_apart_are_refused(tmp_path: Path, series_rows: Rows) -> None:
+    for phase, first in (("art", 1), ("pv", 500)):
+        slices = one_series(phase, start="100000", first_instance=first)
+        for number, item in enumerate(slices, start=1):
+            item.InstanceNumber = number
+        save(slices, tmp_path / "tree")
+    (row,) = series_rows()
+    assert (row["use"], row["problems"]) == (
+        "no",
+        "several slices at one position that nothing tells apart: export each phase as a series of its own",
+    )

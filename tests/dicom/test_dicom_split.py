@@ -169,6 +169,24 @@ def test_half_a_slice_apart_numbered_anew() -> None:
     assert owners(split_stack([*acquired("art"), *acquired("pv", bottom=2.5)])) == [("art", 12), ("pv", 12)]
 
 
+def test_another_field_of_view_tells_reconstructions_apart() -> None:
+    other = [
+        replace(part, position=(5.0, 20.0, part.position[2]), instance=1)  # type: ignore[index]
+        for part in acquired("pv", bottom=2.5)
+    ]
+    split = split_stack([*acquired("art", instance=1), *other])
+    assert owners(split) == [("art", 12), ("pv", 12)]
+
+
+def test_slices_moved_sideways_are_no_second_acquisition() -> None:
+    slices = [
+        replace(part, position=(-10.0 if k < 12 else 10.0, 20.0, 5.0 * k))
+        for k, part in enumerate(acquired("pv", 24))
+    ]
+    (part,) = split_stack(slices).parts
+    assert lay_out(part.slices)[1] == ["slices are shifted sideways against each other"]
+
+
 def test_numbered_anew_in_the_other_direction_is_doubted() -> None:
     down = [replace(part, instance=13 - part.instance) for part in acquired("pv", bottom=2.5)]
     (doubt,) = doubts(split_stack([*acquired("art"), *down]))

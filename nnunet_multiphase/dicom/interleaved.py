@@ -1,0 +1,53 @@
+"""Step 4c: find two acquisitions that lie between each other's slices, where only the voxels show it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+_BLOCK_MM = 6.0
+_TISSUE_HU = (0.0, 250.0)
+_ALTERNATES = 1.1
+"""Next but one slices are so much more alike than neighbours. Of one acquisition they are less alike (0.5 to 0.85 in
+patients), and as much where there is nothing but noise."""
+
+_NEARLY_ALL = 0.8  # of the slices
+INTERLEAVED = "neighbouring slices differ more than next but one: two acquisitions interleaved, which no tag tells apart"
+
+_LEAST_BLOCKS = 20
+
+
+def alternation(hu: np.ndarray, spacing_mm: Sequence[float]) -> tuple[float, float] | None:
+    """Compare each slice with its neighbour and with the next but one, in the soft tissue.
+
+    Args:
+        hu: (z, y, x).
+        spacing_mm: (x, y, z).
+
+    Returns:
+        By how much neighbours differ more (median over the slices), and the share of slices where they do; None where there
+        is too little tissue.
+    """
+    rows, columns = (max(1, round(_BLOCK_MM / step)) for step in (spacing_mm[1], spacing_mm[0]))
+    count, height, width = hu.shape
+    height, width = height // rows, width // columns
+    cut = hu[:, : height * rows, : width * columns].astype(np.float32)
+    coarse = cut.reshape(count, height, rows, width, columns).mean(axis=(2, 4))
+    soft = (coarse > _TISSUE_HU[0]) & (coarse < _TISSUE_HU[1])
+    ratios = []
+    for k in range(count - 2):
+        same = soft[k] & soft[k + 1] & soft[k + 2]
+        if same.sum() >= _LEAST_BLOCKS:
+            first, between, second = (coarse[k + n][same] for n in range(3))
+            near = (np.abs(first - between).mean() + np.abs(second - between).mean()) / 2
+            ratios.append(near / max(float(np.abs(first - second).mean()), 1e-3))
+    if len(ratios) < count // 3:
+        return None
+    return float(np.median(ratios)), float(np.mean(np.array(ratios) > 1))
+
+
+def is_interleaved(hu: np.ndarray, spacing_mm: Sequence[float]) -> bool:
+    """Say whether every second slice is of another acquisition: another phase, another breath."""
+    found = alternation(hu, spacing_mm)
+    return found is not None and found[0] >= _ALTERNATES and found[1] >= _NEARLY_ALL
