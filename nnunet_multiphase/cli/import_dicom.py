@@ -35,6 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="match masks that name images which are not in TREE (from before de-identification) by their planes",
     )
+    parser.add_argument(
+        "--resample-irregular",
+        action="store_true",
+        help="shear a gantry tilt straight and interpolate uneven spacing or gaps up to 10 mm, instead of refusing them",
+    )
     parser.add_argument("--dry-run", action="store_true", help="write the tables only")
 
 
@@ -55,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
                 mask_table=args.mask_table,
                 masks_by_planes=args.masks_by_planes,
                 dry_run=args.dry_run,
+                resample_irregular=args.resample_irregular,
                 say=lambda line: print(line, flush=True),
             )
     except CohortError as error:

@@ -9,6 +9,7 @@ import numpy as np
 
 from nnunet_multiphase.dicom.drawing import Drawn
 from nnunet_multiphase.dicom.masks import Layer
+from nnunet_multiphase.dicom.regrid import resample_mask
 from nnunet_multiphase.dicom.rtstruct import fill_contours
 from nnunet_multiphase.dicom.segmentation import draw_segment
 from nnunet_multiphase.dicom.volumes import Volume
@@ -67,6 +68,8 @@ def draw_masks(layers: Iterable[Layer], volume: Volume, name: str) -> Masks:
             )
         lesion_free |= layer.lesion_free
         kinds[layer.kind] = kinds.get(layer.kind, False) | drawn.mask
+    # A mask is drawn on the slices it was made for, then goes where they go.
+    kinds = {kind: resample_mask(mask, volume.grid) for kind, mask in kinds.items()}
     return Masks(kinds, lesion_free, tuple(notes))
 
 

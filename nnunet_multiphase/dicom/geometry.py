@@ -41,6 +41,14 @@ class Grid:
     origin: tuple[float, float, float]
     spacing_mm: tuple[float, float, float]  # x, y, z
     direction: tuple[float, ...]  # 3 x 3, row by row, as SimpleITK wants it
+    size: tuple[int, int, int] | None = None  # x, y, z, where it is not that of the slices (see regrid.py)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The volume's voxels: z, y, x."""
+        if self.size is not None:
+            return self.size[::-1]
+        return len(self.slices), self.slices[0].rows, self.slices[0].columns
 
 
 def normal(orientation: Sequence[float]) -> np.ndarray:

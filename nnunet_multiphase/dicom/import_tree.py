@@ -31,6 +31,7 @@ from nnunet_multiphase.dicom.pseudonyms import (
     read_pseudonyms,
     write_pseudonyms,
 )
+from nnunet_multiphase.dicom.regrid import resample_if_irregular
 from nnunet_multiphase.dicom.scan import Tree, scan_tree
 from nnunet_multiphase.dicom.series_table import read_corrections, series_table_path, write_series_table
 from nnunet_multiphase.dicom.volumes import Volume, volumes_of
@@ -61,6 +62,7 @@ def import_tree(
     mask_table: Path | None = None,
     masks_by_planes: bool = False,
     dry_run: bool = False,
+    resample_irregular: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> Summary:
     """Turn a DICOM tree into a cohort that `setup` reads.
@@ -72,6 +74,7 @@ def import_tree(
         mask_table: The user's corrections to what masks are and where they lie.
         masks_by_planes: Let planes decide where masks lie that name images which are not in the tree.
         dry_run: Write the series table only.
+        resample_irregular: Bring tilted and unevenly spaced slices to an even grid, instead of refusing them.
         say: Takes a line of progress.
 
     Returns:
@@ -84,7 +87,14 @@ def import_tree(
         # pydicom and highdicom warn of odd values by quoting them, names and dates too.
         warnings.simplefilter("ignore")
         return _import_tree(
-            Path(root), Path(os.path.abspath(out)), series_table, mask_table, masks_by_planes, dry_run, say
+            Path(root),
+            Path(os.path.abspath(out)),
+            series_table,
+            mask_table,
+            masks_by_planes,
+            dry_run,
+            resample_irregular,
+            say,
         )
 
 
@@ -95,6 +105,7 @@ def _import_tree(
     mask_table: Path | None,
     masks_by_planes: bool,
     dry_run: bool,
+    resample_irregular: bool,
     say: Callable[[str], None],
 ) -> Summary:
     known = read_pseudonyms(pseudonyms_path(out))
@@ -107,7 +118,9 @@ def _import_tree(
     names = name_studies(_studies(tree), known)
     volumes: dict[StudyKey, list[Volume]] = {}
     for series in tree.series:
-        volumes.setdefault((series.patient_id, series.study), []).extend(volumes_of(series))
+        volumes.setdefault((series.patient_id, series.study), []).extend(
+            resample_if_irregular(volume, on_request=resample_irregular) for volume in volumes_of(series)
+        )
     everything = [volume for found in volumes.values() for volume in found]
     _check_keys(corrections, everything, series_table)
     masks = find_layers(

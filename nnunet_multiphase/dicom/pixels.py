@@ -17,6 +17,7 @@ from nnunet_multiphase.data.padding import (
 )
 from nnunet_multiphase.dicom.decode import read_file, stored_values
 from nnunet_multiphase.dicom.geometry import Grid
+from nnunet_multiphase.dicom.regrid import resample_hu
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import FILL_HU
 
@@ -50,7 +51,7 @@ def read_hu_and_remarks(grid: Grid, name: str) -> tuple[np.ndarray, tuple[str, .
     highest = float(volume.max())
     if highest > LARGEST_HU:
         told[f"values up to {highest:.0f}, which are no HU"] = len(planes)
-    return _smallest_type(volume), tuple(told)
+    return resample_hu(_smallest_type(volume), grid), tuple(told)
 
 
 def read_drawing(grid: Grid, name: str) -> np.ndarray:

@@ -140,11 +140,10 @@ def _from_own_grid(path: Path, number: int, planes: Sequence[Plane], item: Any, 
     points = np.argwhere(array) @ affine[:3, :3].T + affine[:3, 3]
     direction = np.array(grid.direction).reshape(3, 3)
     index = (points - grid.origin) @ direction / grid.spacing_mm
-    first = grid.slices[0]
-    size = np.array([first.columns, first.rows, len(grid.slices)])
+    size = np.array(grid.shape[::-1])
     here = ((index >= -0.5) & (index <= size - 0.5)).all(axis=1)
     own_ml = len(points) * float(abs(np.linalg.det(affine[:3, :3]))) / 1000
-    mask = _resample(array, affine, grid)
+    mask = _resample(array, affine, grid) if grid.size is None else _on_slices(array, affine, grid)
     return Drawn(mask, float(here.mean()) if len(here) else float("nan"), own_ml)
 
 
@@ -166,6 +165,22 @@ def _resample(array: np.ndarray, affine: np.ndarray, grid: Grid) -> np.ndarray:
     return (
         sitk.GetArrayFromImage(sitk.Resample(image, target, sitk.Transform(), sitk.sitkNearestNeighbor)) > 0
     )
+
+
+def _on_slices(array: np.ndarray, affine: np.ndarray, grid: Grid) -> np.ndarray:
+    """Do the same, slice by slice, where the slices make no even grid (they are resampled afterwards)."""
+    first = grid.slices[0]
+    y, x = np.indices((first.rows, first.columns))
+    row, column = np.array(first.orientation or (), float).reshape(2, 3)
+    between_rows, between_columns = first.pixel_spacing or (1.0, 1.0)
+    plane = x[..., None] * between_columns * row + y[..., None] * between_rows * column
+    to_index = np.linalg.inv(affine)
+    mask = np.zeros((len(grid.slices), first.rows, first.columns), bool)
+    for k, part in enumerate(grid.slices):
+        index = np.rint((plane + np.array(part.position)) @ to_index[:3, :3].T + to_index[:3, 3]).astype(int)
+        here = ((index >= 0) & (index < array.shape)).all(axis=-1)
+        mask[k][here] = array[tuple(index[here].T)]
+    return mask
 
 
 def _plane(index: int, frame: Any, shared: Any, header: Any) -> Plane:

@@ -13,6 +13,7 @@ from nnunet_multiphase.dicom.geometry import TOO_FEW, Grid, lay_out
 from nnunet_multiphase.dicom.interleaved import INTERLEAVED, is_interleaved
 from nnunet_multiphase.dicom.kind import with_kinds
 from nnunet_multiphase.dicom.pixels import as_image, read_drawing, read_hu_and_remarks
+from nnunet_multiphase.dicom.regrid import resample_if_irregular
 from nnunet_multiphase.dicom.scan import Tree, scan_tree
 from nnunet_multiphase.dicom.volumes import Volume, volumes_of
 from nnunet_multiphase.errors import InputError
@@ -40,7 +41,12 @@ def read_series_folder(folder: Path) -> sitk.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom quotes odd values, names too
         tree = _whole_tree(folder)
-        volumes = with_kinds([volume for series in tree.series for volume in volumes_of(series)])
+        volumes = [
+            resample_if_irregular(volume, on_request=False)
+            for series in tree.series
+            for volume in volumes_of(series)
+        ]
+        volumes = with_kinds(volumes)
         phases = [volume for volume in volumes if volume.has_phase] or volumes
         if len(phases) != 1:
             found = len({volume.series.uid for volume in phases})

@@ -347,10 +347,10 @@ def test_corrected_table_is_not_lost_when_the_option_is_forgotten(tmp_path: Path
     assert summary.previous_table.read_bytes() == corrected
 
 
-def test_dry_run_writes_the_series_table_only(tmp_path: Path) -> None:
+def test_dry_run_writes_the_tables_only(tmp_path: Path) -> None:
     save_four_phases(tmp_path / "tree")
     import_tree(tmp_path / "tree", tmp_path / "raw", dry_run=True)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["raw_series.csv", "tree"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["raw_masks.csv", "raw_series.csv", "tree"]
 
 
 @pytest.mark.parametrize(("first", "second"), [("one", "other"), ("other", "one")])
