@@ -147,6 +147,10 @@ _ADVANTAGES: tuple[tuple[str, Callable[[Choice], float]], ...] = (
     ("a lesion mask", lambda choice: "lesions" in choice.masks),
     ("axial slices", lambda choice: choice.kind.axial),
     ("the plain images", lambda choice: not choice.volume.doubts),
+    (
+        "more of the liver",
+        lambda choice: round(1.0 if (seen := choice.volume.liver_coverage) is None else seen, 1),
+    ),
     ("a phase named in its description", lambda choice: choice.named),
     ("a later arterial phase", lambda choice: choice.late_arterial),
     ("original images (ImageType)", lambda choice: choice.kind.original),

@@ -11,9 +11,10 @@ from pathlib import Path
 from nnunet_multiphase.data.case_folder import CohortError
 from nnunet_multiphase.dicom.case_writer import check_destination, remove_case, write_case, write_patients
 from nnunet_multiphase.dicom.choose import Choice, Correction, choose_volumes
-from nnunet_multiphase.dicom.evidence import enhancement_hu
+from nnunet_multiphase.dicom.coverage import with_coverage
 from nnunet_multiphase.dicom.geometry import TOO_FEW
 from nnunet_multiphase.dicom.kind import with_kinds
+from nnunet_multiphase.dicom.look import Look, look_at
 from nnunet_multiphase.dicom.mask_table import (
     MaskCorrection,
     mask_table_path,
@@ -22,7 +23,6 @@ from nnunet_multiphase.dicom.mask_table import (
 )
 from nnunet_multiphase.dicom.masks import Found, Layer, find_layers, mask_kinds
 from nnunet_multiphase.dicom.phase import guess_phases
-from nnunet_multiphase.dicom.pixels import read_hu
 from nnunet_multiphase.dicom.pseudonyms import (
     Name,
     Study,
@@ -189,8 +189,11 @@ def _choose_all(
     problems: list[str] = []
     for key in sorted(volumes, key=lambda key: names[key].case):
         found = with_kinds(volumes[key])
+        looks = {volume.key: look_at(volume) for volume in found}
+        findings = {volume: look.finding for volume, look in looks.items() if look.finding is not None}
+        found = with_coverage(found, findings, set(masks))
         with_phase = [volume for volume in found if volume.has_phase]
-        guesses = guess_phases(with_phase, _enhancement)
+        guesses = guess_phases(with_phase, _enhancement_of(looks))
         by_key = {volume.key: guess for volume, guess in zip(with_phase, guesses, strict=True)}
         try:
             choices[key] = choose_volumes(found, names[key], by_key, masks, corrections)
@@ -202,13 +205,8 @@ def _choose_all(
     return choices
 
 
-def _enhancement(volume: Volume) -> tuple[float, float] | None:
-    if volume.grid is None or volume.doubts:
-        return None  # not the scanner's own HU
-    try:
-        return enhancement_hu(read_hu(volume.grid, volume.key), volume.grid.spacing_mm)
-    except InputError:
-        return None  # told when the case is written
+def _enhancement_of(looks: Mapping[str, Look]) -> Callable[[Volume], tuple[float, float] | None]:
+    return lambda volume: looks[volume.key].enhancement
 
 
 def _check_keys(corrections: Mapping[str, Correction], volumes: Sequence[Volume], table: Path | None) -> None:

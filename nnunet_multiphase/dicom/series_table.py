@@ -10,12 +10,24 @@ from pathlib import Path
 from nnunet_multiphase.data.case_folder import CohortError
 from nnunet_multiphase.data.table_text import read_table
 from nnunet_multiphase.dicom.choose import Choice, Correction
+from nnunet_multiphase.dicom.codes import agent_code, image_type_code, kernel_code
+from nnunet_multiphase.dicom.coverage import height_range_mm
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
 
 HEADER: tuple[str, ...] = (
     *("patient", "case", "series", "series_number", "phase", "confidence", "why", "use"),
-    *("slices", "spacing_mm", "after_s", "masks", "problems"),
+    *(
+        "slices",
+        "spacing_mm",
+        "thickness_mm",
+        "z_from_mm",
+        "z_to_mm",
+        "liver_coverage",
+        "kernel",
+        "image_type",
+    ),
+    *("agent", "after_s", "masks", "problems"),
 )
 
 
@@ -34,33 +46,10 @@ def write_series_table(path: Path, choices: Iterable[Choice]) -> Path | None:
     Returns:
         Where a table that was there before has gone, if it said something else.
     """
-    choices = sorted(choices, key=lambda choice: (choice.name.patient, choice.name.case, _start(choice)))
-    first: dict[str, float] = {}
     text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(HEADER)
-    for choice in choices:
-        start, grid = choice.volume.start_s, choice.volume.grid
-        if start is not None:
-            first.setdefault(choice.name.case, start)
-        number = choice.volume.number
-        writer.writerow(
-            (
-                choice.name.patient,
-                choice.name.case,
-                choice.volume.key,
-                "" if number is None else number,
-                choice.phase,
-                f"{choice.confidence:.2f}",
-                choice.why,
-                "yes" if choice.use else "no",
-                len(choice.volume.slices),
-                "x".join(f"{step:.2f}" for step in grid.spacing_mm) if grid else "",
-                "" if start is None else f"{start - first[choice.name.case]:.0f}",
-                "; ".join(choice.masks),
-                "; ".join(choice.problems),
-            )
-        )
+    writer = csv.DictWriter(text, HEADER)
+    writer.writeheader()
+    writer.writerows(row for _, row in table_rows(choices))
     data = text.getvalue().encode()
     previous = None
     if path.exists() and path.read_bytes() != data:
@@ -70,6 +59,51 @@ def write_series_table(path: Path, choices: Iterable[Choice]) -> Path | None:
     partial.write_bytes(data)
     partial.replace(path)
     return previous
+
+
+def table_rows(choices: Iterable[Choice]) -> list[tuple[Choice, dict[str, str]]]:
+    """Put every volume into the table's words, case by case in the order of acquisition."""
+    choices = sorted(choices, key=lambda choice: (choice.name.patient, choice.name.case, _start(choice)))
+    first: dict[str, float] = {}
+    rows = []
+    for choice in choices:
+        start = choice.volume.start_s
+        if start is not None:
+            first.setdefault(choice.name.case, start)
+        after_s = "" if start is None else f"{start - first[choice.name.case]:.0f}"
+        rows.append((choice, {**_row(choice), "after_s": after_s}))
+    return rows
+
+
+def _row(choice: Choice) -> dict[str, str]:
+    volume, grid = choice.volume, choice.volume.grid
+    heights = height_range_mm(volume)
+    thickness = {part.thickness_mm for part in volume.slices if part.thickness_mm is not None}
+    kernels = {part.kernel: None for part in volume.slices if part.kernel}
+    types = {part.image_type: None for part in volume.slices}
+    return {
+        "patient": choice.name.patient,
+        "case": choice.name.case,
+        "series": volume.key,
+        "series_number": "" if volume.number is None else str(volume.number),
+        "phase": choice.phase,
+        "confidence": f"{choice.confidence:.2f}",
+        "why": choice.why,
+        "use": "yes" if choice.use else "no",
+        "slices": str(len(volume.slices)),
+        "spacing_mm": "x".join(f"{step:.2f}" for step in grid.spacing_mm) if grid else "",
+        "thickness_mm": " to ".join(f"{mm:g}" for mm in sorted({min(thickness), max(thickness)}))
+        if thickness
+        else "",
+        "z_from_mm": f"{heights[0]:.1f}" if heights else "",
+        "z_to_mm": f"{heights[1]:.1f}" if heights else "",
+        "liver_coverage": "" if volume.liver_coverage is None else f"{volume.liver_coverage:.2f}",
+        "kernel": "; ".join(dict.fromkeys(kernel_code(kernel) for kernel in kernels)),
+        "image_type": "; ".join(dict.fromkeys(image_type_code(values) for values in list(types)[:3])),
+        "agent": agent_code(part.agent for part in volume.slices),
+        "masks": "; ".join(choice.masks),
+        "problems": "; ".join(choice.problems),
+    }
 
 
 def read_corrections(path: Path) -> dict[str, Correction]:

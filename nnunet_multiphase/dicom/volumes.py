@@ -57,6 +57,7 @@ class Volume:
     doubts: tuple[str, ...]  # it is not used unless the user says so
     notes: tuple[str, ...]  # worth saying, no reason against it
     has_phase: bool = True  # CT images of a stretch of the body, so one phase or another
+    liver_coverage: float | None = None  # share of the liver within its slices, 0..1; none: not known
 
     @property
     def start_s(self) -> float | None:

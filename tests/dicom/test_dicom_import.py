@@ -262,7 +262,7 @@ def test_gap_and_tilt_and_size_reach_the_table(tmp_path: Path, series_rows: Rows
         ),
         (
             {"description": "pv", "spacing_mm": (5, 6, 5)},
-            {"description": "pv", "spacing_mm": (5, 6, 2.5)},
+            {"description": "pv", "spacing_mm": (5, 6, 4.9)},
             "thinner",
         ),
         ({"description": "pv", "orientation": CORONAL}, {"description": "pv"}, "axial slices"),

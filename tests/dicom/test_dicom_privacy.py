@@ -83,6 +83,8 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for item in (*art, *pv, *scout):
         item.ContrastBolusAgent = "PLANTED Iohexol"
         item.ProtocolName = "PLANTED protocol"
+        item.ConvolutionKernel = ["B30f", "PLANTED47"]
+        item.ImageType = [*item.ImageType, "PLANTED"]
     save([plant(item) for item in (*art, *pv, *scout, *masks)], place / "tree" / "PLANTED_FOLDER")
     return place
 
@@ -157,6 +159,16 @@ def test_mask_table_does_not_identify(imported: Path, terminal: str) -> None:
     data = (imported / "raw_masks.csv").read_bytes()
     assert leaks(data) == set()
     assert data.count(b"lesions") == 2  # SEG on art and pv
+
+
+def test_series_table_shows_codes_of_the_free_text_tags(imported: Path, terminal: str) -> None:
+    with (imported / "raw_series.csv").open(newline="", encoding="utf-8") as stream:
+        row = next(row for row in csv.DictReader(stream) if row["phase"] == "pv")
+    assert (row["kernel"], row["image_type"], row["agent"]) == (
+        "B30f",
+        "ORIGINAL PRIMARY AXIAL +1",
+        "iohexol",
+    )
 
 
 def test_terminal_does_not_identify(imported: Path, terminal: str) -> None:
