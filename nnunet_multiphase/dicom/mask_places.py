@@ -151,6 +151,8 @@ def places_of(
         return _several("fits the planes of", fit) if fit else _several("names", whole)
     if not drawing.planes:
         return Places()
+    if not near:
+        return Places(problem=f"is of a patient whose images are not in the tree: add them, or {SAY_WHICH}")
     if (lost or references) and not by_planes:
         return Places(problem=f"names {_NOT_THERE}")
     same = [volume for volume in near if drawing.frame_of_reference in _frames(volume)]

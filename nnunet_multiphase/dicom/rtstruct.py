@@ -104,8 +104,18 @@ def fill_contours(path: Path, number: int, planes: Sequence[Plane], grid: Grid) 
         notes.append(f"{beyond} of {len(planes)} contours lie beyond the volume's ends")
     if crossing:
         notes.append(f"contours cross each other on {crossing} slice(s) and are united there")
-    own_ml = total * float(np.prod(grid.spacing_mm)) / 1000
-    return Drawn(mask, inside / total if total else float("nan"), own_ml, tuple(notes))
+    own_voxels = float(total) or sum(_pixels_in(plane, grid) for plane in planes)
+    if not own_voxels:
+        return Drawn(mask, float("nan"), 0.0)
+    share = inside / total if total else 1.0
+    return Drawn(mask, share, own_voxels * float(np.prod(grid.spacing_mm)) / 1000, tuple(notes))
+
+
+def _pixels_in(plane: Plane, grid: Grid) -> float:
+    """Give a contour's area in pixels, by the shoelace formula."""
+    assert plane.points_mm is not None
+    x, y = pixel_index(plane.points_mm, grid.slices[0]).T
+    return float(abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))) / 2
 
 
 def _slice_of(plane: Plane, grid: Grid) -> int | None:

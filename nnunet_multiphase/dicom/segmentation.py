@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,14 +87,28 @@ def draw_segment(path: Path, number: int, planes: Sequence[Plane], grid: Grid) -
 def _frames(item: Any, number: int, planes: Sequence[Plane]) -> list[np.ndarray]:
     """Decode frames to what belongs to the segment; (y, x) bool each."""
     kind = str(item.get("SegmentationType") or "BINARY")
-    # A single bit of each frame is decoded at a time: a SEG of a hundred organs would fill the memory.
-    decoded = iter_pixels(item, indices=[plane.index for plane in planes], raw=True) if planes else iter(())
+    # Frame by frame: all frames of a SEG of a hundred organs would fill the memory.
+    indices = [plane.index for plane in planes]
+    decoded: Iterable[np.ndarray] = ()
+    if int(item.BitsAllocated) == 1 and not item.file_meta.TransferSyntaxUID.is_compressed:
+        decoded = (_bits(item, index) for index in indices)
+    elif indices:
+        decoded = iter_pixels(item, indices=indices, raw=True)
     if kind == "LABELMAP":
         return [frame == number for frame in decoded]
     if kind == "FRACTIONAL":
         most = float(item.MaximumFractionalValue)
         return [frame >= most / 2 for frame in decoded]
     return [frame > 0 for frame in decoded]
+
+
+def _bits(item: Any, index: int) -> np.ndarray:
+    """Unpack a frame of single bits; pydicom (3.0) fails where frames do not end at a byte's end."""
+    rows, columns = int(item.Rows), int(item.Columns)
+    start = index * rows * columns
+    end = start + rows * columns
+    packed = np.frombuffer(item.PixelData, np.uint8)[start // 8 : -(-end // 8)]
+    return np.unpackbits(packed, bitorder="little")[start % 8 :][: rows * columns].reshape(rows, columns)
 
 
 def _place(plane: Plane, grid: Grid) -> tuple[int, tuple[np.ndarray, np.ndarray, np.ndarray]] | None:

@@ -1,0 +1,386 @@
+"""Where a mask lies: by the series and images it names, by its planes where it names nothing, by the user's table."""
+
+from __future__ import annotations
+
+import copy
+import csv
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+from dicom_phantom import (
+    abdomen_hu,
+    lesion_mask,
+    make_rtstruct,
+    make_seg,
+    make_series,
+    phase_series,
+    save,
+    uid,
+)
+from pydicom.dataset import FileDataset
+
+from nnunet_multiphase.dicom.import_tree import Summary, import_tree
+from nnunet_multiphase.errors import InputError
+
+SQUARE = [(7.5, 9.5), (12.5, 9.5), (12.5, 13.5), (7.5, 13.5)]  # x 8..12, y 10..13
+GTV = {"GTV": [(4, SQUARE), (5, SQUARE)]}
+APART = {"origin": (-100.0, -80.0, 52.0)}  # 2 mm off the other phases' slices, which are 5 mm apart
+
+
+def run(tmp_path: Path, **options: Any) -> Summary:
+    return import_tree(tmp_path / "tree", tmp_path / "raw", **options)
+
+
+def masks_in(tmp_path: Path) -> dict[str, int]:
+    """List the masks of the first case: name -> voxels."""
+    return {
+        path.name[:-7]: int(np.asarray(nib.load(path).dataobj).sum())
+        for path in sorted((tmp_path / "raw" / "patient_001").glob("l*_*.nii.gz"))
+    }
+
+
+def table(tmp_path: Path) -> list[dict[str, str]]:
+    with (tmp_path / "raw_masks.csv").open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def correct(tmp_path: Path, *changes: dict[str, str]) -> Path:
+    """Change the rows of the mask table, the first with the first changes, and so on."""
+    rows = table(tmp_path)
+    for row, change in zip(rows, changes, strict=True):
+        row.update(change)
+    path = tmp_path / "corrected.csv"
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def series_of(tmp_path: Path, phase: str) -> str:
+    with (tmp_path / "raw_series.csv").open(newline="", encoding="utf-8") as stream:
+        return next(row["series"] for row in csv.DictReader(stream) if row["phase"] == phase)
+
+
+def silent(seg: FileDataset) -> FileDataset:
+    """Take every reference out of a SEG."""
+    for frame in seg.PerFrameFunctionalGroupsSequence:
+        del frame.DerivationImageSequence
+    del seg.ReferencedSeriesSequence
+    return seg
+
+
+def silent_rt(structure: FileDataset) -> FileDataset:
+    for contour in structure.ROIContourSequence[0].ContourSequence:
+        del contour.ContourImageSequence
+    return structure
+
+
+def from_before(seg: FileDataset) -> FileDataset:
+    """Give a SEG the UIDs that its images had before they were de-identified."""
+    for frame in seg.PerFrameFunctionalGroupsSequence:
+        image = frame.DerivationImageSequence[0].SourceImageSequence[0]
+        image.ReferencedSOPInstanceUID = uid("before", image.ReferencedSOPInstanceUID)
+    series = seg.ReferencedSeriesSequence[0]
+    series.SeriesInstanceUID = uid("before", series.SeriesInstanceUID)
+    for image in series.ReferencedInstanceSequence:
+        image.ReferencedSOPInstanceUID = uid("before", image.ReferencedSOPInstanceUID)
+    return seg
+
+
+def elsewhere(seg: FileDataset, **tags: str) -> FileDataset:
+    """Give a SEG another study or patient; a copy, for it shares its tags with its images."""
+    seg = copy.deepcopy(seg)
+    for name, value in tags.items():
+        setattr(seg, name, value)
+    return seg
+
+
+def phases(**of_pv: Any) -> tuple[list[FileDataset], list[FileDataset]]:
+    return phase_series("art", description="art"), phase_series("pv", description="pv", **of_pv)
+
+
+def test_images_of_the_same_name_in_two_series_are_told_apart_by_the_series(tmp_path: Path) -> None:
+    art, pv = phases()
+    for a, b in zip(art, pv, strict=True):
+        b.SOPInstanceUID = b.file_meta.MediaStorageSOPInstanceUID = a.SOPInstanceUID
+    save(art, tmp_path / "tree" / "art")
+    save(pv, tmp_path / "tree" / "pv")
+    save([make_seg(pv, {"Mass": lesion_mask()})], tmp_path / "tree")
+    run(tmp_path)
+    assert masks_in(tmp_path) == {"lesions_pv": 59}
+
+
+def test_images_of_the_same_name_without_their_series_are_not_guessed(tmp_path: Path) -> None:
+    art, pv = phases()
+    for a, b in zip(art, pv, strict=True):
+        b.SOPInstanceUID = b.file_meta.MediaStorageSOPInstanceUID = a.SOPInstanceUID
+    save(art, tmp_path / "tree" / "art")
+    save(pv, tmp_path / "tree" / "pv")
+    save([make_rtstruct(pv, GTV)], tmp_path / "tree")
+    (failure,) = run(tmp_path).failures
+    assert "names images of several series" in failure
+    assert masks_in(tmp_path) == {}
+
+
+def test_a_structure_that_names_a_series_alone_lies_on_it(tmp_path: Path) -> None:
+    art, pv = phases()
+    structure = silent_rt(make_rtstruct(pv, GTV))
+    frame, study, series = pydicom.Dataset(), pydicom.Dataset(), pydicom.Dataset()
+    series.SeriesInstanceUID = pv[0].SeriesInstanceUID
+    study.RTReferencedSeriesSequence, frame.RTReferencedStudySequence = [series], [study]
+    structure.ReferencedFrameOfReferenceSequence = [frame]
+    save([*art, *pv, structure], tmp_path / "tree")
+    assert run(tmp_path).failures == ()
+    assert masks_in(tmp_path) == {"lesions_pv": 40}
+
+
+@pytest.mark.parametrize("kind", ["SEG", "RTSTRUCT"])
+def test_a_mask_that_names_nothing_lies_on_the_series_whose_planes_it_fits(kind: str, tmp_path: Path) -> None:
+    art, pv = phases(**APART)
+    mask = (
+        silent(make_seg(pv, {"Mass": lesion_mask()})) if kind == "SEG" else silent_rt(make_rtstruct(pv, GTV))
+    )
+    save([*art, *pv, mask], tmp_path / "tree")
+    summary = run(tmp_path)
+    assert masks_in(tmp_path) == {"lesions_pv": 59 if kind == "SEG" else 40}
+    assert any("were matched by their planes to series" in remark for remark in summary.remarks)
+    assert table(tmp_path)[0]["how"] == "its planes"
+
+
+@pytest.mark.parametrize("kind", ["SEG", "RTSTRUCT"])
+def test_a_mask_that_fits_several_series_fails_until_the_table_says_which(kind: str, tmp_path: Path) -> None:
+    art, pv = phases()
+    mask = (
+        silent(make_seg(pv, {"Mass": lesion_mask()})) if kind == "SEG" else silent_rt(make_rtstruct(pv, GTV))
+    )
+    save([*art, *pv, mask], tmp_path / "tree")
+    (failure,) = run(tmp_path).failures
+    assert "case patient_001: the lesions mask m" in failure
+    assert "fits the planes of several series" in failure
+    assert not (tmp_path / "raw" / "patient_001").exists()
+    said = correct(tmp_path, {"series": series_of(tmp_path, "pv")})
+    assert run(tmp_path, mask_table=said).failures == ()
+    assert masks_in(tmp_path) == {"lesions_pv": 59 if kind == "SEG" else 40}
+
+
+def test_a_mask_between_the_planes_of_all_series_fails(tmp_path: Path) -> None:
+    art, pv = phases()
+    lost = phase_series("pv", series="lost", **APART)
+    save([*art, *pv, silent(make_seg(lost, {"Mass": lesion_mask()}))], tmp_path / "tree")
+    (failure,) = run(tmp_path).failures
+    assert "fits the planes of none of the patient's series" in failure
+
+
+def test_a_mask_beside_the_picture_of_all_series_fits_none(tmp_path: Path) -> None:
+    art, pv = phases()
+    lost = phase_series("pv", series="lost", origin=(-100.0 + 5 * 4, -80.0, 50.0))
+    save([*art, *pv, silent(make_seg(lost, {"Mass": lesion_mask()}))], tmp_path / "tree")
+    (failure,) = run(tmp_path).failures
+    assert "fits the planes of none of the patient's series" in failure
+
+
+def test_a_mask_drawn_on_neighbouring_slices_is_not_the_thin_series_one(tmp_path: Path) -> None:
+    thick = phase_series("pv", description="pv")
+    thin = make_series(
+        abdomen_hu("art", (24, 32, 32)),
+        series="thin",
+        description="art",
+        start="100130",
+        spacing_mm=(5, 6, 2.5),
+    )
+    save([*thick, *thin, silent_rt(make_rtstruct(thick, GTV))], tmp_path / "tree")
+    run(tmp_path)
+    assert masks_in(tmp_path) == {"lesions_pv": 40}
+
+
+def test_a_mask_in_a_frame_of_reference_of_its_own_is_not_guessed(tmp_path: Path) -> None:
+    art, pv = phases(**APART)
+    seg = silent(make_seg(pv, {"Mass": lesion_mask()}))
+    seg.FrameOfReferenceUID = uid("another frame")
+    save([*art, *pv, seg], tmp_path / "tree")
+    (failure,) = run(tmp_path).failures
+    assert "a frame of reference that none of the patient's series has" in failure
+    assert run(tmp_path, masks_by_planes=True).failures == ()
+    assert masks_in(tmp_path) == {"lesions_pv": 59}
+
+
+def test_a_mask_from_before_deidentification_lies_by_its_planes_on_request(tmp_path: Path) -> None:
+    art, pv = phases(**APART)
+    save([*art, *pv, from_before(make_seg(pv, {"Mass": lesion_mask()}))], tmp_path / "tree")
+    (failure,) = run(tmp_path).failures
+    assert "names images that are not in the tree" in failure
+    assert "--masks-by-planes" in failure
+    summary = run(tmp_path, masks_by_planes=True)
+    assert masks_in(tmp_path) == {"lesions_pv": 59}
+    assert any("were matched by their planes" in remark for remark in summary.remarks)
+
+
+def test_planes_do_not_decide_between_phases_on_one_grid_even_on_request(tmp_path: Path) -> None:
+    art, pv = phases()
+    save([*art, *pv, from_before(make_seg(pv, {"Mass": lesion_mask()}))], tmp_path / "tree")
+    (failure,) = run(tmp_path, masks_by_planes=True).failures
+    assert "fits the planes of several series" in failure
+
+
+def test_a_mask_part_of_whose_images_are_missing_fails(tmp_path: Path) -> None:
+    art, pv = phases()
+    seg = make_seg(pv, {"Mass": lesion_mask()})
+    image = seg.PerFrameFunctionalGroupsSequence[0].DerivationImageSequence[0].SourceImageSequence[0]
+    image.ReferencedSOPInstanceUID = uid("missing")
+    save([*art, *pv, seg], tmp_path / "tree")
+    (failure,) = run(tmp_path).failures
+    assert "names on 1 of its 3 planes images that are not in the tree" in failure
+
+
+def test_a_mask_in_a_study_of_its_own_is_found_by_its_references(tmp_path: Path) -> None:
+    art, pv = phases()
+    save(
+        [*art, *pv, elsewhere(make_seg(pv, {"Mass": lesion_mask()}), StudyInstanceUID=uid("later"))],
+        tmp_path / "tree",
+    )
+    assert run(tmp_path).failures == ()
+    assert masks_in(tmp_path) == {"lesions_pv": 59}
+
+
+def test_a_mask_of_a_patient_who_is_not_there_is_told_and_placed_by_the_table(tmp_path: Path) -> None:
+    art, pv = phases(**APART)
+    seg = silent(elsewhere(make_seg(pv, {"Mass": lesion_mask()}), PatientID="other"))
+    save([*art, *pv, seg], tmp_path / "tree")
+    summary = run(tmp_path)
+    assert summary.failures == ()
+    assert any(
+        "the lesions mask" in r and "of a patient whose images are not in the tree" in r
+        for r in summary.remarks
+    )
+    assert masks_in(tmp_path) == {}
+    run(tmp_path, mask_table=correct(tmp_path, {"series": series_of(tmp_path, "pv")}))
+    assert masks_in(tmp_path) == {"lesions_pv": 59}
+
+
+def test_one_file_under_two_names_is_one_mask(tmp_path: Path) -> None:
+    art, pv = phases()
+    seg = make_seg(pv, {"Mass": lesion_mask()})
+    save([*art, *pv, seg], tmp_path / "tree")
+    save([seg], tmp_path / "tree" / "copy")
+    run(tmp_path)
+    assert len(table(tmp_path)) == 1
+
+
+def test_lesions_on_mr_are_told_and_do_not_fail_the_case(tmp_path: Path) -> None:
+    art, pv = phases()
+    mr = phase_series("dl", series="mr", Modality="MR")
+    save([*art, *pv, *mr, make_seg(mr, {"Mass": lesion_mask()})], tmp_path / "tree")
+    summary = run(tmp_path)
+    assert summary.written == ("patient_001",)
+    assert any("the lesions mask on series" in remark and "is lost" in remark for remark in summary.remarks)
+
+
+def test_lesions_on_a_series_that_is_not_used_are_given_up_in_the_table(tmp_path: Path) -> None:
+    gap = phase_series("art", description="art")
+    save([*gap[:7], *gap[8:], make_seg(gap[:7], {"Mass": lesion_mask()[:7]})], tmp_path / "tree")
+    save(phase_series("pv", description="pv"), tmp_path / "tree")
+    (failure,) = run(tmp_path).failures
+    assert "is lost, because that series is not used, and there is no other lesion mask" in failure
+    assert run(tmp_path, mask_table=correct(tmp_path, {"taken_as": "no"})).failures == ()
+    assert masks_in(tmp_path) == {}
+
+
+def test_an_empty_lesion_mask_is_no_negative_patient_until_the_table_says_so(tmp_path: Path) -> None:
+    art, pv = phases()
+    none = np.zeros_like(lesion_mask())
+    save([*art, *pv, make_seg(pv, {"Liver": lesion_mask(), "Mass": none})], tmp_path / "tree")
+    (failure,) = run(tmp_path).failures
+    assert "the region is empty" in failure
+    rows = table(tmp_path)
+    changes = [{"taken_as": "lesion-free"} if row["taken_as"] == "lesions" else {} for row in rows]
+    assert run(tmp_path, mask_table=correct(tmp_path, *changes)).failures == ()
+    assert masks_in(tmp_path) == {"lesions_pv": 0, "liver_pv": 59}
+
+
+def test_a_lesion_region_without_contours_is_no_negative_patient(tmp_path: Path) -> None:
+    art, pv = phases()
+    save([*art, *pv, make_rtstruct(pv, {"Liver": [(4, SQUARE)], "Tumor": []})], tmp_path / "tree")
+    (failure,) = run(tmp_path).failures
+    assert "the region is empty" in failure
+
+
+def test_an_empty_liver_region_is_told_and_left_out(tmp_path: Path) -> None:
+    art, pv = phases()
+    save([*art, *pv, make_rtstruct(pv, {**GTV, "Liver": []})], tmp_path / "tree")
+    summary = run(tmp_path)
+    assert masks_in(tmp_path) == {"lesions_pv": 40}
+    assert any("the liver mask" in r and "the region is empty and was left out" in r for r in summary.remarks)
+
+
+def test_lesion_free_is_not_said_of_a_mask_with_lesions(tmp_path: Path) -> None:
+    art, pv = phases()
+    save([*art, *pv, make_seg(pv, {"Mass": lesion_mask()})], tmp_path / "tree")
+    run(tmp_path, dry_run=True)
+    (failure,) = run(tmp_path, mask_table=correct(tmp_path, {"taken_as": "lesion-free"})).failures
+    assert "holds 59 voxels, but the mask table says lesion-free" in failure
+
+
+def test_a_label_that_is_not_plain_is_named_and_decided_in_the_table(tmp_path: Path) -> None:
+    art, pv = phases()
+    save([*art, *pv, make_rtstruct(pv, {"Liver-GTV Dr. Smith": [(4, SQUARE)]})], tmp_path / "tree")
+    summary = run(tmp_path)
+    assert masks_in(tmp_path) == {}
+    (remark,) = [remark for remark in summary.remarks if "not taken" in remark]
+    assert "a difference or a hyphen ('-') speaks against it" in remark
+    assert "Smith" not in remark
+    run(tmp_path, mask_table=correct(tmp_path, {"taken_as": "lesions"}))
+    assert masks_in(tmp_path) == {"lesions_pv": 20}
+
+
+def test_labels_of_which_nothing_is_known_are_counted(tmp_path: Path) -> None:
+    art, pv = phases()
+    save(
+        [*art, *pv, make_seg(pv, {"Mass": lesion_mask(), "zzyzx": lesion_mask(), "Spleen": lesion_mask()})],
+        tmp_path / "tree",
+    )
+    (remark,) = run(tmp_path).remarks
+    assert "1 segment(s) of a SEG file have labels of which nothing is known" in remark
+
+
+def test_the_table_as_it_was_written_changes_nothing(tmp_path: Path) -> None:
+    art, pv = phases()
+    save(
+        [*art, *pv, make_seg(pv, {"Mass": lesion_mask(), "Liver": lesion_mask(), "Spleen": lesion_mask()})],
+        tmp_path / "tree",
+    )
+    run(tmp_path, dry_run=True)
+    before = (tmp_path / "raw_masks.csv").read_bytes()
+    summary = run(tmp_path, mask_table=correct(tmp_path, {}, {}, {}))
+    assert masks_in(tmp_path) == {"lesions_pv": 59, "liver_pv": 59}
+    assert (tmp_path / "raw_masks.csv").read_bytes() == before
+    assert summary.remarks == ()
+
+
+def test_a_table_that_cannot_be_followed_is_refused(tmp_path: Path) -> None:
+    art, pv = phases()
+    save([*art, *pv, make_seg(pv, {"Mass": lesion_mask()})], tmp_path / "tree")
+    run(tmp_path, dry_run=True)
+    with pytest.raises(
+        InputError, match="expected lesions, liver, lesion-free, no under taken_as, found 'tumor'"
+    ):
+        run(tmp_path, mask_table=correct(tmp_path, {"taken_as": "tumor"}))
+    with pytest.raises(InputError, match="names masks that are not in the tree"):
+        run(tmp_path, mask_table=correct(tmp_path, {"mask": "m0"}))
+    with pytest.raises(InputError, match="names series that are not in the tree"):
+        run(tmp_path, mask_table=correct(tmp_path, {"series": "s0"}))
+
+
+def test_one_failing_case_does_not_stop_the_others(tmp_path: Path) -> None:
+    art, pv = phases()
+    save([*art, *pv, silent(make_seg(pv, {"Mass": lesion_mask()}))], tmp_path / "tree")
+    other = [phase_series(p, description=p, patient="P2") for p in ("art", "pv")]
+    save([*other[0], *other[1], make_seg(other[1], {"Mass": lesion_mask()})], tmp_path / "tree")
+    summary = run(tmp_path)
+    assert len(summary.written) == 1
+    assert len(summary.failures) == 1
+    assert {path.name for path in (tmp_path / "raw").glob("patient_*")} == set(summary.written)
