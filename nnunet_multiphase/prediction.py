@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Collection, Sequence
@@ -21,13 +22,19 @@ from nnunet_multiphase.data.overview import draw_overview
 from nnunet_multiphase.data.quality import centre_of, measure_phase, write_quality
 from nnunet_multiphase.data.volume_file import read_mask, read_volume
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.evaluation.lesions import Lesion, lesion_table, write_lesion_csv
+from nnunet_multiphase.evaluation.files import write_json
+from nnunet_multiphase.evaluation.lesions import Lesion, lesion_image, lesion_table, write_lesion_csv
+from nnunet_multiphase.label_classes import classes_of_record, read_record
 from nnunet_multiphase.phases import FILL_HU, PHASES
 
 if TYPE_CHECKING:
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
     from registration import RegistrationSettings
+
+
+LABEL_KEYS = ("labels", "regions_class_order", "file_ending")
+"""What of a dataset.json says what labels mean; the rest is of the training data."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +182,39 @@ def model_phases(predictor: nnUNetPredictor) -> tuple[str, ...]:
     return tuple(phases)
 
 
+def model_lesion_labels(
+    predictor: nnUNetPredictor, lesion_labels: Sequence[int] | None = None
+) -> tuple[int, ...]:
+    """Tell which labels of the model are lesion.
+
+    Args:
+        predictor: From `load_predictor`.
+        lesion_labels: The user's word; None: the class of its dataset.json whose name says so.
+
+    Raises:
+        InputError: No class is called lesion or tumour, or the user's labels are none of the model's.
+    """
+    return classes_of_record(predictor.dataset_json, "the model's dataset.json", lesion_labels).lesion
+
+
+def refuse_other_labels(predictor: nnUNetPredictor, output: Path) -> None:
+    """Raise InputError where the folder for the results holds predictions with other labels than the model's."""
+    found = read_record(output)
+    labels = predictor.dataset_json["labels"]
+    if found is not None and found[1]["labels"] != labels:
+        raise InputError(
+            f"{found[0]} says that predictions with other labels lie there ({json.dumps(found[1]['labels'])}, now "
+            f"{json.dumps(labels)}); choose another -o"
+        )
+
+
+def write_label_record(predictor: nnUNetPredictor, output: Path) -> Path:
+    """Write beside the predictions what their labels mean, as nnU-Net does: `evaluate` reads it."""
+    record = {key: predictor.dataset_json[key] for key in LABEL_KEYS if key in predictor.dataset_json}
+    path = output / "dataset.json"
+    return path if path.exists() else write_json(path, record)
+
+
 def restart_from_initial_weights(predictor: nnUNetPredictor, *, seed: int = 0) -> None:
     """Replace the trained network by the same architecture, built anew and never trained, for comparison.
 
@@ -210,6 +250,7 @@ def predict_case(
     *,
     reference: str | None = None,
     missing: str = "error",
+    lesion_labels: Sequence[int] | None = None,
     settings: RegistrationSettings | None = None,
 ) -> CasePrediction:
     """Register one patient's raw phases, segment them, write the result on the reference phase's original grid.
@@ -221,6 +262,7 @@ def predict_case(
             and a before/after picture.
         reference: Phase to bring the others to; default: the masks' phase, else pv, else the first.
         missing: "error", or "fill" to give the model air where a phase is absent.
+        lesion_labels: Labels that are lesion: these are measured and drawn; None: as the model's dataset.json says.
         settings: How to register; the defaults are those of setup_dataset.py.
 
     Returns:
@@ -232,7 +274,8 @@ def predict_case(
     prepared = prepare_case(
         case_folder, model_phases(predictor), reference=reference, missing=missing, settings=settings
     )
-    return write_prediction(prepared, segment_case(predictor, prepared), output)
+    lesions = model_lesion_labels(predictor, lesion_labels)
+    return write_prediction(prepared, segment_case(predictor, prepared), output, lesion_labels=lesions)
 
 
 def prepare_case(
@@ -284,10 +327,13 @@ def segment_case(predictor: nnUNetPredictor, prepared: PreparedCase) -> sitk.Ima
     return segmentation
 
 
-def write_prediction(prepared: PreparedCase, segmentation: sitk.Image, output: Path) -> CasePrediction:
-    """Write everything of a case beside its final place, then move it there."""
+def write_prediction(
+    prepared: PreparedCase, segmentation: sitk.Image, output: Path, *, lesion_labels: Sequence[int] = (1,)
+) -> CasePrediction:
+    """Write everything of a case beside its final place, then move it there: all labels, and a table of lesions."""
     case, aligned, output = prepared.case, prepared.aligned, Path(output)
-    lesions = tuple(lesion_table(segmentation, aligned.images))
+    only_lesions = lesion_image(segmentation, lesion_labels)
+    lesions = tuple(lesion_table(only_lesions, aligned.images))
     full_grid = prepared.images[aligned.reference]
     whole = sitk.Image(full_grid.GetSize(), sitk.sitkUInt8)
     whole.CopyInformation(full_grid)
@@ -317,7 +363,7 @@ def write_prediction(prepared: PreparedCase, segmentation: sitk.Image, output: P
             prepared.images,
             partial / "registration" / f"{case.name}.png",
             centre_mm=centre_mm,
-            lesions=segmentation,
+            lesions=only_lesions,
             title=f"{case.name}: phases over the reference ({aligned.reference}, magenta; moving green); "
             "prediction yellow",
         )

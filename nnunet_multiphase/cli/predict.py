@@ -42,6 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--missing", choices=("error", "fill"), default="error", help="what to do without a phase"
     )
     parser.add_argument(
+        "--lesion-labels",
+        nargs="+",
+        type=int,
+        metavar="N",
+        help="labels that are lesion, and so in the table (default: the model's class called lesion or tumour)",
+    )
+    parser.add_argument(
         "--strict", action="store_true", help="exit status 1 also where the registration of a phase failed"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the registration")
@@ -73,8 +80,11 @@ def run(args: argparse.Namespace) -> int:
         failed_phases,
         find_model_folder,
         load_predictor,
+        model_lesion_labels,
         predict_case,
         prediction_summary,
+        refuse_other_labels,
+        write_label_record,
     )
     from registration import RegistrationSettings
 
@@ -88,6 +98,8 @@ def run(args: argparse.Namespace) -> int:
         checkpoint=args.checkpoint,
         mirroring=not args.disable_tta,
     )
+    lesion_labels = model_lesion_labels(predictor, args.lesion_labels)
+    refuse_other_labels(predictor, args.output)
     settings = RegistrationSettings(seed=args.seed)
     failures, astray = [], []
     try:
@@ -100,8 +112,10 @@ def run(args: argparse.Namespace) -> int:
                     args.output,
                     reference=args.reference,
                     missing=args.missing,
+                    lesion_labels=lesion_labels,
                     settings=settings,
                 )
+                write_label_record(predictor, args.output)
                 print(prediction_summary(prediction), flush=True)
                 astray += [f"{name} {phase}" for phase in failed_phases(prediction)]
             except Exception as error:

@@ -13,6 +13,7 @@ from nnunet_multiphase.phases import ON_FAILURE, PHASES, SEVERAL
 
 if TYPE_CHECKING:
     from nnunet_multiphase.data.inputs import Inputs
+    from nnunet_multiphase.data.target_classes import TargetClasses
 
 HELP = "register the phases of every case and write an nnU-Net dataset"
 
@@ -56,6 +57,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="phases that become channels (default: all that the form of the data knows)",
     )
+    parser.add_argument(
+        "--labels",
+        nargs="+",
+        choices=("liver", "lesion"),
+        default=["lesion"],
+        help="what the network is to find: lesion (default), or liver lesion, which needs a liver mask on every reference",
+    )
+    parser.add_argument(
+        "--regions",
+        action="store_true",
+        help="with --labels liver lesion: train on whole liver and lesion, which overlap, instead of on two classes",
+    )
     form = parser.add_argument_group("form of the data (default: a folder for each case, see docs/data.md)")
     form.add_argument("--preset", metavar="NAME", help="a public set's layout, see --list-presets")
     form.add_argument("--list-presets", action=_ListPresets, help="name the presets and stop")
@@ -78,10 +91,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--drawn-on", choices=PHASES, help="phase of the masks, where their paths do not say it"
     )
     form.add_argument(
-        "--lesion-labels", nargs="+", type=int, metavar="N", help="labels that are lesion (default: 1)"
+        "--lesion-labels",
+        nargs="+",
+        type=int,
+        metavar="N",
+        help="labels of the masks that are lesion (default: 1)",
     )
     form.add_argument(
-        "--liver-labels", nargs="+", type=int, metavar="N", help="labels that are liver (default: 1)"
+        "--liver-labels",
+        nargs="+",
+        type=int,
+        metavar="N",
+        help="labels that are liver (default: 1); without a liver mask of its own, in the lesions' file",
+    )
+    form.add_argument(
+        "--other-labels",
+        nargs="+",
+        type=int,
+        metavar="N",
+        help="labels of something else that may occur in masks",
     )
     form.add_argument(
         "--registered", action="store_true", help="the phases are aligned already: check that, move nothing"
@@ -143,10 +171,11 @@ def run(args: argparse.Namespace) -> int:
     """Build the dataset: 0 = all cases are in, 1 = some failed (see --strict) and are listed, 2 = no dataset."""
     from nnunet_multiphase.data.case_folder import CohortError
     from nnunet_multiphase.data.dataset import build_dataset
+    from nnunet_multiphase.data.target_classes import target_classes
 
-    inputs = _inputs(args)
+    inputs, targets = _inputs(args), target_classes(args.labels, regions=args.regions)
     if args.dry_run:
-        return _dry_run(args, inputs)
+        return _dry_run(args, inputs, targets)
     try:
         with sigterm_like_ctrl_c():
             summary = build_dataset(
@@ -157,6 +186,7 @@ def run(args: argparse.Namespace) -> int:
                 missing=args.missing,
                 on_failure=args.on_failure,
                 phases=args.phases,
+                targets=targets,
                 test_fraction=args.test_fraction,
                 folds=args.folds,
                 seed=args.seed,
@@ -229,7 +259,20 @@ def _inputs(args: argparse.Namespace) -> Inputs:
     from nnunet_multiphase.data.mask_choice import MaskRule
     from nnunet_multiphase.data.presets import PRESETS
 
-    masks = MaskRule(args.reference, args.several_masks, args.no_mask)
+    labels = {name: getattr(args, name) for name in ("lesion_labels", "liver_labels", "other_labels")}
+    for name, values in labels.items():
+        if values and min(values) < 1:
+            raise InputError(
+                f"--{name.replace('_', '-')} {min(values)}: expected labels from 1 on; 0 is background"
+            )
+    masks = MaskRule(
+        args.reference,
+        args.several_masks,
+        args.no_mask,
+        tuple(args.lesion_labels or (1,)),
+        tuple(args.liver_labels) if args.liver_labels else None,
+        tuple(args.other_labels or ()),
+    )
     forms = [f"--{name}" for name in ("preset", "pattern", "table") if getattr(args, name) is not None]
     if len(forms) > 1:
         raise InputError(f"{' and '.join(forms)} exclude each other: expected one form of the data")
@@ -238,11 +281,12 @@ def _inputs(args: argparse.Namespace) -> Inputs:
         "lesions",
         "liver",
         "drawn_on",
-        "lesion_labels",
-        "liver_labels",
         "registered",
     )
     idle = [f"--{name.replace('_', '-')}" for name in of_pattern if getattr(args, name)]
+    of_preset = [f"--{name.replace('_', '-')}" for name, values in labels.items() if values]
+    if args.preset is not None and of_preset:
+        raise InputError(f"{', '.join(of_preset)}: not with --preset, which knows its labels; leave it out")
     if idle and args.pattern is None:
         raise InputError(f"{', '.join(idle)}: only with --pattern; leave it out or add the pattern")
     if args.trust_headers and args.preset is None:
@@ -264,6 +308,7 @@ def _inputs(args: argparse.Namespace) -> Inputs:
             drawn_on=args.drawn_on or "",
             lesion_labels=tuple(args.lesion_labels or (1,)),
             liver_labels=tuple(args.liver_labels or (1,)),
+            further_labels=tuple(args.other_labels or ()),
             registered=args.registered,
         ),
         masks=masks,
@@ -284,7 +329,7 @@ def _phase_names(pairs: list[str] | None) -> dict[str, str]:
     return names
 
 
-def _dry_run(args: argparse.Namespace, inputs: Inputs) -> int:
+def _dry_run(args: argparse.Namespace, inputs: Inputs, targets: TargetClasses) -> int:
     """Say what would become of every case: 0 = it can be done, 2 = there are problems."""
     from nnunet_multiphase.data.dataset import check_options, plan_dataset, threads_of_a_worker
     from nnunet_multiphase.data.destination import choose_destination
@@ -312,6 +357,7 @@ def _dry_run(args: argparse.Namespace, inputs: Inputs) -> int:
             inputs=inputs,
             missing=args.missing,
             phases=args.phases,
+            targets=targets,
             test_fraction=args.test_fraction,
             seed=args.seed,
             progress=True,

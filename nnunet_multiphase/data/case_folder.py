@@ -148,7 +148,7 @@ def read_case_folder(
     if require_lesions and lesions and not problems:
         try:
             choice = choose_masks(
-                name, images, {p: MaskFiles((f,), organ="lesions") for p, f in lesions.items()}, masks
+                name, images, {p: masks.lesion_files([f]) for p, f in lesions.items()}, masks
             )
         except InputError as error:
             problems.append(str(error))
@@ -166,16 +166,18 @@ def read_case_folder(
         for phase, mask in (*((p, f) for p, f in lesions.items() if p not in used), *livers.items())
         if phase != chosen
     ]
+    drawn = masks.lesion_files([lesions[chosen]]) if chosen in lesions else None
+    liver = masks.liver_files(livers.get(chosen), drawn)
     return CaseFolder(
         name,
         path,
         name,
         images,
         chosen,
-        MaskFiles((lesions[chosen],), organ="lesions") if chosen in lesions else None,
-        MaskFiles((livers[chosen],), organ="liver") if chosen in livers else None,
+        drawn,
+        liver,
         tuple(ignored),
-        None if chosen in livers else next(iter(livers.values()), None),
+        None if liver is not None else next(iter(livers.values()), None),
         choice.moving if choice is not None else {},
     )
 

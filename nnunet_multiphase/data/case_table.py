@@ -7,7 +7,6 @@ from pathlib import Path
 from nnunet_multiphase.data.case_folder import CaseFolder, case_id
 from nnunet_multiphase.data.mask_choice import MaskRule, choose_masks
 from nnunet_multiphase.data.table_text import read_table, unused_columns_note
-from nnunet_multiphase.data.volume_file import MaskFiles
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
 
@@ -67,12 +66,13 @@ def scan_table(table: Path, root: Path, masks: MaskRule) -> tuple[list[CaseFolde
             )
         else:
             try:
-                drawn = {reference: MaskFiles(lesions, organ="lesions")} if lesions else {}
+                drawn = {reference: masks.lesion_files(lesions)} if lesions else {}
                 choice = choose_masks(name, images, drawn, masks)
             except InputError as error:
                 problems.append(str(error))
                 continue
-            has_liver = bool(row["liver"]) and choice.reference == reference
+            own = root / row["liver"] if row["liver"] else None
+            liver = masks.liver_files(own, choice.lesions) if choice.reference == reference else None
             cases.append(
                 CaseFolder(
                     case_id(name),
@@ -81,8 +81,8 @@ def scan_table(table: Path, root: Path, masks: MaskRule) -> tuple[list[CaseFolde
                     images,
                     choice.reference,
                     choice.lesions,
-                    MaskFiles((root / row["liver"],), organ="liver") if has_liver else None,
-                    unused_liver=root / row["liver"] if row["liver"] and not has_liver else None,
+                    liver,
+                    unused_liver=own if liver is None else None,
                     moving_lesions=choice.moving,
                 )
             )

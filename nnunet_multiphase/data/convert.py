@@ -13,6 +13,7 @@ import SimpleITK as sitk
 
 from nnunet_multiphase.data.case_folder import CaseFolder
 from nnunet_multiphase.data.quality import PhaseQuality, centre_of, measure_phase
+from nnunet_multiphase.data.target_classes import LESIONS, TargetClasses
 from nnunet_multiphase.data.volume_file import read_mask, read_upright
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import FILL_HU
@@ -38,6 +39,7 @@ class CaseJob:
     registered: bool = False  # the phases are aligned already
     mark: str = ""  # digest of inputs and settings, see data/finished.py
     run: str = ""  # the run that wants it, see data/finished.py
+    targets: TargetClasses = LESIONS
 
 
 @dataclass(frozen=True)
@@ -144,11 +146,14 @@ def _convert(job: CaseJob, missing: Sequence[str]) -> tuple[PhaseQuality, ...]:
     lesions = drawn[0]
     for mask in drawn[1:]:
         lesions = sitk.Or(lesions, mask)
-    label = crop(lesions, aligned.box)
+    lesions_there = crop(lesions, aligned.box)
     _check_wanted(job)
     centre_mm = centre_of(liver, grid)
 
     reference_image = aligned.images[case.reference]
+    lesions_there.CopyInformation(reference_image)
+    liver_there = None if liver is None else sitk.GetArrayFromImage(crop(liver, aligned.box))
+    label = sitk.GetImageFromArray(job.targets.label(sitk.GetArrayFromImage(lesions_there), liver_there))
     label.CopyInformation(reference_image)
     for channel, phase in enumerate(job.channels):
         image = aligned.images.get(phase)
@@ -164,8 +169,8 @@ def _convert(job: CaseJob, missing: Sequence[str]) -> tuple[PhaseQuality, ...]:
         aligned,
         images,
         job.folder / "registration" / "overview" / f"{case.name}.png",
-        centre_mm=centre_of(label, reference_image) if liver is None else centre_mm,
-        lesions=label,
+        centre_mm=centre_of(lesions_there, reference_image) if liver is None else centre_mm,
+        lesions=lesions_there,
         title=f"{case.name}: phases over the reference ({case.reference}, magenta; moving green); lesions yellow"
         + (f"; no {', '.join(filled)}" if filled else ""),
     )

@@ -21,6 +21,7 @@ from nnunet_multiphase.data.orientation import AXES
 from nnunet_multiphase.data.progress import progress_bar, say_beside_bar
 from nnunet_multiphase.data.quality import PhaseQuality, is_doubtful, write_quality
 from nnunet_multiphase.data.split import Fold, choose_test_patients, make_folds
+from nnunet_multiphase.data.target_classes import LESIONS, TargetClasses
 from nnunet_multiphase.data.workers import Run, dask_workers, local_workers
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import ON_FAILURE, PHASES
@@ -75,6 +76,7 @@ def plan_dataset(
     inputs: Inputs = CASE_FOLDERS,
     missing: str = "error",
     phases: Sequence[str] | None = None,
+    targets: TargetClasses = LESIONS,
     test_fraction: float = 0.2,
     seed: int = 0,
     progress: bool = False,
@@ -86,6 +88,8 @@ def plan_dataset(
     drawn = [case for case in found.cases if case.has_lesion_mask]
     complete, skipped, more_problems = _handle_missing(drawn, channels, missing)
     problems = [*found.problems, *more_problems]
+    if targets.liver:
+        problems += [_no_liver(case) for case in complete if case.liver is None]
     reports = _in_order(run(check_case, complete), len(complete), "checking", progress)
     problems += [problem for report in reports for problem in report.problems]
     problems += find_copies(reports)
@@ -119,6 +123,7 @@ def build_dataset(
     missing: str = "error",
     on_failure: str = "check",
     phases: Sequence[str] | None = None,
+    targets: TargetClasses = LESIONS,
     test_fraction: float = 0.2,
     folds: int = 5,
     seed: int = 0,
@@ -142,6 +147,7 @@ def build_dataset(
             it a channel of -1024 HU and records that.
         on_failure: What to do with a phase whose registration failed: one of `phases.ON_FAILURE`.
         phases: The channels, in this order, at least two; None: all that the form of the inputs has.
+        targets: What the labels are: lesions, or liver and lesions; the liver needs a mask on every reference.
         test_fraction: Share of the patients for imagesTs, 0 to below 1.
         folds: Cross-validation folds, at least 2.
         seed: Of the split and the registrations.
@@ -172,6 +178,7 @@ def build_dataset(
             inputs=inputs,
             missing=missing,
             phases=phases,
+            targets=targets,
             test_fraction=test_fraction,
             seed=seed,
             progress=progress,
@@ -183,7 +190,14 @@ def build_dataset(
                 (partial / folder).mkdir(parents=True, exist_ok=True)
             made = [
                 CaseJob(
-                    case, plan.split(case), plan.channels, partial, settings, on_failure, inputs.registered
+                    case,
+                    plan.split(case),
+                    plan.channels,
+                    partial,
+                    settings,
+                    on_failure,
+                    inputs.registered,
+                    targets=targets,
                 )
                 for case in plan.cases
             ]
@@ -209,7 +223,7 @@ def build_dataset(
                 shutil.rmtree(partial)
                 raise CohortError([*failures, f"{raw}: no training case is left, so there is no dataset"])
             splits = make_folds(train, folds=folds, seed=seed)
-            _write_records(partial, destination.name, plan, outcomes, splits, settings)
+            _write_records(partial, destination.name, plan, outcomes, splits, settings, targets)
             publish(partial, destination)
             shutil.rmtree(destination.raw / RECORDS)  # not before: what fails up to here is gone on with
     warnings = [warning for report in plan.reports for warning in report.warnings]
@@ -311,6 +325,17 @@ def _handle_missing(
     return used, skipped, problems
 
 
+def _no_liver(case: CaseFolder) -> str:
+    """Say that a case has no liver mask where the liver is to be found."""
+    own_folder = all(path.parent == case.path for path in case.images.values())
+    found = f"found {case.unused_liver} on another phase" if case.unused_liver is not None else "found none"
+    wanted = f"liver_{case.reference}.nii.gz" if own_folder else f"a liver mask on {case.reference}"
+    return (
+        f"case {case.name}: --labels liver lesion needs {wanted}, the reference, {found}; draw it, say which labels of the "
+        "masks are liver with --liver-labels, or remove the case"
+    )
+
+
 def _in_order(numbered: Iterable[tuple[int, Any]], total: int, what: str, progress: bool) -> list[Any]:
     """Collect results in the items' order behind a progress bar."""
     results: dict[int, Any] = {}
@@ -328,6 +353,7 @@ def _write_records(
     outcomes: Sequence[CaseOutcome],
     splits: list[Fold],
     settings: RegistrationSettings,
+    targets: TargetClasses,
 ) -> None:
     """Write dataset.json, splits_final.json and quality.csv."""
     from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_json
@@ -338,7 +364,7 @@ def _write_records(
         str(folder),
         # nnU-Net knows "CT" alone: any other name would silently get z-score normalisation.
         channel_names={str(channel): "CT" for channel in range(len(channels))},
-        labels={"background": 0, "lesion": 1},
+        **targets.record(),
         num_training_cases=sum(outcome.split == "train" for outcome in kept),
         file_ending=".nii.gz",
         dataset_name=name,

@@ -34,6 +34,7 @@ def fingerprint(job: CaseJob, report: CaseReport) -> str:
         job.case.patient,
         job.case.reference,
         str(job.case.unused_liver),
+        job.targets,
     )
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 

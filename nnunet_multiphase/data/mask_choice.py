@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from nnunet_multiphase.data.volume_file import MaskFiles
 from nnunet_multiphase.errors import InputError
@@ -12,11 +13,30 @@ from nnunet_multiphase.phases import PHASES
 
 @dataclass(frozen=True)
 class MaskRule:
-    """Say which phase is the reference, and what happens to masks drawn on several phases or on none."""
+    """Say which phase is the reference, what happens to masks drawn on several phases or on none, what labels mean."""
 
     reference: str | None = None  # None: the phase the lesions are drawn on
     several: str = "error"  # one of phases.SEVERAL
     absent: str = "error"  # or "skip": a case without a lesion mask is left out instead of refused
+    lesion_labels: tuple[int, ...] = (
+        1,
+    )  # in the mask files of case folders and tables; a layout has its own
+    liver_labels: tuple[int, ...] | None = None  # None: 1, in a liver mask of its own
+    other_labels: tuple[int, ...] = ()  # of something else, that may occur
+
+    def lesion_files(self, paths: Sequence[Path]) -> MaskFiles:
+        """Name a mask of lesions, with the labels that count in it."""
+        others = {*(self.liver_labels or ()), *self.other_labels} - set(self.lesion_labels)
+        return MaskFiles(tuple(paths), self.lesion_labels, tuple(sorted(others)), organ="lesions")
+
+    def liver_files(self, own: Path | None, lesions: MaskFiles | None) -> MaskFiles | None:
+        """Name the mask of a liver: a file of its own, or with labels that say so the lesions' file; None: neither."""
+        if own is None and (self.liver_labels is None or lesions is None):
+            return None
+        values = self.liver_labels or (1,)
+        others = {*(self.lesion_labels if self.liver_labels else ()), *self.other_labels} - set(values)
+        paths = lesions.paths if own is None and lesions is not None else (own,)
+        return MaskFiles(tuple(filter(None, paths)), values, tuple(sorted(others)), organ="liver")
 
 
 ONE_MASK = MaskRule()

@@ -65,8 +65,7 @@ def choose_segments(
         chosen = list(segments)
     elif values == (1,):
         return [], (
-            f"holds the segments {named}: expected one; say which of them with {option} (with --pattern), or export one "
-            "alone"
+            f"holds the segments {named}: expected one; say which of them with {option}, or export one alone"
         )
     if len({segment.value for segment in chosen}) < len(chosen) and values is not None:
         return [], f"holds the segments {named}, some under one number in several layers: export one alone"

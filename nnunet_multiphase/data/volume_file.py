@@ -339,11 +339,11 @@ def _other_labels(path: Path, files: MaskFiles, expected: tuple[int, ...], found
     option = "--liver-labels" if files.organ == "liver" else "--lesion-labels"
     others = [int(v) for v in found if v]
     if len(others) == 1:
-        mend = f"write it as {'/'.join(map(str, sorted(expected)))}, or pass {option} {others[0]} (with --pattern)"
+        mend = f"write it as {'/'.join(map(str, sorted(expected)))}, or pass {option} {others[0]}"
     elif len(others) <= 6:
         mend = (
-            f"say which of them are the {files.organ or 'mask'} with {option}, such as {option} {others[-1]} (with "
-            "--pattern; one file may hold both, as --lesion-labels 2 --liver-labels 1 2)"
+            f"say which of them are the {files.organ or 'mask'} with {option}, such as {option} {others[-1]} "
+            "(one file may hold both, as --lesion-labels 2 --liver-labels 1 2; what is neither is named with --other-labels)"
         )
     else:
         mend = f"these are no labels but perhaps an image; write it as {'/'.join(map(str, sorted(expected)))}"

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from nnunet_multiphase.data.orientation import turned
 from nnunet_multiphase.data.volume_file import read_volume
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.label_classes import (
@@ -66,13 +67,13 @@ def read_labels(path: Path, case: str) -> sitk.Image:
     """Read a label file, whole and with whole numbers.
 
     Returns:
-        Its values as integers.
+        Its values as integers, its axes in one order: a mask may be stored in another than its phase.
 
     Raises:
         InputError: It cannot be read, is cut off, no 3D volume, or no label file; the case is named.
     """
     try:
-        image = read_volume(path)
+        image = turned(read_volume(path, drawing=True))
         values = whole_numbers(sitk.GetArrayFromImage(image), path)
     except InputError as error:
         raise InputError(f"case {case}: {error}".replace("expected HU", "expected labels")) from error

@@ -1,4 +1,6 @@
-"""Planning, step 3: the intensities inside the lesions, and what clips and normalises the images.
+"""Planning, step 3: the intensities inside the segmentation masks, and what clips and normalises the images.
+
+The masks are all that is to be found, as in nnU-Net: lesions, and the liver too where it is a class.
 
 nnU-Net's fingerprint hard-codes the 0.5 and 99.5 percentiles, and counts the fill value of missing data as
 tissue. The fingerprint is shared by all plans of a dataset, so it stays as it is; this module reads the raw
@@ -115,7 +117,7 @@ def dataset_intensity_properties(
         values = np.concatenate([case[channel] for case in per_case]) if per_case else np.empty(0)
         if len(values) == 0:
             raise InputError(
-                f"channel {channel} ({name}) has no data inside any lesion of {len(names)} training cases: "
+                f"channel {channel} ({name}) has no data inside any mask of {len(names)} training cases: "
                 "expected one foreground voxel that is not fill; leave this channel out of the dataset"
             )
         properties[str(channel)] = intensity_properties(values)

@@ -198,6 +198,15 @@ def test_whole_numbers_in_a_float_file_are_labels(tmp_path: Path) -> None:
     assert evaluate_folders(*folders).cases[0].dice == 0.75
 
 
+@pytest.mark.parametrize("axes", ["RAS", "LPI", "PSL"])
+def test_the_order_a_truth_is_stored_in_changes_no_score(tmp_path: Path, axes: str) -> None:
+    folders = write_pair(tmp_path, FOUND > 1, TRUTH > 1)
+    before = evaluate_folders(*folders)
+    path = folders[1] / "a.nii.gz"
+    sitk.WriteImage(sitk.DICOMOrient(sitk.ReadImage(str(path)), axes), str(path))
+    assert evaluate_folders(*folders) == before
+
+
 def test_a_file_that_was_cut_off_is_refused(tmp_path: Path) -> None:
     folders = write_pair(tmp_path, TRUTH > 1, TRUTH > 1)
     path = folders[0] / "a.nii.gz"

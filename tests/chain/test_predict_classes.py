@@ -1,0 +1,89 @@
+"""Two-class models: all labels are written, lesions alone are measured."""
+
+import csv
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from nnunet_multiphase.alignment import AlignedPhases
+from nnunet_multiphase.data.case_folder import CaseFolder
+from nnunet_multiphase.data.orientation import stored_grid
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.prediction import (
+    PreparedCase,
+    model_lesion_labels,
+    refuse_other_labels,
+    write_label_record,
+    write_prediction,
+)
+
+CLASSES = {"background": 0, "liver": 1, "lesion": 2}
+
+
+def model(labels: dict) -> SimpleNamespace:
+    record = {"labels": labels, "file_ending": ".nii.gz", "reference_phase": {"Mrs_Jones": "pv"}}
+    return SimpleNamespace(dataset_json=record)
+
+
+@pytest.fixture
+def segmentation() -> sitk.Image:
+    """A liver of 6 x 8 x 8 voxels with two lesions of 2 x 2 x 2 and 1 x 1 x 3."""
+    labels = np.zeros((8, 12, 12), np.uint8)
+    labels[1:7, 2:10, 2:10] = 1
+    labels[2:4, 3:5, 3:5] = 2
+    labels[5, 7, 5:8] = 2
+    image = sitk.GetImageFromArray(labels)
+    image.SetSpacing((1.0, 1.0, 2.0))
+    return image
+
+
+def prepared(grid: sitk.Image, folder: Path) -> PreparedCase:
+    hu = sitk.GetImageFromArray(np.full(grid.GetSize()[::-1], 60, np.int16))
+    hu.CopyInformation(grid)
+    case = CaseFolder("a", folder, "a", {"pv": folder / "pv.nii.gz"}, "pv", None, None)
+    box = ((0, 0, 0), grid.GetSize())
+    aligned = AlignedPhases("pv", {"pv": hu}, {"pv": sitk.Euler3DTransform()}, {}, box, grid.GetSize(), 1.0)
+    return PreparedCase(case, ("pv",), (), {"pv": hu}, stored_grid(hu), None, aligned)
+
+
+def test_the_table_holds_lesions_and_the_file_every_class(segmentation: sitk.Image, tmp_path: Path) -> None:
+    lesions = model_lesion_labels(model(CLASSES))
+    written = write_prediction(
+        prepared(segmentation, tmp_path), segmentation, tmp_path / "o", lesion_labels=lesions
+    )
+    with written.lesion_csv.open(newline="") as stream:
+        volumes_ml = [float(row["volume_ml"]) for row in csv.DictReader(stream)]
+    assert volumes_ml == pytest.approx([8 * 0.002, 3 * 0.002])
+    values = sitk.GetArrayFromImage(sitk.ReadImage(str(written.segmentation)))
+    assert np.array_equal(values, sitk.GetArrayViewFromImage(segmentation))
+
+
+def test_a_model_that_names_no_lesion_needs_the_option() -> None:
+    unnamed = model({"background": 0, "organ": 1, "finding": 2})
+    with pytest.raises(
+        InputError, match=r"the model's dataset\.json names no class lesion .*--lesion-labels"
+    ):
+        model_lesion_labels(unnamed)
+    assert model_lesion_labels(unnamed, [2]) == (2,)
+    with pytest.raises(InputError, match="--lesion-labels 3: the model's"):
+        model_lesion_labels(unnamed, [3])
+
+
+def test_what_labels_mean_is_written_beside_and_nothing_of_the_training_cases(tmp_path: Path) -> None:
+    write_label_record(model(CLASSES), tmp_path)
+    assert json.loads((tmp_path / "dataset.json").read_text()) == {
+        "labels": CLASSES,
+        "file_ending": ".nii.gz",
+    }
+
+
+def test_predictions_of_two_meanings_do_not_share_a_folder(tmp_path: Path) -> None:
+    refuse_other_labels(model(CLASSES), tmp_path)
+    write_label_record(model(CLASSES), tmp_path)
+    refuse_other_labels(model(CLASSES), tmp_path)
+    with pytest.raises(InputError, match=r"predictions with other labels lie there .*choose another -o"):
+        refuse_other_labels(model({"background": 0, "lesion": 1}), tmp_path)
