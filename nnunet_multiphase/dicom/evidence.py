@@ -10,10 +10,9 @@ from scipy import ndimage
 
 from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.dicom.words import (
-    CONTRAST_WORDS,
-    NO_AGENT_WORDS,
+    agent_said,
     arterial_timing,
-    find_words,
+    contrast_named,
     phases_named,
     seconds_named,
 )
@@ -30,7 +29,7 @@ _DELAYS: tuple[tuple[float, Weights], ...] = (
     (60, (0.02, 0.45, 0.50, 0.03)),
     (100, (0.02, 0.05, 0.88, 0.05)),
     (140, (0.02, 0.02, 0.50, 0.46)),
-    (900, (0.02, 0.01, 0.07, 0.90)),
+    (901, (0.02, 0.01, 0.07, 0.90)),
 )
 
 _LATE_ARTERIAL_S = 28.0
@@ -75,17 +74,50 @@ def tag_evidence(volume: Volume, *, others_have_agent: bool) -> list[Evidence]:
         What was found, the most telling first; descriptions are quoted by the keyword alone.
     """
     found = [
-        *(replace(known, named=True) for known in _text_evidence(volume.description, "description", 0.92)),
+        *(replace(known, named=True) for known in text_evidence(volume.description, "description", 0.92)),
         *_delay_evidence(volume),
-        *_text_evidence(volume.protocol, "protocol", 0.70),
+        *text_evidence(volume.protocol, "protocol", 0.70),
     ]
-    agents = {part.agent for part in volume.slices}
-    if any(find_words(agent, NO_AGENT_WORDS) for agent in agents):
+    agents = {agent_said(part.agent) for part in volume.slices}
+    if False in agents:
         found.append(Evidence((0.85, 0.05, 0.05, 0.05), "contrast agent: none"))
-    elif any(agents):
+    elif True in agents:
         found.append(Evidence((0.10, 0.30, 0.30, 0.30), "a contrast agent is named"))
     elif others_have_agent:
         found.append(Evidence((0.70, 0.10, 0.10, 0.10), "no contrast agent here, but in other series"))
+    return found
+
+
+def text_evidence(text: str, where: str, certainty: float) -> list[Evidence]:
+    """Read a text.
+
+    Args:
+        text: A description or protocol name.
+        where: What to call it.
+        certainty: Of a phase that it names alone.
+
+    Returns:
+        What it says of the phase: words, then a delay.
+    """
+    found = []
+    named = phases_named(text)
+    seconds = seconds_named(text)
+    if seconds is not None and named.get("dl", "").startswith("delay"):
+        del named["dl"]  # "delay 70 s" names a delay, not the phase
+    if len(named) == 1:
+        phase, word = next(iter(named.items()))
+        rest = (1 - certainty) / 3
+        found.append(Evidence(_one(phase, certainty, rest), f"{where}: '{word}'"))
+    elif 1 < len(named) < len(PHASES):
+        weights = [0.9 / len(named) if phase in named else 0.1 / (4 - len(named)) for phase in PHASES]
+        words = ", ".join(f"'{word}'" for word in named.values())
+        found.append(
+            Evidence((weights[0], weights[1], weights[2], weights[3]), f"{where} names several: {words}")
+        )
+    elif not named and (contrast := contrast_named(text)):
+        found.append(Evidence((0.04, 0.32, 0.32, 0.32), f"{where}: '{contrast}'"))
+    if seconds is not None:
+        found.append(Evidence(_at_delay(seconds[0]) or _one("pv", 0.25, 0.25), f"{where}: '{seconds[1]}'"))
     return found
 
 
@@ -128,30 +160,6 @@ def _bones(coarse_hu: np.ndarray) -> np.ndarray:
     rims = ndimage.binary_closing(np.pad(coarse_hu > _BONE_HU, margin), np.ones((1, 5, 5)))
     filled = np.stack([ndimage.binary_fill_holes(plane) for plane in rims[:, 3:-3, 3:-3]])
     return np.asarray(ndimage.binary_dilation(filled, np.ones((1, 3, 3))))
-
-
-def _text_evidence(text: str, where: str, certainty: float) -> list[Evidence]:
-    found = []
-    named = phases_named(text)
-    seconds = seconds_named(text)
-    if seconds is not None and named.get("dl", "").startswith("delay"):
-        del named["dl"]  # "delay 70 s" names a delay, not the phase
-    if len(named) == 1:
-        phase, word = next(iter(named.items()))
-        rest = (1 - certainty) / 3
-        found.append(Evidence(_one(phase, certainty, rest), f"{where}: '{word}'"))
-    elif 1 < len(named) < len(PHASES):
-        weights = [0.9 / len(named) if phase in named else 0.1 / (4 - len(named)) for phase in PHASES]
-        words = ", ".join(f"'{word}'" for word in named.values())
-        found.append(
-            Evidence((weights[0], weights[1], weights[2], weights[3]), f"{where} names several: {words}")
-        )
-    elif not named and find_words(text, CONTRAST_WORDS):
-        word = find_words(text, CONTRAST_WORDS)[0].replace("*", "")
-        found.append(Evidence((0.04, 0.32, 0.32, 0.32), f"{where}: '{word}'"))
-    if seconds is not None:
-        found.append(Evidence(_at_delay(seconds[0]) or _one("pv", 0.25, 0.25), f"{where}: '{seconds[1]}'"))
-    return found
 
 
 def _delay_evidence(volume: Volume) -> list[Evidence]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from nnunet_multiphase.dicom.evidence import Evidence, enhancement_evidence, tag_evidence
 from nnunet_multiphase.dicom.volumes import Volume
+from nnunet_multiphase.dicom.words import agent_said
 from nnunet_multiphase.phases import PHASES
 
 CLEAR = 0.6
@@ -46,7 +47,7 @@ def guess_phases(
     Returns:
         One guess a volume, in their order.
     """
-    with_agent = {volume.key for volume in volumes if any(part.agent for part in volume.slices)}
+    with_agent = {volume.key for volume in volumes if any(agent_said(part.agent) for part in volume.slices)}
     evidence = [tag_evidence(volume, others_have_agent=bool(with_agent - {volume.key})) for volume in volumes]
     for volume, known in zip(volumes, evidence, strict=True):
         if _normalised(known).max() < CLEAR and (level := measure(volume)) is not None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 
-_GAP = r"[\s_\-./]*"
-_LETTER = "[a-z\u0430-\u044f]"
+_GAP = r"[\s_\-./()*]*"
+LETTER = "[a-z\u0430-\u044f]"
+"""A letter of a folded text, Latin or Cyrillic; the other scripts part no words."""
+_UNDECOMPOSED = str.maketrans(
+    {"\u0131": "i", "\u0142": "l", "\u00f8": "o", "\u0111": "d"}
+)  # Turkish, Polish, Danish
 
 
-def find_words(text: str, words: Sequence[str]) -> list[str]:
-    """List which keywords occur in a text; a longer one is found before the shorter one it contains.
+def find_words(text: str, words: Iterable[str]) -> list[str]:
+    """List which keywords occur in a text; one of more words, then a longer one, is found first.
 
     Case, accents and full-width letters do not matter; a Latin keyword is a whole word ("*": may go on), a blank
     in it stands for any or no separator.
@@ -22,19 +26,24 @@ def find_words(text: str, words: Sequence[str]) -> list[str]:
     >>> find_words("artifact", ["art"])
     []
     """
+    return take_words(text, words)[0]
+
+
+def take_words(text: str, words: Iterable[str]) -> tuple[list[str], str]:
+    """Find keywords as `find_words` does, and give the folded text without them too."""
     rest, found = fold(text), []
-    for word in sorted(words, key=len, reverse=True):
+    for word in sorted(words, key=lambda word: (len(word.split()), len(word)), reverse=True):
         rest, count = word_pattern(word).subn(" ", rest)
         if count:
             found.append(word)
-    return found
+    return found, rest
 
 
 @lru_cache(maxsize=4096)
 def fold(text: str) -> str:
     """Fold case, width and accents: 'Portalvenös' -> 'portalvenos'."""
     parts = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
-    return "".join(sign for sign in parts if not unicodedata.combining(sign))
+    return "".join(sign for sign in parts if not unicodedata.combining(sign)).translate(_UNDECOMPOSED)
 
 
 def words_apart(text: str) -> str:
@@ -47,14 +56,17 @@ def word_pattern(word: str) -> re.Pattern[str]:
     """Compile a keyword to what finds it in a folded text."""
     open_end = word.endswith("*")
     core = _GAP.join(
-        "".join(map(_sign, part.rstrip("*"))) + f"{_LETTER}*" * part.endswith("*")
+        "".join(map(_sign, part.rstrip("*"))) + f"{LETTER}*" * part.endswith("*")
         for part in _composed(word).split()
     )
-    if not re.search(_LETTER, fold(word)):
+    if not re.search(LETTER, fold(word)):
         return re.compile(core)
     if core.endswith(("\\-", "\\+")):  # C-, C+
-        return re.compile(rf"(?<!{_LETTER})(?<!\d){core}(?!{_LETTER})(?!\d)")
-    return re.compile(rf"(?<!{_LETTER}){core}" + ("" if open_end else f"(?!{_LETTER})"))
+        return re.compile(rf"(?<!{LETTER})(?<!\d){core}(?!{LETTER})(?!\d)")
+    one_letter = re.match(rf"{LETTER}(?!{LETTER})", fold(word))  # "a phase", but not "3a phase"
+    return re.compile(
+        (r"(?<!\d)" if one_letter else "") + rf"(?<!{LETTER}){core}" + ("" if open_end else f"(?!{LETTER})")
+    )
 
 
 def _composed(text: str) -> str:

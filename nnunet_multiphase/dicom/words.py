@@ -1,197 +1,145 @@
-"""Keywords: what descriptions in English, German, French, Chinese and Japanese mean."""
+"""Keywords: what a description in any of the languages of `phase_words.py`, or in the user's own, says of the phase."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from nnunet_multiphase.dicom.labels import mask_kind
-from nnunet_multiphase.dicom.word_search import find_words, fold, words_apart
+from nnunet_multiphase.dicom.phase_words import (
+    BEFORE_NUMBERS,
+    CAUTIOUS_WORDS,
+    CONTRAST_WORDS,
+    EARLY_ARTERIAL_WORDS,
+    INTERVENTIONS,
+    LATE_ARTERIAL_WORDS,
+    NO_AGENT_WORDS,
+    NO_PHASE_WORDS,
+    ORAL_AGENT_WORDS,
+    PHASE_WORDS,
+    SCAN_WORDS,
+)
+from nnunet_multiphase.dicom.word_search import (
+    LETTER,
+    find_words,
+    fold,
+    take_words,
+    word_pattern,
+    words_apart,
+)
 
 __all__ = [
-    "CONTRAST_WORDS",
-    "NO_AGENT_WORDS",
+    "NO_OWN_WORDS",
     "PHASE_WORDS",
+    "OwnWords",
+    "agent_said",
     "arterial_timing",
+    "contrast_named",
     "find_words",
     "mask_kind",
     "phases_named",
     "seconds_named",
 ]
 
-PHASE_WORDS: dict[str, tuple[str, ...]] = {
-    "nc": (
-        *(
-            "non contrast",
-            "no contrast",
-            "without contrast",
-            "w/o contrast",
-            "wo contrast",
-            "w/o",
-            "pre contrast",
-        ),
-        *(
-            "unenhanced",
-            "non enhanced",
-            "plain",
-            "native",
-            "nativ",
-            "nativphase",
-            "natif",
-            "nc",
-            "ncct",
-            "nect",
-            "pre",
-            "c-",
-        ),
-        *("ohne KM", "o. KM", "ohne Kontrast*", "sans injection", "sans contraste", "non injecte"),
-        *("平扫", "平掃", "非增强", "単純", "单纯", "非造影", "造影前", "造影なし", "プレーン"),
-    ),
-    "art": (
-        *(
-            "arterial",
-            "arterielle",
-            "arteriell*",
-            "arteriel",
-            "art",
-            "late arterial",
-            "early arterial",
-            "late art",
-            "early art",
-            "HAP",
-        ),
-        *(
-            "spät arteriell*",
-            "spaet arteriell*",
-            "frühe art",
-            "späte art",
-            "früh art*",
-            "arterial phase delay",
-        ),
-        *("动脉", "動脈", "动脉期", "動脈期", "動脈相", "動脈優位相", "动脉晚期", "动脉早期", "早期相"),
-    ),
-    "pv": (
-        *(
-            "portal venous",
-            "porto venous",
-            "portal",
-            "venous",
-            "ven",
-            "venös*",
-            "venoes*",
-            "PV",
-            "PVP",
-            "VP",
-            "HVP",
-        ),
-        *(
-            "portal venös*",
-            "portal venoes*",
-            "pv venös*",
-            "late portal venous",
-            "porto veineux",
-            "veineux",
-            "veineuse",
-            "portale",
-            "temps portal",
-        ),
-        *(
-            "门脉",
-            "門脈",
-            "门脉期",
-            "門脈期",
-            "门静脉",
-            "門靜脈",
-            "門静脈",
-            "门静脉期",
-            "静脉",
-            "靜脈",
-            "静脈",
-        ),
-        *("静脉期", "靜脈期", "静脈相", "門脈相", "門脈優位相"),
-    ),
-    "dl": (
-        *(
-            "delayed",
-            "delay",
-            "late",
-            "late phase",
-            "late venous",
-            "equilibrium",
-            "equil",
-            "excretory",
-            "washout",
-            "tardif",
-        ),
-        *(
-            "Spätphase",
-            "Spaetphase",
-            "spät",
-            "spaet",
-            "spät venös*",
-            "spaet venoes*",
-            "verzögert*",
-            "verzoegert*",
-        ),
-        *("延迟", "延遲", "延迟期", "延遲期", "平衡期", "平衡相", "遅延", "遅延相", "後期相", "排泄期"),
-    ),
-}
 
-# Of arterial volumes the late one is used: lesions show on it.
-LATE_ARTERIAL_WORDS: tuple[str, ...] = (
-    *("late art*", "LAP", "LHAP", "portal inflow", "spät art*", "artériel* tardi*", "arterios* tardi*"),
+@dataclass(frozen=True)
+class OwnWords:
+    """The user's words by meaning; they count before the built-in ones."""
+
+    phases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    none: tuple[str, ...] = ()  # name no phase
+    derived: tuple[str, ...] = ()  # images made of the plain ones
+    plain: tuple[str, ...] = ()  # no images made of others
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of masks: lesions, liver, other
+
+
+NO_OWN_WORDS = OwnWords()
+
+_OF_WORD = {word: phase for phase, words in PHASE_WORDS.items() for word in words}
+
+# "W/O & W", "ohne und mit KM", "pre/post": a series with both, or a whole study; no evidence for a phase.
+_WITHOUT = r"(?:w[\s_]?/?[\s_]?o|w/out|without|ohne|o\.|sans|senza|sin|sem|zonder|bez|без|utan|uden|uten)"
+_WITH = r"(?:w/?|with|mit|m\.|avec|con|com|met|z|\u0441|med|c/)"
+_AND = r"[\s_\-]*(?:[&+,/]|(?<![^\W\d_])(?:and|und|et|e|y|en|oder|or|i|\u0438|og|och|ve)(?![^\W\d_]))[\s_\-]*"
+_AGENT = r"(?:[\s_]*(?:iv|i\.v\.|contr\w*|kontrast\w*|km|mdc|inj\w*))?"
+_PLAIN = r"(?:nativ\w*|plain|natif|unenhanced|non[\s_\-]?contrast|нативн\w*|c-)"
+_BEFORE_AND_AFTER = (
     *(
-        "arterial* tardi*",
-        "laat arteri*",
-        "поздн* арт*",
-        "动脉晚期",
-        "晚期动脉",
-        "後期動脈",
-        "動脈後期",
-        "후기 동맥",
+        ("pre", "post"),
+        ("vor", "nach"),
+        ("avant", "apres"),
+        ("prima", "dopo"),
+        ("antes", "despues"),
+        ("antes", "depois"),
     ),
+    *(("voor", "na"), ("przed", "po"), ("до", "после"), ("fore", "efter"), ("once", "sonra")),
 )
-EARLY_ARTERIAL_WORDS: tuple[str, ...] = (
-    *(
-        "early art*",
-        "EAP",
-        "EHAP",
-        "früh art*",
-        "artériel* précoce*",
-        "arterios* precoce*",
-        "arterial* precoc*",
-    ),
-    *(
-        "arterial* tempran*",
-        "vroeg* arteri*",
-        "ранн* арт*",
-        "动脉早期",
-        "早期动脉",
-        "早期動脈",
-        "動脈早期",
-        "초기 동맥",
-    ),
+_BOTH = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"(?<!{LETTER}){_WITHOUT}{_AGENT}{_AND}{_WITH}(?!{LETTER}){_AGENT}",
+        rf"(?<!{LETTER}){_WITH}{_AGENT}{_AND}{_WITHOUT}(?!{LETTER}){_AGENT}",
+        rf"(?<!{LETTER})(?:w[\s_\-]+w/?o|w/?o[\s_\-]*/?[\s_\-]*w|w/wo)(?!{LETTER}){_AGENT}",
+        rf"(?<!{LETTER}){_PLAIN}{_AND}(?:km|c\+|ce|contr\w*|kontrast\w*|enhanced)(?!{LETTER})",
+        *(
+            rf"(?<!{LETTER}){a}{_AGENT}(?:{_AND}|[\s_\-]+){b}(?!{LETTER}){_AGENT}"
+            for a, b in _BEFORE_AND_AFTER
+        ),
+        r"c[+\-][\s_,/&]*(?:c)?[+\-](?!\d)|[+\-]/[+\-]|±",
+        r"平[扫掃]期?[\s及和与跟、+/&]*[一-三双雙多]?期?(?:增强|增強|c\+)",
+        r"[单単單][纯純][\s及・と、+/&]*(?:造影|增强|増強)",
+        r"造影前[\s・、/]*[后後]",
+        fold("조영") + r"[\s_]*" + fold("전") + r"[\s・,/]*" + fold("후"),
+    )
 )
 
-CONTRAST_WORDS: tuple[str, ...] = (
-    *("with contrast", "w contrast", "post contrast", "enhanced", "CECT", "C+", "KM", "mit KM", "nach KM"),
-    *("Kontrast*", "增强", "増強", "造影", "injecte"),
+# Bytes of another encoding that were read as Latin-1, as files without SpecificCharacterSet are.
+_HIGH = re.compile(
+    r"[\x80-\xff\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]"
+)
+_OTHER_ENCODINGS = ("gb18030", "shift_jis", "euc_kr", "cp1251", "koi8_r", "iso8859_5")
+
+_SECONDS = (
+    "s|secs?|sek|seconds?|sekunden|secondes|secondi|segundos|seconden|seg|sn|сек|секунд|\u0441|秒|"
+    + fold("초")
+)
+_MINUTES = "min|mins|minutes?|minuten|minuti|minutos|minuut|mn|dk|мин|минут|分钟|分鐘|分|" + fold("분")
+_PRIME = "['\u2032\u2019\u00b4]"
+_DELAYS = tuple(
+    (re.compile(rf"(?<!{LETTER})(?<![\d.,])(\d{{{digits}}})\s?{sign}"), factor, unit)
+    for digits, sign, factor, unit in (
+        ("2,3", rf"(?:{_SECONDS})(?!{LETTER})", 1, "s"),
+        ("1,2", rf"(?:{_MINUTES})(?!{LETTER})", 60, "min"),
+        ("2,3", rf"(?:\"|{_PRIME}{{2}})", 1, "s"),
+        ("1,2", rf"{_PRIME}(?!{_PRIME}|{LETTER})", 60, "min"),
+    )
 )
 
-NO_AGENT_WORDS: tuple[str, ...] = ("no", "none", "nein", "kein", "keine", "without", "ohne", "なし", "无")
 
-
-def phases_named(text: str) -> dict[str, str]:
+def phases_named(text: str, own: OwnWords = NO_OWN_WORDS) -> dict[str, str]:
     """Find the phases that a description names: phase -> keyword, without the star.
 
     >>> phases_named("ThorAbdVen 1.0 B30f")
     {'pv': 'ven'}
+    >>> phases_named("Liver W/O & W contrast"), phases_named("Pre TACE")
+    ({}, {})
     """
-    text = words_apart(text)
-    found: dict[str, str] = {}
-    of_word = {word: phase for phase, words in PHASE_WORDS.items() for word in words}
-    for word in find_words(text, list(of_word)):
-        found.setdefault(of_word[word], word.replace("*", ""))
-    return found
+    for reading in _readings(text):
+        if found := _phases_in(reading, own):
+            return found
+    return {}
+
+
+def contrast_named(text: str) -> str | None:
+    """Find a word that says no more than that there is contrast; None also for "with and without"."""
+    for reading in _readings(text):
+        cleaned, both = _without_both(fold(words_apart(reading)))
+        if both:
+            return None
+        if found := find_words(cleaned, CONTRAST_WORDS):
+            return found[0].replace("*", "")
+    return None
 
 
 def arterial_timing(text: str) -> int:
@@ -200,17 +148,88 @@ def arterial_timing(text: str) -> int:
     >>> arterial_timing("LateArt 1.5"), arterial_timing("ABD ART")
     (1, 0)
     """
-    text = words_apart(text)
-    return bool(find_words(text, LATE_ARTERIAL_WORDS)) - bool(find_words(text, EARLY_ARTERIAL_WORDS))
+    timings = (
+        bool(find_words(words_apart(reading), LATE_ARTERIAL_WORDS))
+        - bool(find_words(words_apart(reading), EARLY_ARTERIAL_WORDS))
+        for reading in _readings(text)
+    )
+    return next((timing for timing in timings if timing), 0)
 
 
 def seconds_named(text: str) -> tuple[float, str] | None:
-    """Find a delay such as "70s" or "5 min"; 10 s to 15 min, else None."""
+    """Find a delay such as "70s", "5 min" or "3'"; 10 s to 15 min, else None."""
     folded = fold(text)
-    for pattern, factor, unit in (
-        (r"(?<![a-z\d.,])(\d{2,3})\s?(?:s|sec|sek|seconds|sekunden|秒)(?![a-z])", 1, "s"),
-        (r"(?<![a-z\d.,])(\d{1,2})\s?(?:min|mins|minutes|minuten|分)(?![a-z])", 60, "min"),
-    ):
-        if (match := re.search(pattern, folded)) and 10 <= int(match[1]) * factor <= 900:
+    for pattern, factor, unit in _DELAYS:
+        if (match := pattern.search(folded)) and 10 <= int(match[1]) * factor <= 900:
             return float(int(match[1]) * factor), f"{int(match[1])} {unit}"
     return None
+
+
+def agent_said(agent: str) -> bool | None:
+    """Tell whether ContrastBolusAgent names an injected agent (True), says there is none (False), or says nothing of it."""
+    first = re.match(rf"[\s(]*({LETTER}+|[^\W\d_]+)", fold(agent))
+    if first and find_words(first[1], NO_AGENT_WORDS):
+        return False
+    if find_words(agent, ORAL_AGENT_WORDS) and not find_words(
+        agent, ("iv", "i.v.", "intravenous*", "intravenös*")
+    ):
+        return None
+    return bool(agent) or None
+
+
+def _phases_in(text: str, own: OwnWords) -> dict[str, str]:
+    folded = fold(words_apart(text))
+    ours = {word: phase for phase, words in own.phases.items() for word in words}
+    named, folded = take_words(folded, (*ours, *own.none))
+    found: dict[str, str] = {}
+    for word in named:
+        if word in ours:
+            found.setdefault(ours[word], word.replace("*", ""))
+    cleaned, _ = _without_both(take_words(folded, NO_PHASE_WORDS)[1])
+    intervention = bool(find_words(cleaned, INTERVENTIONS))
+    for word in take_words(cleaned, _OF_WORD)[0]:
+        if word not in CAUTIOUS_WORDS or (not intervention and _stands_for_a_phase(cleaned, word)):
+            found.setdefault(_OF_WORD[word], word.replace("*", ""))
+    return found
+
+
+def _stands_for_a_phase(folded: str, word: str) -> bool:
+    """Tell "late" or "Late 5mm" or "late abdomen" from "late presentation": by the word that follows."""
+    for match in word_pattern(word).finditer(folded):
+        tail = folded[match.end() :]
+        if word.endswith("*"):
+            tail = re.sub(rf"^{LETTER}+", "", tail)
+        following = re.match(rf"[\W_]*({LETTER}*)(\d?)", tail)
+        assert following is not None
+        letters, digit = following.groups()
+        if word in BEFORE_NUMBERS:
+            return not letters
+        if len(letters) <= 1 or letters in SCAN_WORDS or (len(letters) == 2 and digit):
+            return True
+    return False
+
+
+def _without_both(folded: str) -> tuple[str, bool]:
+    """Take "with and without" out of a text, and tell whether it was there."""
+    count = 0
+    for pattern in _BOTH:
+        folded, times = pattern.subn(" ", folded)
+        count += times
+    return folded, bool(count)
+
+
+def _readings(text: str) -> Iterator[str]:
+    """Give a text, and what it may have been before its bytes were taken for Latin-1."""
+    yield text
+    if len(_HIGH.findall(text)) < 2:
+        return
+    for how in ("cp1252", "latin-1"):
+        try:
+            data = text.encode(how)
+        except UnicodeEncodeError:
+            continue
+        for encoding in ("utf-8", *_OTHER_ENCODINGS):
+            try:
+                yield data.decode(encoding)
+            except UnicodeDecodeError:
+                continue
