@@ -29,9 +29,14 @@ class AlignedPhases:
     results: dict[str, RegistrationResult]  # moving phases only
     box: Box
     full_size: tuple[int, int, int]  # of the reference before the crop, (x, y, z)
-    covered_fraction: float  # share of the reference's voxels where every phase has data
+    covered_fraction: (
+        float  # share of the reference's voxels where every phase has data, wherever it came to lie
+    )
     dropped: tuple[str, ...] = ()  # phases left out because their registration failed
     by_header: tuple[str, ...] = ()  # phases placed by their headers alone
+    not_trusted: dict[str, float] = field(default_factory=dict)
+    """Failed phases among `images`, of which nobody knows where they lie -> share of the crop where they have data."""
+    trusted_fraction: float | None = None  # as covered_fraction, without the failed ones; None: none failed
     moved_masks: dict[str, sitk.Image] = field(
         default_factory=dict
     )  # on the reference's uncropped grid, by phase
@@ -51,6 +56,9 @@ def align_phases(
 ) -> AlignedPhases:
     """Register every other phase to the reference, resample it there and crop to where all have data.
 
+    A phase whose registration failed has no say in the crop, whether it stays as it came out or lies by its header:
+    the place of its data is not known. It has a say where the user says that the phases are aligned already.
+
     Args:
         images: Volume by phase, in HU, each on its own grid.
         reference: The phase that stays where it is.
@@ -69,7 +77,7 @@ def align_phases(
 
     Raises:
         InputError: A phase cannot be registered, its registration failed and `on_failure` says to leave the case out
-            (or no other phase is left), or nowhere do all phases have data.
+            (or no other phase is left), or nowhere do all trusted phases have data.
     """
     if reference not in images:
         raise InputError(
@@ -82,9 +90,11 @@ def align_phases(
     transforms: dict[str, sitk.Transform] = {}
     results: dict[str, RegistrationResult] = {}
     resampled: dict[str, sitk.Image] = {}
-    covered = np.ones(fixed.GetSize()[::-1], bool)  # (z, y, x)
+    covered = np.ones(fixed.GetSize()[::-1], bool)  # (z, y, x), by all phases
+    trusted = covered.copy()  # by those that did not fail
     dropped: list[str] = []
     by_header: list[str] = []
+    not_trusted: dict[str, np.ndarray] = {}
     for phase, image in images.items():
         # Slices of padding are no data: a spline would ring at their edge, and a registration would fit it.
         moving = crop(signed(image), data_box(image))
@@ -118,6 +128,10 @@ def align_phases(
             resampled[phase] = resample_image(moving, fixed, transforms[phase], fill_hu=FILL_HU)
             has_data = sitk.GetArrayFromImage(coverage(moving, fixed, transforms[phase])).astype(bool)
         covered &= has_data
+        if phase != reference and results[phase].verdict == "failed" and not registered:
+            not_trusted[phase] = has_data
+        else:
+            trusted &= has_data
         resampled[phase] = _as_int16(resampled[phase], has_data)
     if dropped and len(resampled) < 2:
         raise InputError(
@@ -130,15 +144,16 @@ def align_phases(
         for phase, mask in (moving_masks or {}).items()
         if phase in transforms
     }
-    if not covered.any():
+    if not trusted.any():
+        names = [phase for phase in resampled if phase not in not_trusted]
         raise InputError(
-            f"case {case}: nowhere do all of {', '.join(images)} have data after registration to {reference}; "
+            f"case {case}: nowhere do all of {', '.join(names)} have data after registration to {reference}; "
             "look at the phases in a viewer, one of them shows another part of the body"
         )
-    covered_or_drawn = covered.copy()
+    wanted = trusted.copy()
     for mask in (*([] if keep_mask is None else [keep_mask]), *masks.values()):
-        covered_or_drawn |= sitk.GetArrayFromImage(mask).astype(bool)
-    box = bounding_box(covered_or_drawn)
+        wanted |= sitk.GetArrayFromImage(mask).astype(bool)
+    box = bounding_box(wanted)
     return AlignedPhases(
         reference=reference,
         images={phase: crop(image, box) for phase, image in resampled.items()},
@@ -147,8 +162,10 @@ def align_phases(
         box=box,
         full_size=fixed.GetSize(),
         covered_fraction=float(covered.mean()),
+        trusted_fraction=float(trusted.mean()) if not_trusted else None,
         dropped=tuple(dropped),
         by_header=tuple(by_header),
+        not_trusted={phase: _share_within(box, has_data) for phase, has_data in not_trusted.items()},
         moved_masks=masks,
     )
 
@@ -219,6 +236,12 @@ def bounding_box(mask: np.ndarray) -> Box:
         index.append(int(along[0]))
         size.append(int(along[-1] - along[0] + 1))
     return (index[0], index[1], index[2]), (size[0], size[1], size[2])
+
+
+def _share_within(box: Box, mask: np.ndarray) -> float:
+    """Give the share of a box, 0..1, that a mask (z, y, x) covers."""
+    z, y, x = (slice(first, first + count) for first, count in zip(box[0][::-1], box[1][::-1], strict=True))
+    return float(mask[z, y, x].mean())
 
 
 def crop(image: sitk.Image, box: Box) -> sitk.Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Collection, Sequence
@@ -17,9 +18,9 @@ from nnunet_multiphase.alignment import AlignedPhases, align_phases
 from nnunet_multiphase.data.case_folder import CaseFolder, read_case_folder
 from nnunet_multiphase.data.check import check_case
 from nnunet_multiphase.data.dataset_name import dataset_name
-from nnunet_multiphase.data.orientation import StoredGrid, as_stored, stored_grid, upright
+from nnunet_multiphase.data.orientation import AXES, StoredGrid, as_stored, stored_grid, upright
 from nnunet_multiphase.data.overview import draw_overview
-from nnunet_multiphase.data.quality import centre_of, measure_phase, write_quality
+from nnunet_multiphase.data.quality import centre_of, measure_phase, shown_by, write_quality
 from nnunet_multiphase.data.volume_file import read_mask, read_volume
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.files import write_json
@@ -147,6 +148,13 @@ def load_predictor(
             "use nnUNetv2_predict, or a 3d_fullres model"
         )
     model_phases(predictor)
+    if predictor.dataset_json.get("axes") != AXES:
+        logging.getLogger(__name__).warning(
+            "warning: %s was trained on references in the axis order of their files; patients are shown to it in %s order "
+            "(x to the left, y to the back, z to the head): set the dataset up again if its references were stored otherwise",
+            model_folder,
+            AXES,
+        )
     return predictor
 
 
@@ -432,7 +440,7 @@ def prediction_summary(prediction: CasePrediction) -> str:
     outside, partly = coverage_shares(aligned)
     if outside >= 0.005:
         lines.append(
-            f"  {100 * outside:.0f} % of the {aligned.reference} volume lies beyond what all phases show: "
+            f"  {100 * outside:.0f} % of the {aligned.reference} volume lies beyond what {shown_by(aligned)} show: "
             "not looked at, background"
         )
     if partly >= 0.005:

@@ -62,10 +62,9 @@ def measure_phase(
         The line; the reference phase has no similarity, overlap and time of its own.
     """
     warnings = []
-    if aligned.covered_fraction < LOW_COVERED_FRACTION:
-        warnings.append(
-            f"only {100 * aligned.covered_fraction:.0f} % of the reference is covered by all phases"
-        )
+    fraction = aligned.covered_fraction if aligned.trusted_fraction is None else aligned.trusted_fraction
+    if fraction < LOW_COVERED_FRACTION:
+        warnings.append(f"only {100 * fraction:.0f} % of the reference is covered by {shown_by(aligned)}")
     row = PhaseQuality(
         case,
         patient,
@@ -93,6 +92,9 @@ def measure_phase(
         warnings.append("placed by the headers")
     if result.verdict != "ok":
         warnings.append(f"registration {result.verdict}: {', '.join(result.reasons)}")
+    if phase in aligned.not_trusted:
+        share = aligned.not_trusted[phase]
+        warnings.append(f"no say in the crop, where it has data in {100 * share:.0f} % of the voxels")
     if result.similarity_after <= result.similarity_before:
         warnings.append("similarity did not rise")
     if shift > LARGE_SHIFT_MM or rotation > LARGE_ROTATION_DEGREES:
@@ -118,6 +120,12 @@ def measure_phase(
         seconds=result.seconds,
         warnings="; ".join(warnings),
     )
+
+
+def shown_by(aligned: AlignedPhases) -> str:
+    """Name the phases that had a say in the crop."""
+    trusted = [phase for phase in aligned.images if phase not in aligned.not_trusted]
+    return "all phases" if not aligned.not_trusted else " and ".join(trusted)
 
 
 def is_doubtful(row: PhaseQuality) -> bool:

@@ -195,8 +195,8 @@ COLUMNS = (
     ),
     Column(
         "covered %", ("covered_fraction",),
-        "share of the reference that all phases cover; below "
-        f"{100 * LOW_COVERED_FRACTION:.0f} there is a warning. Where it is low, see what is missing.",
+        "share of the reference that all phases cover, failed ones wherever they came to lie. Where it is low, see what "
+        f"is missing; where those that did not fail cover less than {100 * LOW_COVERED_FRACTION:.0f}, there is a warning.",
         _extreme("covered_fraction", min), whole_case=True, number=True,
     ),
     Column(
