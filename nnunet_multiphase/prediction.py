@@ -151,7 +151,7 @@ def load_predictor(
     if predictor.dataset_json.get("axes") != AXES:
         logging.getLogger(__name__).warning(
             "warning: %s was trained on references in the axis order of their files; patients are shown to it in %s order "
-            "(x to the left, y to the back, z to the head): set the dataset up again if its references were stored otherwise",
+            "(x to the left, y to the back, z to the head): set the dataset up again if its references lie otherwise",
             model_folder,
             AXES,
         )
