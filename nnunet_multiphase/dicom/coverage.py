@@ -81,7 +81,7 @@ def height_range_mm(volume: Volume) -> tuple[float, float] | None:
         heights = [part.position[2] for part in volume.slices if part.position is not None]
         return (min(heights), max(heights)) if heights else None
     grid = volume.grid
-    size = (grid.slices[0].columns, grid.slices[0].rows, len(grid.slices))
+    size = grid.shape[::-1]
     steps = [
         direction * step * (n - 1)
         for direction, step, n in zip(grid.direction[6:9], grid.spacing_mm, size, strict=True)

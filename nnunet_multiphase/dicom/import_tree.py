@@ -286,4 +286,6 @@ def _leave_out(out: Path, name: Name, choices: Sequence[Choice], failures: list[
 
 def _may_be_ct(volume: Volume) -> bool:
     """Say whether images without a phase may still be what is left of one."""
-    return not volume.modality or any(TOO_FEW in problem for problem in volume.blocked)
+    return not volume.modality or any(
+        TOO_FEW in problem or problem.startswith("multi-frame") for problem in volume.blocked
+    )

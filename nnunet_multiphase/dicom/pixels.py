@@ -17,6 +17,7 @@ from nnunet_multiphase.data.padding import (
 )
 from nnunet_multiphase.dicom.decode import read_file, stored_values
 from nnunet_multiphase.dicom.geometry import Grid
+from nnunet_multiphase.dicom.multiframe import PIXEL_VALUES, group_of
 from nnunet_multiphase.dicom.regrid import resample_hu
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import FILL_HU
@@ -94,7 +95,7 @@ def _read_planes(grid: Grid, name: str, *, as_hu: bool | None) -> tuple[list[np.
                 f"{name}: expected slices of {part.rows} x {part.columns} grey values, found {plane.shape}; "
                 "export the series again as plain CT images"
             )
-        slope, intercept = _rescaling(file[1])
+        slope, intercept = _rescaling(file[1], part.frame)
         if as_hu:
             plane, remarks = _measured(plane, file[1], slope, intercept)
             for remark in remarks:
@@ -110,9 +111,12 @@ def _read_planes(grid: Grid, name: str, *, as_hu: bool | None) -> tuple[list[np.
     return planes, told
 
 
-def _rescaling(item: Any) -> tuple[float, float]:
-    """Give slope and intercept; what the file does not give changes nothing."""
-    return float(item.get("RescaleSlope") or 1), float(item.get("RescaleIntercept") or 0)
+def _rescaling(item: Any, number: int) -> tuple[float, float]:
+    """Give slope and intercept of a frame; what the file does not give changes nothing."""
+    frames = item.get("PerFrameFunctionalGroupsSequence") or []
+    group = group_of(item, frames[number], PIXEL_VALUES) if number < len(frames) else None
+    values = item if group is None else group
+    return float(values.get("RescaleSlope") or 1), float(values.get("RescaleIntercept") or 0)
 
 
 def _measured(stored: np.ndarray, item: Any, slope: float, intercept: float) -> tuple[np.ndarray, list[str]]:

@@ -12,6 +12,7 @@ from matplotlib.path import Path as Polygon
 from nnunet_multiphase.dicom.drawing import Drawing, Drawn, Plane, pixel_index, slice_under
 from nnunet_multiphase.dicom.geometry import Grid, heights_mm, normal
 from nnunet_multiphase.dicom.mask_codes import region_reading
+from nnunet_multiphase.dicom.multiframe import named_images
 from nnunet_multiphase.dicom.scan import read_header
 from nnunet_multiphase.errors import InputError
 
@@ -209,5 +210,5 @@ def _points(contour: Any) -> np.ndarray:
 
 def _images(contour: Any) -> frozenset[str]:
     return frozenset(
-        str(image.ReferencedSOPInstanceUID) for image in contour.get("ContourImageSequence") or []
+        uid for image in contour.get("ContourImageSequence") or [] for uid in named_images(image)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from pydicom.uid import (
 )
 
 from nnunet_multiphase.dicom.files import Kind, walk
+from nnunet_multiphase.dicom.multiframe import frames_of, is_multiframe
 from nnunet_multiphase.dicom.regroup import Found, regroup, stand_in, without_copies
 from nnunet_multiphase.errors import InputError
 
@@ -192,6 +193,7 @@ def scan_tree(root: Path) -> Tree:
         try:
             header = read_header(path, tags=_TAGS)
             image = _found(path, header)
+            frames = _frames(image.part) if is_multiframe(image.part) else []
         except Exception:  # whatever a broken file makes the parser trip over
             files[Kind.DAMAGED] += 1
             continue
@@ -203,7 +205,7 @@ def scan_tree(root: Path) -> Tree:
             files[Kind.DAMAGED] += 1
             damaged[image.patient_id, image.study, image.series] += 1
         elif image.series or image.part.rows:
-            images.append(image)
+            images += [replace(image, part=part) for part in frames or [image.part]]
         else:
             files[Kind.OTHER] += 1
     lost = tuple(
@@ -229,6 +231,12 @@ def scan_tree(root: Path) -> Tree:
 def read_header(path: Path, *, tags: list[str] | None = None) -> Any:
     """Read a DICOM file without its pixels; preamble and meta header may be missing."""
     return pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=tags)
+
+
+def _frames(part: Slice) -> list[Slice]:
+    if part.modality != "CT":
+        return []
+    return frames_of(part, read_header(part.path), lambda values: _slice(part.path, values))
 
 
 def _found(path: Path, header: Any) -> Found:

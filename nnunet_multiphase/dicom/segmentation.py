@@ -15,6 +15,7 @@ from pydicom.pixels import iter_pixels
 from nnunet_multiphase.dicom.drawing import Drawing, Drawn, Plane, lattice_steps, slice_under
 from nnunet_multiphase.dicom.geometry import Grid
 from nnunet_multiphase.dicom.mask_codes import segment_reading
+from nnunet_multiphase.dicom.multiframe import named_images
 from nnunet_multiphase.dicom.pixels import as_image
 from nnunet_multiphase.errors import InputError
 
@@ -220,9 +221,10 @@ def _plane(index: int, frame: Any, shared: Any, header: Any) -> Plane:
 
 def _sources(frame: Any) -> list[str]:
     return [
-        str(image.ReferencedSOPInstanceUID)
+        uid
         for derivation in frame.get("DerivationImageSequence") or []
         for image in derivation.get("SourceImageSequence") or []
+        for uid in named_images(image)
     ]
 
 

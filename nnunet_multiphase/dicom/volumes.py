@@ -86,8 +86,8 @@ class Volume:
 
     @property
     def uids(self) -> frozenset[str]:
-        """The SOPInstanceUIDs of its slices."""
-        return frozenset(part.uid for part in self.slices)
+        """The SOPInstanceUIDs of its slices; of a frame also that of its file."""
+        return frozenset(uid for part in self.slices for uid in (part.uid, part.uid.partition("#")[0]))
 
 
 def volumes_of(series: Series) -> list[Volume]:
@@ -215,7 +215,7 @@ def _not_a_volume(slices: Sequence[Slice]) -> str:
     if all(part.samples != 1 for part in slices):
         return "pictures in colour"
     if any(part.frames > 1 for part in slices):
-        return "multi-frame (enhanced) CT, which is not read: convert it to one file a slice, e.g. with dcmtk or dcm4che"
+        return "multi-frame images whose frames have no place of their own: convert them to one file a slice"
     return ""
 
 

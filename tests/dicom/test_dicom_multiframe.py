@@ -1,0 +1,173 @@
+"""Multi-frame CT: every frame is a slice, with its own place, time and rescaling."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import highdicom as hd
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from dicom_phantom import abdomen_hu, lesion_mask, make_seg, phase_series, save, uid
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.sequence import Sequence as Items
+from pydicom.uid import EnhancedCTImageStorage, JPEGLSLossless, RLELossless
+
+from nnunet_multiphase.data.volume_file import read_volume
+from nnunet_multiphase.dicom.import_tree import Summary, import_tree
+
+
+def group(**tags: object) -> Items:
+    item = Dataset()
+    for name, value in tags.items():
+        setattr(item, name, value)
+    return Items([item])
+
+
+def enhanced(slices: Sequence[FileDataset], *, slopes: Sequence[float] = ()) -> FileDataset:
+    """Make one enhanced CT of single slices, as a scanner writes it: by hand, after the standard's module tables."""
+    item = phase_series("nc", series="enhanced")[0]
+    first = slices[0]
+    item.file_meta.MediaStorageSOPClassUID = item.SOPClassUID = EnhancedCTImageStorage
+    item.file_meta.MediaStorageSOPInstanceUID = item.SOPInstanceUID = uid("enhanced", first.SOPInstanceUID)
+    item.SeriesInstanceUID, item.SeriesNumber = uid("series", first.SeriesInstanceUID), first.SeriesNumber
+    item.StudyInstanceUID, item.PatientID = first.StudyInstanceUID, first.PatientID
+    item.SeriesDescription = first.SeriesDescription
+    for name in (
+        *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness"),
+        *("RescaleSlope", "RescaleIntercept", "AcquisitionTime", "AcquisitionDate", "AcquisitionNumber"),
+    ):
+        delattr(item, name)
+    item.NumberOfFrames = len(slices)
+    shared, item.PerFrameFunctionalGroupsSequence = Dataset(), Items()
+    shared.PixelMeasuresSequence = group(PixelSpacing=first.PixelSpacing, SliceThickness=5)
+    shared.PlaneOrientationSequence = group(ImageOrientationPatient=first.ImageOrientationPatient)
+    shared.CTImageFrameTypeSequence = group(FrameType=["ORIGINAL", "PRIMARY", "VOLUME", "NONE"])
+    item.SharedFunctionalGroupsSequence = Items([shared])
+    for number, part in enumerate(slices):
+        frame = Dataset()
+        frame.PlanePositionSequence = group(ImagePositionPatient=part.ImagePositionPatient)
+        frame.PixelValueTransformationSequence = group(
+            RescaleSlope=slopes[number] if slopes else 1, RescaleIntercept=-1024, RescaleType="HU"
+        )
+        frame.FrameContentSequence = group(
+            FrameAcquisitionDateTime=f"20210304{part.AcquisitionTime}", StackID="1"
+        )
+        item.PerFrameFunctionalGroupsSequence.append(frame)
+    item.PixelData = b"".join(part.PixelData for part in slices)
+    return item
+
+
+def imported(items: Sequence[Dataset], tmp_path: Path) -> Summary:
+    save(items, tmp_path / "tree")
+    return import_tree(tmp_path / "tree", tmp_path / "raw")
+
+
+def written(tmp_path: Path, name: str = "pv") -> sitk.Image:
+    return sitk.ReadImage(str(tmp_path / "raw" / "patient_001" / f"{name}.nii.gz"))
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)], ids=["upwards", "downwards"])
+@pytest.mark.parametrize("compressed", [None, RLELossless, JPEGLSLossless])
+def test_frames_lie_where_single_slices_would(order: slice, compressed: str | None, tmp_path: Path) -> None:
+    item = enhanced(phase_series("pv", description="pv")[order])
+    if compressed:
+        item.compress(compressed, generate_instance_uid=False)
+    assert imported([item], tmp_path).failures == ()
+    image = written(tmp_path)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(image), abdomen_hu("pv"))
+    assert image.GetOrigin() == pytest.approx((-100, -80, 50))
+    assert image.GetSpacing() == pytest.approx((5, 6, 5))
+
+
+def test_each_frame_has_its_own_rescaling(tmp_path: Path) -> None:
+    slices = phase_series("pv", description="pv")
+    imported([enhanced(slices, slopes=[1, 2] * 6)], tmp_path)
+    hu = sitk.GetArrayFromImage(written(tmp_path)).astype(int)
+    np.testing.assert_array_equal(hu[0], abdomen_hu("pv")[0])
+    np.testing.assert_array_equal(hu[1], 2 * (abdomen_hu("pv")[1].astype(int) + 1024) - 1024)
+
+
+def test_two_phases_in_one_file_are_two_volumes(tmp_path: Path) -> None:
+    slices = phase_series("art", description="liver 2 phases") + phase_series("pv", first_instance=13)
+    summary = imported([enhanced(slices)], tmp_path)
+    assert summary.failures == ()
+    for phase in ("art", "pv"):
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(written(tmp_path, phase)), abdomen_hu(phase))
+
+
+def test_a_phase_in_two_files_is_one_volume(tmp_path: Path) -> None:
+    slices = phase_series("pv", description="pv")
+    halves = [enhanced(slices[:6]), enhanced(slices[6:])]
+    halves[1].InstanceNumber = 2
+    imported(halves, tmp_path)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(written(tmp_path)), abdomen_hu("pv"))
+
+
+def test_phase_that_the_frames_name_is_read(tmp_path: Path) -> None:
+    item = enhanced(phase_series("nc", description="liver"))
+    item.SharedFunctionalGroupsSequence[0].ContrastBolusUsageSequence = group(
+        ContrastBolusAgentPhase="PORTAL_VENOUS"
+    )
+    imported([item], tmp_path)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(written(tmp_path)), abdomen_hu("nc"))
+
+
+def test_series_that_was_converted_to_one_file_is_read(tmp_path: Path) -> None:
+    slices = phase_series("pv", description="pv")
+    for item in slices:
+        for name in (
+            *("AccessionNumber", "PatientBirthDate", "PatientSex", "StudyID", "ReferringPhysicianName"),
+            *("Manufacturer", "SoftwareVersions", "DeviceSerialNumber", "PositionReferenceIndicator"),
+        ):
+            setattr(item, name, "")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        item = hd.legacy.LegacyConvertedEnhancedCTImage(slices, uid("converted"), 7, uid("converted file"), 1)
+    item.SeriesDescription = "pv"
+    assert imported([item], tmp_path).failures == ()
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(written(tmp_path)), abdomen_hu("pv"))
+
+
+def test_segmentation_on_frames_lands_on_them(tmp_path: Path) -> None:
+    slices = phase_series("art", description="liver 2 phases") + phase_series("pv", first_instance=13)
+    item = enhanced(slices)
+    seg = make_seg(slices[12:], {"Mass": lesion_mask()})  # drawn on pv: frames 13 to 24
+    numbers = {str(part.SOPInstanceUID): number for number, part in enumerate(slices, start=1)}
+    for reference in seg.iterall():
+        if reference.keyword == "SourceImageSequence":
+            for image in reference.value:
+                image.ReferencedFrameNumber = numbers[image.ReferencedSOPInstanceUID]
+                image.ReferencedSOPInstanceUID = item.SOPInstanceUID
+    for series in seg.ReferencedSeriesSequence:
+        series.SeriesInstanceUID = item.SeriesInstanceUID
+        series.ReferencedInstanceSequence = group(
+            ReferencedSOPClassUID=EnhancedCTImageStorage, ReferencedSOPInstanceUID=item.SOPInstanceUID
+        )
+    assert imported([item, seg], tmp_path).failures == ()
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(written(tmp_path, "lesions_pv")), lesion_mask())
+    assert not (tmp_path / "raw" / "patient_001" / "lesions_art.nii.gz").exists()
+
+
+def test_frames_without_places_are_refused(tmp_path: Path) -> None:
+    item = enhanced(phase_series("pv", description="pv"))
+    item.PerFrameFunctionalGroupsSequence = item.PerFrameFunctionalGroupsSequence[:5]
+    summary = imported([item], tmp_path)
+    assert any(
+        "multi-frame images whose frames have no place of their own" in line for line in summary.remarks
+    )
+    assert summary.failures == ("case patient_001: no series can be used, see the series table",)
+
+
+def test_cut_off_multi_frame_file_is_refused(tmp_path: Path) -> None:
+    item = enhanced(phase_series("pv", description="pv"))
+    item.PixelData = item.PixelData[: -3 * 32 * 32 * 2]
+    (failure,) = imported([item], tmp_path).failures
+    assert "images have pixels that cannot be read" in failure
+
+
+def test_setup_takes_a_folder_with_one_multi_frame_file(tmp_path: Path) -> None:
+    save([enhanced(phase_series("pv"))], tmp_path)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(read_volume(tmp_path)), abdomen_hu("pv"))
