@@ -1,6 +1,7 @@
 """`nnunet-multiphase evaluate`: score a folder of predictions against the truth."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,8 @@ def run(args: argparse.Namespace) -> int:
         partial=args.partial,
         options=_label_options(args),
     )
+    if scores.note:
+        print(f"warning: {scores.note}", file=sys.stderr)
     if args.output is not None:
         write_scores(scores, args.output)
     if args.html:

@@ -300,6 +300,10 @@ def _read_labels(path: Path, files: MaskFiles, grid: sitk.Image, grid_name: str)
         raise _other_geometry(path, grid_name, difference)
     values = _whole_labels(path, sitk.GetArrayViewFromImage(image))
     if files.values is None:
+        if values.min() < 0:
+            raise InputError(
+                f"{path} is not a mask: expected 0 and above, found {values.min():g}; write it as 0/1"
+            )
         return np.asarray(values != 0)
     expected = (0, *files.values, *files.others)
     found = np.unique(values)

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from nnunet_multiphase.data.case_folder import case_folders, case_id, read_case_folder
-from nnunet_multiphase.data.volume_file import volume_stem
+from nnunet_multiphase.data.volume_file import FORMATS, volume_stem
 from nnunet_multiphase.errors import InputError
 
-IMAGE_ENDINGS = (".nii.gz", ".nii", ".mha", ".nrrd")
+IMAGE_ENDINGS = tuple(ending for ending in FORMATS if ending != ".img")
+"""One file a volume: .img is the second half of .hdr."""
 
 
 def find_images(folder: Path) -> dict[str, Path]:
@@ -15,10 +16,10 @@ def find_images(folder: Path) -> dict[str, Path]:
         raise InputError(f"{folder} is no folder; expected one with <case>.nii.gz files")
     images: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        ending = next((e for e in IMAGE_ENDINGS if path.name.endswith(e)), None)
+        ending = next((e for e in IMAGE_ENDINGS if path.name.lower().endswith(e)), None)
         if ending is None or path.name.startswith("."):
             continue
-        case = path.name.removesuffix(ending)
+        case = path.name[: -len(ending)]
         if case in images:
             raise InputError(f"case {case} has two images, {images[case]} and {path.name}; keep one")
         images[case] = path

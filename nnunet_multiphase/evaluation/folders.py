@@ -110,7 +110,7 @@ def evaluate_pairs(
         cases.append(score)
         lesions.extend(rows)
         further.extend(evaluate_classes(prediction, truth, case=case, classes=classes))
-    return Scores(cases, lesions, iou_threshold, further, _labels(classes))
+    return Scores(cases, lesions, iou_threshold, further, _labels(classes), classes.note)
 
 
 def _evaluate_drawn(

@@ -50,6 +50,7 @@ class BothClasses:
     prediction: LabelClasses
     truth: LabelClasses
     said_by: str
+    note: str = ""  # a second reading that the user should know of
 
     @property
     def others(self) -> list[str]:
@@ -143,7 +144,13 @@ def classes_from_values(
             options.lesion, {**liver, **{f"label {v}": (v,) for v in sorted(rest)}}, options.ignore
         )
         if options.prediction_lesion in (None, options.lesion):
-            return BothClasses(truth, truth, "--lesion-labels")
+            doubtful = options.prediction_lesion is None and of_prediction and not of_prediction & lesions
+            note = (
+                f"no prediction holds a lesion ({_listed(lesions)}), only {_listed(of_prediction)}; if that is lesion "
+                f"there, pass --prediction-lesion-labels, else --prediction-lesion-labels {' '.join(map(str, sorted(lesions)))} "
+                "says so"
+            )
+            return BothClasses(truth, truth, "--lesion-labels", note if doubtful else "")
         further = tuple(truth.known - {0, *options.prediction_lesion, *ignored})
         prediction = LabelClasses(options.prediction_lesion, {}, options.ignore, further)
         return BothClasses(prediction, truth, "--lesion-labels and --prediction-lesion-labels")

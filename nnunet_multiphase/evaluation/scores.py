@@ -109,6 +109,7 @@ class Scores:
         iou_threshold: What they were matched with.
         classes: Each further class of each case; empty where lesions are all there is.
         labels: Class -> its label values in the truth; "ignore" for those that do not count.
+        note: A second reading of the labels that the user should know of.
     """
 
     cases: list[CaseScore]
@@ -116,6 +117,7 @@ class Scores:
     iou_threshold: float
     classes: list[ClassScore] = field(default_factory=list)
     labels: dict[str, list[int]] = field(default_factory=dict)
+    note: str = ""
 
     @property
     def class_names(self) -> list[str]:

@@ -122,6 +122,28 @@ def test_predictions_may_be_numbered_otherwise(tmp_path: Path) -> None:
     assert scores.cases[0].dice == 0.75
 
 
+def test_predictions_without_any_lesion_are_told_as_a_doubt(tmp_path: Path, capsys) -> None:
+    # Nothing found, or the model's only label is lesion: the user knows, and can say so.
+    folders = write_pair(tmp_path, FOUND > 1, TRUTH)
+    command = ["evaluate", *map(str, folders), "--lesion-labels", "2"]
+    assert main(command) == 0
+    assert (
+        "no prediction holds a lesion (2), only 1; if that is lesion there, pass" in capsys.readouterr().err
+    )
+    assert main([*command, "--prediction-lesion-labels", "2"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("ending", [".NII.GZ", ".mhd", ".nhdr", ".hdr"])
+def test_every_volume_format_is_found(tmp_path: Path, ending: str) -> None:
+    folders = write_pair(tmp_path, FOUND > 1, TRUTH > 1)
+    (folders[0] / "a.nii.gz").unlink()
+    write(folders[0] / f"a{ending.lower()}", FOUND > 1)
+    if ending != ending.lower():
+        (folders[0] / f"a{ending.lower()}").rename(folders[0] / f"a{ending}")
+    assert evaluate_folders(*folders).cases[0].dice == 0.75
+
+
 def test_several_lesion_labels_count_as_one_class(tmp_path: Path) -> None:
     truth = np.where(box(1, 1, 1, 1) > 0, 3, TRUTH)
     prediction = np.where(
