@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from nnunet_multiphase.data.check import check_case
 from nnunet_multiphase.data.dataset_name import dataset_name
 from nnunet_multiphase.data.orientation import AXES, StoredGrid, as_stored, stored_grid, upright
 from nnunet_multiphase.data.overview import draw_overview
-from nnunet_multiphase.data.quality import centre_of, measure_phase, shown_by, write_quality
+from nnunet_multiphase.data.quality import PhaseQuality, centre_of, measure_phase, shown_by, write_quality
 from nnunet_multiphase.data.volume_file import read_mask, read_volume
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.files import write_json
@@ -49,6 +49,8 @@ class PreparedCase:
     stored: StoredGrid  # of the reference, as its file has it
     liver: sitk.Image | None
     aligned: AlignedPhases
+    accepted: tuple[str, ...] = ()
+    """What is implausible of it and was accepted."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class CasePrediction:
     filled: tuple[str, ...]
     warnings: tuple[str, ...]
     """What the registration's figures give reason to look at, phase by phase."""
+    accepted: tuple[str, ...] = ()
+    """What is implausible of the input and was accepted."""
 
 
 def find_model_folder(dataset_id: int | str, trainer: str, plans: str, configuration: str) -> Path:
@@ -260,6 +264,7 @@ def predict_case(
     missing: str = "error",
     lesion_labels: Sequence[int] | None = None,
     settings: RegistrationSettings | None = None,
+    accept: Collection[str] = (),
 ) -> CasePrediction:
     """Register one patient's raw phases, segment them, write the result on the reference phase's original grid.
 
@@ -272,6 +277,7 @@ def predict_case(
         missing: "error", or "fill" to give the model air where a phase is absent.
         lesion_labels: Labels that are lesion: these are measured and drawn; None: as the model's dataset.json says.
         settings: How to register; the defaults are those of setup_dataset.py.
+        accept: Names of the checks of plausibility (`check_names.CHECKS`) that are overruled; what they find is recorded.
 
     Returns:
         The paths and the lesions. Voxels outside `aligned.box`, where some phase has no data, are background.
@@ -280,7 +286,12 @@ def predict_case(
         InputError: A phase is missing, unreadable or not a volume.
     """
     prepared = prepare_case(
-        case_folder, model_phases(predictor), reference=reference, missing=missing, settings=settings
+        case_folder,
+        model_phases(predictor),
+        reference=reference,
+        missing=missing,
+        settings=settings,
+        accept=accept,
     )
     lesions = model_lesion_labels(predictor, lesion_labels)
     return write_prediction(prepared, segment_case(predictor, prepared), output, lesion_labels=lesions)
@@ -293,13 +304,14 @@ def prepare_case(
     reference: str | None = None,
     missing: str = "error",
     settings: RegistrationSettings | None = None,
+    accept: Collection[str] = (),
 ) -> PreparedCase:
     """Check and register one patient's phases; arguments and errors as in `predict_case`."""
     case = read_case_folder(Path(case_folder), reference=reference, require_lesions=False)
     filled = _absent_phases(case, channels, missing)
-    problems = check_case(case).problems
-    if problems:
-        raise InputError("; ".join(problems))
+    report = check_case(case, accept)
+    if report.problems:
+        raise InputError("; ".join(report.problems))
     images = {phase: read_volume(case.images[phase]) for phase in channels if phase not in filled}
     stored = stored_grid(images[case.reference])
     images = {phase: upright(image) for phase, image in images.items()}
@@ -307,7 +319,7 @@ def prepare_case(
     if case.liver is not None:
         liver = read_mask(case.liver, images[case.reference], case.images[case.reference].name)
     aligned = align_phases(images, case.reference, liver_mask=liver, settings=settings, case=case.name)
-    return PreparedCase(case, tuple(channels), filled, images, stored, liver, aligned)
+    return PreparedCase(case, tuple(channels), filled, images, stored, liver, aligned, report.implausible)
 
 
 def segment_case(predictor: nnUNetPredictor, prepared: PreparedCase) -> sitk.Image:
@@ -365,7 +377,7 @@ def write_prediction(
         for phase in aligned.results:
             target = partial / "registration" / f"{case.name}_{phase}.tfm"
             sitk.WriteTransform(aligned.transforms[phase], str(target))
-        write_quality(rows, partial / "registration" / f"{case.name}_quality.csv")
+        write_quality(_with_accepted(rows, prepared), partial / "registration" / f"{case.name}_quality.csv")
         draw_overview(
             aligned,
             prepared.images,
@@ -394,7 +406,20 @@ def write_prediction(
         aligned,
         prepared.filled,
         tuple(f"{row.phase}: {row.warnings}" for row in rows if row.warnings),
+        prepared.accepted,
     )
+
+
+def _with_accepted(rows: Sequence[PhaseQuality], prepared: PreparedCase) -> list[PhaseQuality]:
+    """Add what was accepted of a case to the line of its reference phase."""
+    said = [text.removeprefix(f"case {prepared.case.name}") for text in prepared.accepted]
+    accepted = "; ".join(f"accepted: {text.lstrip(',: ')}" for text in said)
+    return [
+        replace(row, warnings="; ".join(filter(None, [row.warnings, accepted])))
+        if row.phase == prepared.case.reference
+        else row
+        for row in rows
+    ]
 
 
 def _absent_phases(case: CaseFolder, channels: Sequence[str], missing: str) -> tuple[str, ...]:
@@ -432,6 +457,7 @@ def prediction_summary(prediction: CasePrediction) -> str:
     if aligned.results:
         regions = {result.region for result in aligned.results.values()}
         lines.append(f"  registered to {aligned.reference} on {_fitted(regions)}")
+    lines += [f"  accepted: {text}" for text in prediction.accepted]
     lines += [f"  look at the registration of {warning}" for warning in prediction.warnings]
     if prediction.filled:
         lines.append(

@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from nnunet_multiphase.cli.accept import add_accept
+
 HELP = "register a new patient's raw phases, segment the lesions on the original grid, measure them"
 
 
@@ -51,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strict", action="store_true", help="exit status 1 also where the registration of a phase failed"
     )
+    add_accept(parser)
     parser.add_argument("--seed", type=int, default=0, help="seed of the registration")
 
 
@@ -114,6 +117,7 @@ def run(args: argparse.Namespace) -> int:
                     missing=args.missing,
                     lesion_labels=lesion_labels,
                     settings=settings,
+                    accept=args.accept,
                 )
                 write_label_record(predictor, args.output)
                 print(prediction_summary(prediction), flush=True)

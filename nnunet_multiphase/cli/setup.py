@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nnunet_multiphase.cli.accept import add_accept
 from nnunet_multiphase.cli.sigterm import sigterm_like_ctrl_c
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import ON_FAILURE, PHASES, SEVERAL
@@ -148,6 +149,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="exit status 1 also where the registration of a phase failed; the dataset is made all the same",
     )
+    add_accept(parser)
     parser.add_argument(
         "--dry-run", action="store_true", help="list what would be done and every problem; write nothing"
     )
@@ -193,6 +195,7 @@ def run(args: argparse.Namespace) -> int:
                 jobs=args.jobs,
                 dask_scheduler=args.dask_scheduler,
                 overwrite=args.overwrite,
+                accept=args.accept,
                 progress=True,
             )
             page = write_page(summary.folder)
@@ -360,6 +363,7 @@ def _dry_run(args: argparse.Namespace, inputs: Inputs, targets: TargetClasses) -
             targets=targets,
             test_fraction=args.test_fraction,
             seed=args.seed,
+            accept=args.accept,
             progress=True,
         )
     problems += plan.problems

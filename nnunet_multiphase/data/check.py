@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.data.case_folder import CaseFolder
+from nnunet_multiphase.data.nifti_header import find_unclear_header
 from nnunet_multiphase.data.orientation import upright
+from nnunet_multiphase.data.plausibility import Finding, Sample, sample_volume
+from nnunet_multiphase.data.plausible_body import (
+    Body,
+    find_implausible_body,
+    find_implausible_spacing,
+    find_unlike_phases,
+    measure_body,
+)
+from nnunet_multiphase.data.plausible_masks import (
+    find_implausible_mask_size,
+    find_misplaced_lesions,
+    find_misplaced_liver,
+    find_wrong_side,
+)
+from nnunet_multiphase.data.plausible_values import find_implausible_values
 from nnunet_multiphase.data.volume_file import GridError, MaskFiles, read_mask, read_volume
 from nnunet_multiphase.errors import InputError
 
 STRAY_SHARE = 0.05
 """Share of a lesion mask that may lie outside the liver mask: edges are drawn by different hands."""
 MISPLACED_SHARE = 0.9
-LEAST_AIR_HU = -1100.0
-LEAST_RANGE_HU = 150.0
-"""From fat at -100 HU to soft tissue at 50."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +47,8 @@ class CaseReport:
         warnings: A sentence for each thing to look at.
         voxels: Phase -> digest of its voxel values, to find copies.
         content: Digest of all that goes into the case's conversion: voxels and geometry of phases and masks.
+        accepted: Names of the checks that found something the user had accepted.
+        implausible: What they found; among the warnings too.
     """
 
     case: str
@@ -41,15 +57,43 @@ class CaseReport:
     warnings: tuple[str, ...]
     voxels: dict[str, str]
     content: str
+    accepted: tuple[str, ...] = ()
+    implausible: tuple[str, ...] = ()
 
 
-def check_case(case: CaseFolder) -> CaseReport:
+@dataclass
+class _Judged:
+    """Collect what is implausible of a case, and what is known of its phases by then."""
+
+    case: str
+    accept: Collection[str]
+    refused: list[str] = field(default_factory=list)
+    accepted: list[str] = field(default_factory=list)
+    accepted_checks: set[str] = field(default_factory=set)
+    samples: dict[str, Sample] = field(default_factory=dict)  # of phases that are plausible
+    bodies: dict[str, Body] = field(default_factory=dict)
+
+    def add(self, where: str, findings: Iterable[Finding | None]) -> bool:
+        """Note findings under the place they are about; tell whether there was one."""
+        found = [finding for finding in findings if finding is not None]
+        for finding in found:
+            if finding.check in self.accept:
+                self.accepted.append(f"{where} {finding.clause} (--accept {finding.check})")
+                self.accepted_checks.add(finding.check)
+            else:
+                self.refused.append(f"{where} {finding}")
+        return bool(found)
+
+
+def check_case(case: CaseFolder, accept: Collection[str] = ()) -> CaseReport:
     """Read all files of a case.
 
     Args:
         case: Where they are.
+        accept: Names of checks (see `check_names`) whose findings are no problems but warnings.
     """
     problems: list[str] = []
+    judged = _Judged(case.name, accept)
     if case.name.endswith("_seg"):
         problems.append(f"case {case.name}: nnU-Net passes over cases whose names end in _seg; rename it")
     warnings: list[str] = []
@@ -69,9 +113,7 @@ def check_case(case: CaseFolder) -> CaseReport:
             grids[phase] = image
         if "remarks" in image.GetMetaDataKeys() and image.GetMetaData("remarks"):
             warnings.append(f"case {case.name}, phase {phase}: {image.GetMetaData('remarks')}")
-        complaint = not_hu(image)
-        if complaint:
-            problems.append(f"case {case.name}, phase {phase}: {path} {complaint}")
+        _judge_volume(judged, phase, path, image)
         used = upright(image)  # a copy is one in whatever axis order it is stored
         values = hashlib.blake2b(memoryview(sitk.GetArrayViewFromImage(used)), digest_size=16)
         values.update(repr(used.GetSize()).encode())
@@ -84,6 +126,7 @@ def check_case(case: CaseFolder) -> CaseReport:
         voxels[phase] = values.hexdigest()
         geometry = (phase, used.GetSpacing(), used.GetOrigin(), used.GetDirection())
         content.update(values.digest() + repr(geometry).encode())
+    judged.add(f"case {case.name}:", [find_unlike_phases(judged.samples, judged.bodies)])
     read: dict[str, np.ndarray] = {}
     for kind, phase, files in masks:
         if files is None or phase not in grids:
@@ -101,7 +144,18 @@ def check_case(case: CaseFolder) -> CaseReport:
             problems.append(
                 f"case {case.name}: {files} is empty: expected the liver; draw it or remove the file"
             )
-        elif phase == case.reference:
+            continue
+        if phase in judged.samples:
+            _judge_mask(
+                judged,
+                kind,
+                phase,
+                files,
+                mask.astype(bool),
+                grids[phase],
+                liver_drawn=case.liver is not None,
+            )
+        if phase == case.reference:
             read[kind] = mask.astype(bool)
     if "lesions" in read and "liver" in read and read["lesions"].any():
         outside = float((read["lesions"] & ~read["liver"]).sum() / read["lesions"].sum())
@@ -114,7 +168,56 @@ def check_case(case: CaseFolder) -> CaseReport:
             warnings.append(
                 f"case {case.name}: {100 * outside:.0f} % of the lesions lie outside the liver mask"
             )
-    return CaseReport(case.name, case.patient, tuple(problems), tuple(warnings), voxels, content.hexdigest())
+    return CaseReport(
+        case.name,
+        case.patient,
+        (*problems, *judged.refused),
+        (*warnings, *judged.accepted),
+        voxels,
+        content.hexdigest(),
+        tuple(sorted(judged.accepted_checks)),
+        tuple(judged.accepted),
+    )
+
+
+def _judge_volume(judged: _Judged, phase: str, path: Path, image: sitk.Image) -> None:
+    """Ask whether a phase's values and millimetres can be a body's."""
+    where = f"case {judged.case}, phase {phase}: {path}"
+    sample = sample_volume(image)
+    header = find_unclear_header(path)
+    spacing = header if header is not None and header.check == "spacing" else find_implausible_spacing(sample)
+    implausible = judged.add(where, [spacing])
+    implausible |= judged.add(where, [find_implausible_values(sample)])
+    judged.add(where, [header if header is not spacing else None])
+    if implausible:
+        return  # what follows relies on both
+    judged.samples[phase] = sample
+    body = measure_body(sample)
+    if body is not None:
+        judged.bodies[phase] = body
+        judged.add(where, find_implausible_body(sample, body))
+
+
+def _judge_mask(
+    judged: _Judged,
+    kind: str,
+    phase: str,
+    files: MaskFiles,
+    mask: np.ndarray,
+    grid: sitk.Image,
+    *,
+    liver_drawn: bool,
+) -> None:
+    """Ask whether a mask can lie on its organ."""
+    where = f"case {judged.case}: {files}"
+    if not mask.any() or judged.add(where, [find_implausible_mask_size(mask, grid, kind)]):
+        return
+    misplaced = find_misplaced_liver if kind == "liver" else find_misplaced_lesions
+    if judged.add(where, [misplaced(mask, grid)]) or (kind == "lesions" and liver_drawn):
+        return
+    body = judged.bodies.get(phase)
+    if body is not None:
+        judged.add(where, [find_wrong_side(mask, grid, body.middle_mm, body.seen_mm, kind)])
 
 
 def _where_it_fits(files: MaskFiles, case: CaseFolder) -> str:
@@ -129,28 +232,6 @@ def _where_it_fits(files: MaskFiles, case: CaseFolder) -> str:
     if not fits:
         return ""
     return f" (it fits that of {' and of '.join(fits)}: if it was drawn there, name it so)"
-
-
-def not_hu(image: sitk.Image) -> str:
-    """Say why a volume's values cannot be HU; the empty text if they can.
-
-    Any part of a body holds fat or air, which are below 0 HU, and bone or contrast agent well above.
-    """
-    values = sitk.GetArrayViewFromImage(image)
-    low, high = float(values.min()), float(values.max())
-    if low < LEAST_AIR_HU:  # scanners pad with -2000 or -3024 what they have not seen
-        low = float(values[values > low].min()) if high > low else low
-    shown = f"holds values from {low:g} to {high:g}"
-    if low >= 0 and high <= 255:
-        return f"{shown}: a window of grey values, not HU (nothing is below 0); export it again in HU"
-    if low >= 0:
-        return (
-            f"{shown}, nothing below 0 where HU have fat and air: the rescale intercept (mostly -1024) is missing; "
-            "export it again in HU"
-        )
-    if high - low < LEAST_RANGE_HU:
-        return f"{shown}: too little for HU, as of a normalised image; export it again in HU"
-    return ""
 
 
 def find_copies(reports: Sequence[CaseReport]) -> list[str]:

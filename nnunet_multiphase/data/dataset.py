@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,7 @@ def plan_dataset(
     targets: TargetClasses = LESIONS,
     test_fraction: float = 0.2,
     seed: int = 0,
+    accept: Collection[str] = (),
     progress: bool = False,
 ) -> DatasetPlan:
     """Find and check all cases of a cohort, and split them; arguments as in `build_dataset`."""
@@ -90,7 +92,9 @@ def plan_dataset(
     problems = [*found.problems, *more_problems]
     if targets.liver:
         problems += [_no_liver(case) for case in complete if case.liver is None]
-    reports = _in_order(run(check_case, complete), len(complete), "checking", progress)
+    reports = _in_order(
+        run(partial(check_case, accept=accept), complete), len(complete), "checking", progress
+    )
     problems += [problem for report in reports for problem in report.problems]
     problems += find_copies(reports)
     if not problems and not complete:
@@ -131,6 +135,7 @@ def build_dataset(
     dask_scheduler: str | None = None,
     overwrite: bool = False,
     settings: RegistrationSettings | None = None,
+    accept: Collection[str] = (),
     progress: bool = False,
 ) -> DatasetSummary:
     """Convert a cohort to $nnUNet_raw/Dataset<ID>_<name>.
@@ -155,6 +160,7 @@ def build_dataset(
         dask_scheduler: Address of a Dask cluster to work on instead.
         overwrite: Replace a dataset of the same number and name.
         settings: How to register; its seed is replaced by `seed`.
+        accept: Names of the checks of plausibility (`check_names.CHECKS`) that are overruled; what they find is recorded.
         progress: Show progress bars on stderr, and failures as they happen.
 
     Returns:
@@ -181,6 +187,7 @@ def build_dataset(
             targets=targets,
             test_fraction=test_fraction,
             seed=seed,
+            accept=accept,
             progress=progress,
         )
         if plan.problems:
@@ -374,6 +381,7 @@ def _write_records(
         axes=AXES,
         reference_phase={outcome.case.name: outcome.case.reference for outcome in kept},
         filled={outcome.case.name: list(outcome.filled) for outcome in kept if outcome.filled},
+        accepted={r.case: list(r.accepted) for r in plan.reports if r.accepted},
         # Training moves these phases more than the others.
         doubtful_registration=_doubtful(kept),
         # The threads change nothing but the time.

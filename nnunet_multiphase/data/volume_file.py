@@ -477,6 +477,8 @@ def _unreadable(path: Path, error: RuntimeError) -> str:
             "straight grid; resample it to one (dcm2niix does so from the DICOM files; to export it again the same way does "
             "not help)"
         )
+    if "zero-valued spacing" in str(error).lower():
+        return f"{path} has a voxel size of 0 in its header: the size is lost; write it into the header in mm"
     return f"{path} is not readable as {_format(path)} ({_reason(error)}): export it again"
 
 

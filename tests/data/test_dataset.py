@@ -214,7 +214,7 @@ def test_ignored_masks_are_named_before_other_files(built: Built) -> None:
     (line,) = [text for text in built.summary.warnings if text.startswith("ignored")]
     masks, other = (
         "case_5/liver_pv.nii.gz (not on the reference phase art)",
-        "case_1/truth.json (no NIfTI file)",
+        "case_1/truth.json (no volume file)",
     )
     assert line == f"ignored 2 file(s): {masks}, {other}"
 
@@ -261,11 +261,13 @@ def test_a_failing_case_costs_no_other(built: Built, tmp_path: Path) -> None:
         shutil.copytree(built.cohort / name, cohort / name)
     path = cohort / "case_2" / "pv.nii.gz"
     nothing = sitk.ReadImage(str(path)) * 0 - 1000
-    nothing[5, 5, 5] = 500  # values like HU, but nothing that can be aligned
+    nothing[5, 5, 5] = 500  # nothing that can be aligned
     sitk.WriteImage(nothing, str(path))
-    made = build(cohort, tmp_path, test_fraction=0.0)
+    made = build(cohort, tmp_path, test_fraction=0.0, accept=("hu-scale",))  # or it would be refused before
     (failure,) = made.summary.failures
     assert "case case_2, phase pv" in failure
+    assert any("case_2/pv.nii.gz holds values from -1000" in warning for warning in made.summary.warnings)
+    assert made.record["accepted"] == {"case_2": ["hu-scale"]}
     assert made.summary.train == ("case_1", "case_3")
     assert made.record["numTraining"] == 2
     assert not list(made.folder.rglob("case_2*"))
