@@ -31,6 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="OUT_masks.csv with columns taken_as and series corrected",
     )
     parser.add_argument(
+        "--words",
+        type=Path,
+        metavar="FILE",
+        help="your own words for descriptions and mask labels, a table with the columns meaning (nc, art, pv, dl, none, "
+        "derived, plain, lesions, liver, other) and word",
+    )
+    parser.add_argument(
         "--masks-by-planes",
         action="store_true",
         help="match masks that name images which are not in TREE (from before de-identification) by their planes",
@@ -58,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
                 args.out,
                 series_table=args.series_table,
                 mask_table=args.mask_table,
+                words=args.words,
                 masks_by_planes=args.masks_by_planes,
                 dry_run=args.dry_run,
                 resample_irregular=args.resample_irregular,

@@ -10,6 +10,8 @@ from scipy import ndimage
 
 from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.dicom.words import (
+    NO_OWN_WORDS,
+    OwnWords,
     agent_said,
     arterial_timing,
     contrast_named,
@@ -63,20 +65,24 @@ class Evidence:
         return PHASES[int(np.argmax(self.weights))] if max(self.weights) > 0.5 * sum(self.weights) else None
 
 
-def tag_evidence(volume: Volume, *, others_have_agent: bool) -> list[Evidence]:
+def tag_evidence(volume: Volume, *, others_have_agent: bool, own: OwnWords = NO_OWN_WORDS) -> list[Evidence]:
     """Read descriptions, delays and contrast agent.
 
     Args:
         volume: Of a CT series.
         others_have_agent: Whether another series of the study names a contrast agent.
+        own: The user's own words.
 
     Returns:
         What was found, the most telling first; descriptions are quoted by the keyword alone.
     """
     found = [
-        *(replace(known, named=True) for known in text_evidence(volume.description, "description", 0.92)),
+        *(
+            replace(known, named=True)
+            for known in text_evidence(volume.description, "description", 0.92, own)
+        ),
         *_delay_evidence(volume),
-        *text_evidence(volume.protocol, "protocol", 0.70),
+        *text_evidence(volume.protocol, "protocol", 0.70, own),
     ]
     agents = {agent_said(part.agent) for part in volume.slices}
     if False in agents:
@@ -88,19 +94,20 @@ def tag_evidence(volume: Volume, *, others_have_agent: bool) -> list[Evidence]:
     return found
 
 
-def text_evidence(text: str, where: str, certainty: float) -> list[Evidence]:
+def text_evidence(text: str, where: str, certainty: float, own: OwnWords = NO_OWN_WORDS) -> list[Evidence]:
     """Read a text.
 
     Args:
         text: A description or protocol name.
         where: What to call it.
         certainty: Of a phase that it names alone.
+        own: The user's own words.
 
     Returns:
         What it says of the phase: words, then a delay.
     """
     found = []
-    named = phases_named(text)
+    named = phases_named(text, own)
     seconds = seconds_named(text)
     if seconds is not None and named.get("dl", "").startswith("delay"):
         del named["dl"]  # "delay 70 s" names a delay, not the phase
@@ -114,7 +121,7 @@ def text_evidence(text: str, where: str, certainty: float) -> list[Evidence]:
         found.append(
             Evidence((weights[0], weights[1], weights[2], weights[3]), f"{where} names several: {words}")
         )
-    elif not named and (contrast := contrast_named(text)):
+    elif not named and (contrast := contrast_named(text, own)):
         found.append(Evidence((0.04, 0.32, 0.32, 0.32), f"{where}: '{contrast}'"))
     if seconds is not None:
         found.append(Evidence(_at_delay(seconds[0]) or _one("pv", 0.25, 0.25), f"{where}: '{seconds[1]}'"))

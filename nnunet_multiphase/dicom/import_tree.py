@@ -22,6 +22,7 @@ from nnunet_multiphase.dicom.mask_table import (
     write_mask_table,
 )
 from nnunet_multiphase.dicom.masks import Found, Layer, find_layers, mask_kinds
+from nnunet_multiphase.dicom.own_words import read_own_words
 from nnunet_multiphase.dicom.phase import guess_phases
 from nnunet_multiphase.dicom.pseudonyms import (
     Name,
@@ -35,6 +36,7 @@ from nnunet_multiphase.dicom.regrid import resample_if_irregular
 from nnunet_multiphase.dicom.scan import Tree, scan_tree
 from nnunet_multiphase.dicom.series_table import read_corrections, series_table_path, write_series_table
 from nnunet_multiphase.dicom.volumes import Volume, volumes_of
+from nnunet_multiphase.dicom.words import NO_OWN_WORDS, OwnWords
 from nnunet_multiphase.errors import InputError
 
 StudyKey = tuple[str, str]  # PatientID, StudyInstanceUID
@@ -60,6 +62,7 @@ def import_tree(
     *,
     series_table: Path | None = None,
     mask_table: Path | None = None,
+    words: Path | None = None,
     masks_by_planes: bool = False,
     dry_run: bool = False,
     resample_irregular: bool = False,
@@ -72,6 +75,7 @@ def import_tree(
         out: Cohort to write: OUT/<case>/{nc,art,pv,dl}.nii.gz, masks, OUT/patients.csv.
         series_table: The user's corrections.
         mask_table: The user's corrections to what masks are and where they lie.
+        words: The user's own words, as `read_own_words` takes them.
         masks_by_planes: Let planes decide where masks lie that name images which are not in the tree.
         dry_run: Write the series table only.
         resample_irregular: Bring tilted and unevenly spaced slices to an even grid, instead of refusing them.
@@ -91,6 +95,7 @@ def import_tree(
             Path(os.path.abspath(out)),
             series_table,
             mask_table,
+            words,
             masks_by_planes,
             dry_run,
             resample_irregular,
@@ -103,6 +108,7 @@ def _import_tree(
     out: Path,
     series_table: Path | None,
     mask_table: Path | None,
+    words: Path | None,
     masks_by_planes: bool,
     dry_run: bool,
     resample_irregular: bool,
@@ -112,6 +118,7 @@ def _import_tree(
     check_destination(out, known.values())
     corrections = read_corrections(series_table) if series_table else {}
     mask_corrections = read_mask_table(mask_table) if mask_table else {}
+    own = read_own_words(words) if words else NO_OWN_WORDS
     say(f"reading the headers in {root}")
     tree = scan_tree(root)
     say(f"{sum(len(series.slices) for series in tree.series)} images in {len(tree.series)} series")
@@ -129,12 +136,13 @@ def _import_tree(
         {key: names[key] for key in volumes},
         mask_corrections,
         by_planes=masks_by_planes,
+        own=own.labels,
     )
     _check_mask_table(mask_corrections, masks, everything, mask_table)
     layers, remarks = masks.layers, list(masks.remarks)
     if any(not patient_id for patient_id, _ in volumes):
         remarks.append("studies without PatientID: each counts as a patient of its own")
-    choices = _choose_all(volumes, names, layers, corrections, say)
+    choices = _choose_all(volumes, names, layers, corrections, own, say)
     everything_chosen = [choice for chosen in choices.values() for choice in chosen]
     out.parent.mkdir(parents=True, exist_ok=True)
     previous = write_series_table(series_table_path(out), everything_chosen)
@@ -181,6 +189,7 @@ def _choose_all(
     names: Mapping[StudyKey, Name],
     layers: Sequence[Layer],
     corrections: Mapping[str, Correction],
+    own: OwnWords,
     say: Callable[[str], None],
 ) -> dict[StudyKey, list[Choice]]:
     """Guess and choose, study by study; what the table wants in vain is told all at once."""
@@ -188,12 +197,12 @@ def _choose_all(
     choices: dict[StudyKey, list[Choice]] = {}
     problems: list[str] = []
     for key in sorted(volumes, key=lambda key: names[key].case):
-        found = with_kinds(volumes[key])
+        found = with_kinds(volumes[key], own)
         looks = {volume.key: look_at(volume) for volume in found}
         findings = {volume: look.finding for volume, look in looks.items() if look.finding is not None}
         found = with_coverage(found, findings, set(masks))
         with_phase = [volume for volume in found if volume.has_phase]
-        guesses = guess_phases(with_phase, _enhancement_of(looks))
+        guesses = guess_phases(with_phase, _enhancement_of(looks), own)
         by_key = {volume.key: guess for volume, guess in zip(with_phase, guesses, strict=True)}
         try:
             choices[key] = choose_volumes(found, names[key], by_key, masks, corrections)

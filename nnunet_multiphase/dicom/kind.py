@@ -13,7 +13,8 @@ import numpy as np
 from nnunet_multiphase.dicom.geometry import normal
 from nnunet_multiphase.dicom.kernels import is_soft, kernel_named, sharp_kernel
 from nnunet_multiphase.dicom.volumes import Volume
-from nnunet_multiphase.dicom.word_search import find_words, fold, words_apart
+from nnunet_multiphase.dicom.word_search import find_words, fold, take_words, words_apart
+from nnunet_multiphase.dicom.words import NO_OWN_WORDS, OwnWords
 
 # Kind -> (words in a description, parts of ImageType's values). The first kind that fits is said.
 _KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -251,17 +252,19 @@ class Kind:
 PLAIN = Kind()
 
 
-def kind_of(volume: Volume) -> Kind:
+def kind_of(volume: Volume, own: OwnWords = NO_OWN_WORDS) -> Kind:
     """Judge a volume by ImageType, SeriesDescription, ConvolutionKernel, RescaleType and its plane.
 
     Args:
         volume: Of a CT series.
+        own: The user's own words; one for plain images hides what else a word in it would mean.
 
     Returns:
         Its kind, in words of our own.
     """
     values = _image_type(volume)
     text = fold(words_apart(volume.description))
+    _, text = take_words(text, own.plain)
     text = _SUB_SPLITS_NO_IMAGES.sub(" ", _PURPOSE.sub(" ", text))
     kernel = kernel_named(" ".join(_commonest([part.kernel for part in volume.slices])), volume.description)
     original = not values or values[0] != "DERIVED"
@@ -269,6 +272,8 @@ def kind_of(volume: Volume) -> Kind:
     doubts = []
     if name := _made_of_others(text, values):
         doubts.append(f"{name}, not the plain images")
+    elif words := find_words(text, own.derived):
+        doubts.append(f"'{words[0]}' of your own words, not the plain images")
     elif not original and _is_slab(volume):
         doubts.append("a thick slab, not the plain images")
     if _ONE_ENERGY.search(text) or any(value in ("DET A", "DET B") for value in values):
@@ -287,11 +292,12 @@ def kind_of(volume: Volume) -> Kind:
     return Kind(tuple(doubts), tuple(notes), axial, original, is_soft(kernel))
 
 
-def with_kinds(volumes: Sequence[Volume]) -> list[Volume]:
+def with_kinds(volumes: Sequence[Volume], own: OwnWords = NO_OWN_WORDS) -> list[Volume]:
     """Add to every CT volume of a study what its kind says against its use.
 
     Args:
         volumes: Of one study.
+        own: The user's own words.
 
     Returns:
         The same volumes, in their order.
@@ -300,7 +306,7 @@ def with_kinds(volumes: Sequence[Volume]) -> list[Volume]:
     judged = []
     for volume in volumes:
         if volume.has_phase:
-            kind = kind_of(volume)
+            kind = kind_of(volume, own)
             doubts = kind.doubts
             if (count := of_scan.get(volume.key)) and not any("perfusion" in doubt for doubt in doubts):
                 doubts = (*doubts, f"one of {count} time points of a dynamic (perfusion) scan")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
 from nnunet_multiphase.dicom import label_words as words
-from nnunet_multiphase.dicom.word_search import words_apart
+from nnunet_multiphase.dicom.word_search import find_words, words_apart
 
 LESIONS, LIVER = "lesions", "liver"
 
@@ -125,6 +125,20 @@ def read_label(label: str) -> Reading:
         return Reading(None)  # plainly something else: a vessel, a lobe
     against = _against(found) or _joined(found) or _strange(found)
     return Reading(None, against) if against else Reading(LIVER)
+
+
+def own_reading(label: str, own: Mapping[str, Sequence[str]]) -> Reading | None:
+    """Read a label by the user's own words: lesions, liver, other -> words; None where none of them is in it."""
+    apart = words_apart(label)
+    found = {kind: words for kind, listed in own.items() if (words := find_words(apart, listed))}
+    if not found:
+        return None
+    if "other" in found:
+        return Reading(None)
+    if len(found) > 1:
+        quoted = " and ".join(f"'{words[0]}'" for words in found.values())
+        return Reading(None, f"your own words {quoted}, which mean different things")
+    return Reading(next(iter(found)))
 
 
 def meanings_in(text: str) -> frozenset[str]:

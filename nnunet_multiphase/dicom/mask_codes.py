@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nnunet_multiphase.dicom.labels import LESIONS, LIVER, Reading, mask_kind, meanings_in, read_label
+from nnunet_multiphase.dicom.labels import (
+    LESIONS,
+    LIVER,
+    Reading,
+    mask_kind,
+    meanings_in,
+    own_reading,
+    read_label,
+)
 
 # SNOMED CT, its older form SRT, and NCI's thesaurus: mass, lesion, neoplasm, necrosis, nodule, metastasis, hepatoma.
 _LESION_CODES = frozenset(
@@ -76,15 +85,21 @@ _NOT_THE_TUMOUR = frozenset(
 """RT ROI Interpreted Types that a tumour's outline does not have."""
 
 
-def segment_reading(segment: Any) -> Reading:
+OwnLabels = Mapping[str, Sequence[str]]  # lesions, liver, other -> the user's own words
+
+
+def segment_reading(segment: Any, own: OwnLabels | None = None) -> Reading:
     """Say what a segment of a SEG is, by its label and its codes together.
 
     Args:
         segment: An item of SegmentSequence.
+        own: The user's own words, which decide alone where one is in the label.
 
     Returns:
         What the label says if no code speaks against it; what the codes say if the label says nothing.
     """
+    if reading := own_reading(str(segment.get("SegmentLabel") or ""), own or {}):
+        return reading
     label = read_label(str(segment.get("SegmentLabel") or ""))
     types = {_type_of(code) for code in segment.get("SegmentedPropertyTypeCodeSequence") or []} - {""}
     regions = {_region_of(code) for code in segment.get("AnatomicRegionSequence") or []} - {""}
@@ -101,13 +116,16 @@ def segment_reading(segment: Any) -> Reading:
     return label
 
 
-def region_reading(name: str, types: set[str]) -> Reading:
+def region_reading(name: str, types: set[str], own: OwnLabels | None = None) -> Reading:
     """Say what a region of an RTSTRUCT is, by its name and its interpreted types.
 
     Args:
         name: ROIName.
         types: RTROIInterpretedType of its observations, in capitals.
+        own: The user's own words, which decide alone where one is in the name.
     """
+    if reading := own_reading(name, own or {}):
+        return reading
     label = read_label(name)
     against = types & (_NOT_THE_TUMOUR | ({"GTV"} if label.kind == LIVER else set()))
     if label.kind is None and not label.known and not label.why and types == {"GTV"}:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from nnunet_multiphase.dicom.drawing import Drawing, Plane
 from nnunet_multiphase.dicom.labels import LESIONS
+from nnunet_multiphase.dicom.mask_codes import OwnLabels
 from nnunet_multiphase.dicom.mask_places import BY_PLANES, Index, Places, References, places_of, references_of
 from nnunet_multiphase.dicom.mask_table import LESION_FREE, MaskCorrection, MaskRow
 from nnunet_multiphase.dicom.pseudonyms import Name
@@ -64,6 +65,7 @@ def find_layers(
     corrections: Mapping[str, MaskCorrection] | None = None,
     *,
     by_planes: bool = False,
+    own: OwnLabels | None = None,
 ) -> Found:
     """Match masks and volumes.
 
@@ -76,6 +78,7 @@ def find_layers(
         names: (PatientID, StudyInstanceUID) -> what the study is called.
         corrections: Mask key -> what the user's mask table says; it is followed.
         by_planes: Let the planes decide also for masks that name images which are not in the tree.
+        own: The user's own words for labels.
 
     Returns:
         The layers, and what is to be said. Segments that are neither lesion nor liver are passed over.
@@ -88,7 +91,7 @@ def find_layers(
         case = name.case if name else ""
         try:
             header = read_header(file.path)
-            drawings = segments(header) if file.modality == "SEG" else regions(header)
+            drawings = segments(header, own) if file.modality == "SEG" else regions(header, own)
             references = references_of(header)
             content = hashlib.sha256(file.path.read_bytes()).hexdigest()
         except Exception:  # whatever a broken file makes the parser trip over

@@ -10,7 +10,7 @@ import numpy as np
 
 from nnunet_multiphase.dicom.evidence import Evidence, enhancement_evidence, tag_evidence
 from nnunet_multiphase.dicom.volumes import Volume
-from nnunet_multiphase.dicom.words import agent_said
+from nnunet_multiphase.dicom.words import NO_OWN_WORDS, OwnWords, agent_said
 from nnunet_multiphase.phases import PHASES
 
 CLEAR = 0.6
@@ -33,7 +33,9 @@ class PhaseGuess:
 
 
 def guess_phases(
-    volumes: Sequence[Volume], measure: Callable[[Volume], tuple[float, float] | None]
+    volumes: Sequence[Volume],
+    measure: Callable[[Volume], tuple[float, float] | None],
+    own: OwnWords = NO_OWN_WORDS,
 ) -> list[PhaseGuess]:
     """Guess the phase of every volume of one study.
 
@@ -43,12 +45,15 @@ def guess_phases(
     Args:
         volumes: The CT volumes of one study that can be used.
         measure: Gives a volume's `enhancement_hu`; asked only where tags are silent.
+        own: The user's own words.
 
     Returns:
         One guess a volume, in their order.
     """
     with_agent = {volume.key for volume in volumes if any(agent_said(part.agent) for part in volume.slices)}
-    evidence = [tag_evidence(volume, others_have_agent=bool(with_agent - {volume.key})) for volume in volumes]
+    evidence = [
+        tag_evidence(volume, others_have_agent=bool(with_agent - {volume.key}), own=own) for volume in volumes
+    ]
     for volume, known in zip(volumes, evidence, strict=True):
         if _normalised(known).max() < CLEAR and (level := measure(volume)) is not None:
             known.append(enhancement_evidence(*level))

@@ -11,7 +11,7 @@ from matplotlib.path import Path as Polygon
 
 from nnunet_multiphase.dicom.drawing import Drawing, Drawn, Plane, pixel_index, slice_under
 from nnunet_multiphase.dicom.geometry import Grid, heights_mm, normal
-from nnunet_multiphase.dicom.mask_codes import region_reading
+from nnunet_multiphase.dicom.mask_codes import OwnLabels, region_reading
 from nnunet_multiphase.dicom.multiframe import named_images
 from nnunet_multiphase.dicom.scan import read_header
 from nnunet_multiphase.errors import InputError
@@ -20,7 +20,7 @@ _SAME_CONTOUR = 0.9
 """Two contours whose areas have this much in common are one, drawn or exported twice."""
 
 
-def regions(header: Any) -> list[Drawing]:
+def regions(header: Any, own: OwnLabels | None = None) -> list[Drawing]:
     """List the regions of an RTSTRUCT header, each with its contours."""
     planes: dict[int, list[Plane]] = {}
     for item in header.get("ROIContourSequence") or []:
@@ -40,7 +40,7 @@ def regions(header: Any) -> list[Drawing]:
     return [
         Drawing(
             number := int(roi.ROINumber),
-            region_reading(str(roi.get("ROIName") or ""), types.get(number, set())),
+            region_reading(str(roi.get("ROIName") or ""), types.get(number, set()), own),
             tuple(planes.get(number, [])),
             str(roi.get("ReferencedFrameOfReferenceUID") or (frames[0] if len(frames) == 1 else "")),
         )

@@ -14,13 +14,13 @@ from pydicom.pixels import iter_pixels
 
 from nnunet_multiphase.dicom.drawing import Drawing, Drawn, Plane, lattice_steps, slice_under
 from nnunet_multiphase.dicom.geometry import Grid
-from nnunet_multiphase.dicom.mask_codes import segment_reading
+from nnunet_multiphase.dicom.mask_codes import OwnLabels, segment_reading
 from nnunet_multiphase.dicom.multiframe import named_images
 from nnunet_multiphase.dicom.pixels import as_image
 from nnunet_multiphase.errors import InputError
 
 
-def segments(header: Any) -> list[Drawing]:
+def segments(header: Any, own: OwnLabels | None = None) -> list[Drawing]:
     """List the segments of a SEG header, each with the frames that may show it."""
     planes: dict[int | None, list[Plane]] = {}
     shared = (header.get("SharedFunctionalGroupsSequence") or [pydicom.Dataset()])[0]
@@ -33,7 +33,7 @@ def segments(header: Any) -> list[Drawing]:
     return [
         Drawing(
             number := int(segment.SegmentNumber),
-            segment_reading(segment),
+            segment_reading(segment, own),
             tuple(planes.get(number, []) + planes.get(None, [])),
             frame_of_reference,
         )

@@ -131,10 +131,10 @@ def phases_named(text: str, own: OwnWords = NO_OWN_WORDS) -> dict[str, str]:
     return {}
 
 
-def contrast_named(text: str) -> str | None:
+def contrast_named(text: str, own: OwnWords = NO_OWN_WORDS) -> str | None:
     """Find a word that says no more than that there is contrast; None also for "with and without"."""
     for reading in _readings(text):
-        cleaned, both = _without_both(fold(words_apart(reading)))
+        cleaned, both = _without_both(take_words(words_apart(reading), own.none)[1])
         if both:
             return None
         if found := find_words(cleaned, CONTRAST_WORDS):
