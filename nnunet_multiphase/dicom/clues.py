@@ -100,6 +100,15 @@ def same_image(a: Sequence[Slice], b: Sequence[Slice]) -> bool:
     return all(first & second or min(len(first), len(second)) > 1 for first, second in values)
 
 
+def partly_said(slices: Sequence[Slice]) -> Iterator[tuple[str, Groups]]:
+    """Name the tags that some slices have and others lack, with both groups."""
+    times = [(name, time) for name, kind, time in _TIMES if kind == "scan"]
+    for name, key in (*_IMAGE_KEYS, *_SCAN_KEYS, *times):
+        groups = _alike(slices, lambda part, key=key: key(part) is None)  # type: ignore[misc]
+        if len(groups) > 1:
+            yield name, groups
+
+
 def changes_within(slices: Sequence[Slice]) -> list[str]:
     """Name what changes in the middle of slices that are one scan by all else: thickness, contrast agent, unit."""
     names = []

@@ -15,6 +15,7 @@ from nnunet_multiphase.dicom.clues import (
     Groups,
     changes_within,
     clues,
+    partly_said,
     pause_s,
     position_numbers,
     same_image,
@@ -90,12 +91,10 @@ def split_stack(slices: Sequence[Slice]) -> Split:
                 )
             else:
                 notes.append(f"another part of the series, acquired {pause:.0f} s apart, touches it")
-        if (changed := changes_within(group)) and _fits(group):
-            doubts.append(f"{' and '.join(changed)} changes within it: perhaps two scans")
         if outcome.by_place:
             doubts.append("told apart by nothing but the order of slices at each position")
-        if len(groups) == 1 and outcome.whole and _numbered_twice(group):
-            doubts.append("InstanceNumbers occur twice, as in two acquisitions that nothing tells apart")
+        if _fits(group):
+            doubts += _signs_of_two(group)
         parts.append(Part(tuple(group), tuple(dict.fromkeys(doubts)), tuple(dict.fromkeys(notes))))
     return Split(tuple(parts), tuple(dict.fromkeys(outcome.how)), tuple(outcome.left))
 
@@ -227,6 +226,19 @@ def _interleaved(a: Sequence[Slice], b: Sequence[Slice]) -> bool:
     heights = heights_mm([*a, *b])
     first, second = heights[: len(a)], heights[len(a) :]
     return bool(first.min() < second.max() and second.min() < first.max())
+
+
+def _signs_of_two(group: list[Slice]) -> list[str]:
+    """Say what makes it doubtful that slices on one grid are one acquisition, though it cannot part them."""
+    doubts = []
+    if changed := changes_within(group):
+        doubts.append(f"{' and '.join(changed)} changes within it: perhaps two scans")
+    if _numbered_twice(group):
+        doubts.append("InstanceNumbers occur twice, as in two acquisitions that nothing tells apart")
+    for name, halves in partly_said(group):
+        if all(_fits(half) for half in halves):
+            doubts.append(f"only some slices give {name}: perhaps two acquisitions")
+    return doubts
 
 
 def _numbered_twice(slices: Sequence[Slice]) -> bool:

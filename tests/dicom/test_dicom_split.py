@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -289,9 +290,22 @@ def test_numbers_in_the_order_of_file_names_are_one_acquisition() -> None:
     assert (owners(split), doubts(split)) == ([("pv", 60)], [])
 
 
-def test_every_second_slice_without_a_time_is_one_acquisition() -> None:
-    slices = [replace(part, acquired_s=None if k % 2 else 0.0) for k, part in enumerate(acquired("pv", 24))]
-    assert owners(split_stack(slices)) == [("pv", 24)]
+def test_slices_without_a_time_here_and_there_are_one_acquisition() -> None:
+    slices = [replace(part, acquired_s=None if k % 5 else 0.0) for k, part in enumerate(acquired("pv", 24))]
+    split = split_stack(slices)
+    assert (owners(split), doubts(split)) == ([("pv", 24)], [])
+
+
+@pytest.mark.parametrize("lacks", [lambda k: k % 2, lambda k: k > 11], ids=["every second", "upper half"])
+def test_half_the_slices_without_a_time_are_doubted(lacks: Callable[[int], bool]) -> None:
+    slices = [
+        replace(part, acquired_s=None if lacks(k) else 0.0) for k, part in enumerate(acquired("pv", 24))
+    ]
+    split = split_stack(slices)
+    assert (owners(split), doubts(split)) == (
+        [("pv", 24)],
+        ["only some slices give AcquisitionTime: perhaps two acquisitions"],
+    )
 
 
 def test_a_pause_of_the_reconstruction_does_not_cut() -> None:
