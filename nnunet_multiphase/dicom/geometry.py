@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,6 +16,8 @@ MIN_SLICES = 8
 TOO_FEW = "too few slices"
 
 TILT = "gantry tilt"
+
+CHANGING = "the spacing changes"
 
 SAME_POSITION_MM = 0.05
 """Slices closer along the normal lie at one position: thinner slices than this are not made."""
@@ -31,6 +34,12 @@ MIN_RUN = 3
 """So many equal steps are a spacing of their own; fewer are gaps."""
 
 MOST_SPACINGS = 3
+
+_TURN = 0.3  # steps that differ by more take turns, and such changes in more of the steps are no accident
+_WIDEST_TO_NARROWEST = (
+    2.0  # two even rows of slices, one between the other's, give such steps; a table that slips does not
+)
+_MOST_THERE = 0.6
 
 
 @dataclass(frozen=True)
@@ -112,7 +121,10 @@ def lay_out(slices: Sequence[Slice], *, min_slices: int = MIN_SLICES) -> tuple[G
             *problems,
             "several slices at one position that nothing tells apart: export each phase as a series of its own",
         ]
-    problems += _step_problems(steps)
+    problems += [
+        _half_steps(problem, ordered) if problem.startswith(CHANGING) else problem
+        for problem in _step_problems(steps)
+    ]
     positions = np.array([part.position for part in ordered])
     step = (positions[-1] - positions[0]) / (len(positions) - 1)
     across = normal(ordered[0].orientation or ())
@@ -164,12 +176,29 @@ def _change_of_step(steps: np.ndarray) -> str:
             runs.append([])
         runs[-1].append(float(step))
     if 1 < len(runs) <= MOST_SPACINGS and min(map(len, runs)) >= MIN_RUN:
-        return f"the spacing changes from {' to '.join(f'{round(np.mean(run), 2):g}' for run in runs)} mm"
-    even, odd = steps[::2], steps[1::2]
-    if len(runs) == len(steps) and max(np.ptp(even), np.ptp(odd)) <= ROUNDING_MM:
-        first, second = round(float(even.mean()), 2), round(float(odd.mean()), 2)
-        return (
-            f"steps of {first:g} and {second:g} mm take turns: two acquisitions interleaved, "
-            "which nothing tells apart"
-        )
+        return f"{CHANGING} from {' to '.join(f'{round(np.mean(run), 2):g}' for run in runs)} mm"
+    low, high = round(float(steps.min()), 2), round(float(steps.max()), 2)
+    two = len(runs) == len(steps) and max(np.ptp(steps[::2]), np.ptp(steps[1::2])) <= ROUNDING_MM
+    changes = np.abs(np.diff(steps)) > _TURN * np.minimum(steps[1:], steps[:-1])
+    mixed = high >= _WIDEST_TO_NARROWEST * low and changes.sum() >= max(4, _TURN * len(steps))
+    if two or (mixed and not _lost_slices(steps)):
+        which = f"{low:g} and {high:g}" if two else f"{low:g} to {high:g}"
+        return f"steps of {which} mm take turns: two acquisitions interleaved, which nothing tells apart"
     return ""
+
+
+def _lost_slices(steps: np.ndarray) -> bool:
+    """Say whether gaps are whole numbers of steps, and few enough to be lost slices."""
+    multiples = np.round(steps / steps.min())
+    whole = np.abs(steps / steps.min() - multiples).max() < STEP_TOLERANCE
+    return bool(whole and len(steps) > _MOST_THERE * multiples.sum())
+
+
+def _half_steps(change: str, ordered: Sequence[Slice]) -> str:
+    """Doubt a change to half the spacing where all slices are as thick as the wider one: those between may be another's."""
+    spacings = [float(word) for word in change.split() if word[0].isdigit()]
+    halves = all(abs(max(a, b) - 2 * min(a, b)) < ROUNDING_MM for a, b in pairwise(spacings))
+    widest = max(spacings)
+    if not halves or any(abs((part.thickness_mm or 0) - widest) > 0.1 * widest for part in ordered):
+        return change
+    return f"perhaps two acquisitions interleaved: {change}, the slices' thickness does not"

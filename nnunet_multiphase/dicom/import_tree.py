@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nnunet_multiphase.data.case_folder import CohortError
@@ -13,6 +13,7 @@ from nnunet_multiphase.dicom.case_writer import check_destination, remove_case, 
 from nnunet_multiphase.dicom.choose import Choice, Correction, choose_volumes
 from nnunet_multiphase.dicom.coverage import with_coverage
 from nnunet_multiphase.dicom.geometry import TOO_FEW
+from nnunet_multiphase.dicom.interleaved import INTERLEAVED
 from nnunet_multiphase.dicom.kind import with_kinds
 from nnunet_multiphase.dicom.look import Look, look_at
 from nnunet_multiphase.dicom.mask_table import (
@@ -200,6 +201,10 @@ def _choose_all(
         found = with_kinds(volumes[key], own)
         looks = {volume.key: look_at(volume) for volume in found}
         findings = {volume: look.finding for volume, look in looks.items() if look.finding is not None}
+        found = [
+            replace(volume, doubts=(*volume.doubts, INTERLEAVED)) if looks[volume.key].interleaved else volume
+            for volume in found
+        ]
         found = with_coverage(found, findings, set(masks))
         with_phase = [volume for volume in found if volume.has_phase]
         guesses = guess_phases(with_phase, _enhancement_of(looks), own)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nnunet_multiphase.dicom.evidence import enhancement_hu
+from nnunet_multiphase.dicom.interleaved import is_interleaved
 from nnunet_multiphase.dicom.liver_finding import Finding, coarse_volume, look_for_liver
 from nnunet_multiphase.dicom.pixels import read_hu
 from nnunet_multiphase.dicom.volumes import Volume
@@ -31,6 +32,7 @@ class Look:
         finding: Of the liver; none where the voxels cannot be read.
         axial, coronal: JPEG; none where there is nothing to show.
         no_picture: Why not.
+        interleaved: Every second slice is of another acquisition.
     """
 
     enhancement: tuple[float, float] | None = None
@@ -38,6 +40,7 @@ class Look:
     axial: bytes | None = None
     coronal: bytes | None = None
     no_picture: str = ""
+    interleaved: bool = False
 
 
 def look_at(volume: Volume) -> Look:
@@ -59,12 +62,15 @@ def look_at(volume: Volume) -> Look:
     # Of other regions, and of what is not the scanner's own HU, the brightness says nothing about a phase.
     plain = finding.kind != "other" and not volume.doubts
     enhancement = enhancement_hu(hu, volume.grid.spacing_mm) if plain else None
+    # Resampled slices are mixtures of their neighbours already.
+    interleaved = volume.grid.size is None and is_interleaved(hu, volume.grid.spacing_mm)
+    look = Look(enhancement, finding, interleaved=interleaved)
     if any(part.burned_in for part in volume.slices):
-        return Look(enhancement, finding, no_picture="not shown: text is burned in")
+        return replace(look, no_picture="not shown: text is burned in")
     if finding.region in _FACES:
-        return Look(enhancement, finding, no_picture="not shown: a head or a neck could be recognised")
+        return replace(look, no_picture="not shown: a head or a neck could be recognised")
     axial, coronal = _planes(volume, hu, finding)
-    return Look(enhancement, finding, axial, coronal)
+    return replace(look, axial=axial, coronal=coronal)
 
 
 def _planes(volume: Volume, hu: np.ndarray, finding: Finding) -> tuple[bytes, bytes]:

@@ -121,3 +121,37 @@ def test_two_interleaved_acquisitions_that_nothing_tells_apart_are_named() -> No
     assert problems([slice_at(z) for z in heights]) == (
         "steps of 1 and 4 mm take turns: two acquisitions interleaved, which nothing tells apart"
     )
+
+
+def test_acquisitions_interleaved_over_a_part_are_named() -> None:
+    heights = sorted([5.0 * k for k in range(20)] + [31.0 + 5.0 * k for k in range(20)])
+    assert problems([slice_at(z) for z in heights]) == (
+        "steps of 1 to 5 mm take turns: two acquisitions interleaved, which nothing tells apart"
+    )
+
+
+def test_half_the_spacing_with_slices_as_thick_may_be_another_acquisition() -> None:
+    heights = sorted([5.0 * k for k in range(20)] + [52.5 + 5.0 * k for k in range(20)])
+    assert problems([slice_at(z, thickness_mm=5.0) for z in heights]) == (
+        "perhaps two acquisitions interleaved: the spacing changes from 5 to 2.5 to 5 mm, the slices' thickness does not"
+    )
+
+
+def test_half_the_spacing_with_thinner_slices_is_a_change_of_spacing() -> None:
+    thick = [slice_at(5.0 * k, thickness_mm=5.0) for k in range(10)]
+    thin = [slice_at(45 + 2.5 * k, thickness_mm=2.5) for k in range(1, 10)]
+    assert problems([*thick, *thin]) == "the spacing changes from 5 to 2.5 mm"
+
+
+def test_a_third_of_the_slices_lost_here_and_there_are_missing_slices() -> None:
+    lost = (2, 3, 7, 11, 12, 13, 18, 20, 25, 28)
+    assert problems([part for part in stack(30) if part.instance not in lost]) == (
+        "missing slices: about 10 in 7 gaps"
+    )
+
+
+def test_steps_of_one_and_two_in_turn_are_two_acquisitions_and_no_lost_slices() -> None:
+    heights = sorted([3.0 * k for k in range(10)] + [3.0 * k + 1 for k in range(10)])
+    assert problems([slice_at(z) for z in heights]) == (
+        "steps of 1 and 2 mm take turns: two acquisitions interleaved, which nothing tells apart"
+    )

@@ -176,6 +176,29 @@ def test_images_sent_twice_with_new_uids_are_one_volume(tmp_path: Path, series_r
     assert (row["use"], row["problems"]) == ("yes", "12 image(s) were there twice, with other UIDs")
 
 
+def test_two_phases_half_a_slice_apart_that_only_voxels_tell_apart_are_doubted(
+    tmp_path: Path, series_rows: Rows
+) -> None:
+    # Numbered from below, whichever phase it is.
+    for n, (phase, shift) in enumerate((("art", 0), ("pv", 2.5))):
+        slices = one_series(phase, start="100000", first_instance=500 * n, origin=(-100, -80, 50 + shift))
+        for k, item in enumerate(slices):
+            item.InstanceNumber = 2 * k + n + 1
+        save(slices, tmp_path / "tree")
+    (row,) = series_rows()
+    assert row["use"] == "no"
+    assert row["problems"].startswith("neighbouring slices differ more than next but one: two acquisitions")
+
+
+def test_thick_overlapping_slices_are_used_without_a_word(tmp_path: Path, series_rows: Rows) -> None:
+    slices = one_series(
+        "pv", (24, 32, 32), spacing_mm=(5, 6, 2.5), SliceThickness=5, description="portal venous"
+    )
+    save(slices, tmp_path / "tree")
+    (row,) = series_rows()
+    assert (row["use"], row["problems"]) == ("yes", "")
+
+
 def test_two_phases_that_only_voxels_tell_apart_are_refused(tmp_path: Path, series_rows: Rows) -> None:
     for phase, first in (("art", 1), ("pv", 500)):
         slices = one_series(phase, start="100000", first_instance=first)
