@@ -145,10 +145,10 @@ def classes_from_values(
         )
         if options.prediction_lesion in (None, options.lesion):
             doubtful = options.prediction_lesion is None and of_prediction and not of_prediction & lesions
+            same = " ".join(map(str, sorted(lesions)))
             note = (
                 f"no prediction holds a lesion ({_listed(lesions)}), only {_listed(of_prediction)}; if that is lesion "
-                f"there, pass --prediction-lesion-labels, else --prediction-lesion-labels {' '.join(map(str, sorted(lesions)))} "
-                "says so"
+                f"there, pass --prediction-lesion-labels, else --prediction-lesion-labels {same} says so"
             )
             return BothClasses(truth, truth, "--lesion-labels", note if doubtful else "")
         further = tuple(truth.known - {0, *options.prediction_lesion, *ignored})

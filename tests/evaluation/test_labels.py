@@ -14,6 +14,8 @@ import SimpleITK as sitk
 
 from nnunet_multiphase.cli.main import main
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.evaluation.benchmark_prediction import score_model
+from nnunet_multiphase.evaluation.benchmark_settings import MODELS
 from nnunet_multiphase.evaluation.folders import evaluate_folders
 from nnunet_multiphase.evaluation.label_choice import LabelOptions
 from nnunet_multiphase.evaluation.scores import evaluate_case
@@ -336,3 +338,15 @@ def test_undefined_scores_of_a_class_are_nan(tmp_path: Path) -> None:
     (liver,) = evaluate_folders(*folders).classes
     assert math.isnan(liver.dice)
     assert LabelClasses().known == {0, 1}
+
+
+@pytest.mark.parametrize(("labels", "liver"), [(CLASSES, (1120 - 8) / 1120), (REGIONS, 1.0)])
+def test_the_benchmark_scores_lesions_by_the_raw_datasets_record(
+    tmp_path: Path, labels: dict, liver: float
+) -> None:
+    write(tmp_path / "raw" / "labelsTr" / "a.nii.gz", TRUTH)
+    record(tmp_path / "raw", labels)
+    write(tmp_path / "o" / "predictions" / MODELS[1].trainer / "validation" / "a.nii.gz", FOUND)
+    scores = score_model(tmp_path / "o", MODELS[1], tmp_path / "raw", ["a"])["validation"]
+    assert scores.cases[0].dice == 0.75
+    assert [score.dice for score in scores.classes] == [pytest.approx(liver)]
