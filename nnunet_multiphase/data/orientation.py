@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
+from scipy.spatial.transform import Rotation
 
 from nnunet_multiphase.errors import InputError
 
@@ -16,8 +17,11 @@ AXES = "LPS"
 ORIGIN_STEP_MM = 0.01
 """Origins are whole multiples of it. NIfTI keeps the first voxel's place in single precision, and which voxel is the
 first depends on the order: one volume stored in two orders comes back up to 0.0001 mm apart."""
-ORIGIN_BORDER = 0.4735
-"""Share of a step up to which an origin goes down. At one half lie the numbers scanners write (0.125 and 0.625 mm), and
+TURN_STEP = 1e-5
+"""The imaginary parts of an oblique direction's unit quaternion are whole multiples of it, which is 0.001 degrees: single
+precision again."""
+BORDER = 0.4735
+"""Share of a step up to which a number goes down. At one half lie the numbers scanners write (0.125 and 0.625 mm), and
 they would go either way; here lies none of theirs."""
 
 
@@ -56,8 +60,8 @@ def upright(image: sitk.Image) -> sitk.Image:
     """Turn a volume so that x goes to the patient's left, y to the back and z to the head, and settle its header.
 
     Axes are exchanged and reversed, left-handed ones too; an oblique volume stays as oblique as it is. One volume
-    stored in any of the 48 orders comes out the same to the last bit of its header, so that all that is computed
-    from it is the same: its origin is rounded to `ORIGIN_STEP_MM`, which moves it by 0.006 mm along an axis at most.
+    stored in any of the 48 orders comes out with the same header to the last bit, so that all that is computed from it
+    is the same: what single precision blurs is rounded, which moves no voxel by more than 0.02 mm.
 
     Args:
         image: 3D, of any pixel type.
@@ -66,14 +70,16 @@ def upright(image: sitk.Image) -> sitk.Image:
         The turned copy.
     """
     result = turned(image)
-    result.SetOrigin([_settled(value) for value in result.GetOrigin()])
-    direction = np.array(result.GetDirection())
-    along_axes = np.rint(direction)
-    if np.abs(direction - along_axes).max() < 1e-6:  # from a NIfTI's quaternion
-        direction = along_axes
+    before = np.array(result.GetDirection()).reshape(3, 3)
+    direction = _settled_direction(before)
+    result.SetSpacing(np.float32(result.GetSpacing()).tolist())
+    # Turned by that little about the middle, which stays where it is.
+    middle = (np.array(result.GetSize()) - 1) / 2 * result.GetSpacing()
+    origin_mm = np.array(result.GetOrigin()) + (before - direction) @ middle
+    result.SetOrigin(np.float32(np.round(_settled(origin_mm, ORIGIN_STEP_MM), 6)).tolist())
     # ITK would not replace a -0.0 by 0.0, being equal; between them stands a rotation without zeros.
     result.SetDirection([v / 3 for v in (2, -1, 2, 2, 2, -1, -1, 2, 2)])
-    result.SetDirection((direction + 0.0).tolist())
+    result.SetDirection(direction.ravel().tolist())
     return result
 
 
@@ -102,7 +108,15 @@ def as_stored(image: sitk.Image, grid: StoredGrid) -> sitk.Image:
     return result
 
 
-def _settled(value_mm: float) -> float:
-    """Round a coordinate, mm, to a step, and to the number that NIfTI keeps of it."""
-    steps = math.floor(value_mm / ORIGIN_STEP_MM + 1 - ORIGIN_BORDER)
-    return float(np.float32(round(steps * ORIGIN_STEP_MM, 6))) + 0.0
+def _settled_direction(direction: np.ndarray) -> np.ndarray:
+    """Round a rotation, 3 x 3; other matrices stay as they are."""
+    if not np.allclose(direction.T @ direction, np.eye(3), atol=1e-4) or np.linalg.det(direction) < 0:
+        return direction
+    imaginary = _settled(Rotation.from_matrix(direction).as_quat(canonical=True)[:3], TURN_STEP)
+    real = math.sqrt(1 - float(imaginary @ imaginary))
+    return Rotation.from_quat([*imaginary, real]).as_matrix() + 0.0
+
+
+def _settled(values: np.ndarray, step: float) -> np.ndarray:
+    """Round numbers to whole steps; no -0.0 among them."""
+    return np.floor(values / step + 1 - BORDER) * step + 0.0

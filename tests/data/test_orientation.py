@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from orders import ORDERS, stored
+from scipy.spatial.transform import Rotation
 from tiny_phases import LESION, mask_image, phase_image
 
 from nnunet_multiphase.data.case_folder import read_case_folder
@@ -49,6 +50,32 @@ def test_all_48_orders_are_one_volume_to_the_last_bit(tmp_path: Path, tilted: bo
         assert len(read) == 1
 
 
+def test_a_volume_written_and_stored_in_another_order_again_and_again_stays_one(tmp_path: Path) -> None:
+    path = tmp_path / "volume.nii.gz"
+    image, read = volume(True, PLACES_MM[0]), set()
+    for order in ORDERS[::5]:
+        sitk.WriteImage(stored(image, order), str(path))
+        image = read_volume(
+            path
+        )  # its direction is a little another one, after each way through single precision
+        read.add(identity(upright(image)))
+    assert len(read) == 1
+
+
+def test_no_voxel_of_a_whole_oblique_scan_is_moved_by_more_than_a_fiftieth_of_a_millimetre() -> None:
+    for seed in range(50):
+        image = sitk.Image([2, 2, 2], sitk.sitkUInt8)
+        image.SetSpacing((511 * 0.97, 511 * 0.97, 699.0))  # its corners are those of 512 x 512 x 700 voxels
+        image.SetOrigin(np.random.default_rng(seed).uniform(-500, 500, 3).tolist())
+        image.SetDirection(Rotation.random(random_state=seed).as_matrix().ravel().tolist())
+        turned, stays = upright(image), sitk.DICOMOrient(image, "LPS")
+        for corner in np.ndindex(2, 2, 2):
+            away = np.subtract(
+                turned.TransformIndexToPhysicalPoint(corner), stays.TransformIndexToPhysicalPoint(corner)
+            )
+            assert np.linalg.norm(away) < 0.02
+
+
 @pytest.mark.parametrize("order", ORDERS)
 def test_every_voxel_keeps_its_value_at_its_place(order) -> None:
     image = volume(True, PLACES_MM[0])
@@ -58,7 +85,9 @@ def test_every_voxel_keeps_its_value_at_its_place(order) -> None:
         away = np.subtract(
             turned.TransformIndexToPhysicalPoint(index), image.TransformIndexToPhysicalPoint(index)
         )
-        assert np.abs(away).max() <= 0.006  # the origin's step of 0.01 mm, rounded
+        assert (
+            np.abs(away).max() <= 0.007
+        )  # the origin's step of 0.01 mm, rounded, and a little for the direction
 
 
 @pytest.mark.parametrize("order", ORDERS)
