@@ -47,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="shear a gantry tilt straight and interpolate uneven spacing or gaps up to 10 mm, instead of refusing them",
     )
+    parser.add_argument(
+        "--join-studies",
+        action="store_true",
+        help="make one case of a patient's studies of one day, such as phases under two accession numbers",
+    )
     parser.add_argument("--dry-run", action="store_true", help="write the tables only")
 
 
@@ -69,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
                 masks_by_planes=args.masks_by_planes,
                 dry_run=args.dry_run,
                 resample_irregular=args.resample_irregular,
+                join_studies=args.join_studies,
                 say=lambda line: print(line, flush=True),
             )
     except CohortError as error:

@@ -103,7 +103,7 @@ def write_patients(out: Path, names: Iterable[Name]) -> None:
     with partial.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(("case", "patient"))
-        writer.writerows(sorted((name.case, name.patient) for name in names if (out / name.case).is_dir()))
+        writer.writerows(sorted({(name.case, name.patient) for name in names if (out / name.case).is_dir()}))
     partial.replace(out / PATIENT_TABLE)
 
 

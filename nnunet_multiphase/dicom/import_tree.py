@@ -14,6 +14,7 @@ from nnunet_multiphase.dicom.choose import Choice, Correction, choose_volumes
 from nnunet_multiphase.dicom.coverage import with_coverage
 from nnunet_multiphase.dicom.geometry import TOO_FEW
 from nnunet_multiphase.dicom.interleaved import INTERLEAVED
+from nnunet_multiphase.dicom.join import name_bearers, same_day_groups, worth_joining
 from nnunet_multiphase.dicom.kind import with_kinds
 from nnunet_multiphase.dicom.look import Look, look_at
 from nnunet_multiphase.dicom.mask_table import (
@@ -28,7 +29,7 @@ from nnunet_multiphase.dicom.phase import guess_phases
 from nnunet_multiphase.dicom.pseudonyms import (
     Name,
     Study,
-    name_studies,
+    name_joined,
     pseudonyms_path,
     read_pseudonyms,
     write_pseudonyms,
@@ -67,6 +68,7 @@ def import_tree(
     masks_by_planes: bool = False,
     dry_run: bool = False,
     resample_irregular: bool = False,
+    join_studies: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> Summary:
     """Turn a DICOM tree into a cohort that `setup` reads.
@@ -80,6 +82,7 @@ def import_tree(
         masks_by_planes: Let planes decide where masks lie that name images which are not in the tree.
         dry_run: Write the series table only.
         resample_irregular: Bring tilted and unevenly spaced slices to an even grid, instead of refusing them.
+        join_studies: Make one case of a patient's studies of one day.
         say: Takes a line of progress.
 
     Returns:
@@ -100,6 +103,7 @@ def import_tree(
             masks_by_planes,
             dry_run,
             resample_irregular,
+            join_studies,
             say,
         )
 
@@ -113,6 +117,7 @@ def _import_tree(
     masks_by_planes: bool,
     dry_run: bool,
     resample_irregular: bool,
+    join_studies: bool,
     say: Callable[[str], None],
 ) -> Summary:
     known = read_pseudonyms(pseudonyms_path(out))
@@ -123,10 +128,12 @@ def _import_tree(
     say(f"reading the headers in {root}")
     tree = scan_tree(root)
     say(f"{sum(len(series.slices) for series in tree.series)} images in {len(tree.series)} series")
-    names = name_studies(_studies(tree), known)
+    studies = _studies(tree)
+    joined = name_bearers(studies, known, on_request=join_studies)
+    names = name_joined(studies, joined, known)
     volumes: dict[StudyKey, list[Volume]] = {}
     for series in tree.series:
-        volumes.setdefault((series.patient_id, series.study), []).extend(
+        volumes.setdefault(joined[series.patient_id, series.study], []).extend(
             resample_if_irregular(volume, on_request=resample_irregular) for volume in volumes_of(series)
         )
     everything = [volume for found in volumes.values() for volume in found]
@@ -134,7 +141,7 @@ def _import_tree(
     masks = find_layers(
         tree.masks,
         everything,
-        {key: names[key] for key in volumes},
+        {key: names[key] for key in joined},
         mask_corrections,
         by_planes=masks_by_planes,
         own=own.labels,
@@ -143,7 +150,10 @@ def _import_tree(
     layers, remarks = masks.layers, list(masks.remarks)
     if any(not patient_id for patient_id, _ in volumes):
         remarks.append("studies without PatientID: each counts as a patient of its own")
+    remarks += _halves(joined, names, known)
     choices = _choose_all(volumes, names, layers, corrections, own, say)
+    used_phases = {key: {choice.phase for choice in chosen if choice.use} for key, chosen in choices.items()}
+    remarks += worth_joining(same_day_groups(studies), joined, names, used_phases)
     everything_chosen = [choice for chosen in choices.values() for choice in chosen]
     out.parent.mkdir(parents=True, exist_ok=True)
     previous = write_series_table(series_table_path(out), everything_chosen)
@@ -156,6 +166,7 @@ def _import_tree(
     failures = list(tree.lost)
     if not dry_run:
         write_pseudonyms(pseudonyms_path(out), names)
+        remarks += _remove_joined(out, names, known)
         for key in sorted(choices, key=lambda key: names[key].case):
             used = [choice for choice in choices[key] if choice.use]
             case = names[key].case
@@ -240,6 +251,29 @@ def _studies(tree: Tree) -> set[Study]:
         date = min(part.study_date for part in series.slices)
         dates[key] = min(dates.get(key, date), date)
     return {Study(patient_id, uid, date) for (patient_id, uid), date in dates.items()}
+
+
+def _halves(
+    joined: Mapping[StudyKey, StudyKey], names: Mapping[StudyKey, Name], known: Mapping[StudyKey, Name]
+) -> list[str]:
+    """Tell of cases of which an earlier import joined studies that are not in this tree."""
+    lost = {names[key].case for key in known.keys() - joined.keys()}
+    here = {names[key].case for key in joined}
+    return [
+        f"case {case}: it was joined from several studies, of which some are not in this tree; give them all together"
+        for case in sorted(lost & here)
+    ]
+
+
+def _remove_joined(out: Path, names: Mapping[StudyKey, Name], known: Mapping[StudyKey, Name]) -> list[str]:
+    """Remove the cases of an earlier import whose study is part of another case now."""
+    kept = {name.case for name in names.values()}
+    gone = {name.case: names[key] for key, name in known.items() if name.case not in kept}
+    return [
+        f"case {case}: joined to {name.case}; what an earlier import wrote of it was removed"
+        for case, name in sorted(gone.items())
+        if remove_case(out, Name(name.patient, case))
+    ]
 
 
 def _remark(choice: Choice) -> str:

@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from nnunet_multiphase.data.table_text import read_table
@@ -70,11 +71,29 @@ def name_studies(
             patients[person] = f"patient_{highest:03d}"
         patient = patients[person]
         taken = cases.setdefault(patient, set())
-        number = len(taken) + 1
-        case = patient if number == 1 else f"{patient}_{number}"
+        # Not the count: joined studies leave numbers free.
+        free = (patient if number == 1 else f"{patient}_{number}" for number in count(1))
+        case = next(case for case in free if case not in taken)
         taken.add(case)
         names[study.patient_id, study.uid] = Name(patient, case)
     return names
+
+
+def name_joined(
+    studies: Iterable[Study],
+    to: Mapping[tuple[str, str], tuple[str, str]],
+    known: Mapping[tuple[str, str], Name],
+) -> dict[tuple[str, str], Name]:
+    """Name studies of which some go under another's name.
+
+    Args:
+        studies: All studies of a tree.
+        to: Study -> the study it is joined to, mostly itself.
+        known: Names from an earlier import; a study that is joined now loses its own.
+    """
+    heads = {study for study in studies if to[study.patient_id, study.uid] == (study.patient_id, study.uid)}
+    names = name_studies(heads, known)
+    return names | {key: names[head] for key, head in to.items()}
 
 
 def read_pseudonyms(path: Path) -> dict[tuple[str, str], Name]:
