@@ -12,7 +12,7 @@ import SimpleITK as sitk
 
 from nnunet_multiphase.data.case_folder import PATIENT_TABLE
 from nnunet_multiphase.dicom.choose import Choice
-from nnunet_multiphase.dicom.draw_masks import Masks, draw_masks
+from nnunet_multiphase.dicom.draw_masks import Masks, check_against_voxels, draw_masks
 from nnunet_multiphase.dicom.masks import Layer
 from nnunet_multiphase.dicom.pixels import as_image, read_hu_and_remarks
 from nnunet_multiphase.dicom.pseudonyms import Name
@@ -122,6 +122,10 @@ def _write_files(
         sitk.WriteImage(image, str(folder / f"{phase}.nii.gz"))
         masks = draw_masks([layer for layer in layers if layer.volume_key == volume.key], volume, what)
         remarks += masks.notes
+        try:
+            remarks += [f"{what}: {note}" for note in check_against_voxels(masks, hu, volume.grid.spacing_mm)]
+        except InputError as error:
+            raise InputError(f"{what}: {error}") from error
         if "lesions" in masks.kinds:
             lesions[phase] = masks
         if "liver" in masks.kinds and not masks.kinds["liver"].any():

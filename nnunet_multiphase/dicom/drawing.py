@@ -25,6 +25,7 @@ class Plane:
     # of the first in the last row. None: it does not say.
     points_mm: np.ndarray | None
     raster: tuple[int, int] | None = None  # a frame's rows and columns
+    exclusive: bool = False  # a contour that is joined to the others by XOR
 
 
 @dataclass(frozen=True, eq=False)

@@ -138,7 +138,7 @@ OTHER_PLACES: tuple[str, ...] = _words(
 
 PARTS: tuple[str, ...] = _words(
     """
-    ii iii iv vi vii viii
+    ii iii iv iva ivb vi vii viii
     left right segment segments lobe lobes lobar dome caudate quadrate lateral medial anterior posterior
     superior inferior upper lower central peripheral subcapsular bilobar couinaud sector section half lt rt
     links rechts linke rechte linker rechter lappen leberlappen segmente gauche droit droite segmentectomy
@@ -174,7 +174,7 @@ NEUTRAL: tuple[str, ...] = _words(
     hypodense hyperdense hypoattenuating solid cystic necrotic benign malignant maligne maligner malign benigne
     benigno maligno multifocal focal solitary multiple multi satellite daughter focale focales
     cell cells single largest biggest first second third nodular infiltrative diffuse intra
-    hepatocellulare unifocal primitive primitif primitiva primitivo totaal nii nrrd 分割 分割结果 标注
+    hepatocellulare unifocal simple primitive primitif primitiva primitivo totaal nii nrrd 分割 分割结果 标注
     標注 분할 grande grand petit petite piccolo piccola grosse grosser kleine kleiner klein nouveau
     nuovo nuevo
     novo neu neue 全 整个 原発性 原発 原发性 原发 多発 多发 单发 単発 大 小 号 番 の 的 性 恶性 悪性 良性 巣 部

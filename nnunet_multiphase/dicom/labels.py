@@ -49,6 +49,8 @@ _FORMS: tuple[tuple[str, str], ...] = (
     (r"\b(?:li[\s_\-]?rads|lr)[\s_\-]*(?:[345](?!\d)|m\b)", " lesion "),
     (r"\b(?:li[\s_\-]?rads|lr)[\s_\-]*(?:\d|t|nc|tiv)\w*", " uncertain_category "),
     (r"\bi[\s_\-]?gtv", " igtv"),
+    (r"4[\s_\-]?d(?:[\s_\-]?ct)?(?![a-z])", " itv "),
+    (r"\d\s?/\s?\d", " uncertain_category "),
     (r"\bgtv[\s_\-]*(?:n\d*|nd|ln)(?![a-z])", " gtvn "),
     (r"\b(?:bile|portal|hepatic|lymph)[\s_\-]?(?:duct|vein|artery|node)s?\b", " vein "),
     (r"\blever(?=[\s_]+met\b)[\s_]+met\b", " lever with "),  # Dutch: with
@@ -159,7 +161,10 @@ def _beside_liver(found: list[_Word]) -> str:
     if any("+" in word.gap for word in found):
         return "a sum ('+')"
     for before, word in pairwise(found):
-        if "-" in word.gap and {before.meaning, word.meaning} <= {"lesion", "liver"}:
+        letter = (
+            len(before.text) == 1 and word.meaning == "lesion"
+        )  # L-GTV: the left one, or the liver's rest
+        if "-" in word.gap and (letter or {before.meaning, word.meaning} <= {"lesion", "liver"}):
             return "a difference or a hyphen ('-')"
     if any(word.text in ("gtv", "gtvp", "gtvs") for word in found) and any(w.text == "mm" for w in found):
         return "a margin ('mm')"

@@ -100,7 +100,11 @@ def segment_reading(segment: Any, own: OwnLabels | None = None) -> Reading:
     """
     if reading := own_reading(str(segment.get("SegmentLabel") or ""), own or {}):
         return reading
-    label = read_label(str(segment.get("SegmentLabel") or ""))
+    description = str(segment.get("SegmentDescription") or "")
+    label = read_label(str(segment.get("SegmentLabel") or description))
+    told = meanings_in(description)
+    if label.kind == LESIONS and "place" in told and not told & {"liver", "hepatic"}:
+        return Reading(None, "another organ in the segment's description")
     types = {_type_of(code) for code in segment.get("SegmentedPropertyTypeCodeSequence") or []} - {""}
     regions = {_region_of(code) for code in segment.get("AnatomicRegionSequence") or []} - {""}
     if label.kind is None and (label.why or label.known):

@@ -133,6 +133,9 @@ def places_of(
         lost += not found
         for key in found:
             planes.setdefault(key, []).append(plane)
+    named = {index.by_key[key].series.uid for key in planes}
+    if (known := references.series & index.by_series.keys()) and not named <= known:
+        return Places(problem=f"names images of one series, and another series; {SAY_WHICH}")
     if planes and not lost and not silent:
         return Places(planes)
     if planes and lost:

@@ -16,6 +16,7 @@ from nnunet_multiphase.dicom.rtstruct import regions
 from nnunet_multiphase.dicom.scan import MaskFile, read_header
 from nnunet_multiphase.dicom.segmentation import segments
 from nnunet_multiphase.dicom.volumes import Volume
+from nnunet_multiphase.errors import InputError
 
 StudyKey = tuple[str, str]  # PatientID, StudyInstanceUID
 
@@ -92,8 +93,15 @@ def find_layers(
         try:
             header = read_header(file.path)
             drawings = segments(header, own) if file.modality == "SEG" else regions(header, own)
+            if len({drawing.number for drawing in drawings}) < len(drawings):
+                raise InputError(
+                    "gives several segments one number, so that nothing tells them apart: export it again"
+                )
             references = references_of(header)
             content = hashlib.sha256(file.path.read_bytes()).hexdigest()
+        except InputError as error:
+            found.tell(case, f"a {file.modality} file {error}")
+            continue
         except Exception:  # whatever a broken file makes the parser trip over
             found.tell(
                 case, f"a {file.modality} file cannot be read: no mask is taken from it; export it again"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from nnunet_multiphase.dicom.drawing import Drawing, Drawn, Plane, pixel_index, 
 from nnunet_multiphase.dicom.geometry import Grid, heights_mm, normal
 from nnunet_multiphase.dicom.mask_codes import OwnLabels, region_reading
 from nnunet_multiphase.dicom.multiframe import named_images
-from nnunet_multiphase.dicom.scan import read_header
 from nnunet_multiphase.errors import InputError
 
 _SAME_CONTOUR = 0.9
@@ -27,7 +25,8 @@ def regions(header: Any, own: OwnLabels | None = None) -> list[Drawing]:
         drawn = planes.setdefault(int(item.ReferencedROINumber), [])
         for index, contour in enumerate(item.get("ContourSequence") or []):
             if _encloses(contour):
-                drawn.append(Plane(index, _images(contour), _points(contour)))
+                exclusive = _type(contour) == "CLOSEDPLANAR_XOR"
+                drawn.append(Plane(index, _images(contour), _points(contour), exclusive=exclusive))
     types: dict[int, set[str]] = {}
     for seen in header.get("RTROIObservationsSequence") or []:
         if seen.get("ReferencedROINumber") is not None and seen.get("RTROIInterpretedType"):
@@ -48,15 +47,13 @@ def regions(header: Any, own: OwnLabels | None = None) -> list[Drawing]:
     ]
 
 
-def fill_contours(path: Path, number: int, planes: Sequence[Plane], grid: Grid) -> Drawn:
+def fill_contours(planes: Sequence[Plane], grid: Grid) -> Drawn:
     """Mark the voxels whose centre lies inside a region's contours.
 
     A contour within another is a hole, one within that is filled again; contours beside or across each other are
     united, and one that is there twice counts once. Contours of the type CLOSEDPLANAR_XOR take turns where they overlap.
 
     Args:
-        path: An RTSTRUCT file.
-        number: ROI number.
         planes: Those of its contours that belong to the volume.
         grid: Of the volume.
 
@@ -68,7 +65,6 @@ def fill_contours(path: Path, number: int, planes: Sequence[Plane], grid: Grid) 
     """
     first = grid.slices[0]
     mask = np.zeros((len(grid.slices), first.rows, first.columns), bool)
-    exclusive = _exclusive(path, number)
     by_slice: dict[int, list[tuple[Plane, tuple[int, int], np.ndarray]]] = {}
     total = inside = empty = beyond = 0
     for plane in planes:
@@ -89,7 +85,7 @@ def fill_contours(path: Path, number: int, planes: Sequence[Plane], grid: Grid) 
         for layer, (_, corner, area) in zip(canvas, contours, strict=True):
             top, left = np.subtract(corner, low)
             layer[top : top + area.shape[0], left : left + area.shape[1]] = area
-        turns = [plane.index in exclusive for plane, _, _ in contours]
+        turns = [plane.exclusive for plane, _, _ in contours]
         joined, crossed = _join(canvas, all(turns))
         crossing += crossed
         y, x = np.nonzero(joined)
@@ -185,16 +181,6 @@ def _join(contours: list[np.ndarray], exclusive: bool) -> tuple[np.ndarray, bool
     return joined, crossed
 
 
-def _exclusive(path: Path, number: int) -> set[int]:
-    return {
-        index
-        for item in read_header(path).get("ROIContourSequence") or []
-        if int(item.ReferencedROINumber) == number
-        for index, contour in enumerate(item.get("ContourSequence") or [])
-        if _type(contour) == "CLOSEDPLANAR_XOR"
-    }
-
-
 def _encloses(contour: Any) -> bool:
     """Say whether a contour is a closed line: points and open lines enclose nothing."""
     return _type(contour).startswith(("CLOSED_PLANAR", "CLOSEDPLANAR")) and len(_points(contour)) > 2
@@ -205,7 +191,10 @@ def _type(contour: Any) -> str:
 
 
 def _points(contour: Any) -> np.ndarray:
-    return np.array(contour.get("ContourData") or [], float).reshape(-1, 3)
+    points = np.array(contour.get("ContourData") or [], float).reshape(-1, 3)
+    if len(points) != int(contour.get("NumberOfContourPoints") or len(points)):
+        raise ValueError("cut off")
+    return points
 
 
 def _images(contour: Any) -> frozenset[str]:

@@ -11,6 +11,7 @@ import numpy as np
 import pydicom
 import SimpleITK as sitk
 from pydicom.pixels import iter_pixels
+from pydicom.uid import SurfaceSegmentationStorage
 
 from nnunet_multiphase.dicom.drawing import Drawing, Drawn, Plane, lattice_steps, slice_under
 from nnunet_multiphase.dicom.geometry import Grid
@@ -21,7 +22,13 @@ from nnunet_multiphase.errors import InputError
 
 
 def segments(header: Any, own: OwnLabels | None = None) -> list[Drawing]:
-    """List the segments of a SEG header, each with the frames that may show it."""
+    """List the segments of a SEG header, each with the frames that may show it.
+
+    Raises:
+        InputError: It holds no frames but surfaces.
+    """
+    if str(header.get("SOPClassUID")) == SurfaceSegmentationStorage:
+        raise InputError("holds surfaces, which are not read: export it as a segmentation of pixels")
     planes: dict[int | None, list[Plane]] = {}
     shared = (header.get("SharedFunctionalGroupsSequence") or [pydicom.Dataset()])[0]
     for index, frame in enumerate(header.get("PerFrameFunctionalGroupsSequence") or []):

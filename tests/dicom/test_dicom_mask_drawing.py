@@ -58,7 +58,7 @@ def drawn_rt(
         item.ContourGeometricType = kind or item.ContourGeometricType
     structure.save_as(tmp_path / "rt.dcm")
     (region,) = regions(pydicom.dcmread(tmp_path / "rt.dcm"))
-    return fill_contours(tmp_path / "rt.dcm", 1, region.planes, grid_of(pv, tmp_path))
+    return fill_contours(region.planes, grid_of(pv, tmp_path))
 
 
 def layer_of(path: Path, modality: str, volume: Volume, kind: str = "lesions") -> Layer:
@@ -267,7 +267,7 @@ def test_contour_between_two_slices_is_refused(tmp_path: Path) -> None:
     structure.save_as(tmp_path / "rt.dcm")
     grid, (region,) = grid_of(pv, tmp_path), regions(structure)
     with pytest.raises(InputError, match=r"between the slices \(2.0 mm from the nearest\)"):
-        fill_contours(tmp_path / "rt.dcm", 1, region.planes, grid)
+        fill_contours(region.planes, grid)
 
 
 def test_contour_near_the_slice_it_names_lies_on_it(tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ def test_contour_off_the_slice_it_names_is_refused(tmp_path: Path) -> None:
     structure.save_as(tmp_path / "rt.dcm")
     grid, (region,) = grid_of(pv, tmp_path), regions(structure)
     with pytest.raises(InputError, match=r"15.0 mm off the slice that it names"):
-        fill_contours(tmp_path / "rt.dcm", 1, region.planes, grid)
+        fill_contours(region.planes, grid)
 
 
 def draw_gtv(contours: list[tuple[int, Corners]], tmp_path: Path) -> tuple[str, ...]:

@@ -384,3 +384,55 @@ def test_one_failing_case_does_not_stop_the_others(tmp_path: Path) -> None:
     assert len(summary.written) == 1
     assert len(summary.failures) == 1
     assert {path.name for path in (tmp_path / "raw").glob("patient_*")} == set(summary.written)
+
+
+def test_a_mask_in_the_air_fails_its_case(tmp_path: Path) -> None:
+    art, pv = phases()
+    corner = np.zeros_like(lesion_mask())
+    corner[4:7, :4, :4] = 1  # outside the body
+    save([*art, *pv, make_seg(pv, {"Mass": corner})], tmp_path / "tree")
+    (failure,) = run(tmp_path).failures
+    assert "100 % of its voxels are air" in failure
+    assert not (tmp_path / "raw" / "patient_001").exists()
+
+
+def test_lesions_away_from_the_liver_are_told(tmp_path: Path) -> None:
+    art, pv = phases()
+    spleen = np.zeros_like(lesion_mask())
+    spleen[5, 17:19, 24:26] = 1
+    save([*art, *pv, make_seg(pv, {"Liver": lesion_mask(), "Tumor": spleen})], tmp_path / "tree")
+    assert any(
+        "no voxel of the lesions lies within 20 mm of the liver's bounds" in r for r in run(tmp_path).remarks
+    )
+
+
+def test_two_readings_of_one_lesion_are_told(tmp_path: Path) -> None:
+    art, pv = phases()
+    other = lesion_mask()
+    other[4] = 0
+    save(
+        [*art, *pv, make_seg(pv, {"tumor 1": lesion_mask()}), make_seg(pv, {"tumor": other})],
+        tmp_path / "tree",
+    )
+    (remark,) = run(tmp_path).remarks
+    # 40 voxels in common: 2 * 40 / (59 + 40)
+    assert "lesion masks of 2 files overlap (Dice up to 0.81) and are united" in remark
+
+
+def test_a_region_that_shares_its_number_with_another_fails_the_case(tmp_path: Path) -> None:
+    art, pv = phases()
+    structure = make_rtstruct(pv, {"GTV": [(4, SQUARE)], "Liver": [(5, SQUARE)]})
+    structure.StructureSetROISequence[1].ROINumber = 1
+    save([*art, *pv, structure], tmp_path / "tree")
+    (failure,) = run(tmp_path).failures
+    assert "a RTSTRUCT file gives several segments one number" in failure
+
+
+def test_a_mask_that_names_one_series_and_images_of_another_fails(tmp_path: Path) -> None:
+    art, pv = phases()
+    seg = make_seg(pv, {"Mass": lesion_mask()})
+    seg.ReferencedSeriesSequence[0].SeriesInstanceUID = art[0].SeriesInstanceUID
+    del seg.ReferencedSeriesSequence[0].ReferencedInstanceSequence
+    save([*art, *pv, seg], tmp_path / "tree")
+    (failure,) = run(tmp_path).failures
+    assert "names images of one series, and another series" in failure
