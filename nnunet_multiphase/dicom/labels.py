@@ -10,7 +10,7 @@ from functools import cache
 from itertools import pairwise
 
 from nnunet_multiphase.dicom import label_words as words
-from nnunet_multiphase.dicom.word_search import find_words, words_apart
+from nnunet_multiphase.dicom.word_search import find_words, fold, word_pattern, words_apart
 
 LESIONS, LIVER = "lesions", "liver"
 
@@ -130,7 +130,10 @@ def read_label(label: str) -> Reading:
 
 
 def own_reading(label: str, own: Mapping[str, Sequence[str]]) -> Reading | None:
-    """Read a label by the user's own words: lesions, liver, other -> words; None where none of them is in it."""
+    """Read a label by the user's own words: lesions, liver, other -> words; None where none of them is in it.
+
+    One of them stands for our own word of its meaning; what else is in the label still speaks against it.
+    """
     apart = words_apart(label)
     found = {kind: words for kind, listed in own.items() if (words := find_words(apart, listed))}
     if not found:
@@ -140,7 +143,11 @@ def own_reading(label: str, own: Mapping[str, Sequence[str]]) -> Reading | None:
     if len(found) > 1:
         quoted = " and ".join(f"'{words[0]}'" for words in found.values())
         return Reading(None, f"your own words {quoted}, which mean different things")
-    return Reading(next(iter(found)))
+    (kind, listed), ours = next(iter(found.items())), {LESIONS: "lesion", LIVER: "liver"}
+    apart = fold(apart)
+    for word in listed:
+        apart = word_pattern(word).sub(f" {ours[kind]} ", apart)
+    return read_label(apart)
 
 
 def meanings_in(text: str) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nnunet_multiphase.dicom.labels import mask_kind, read_label
+from nnunet_multiphase.dicom.labels import mask_kind, own_reading, read_label
 
 
 def read_as(labels: str, expected: str | None) -> dict[str, str | None]:
@@ -129,3 +129,16 @@ def test_what_speaks_against_a_label_is_told_in_words_of_our_own(label: str, why
 def test_a_label_of_which_nothing_is_known_says_so(label: str, known: bool) -> None:
     reading = read_label(label)
     assert (reading.kind, reading.why, reading.known) == (None, "", known)
+
+
+def test_own_words_do_not_silence_what_speaks_against() -> None:
+    own = {"lesions": ("Knoten",), "other": ("ghost",)}
+    readings = [
+        own_reading(label, own) for label in ("Knoten 2", "Leber ohne Knoten", "Knoten ghost", "Milz")
+    ]
+    assert [reading and (reading.kind, bool(reading.why)) for reading in readings] == [
+        ("lesions", False),
+        (None, True),
+        (None, False),
+        None,
+    ]
