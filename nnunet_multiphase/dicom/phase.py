@@ -58,7 +58,10 @@ def guess_phases(
         if _normalised(known).max() < CLEAR and (level := measure(volume)) is not None:
             known.append(enhancement_evidence(*level))
     alone = np.array([_normalised(known) for known in evidence]).reshape(-1, len(PHASES))
-    joint = _with_order(alone, [volume.start_s for volume in volumes])
+    starts = [volume.start_s for volume in volumes]
+    if _one_time_for_all(volumes) and len({row.argmax() for row in alone if row.max() >= CLEAR}) > 1:
+        starts = [None] * len(volumes)  # written by a de-identification, not by a scanner
+    joint = _with_order(alone, starts)
     return [_guess(*parts) for parts in zip(alone, joint, evidence, strict=True)]
 
 
@@ -76,6 +79,11 @@ def transition(gap_s: float) -> np.ndarray:
         ]
     )
     return np.asarray(nc_art_pv_dl / nc_art_pv_dl.sum(axis=1, keepdims=True))
+
+
+def _one_time_for_all(volumes: Sequence[Volume]) -> bool:
+    slices = [part for volume in volumes for part in volume.slices]
+    return len({part.acquired_s for part in slices}) == 1 and len({part.content_s for part in slices}) == 1
 
 
 def _with_order(alone: np.ndarray, starts: Sequence[float | None]) -> np.ndarray:

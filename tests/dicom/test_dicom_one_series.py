@@ -210,3 +210,14 @@ def test_two_phases_that_only_voxels_tell_apart_are_refused(tmp_path: Path, seri
         "no",
         "several slices at one position that nothing tells apart: export each phase as a series of its own",
     )
+
+
+@pytest.mark.parametrize("time", ["000000", None])
+def test_one_time_written_everywhere_says_nothing_against_the_descriptions(
+    time: str | None, tmp_path: Path, series_rows: Rows
+) -> None:
+    for number, (phase, name) in enumerate((("nc", "native"), ("art", "arterial"), ("pv", "portal venous"))):
+        tags = {"AcquisitionTime": time, "ContentTime": time}
+        slices = one_series(phase, description=name, first_instance=100 * number + 1, **tags)
+        save(slices, tmp_path / "tree")
+    assert used(series_rows()) == {"nc": 12, "art": 12, "pv": 12}
