@@ -94,7 +94,7 @@ def choose_volumes(
         if not fixed:
             others = [choices[i] for i in rivals if i != best]
             choices[best] = _with_rivals(choices[best], others)
-    return choices
+    return _with_last_resorts(choices, corrections)
 
 
 def _first_opinion(
@@ -197,13 +197,36 @@ def _with_rivals(best: Choice, others: Sequence[Choice]) -> Choice:
                 f"a tie: {other.volume.key} is as good in all that is compared; {_tie_break(best, other, 'this one')}"
             )
         apart = _apart_s(best, other)
-        if apart is not None and abs(apart) >= _ANOTHER_PHASE_S:
+        both_named = best.named and other.named and best.phase == "nc"  # a plain scan may well be done twice
+        if apart is not None and abs(apart) >= _ANOTHER_PHASE_S and not both_named:
             when = "later" if apart > 0 else "earlier"
             remarks.append(
                 f"speaks against it: {other.volume.key}, acquired {abs(apart):.0f} s {when}, was taken for {best.phase} "
                 "too; if one of them is another phase, set phase in the series table"
             )
     return replace(best, remarks=(*best.remarks, *remarks))
+
+
+def _with_last_resorts(choices: Sequence[Choice], corrections: Mapping[str, Correction]) -> list[Choice]:
+    """Say of derived volumes that no other shows their phase, so that the user can take one."""
+    shown = {choice.phase for choice in choices if choice.use}
+    return [
+        replace(
+            choice,
+            remarks=(
+                *choice.remarks,
+                f"no plain series shows {choice.phase}: to take this one, set use to yes",
+            ),
+        )
+        if choice.kind.doubts
+        and not choice.volume.blocked
+        and choice.phase
+        and choice.phase not in shown
+        and choice.confidence >= MIN_CONFIDENCE
+        and choice.volume.key not in corrections
+        else choice
+        for choice in choices
+    ]
 
 
 def _tie_break(best: Choice, other: Choice, which: str) -> str:

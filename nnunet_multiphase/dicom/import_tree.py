@@ -25,7 +25,7 @@ from nnunet_multiphase.dicom.mask_table import (
 )
 from nnunet_multiphase.dicom.masks import Found, Layer, find_layers, mask_kinds
 from nnunet_multiphase.dicom.own_words import read_own_words
-from nnunet_multiphase.dicom.phase import guess_phases
+from nnunet_multiphase.dicom.phase import guess_study
 from nnunet_multiphase.dicom.pseudonyms import (
     Name,
     Study,
@@ -218,7 +218,7 @@ def _choose_all(
         ]
         found = with_coverage(found, findings, set(masks))
         with_phase = [volume for volume in found if volume.has_phase]
-        guesses = guess_phases(with_phase, _enhancement_of(looks), own)
+        guesses = guess_study(with_phase, _enhancement_of(looks), own)
         by_key = {volume.key: guess for volume, guess in zip(with_phase, guesses, strict=True)}
         try:
             choices[key] = choose_volumes(found, names[key], by_key, masks, corrections)

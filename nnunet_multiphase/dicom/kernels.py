@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from nnunet_multiphase.dicom.kind_words import LUNG_OR_BONE
 from nnunet_multiphase.dicom.word_search import find_words, fold
 
 # Siemens: a letter for the organ, perhaps a second one (Br, Bl, Hr), and the sharpness: below 50 for soft tissue.
@@ -16,45 +17,6 @@ _SHARP_WORDS: tuple[str, ...] = (
     *("lung*", "bone*", "edge", "ultra", "sharp*", "vsharp", "hres", "HRCT", "inner ear", "boneplus"),
 )
 _SOFT_WORDS: tuple[str, ...] = ("standard", "stnd", "std", "soft", "smooth", "body std", "b soft*")
-_LUNG_OR_BONE: tuple[str, ...] = (
-    *("lung", "lungs", "lung window", "bone", "bones", "bone window", "boneplus", "HRCT", "HR lung"),
-    *(
-        "Lunge*",
-        "Lungenfenster*",
-        "Knochen*",
-        "poumon*",
-        "pulmonaire*",
-        "parenchyme pulm*",
-        "osseux",
-        "osseuse",
-    ),
-    *(
-        "polmon*",
-        "osso",
-        "ossa",
-        "osseo",
-        "pulmón",
-        "pulmon*",
-        "pulmonar*",
-        "hueso*",
-        "óseo",
-        "pulmão",
-        "óssea",
-    ),
-    *(
-        "longen",
-        "longvenster",
-        "botten",
-        "botvenster",
-        "легк*",
-        "легочн*",
-        "кост*",
-        "płuc*",
-        "kości*",
-        "akciger*",
-    ),
-    *("肺窗", "骨窗", "肺野", "肺野条件", "骨条件", "骨算法", "폐", "뼈"),
-)
 
 SHARP = 50
 """Siemens' number from which a kernel is sharp."""
@@ -80,7 +42,7 @@ def sharp_kernel(kernel: str, folded_description: str) -> str:
         folded_description: Asked only where no kernel is named, or where it is of no known family.
     """
     sharp = _sharp(kernel)
-    if sharp is None and find_words(folded_description, _LUNG_OR_BONE):
+    if sharp is None and find_words(folded_description, LUNG_OR_BONE):
         return "a lung or bone reconstruction by its description, not a soft kernel"
     return "a lung or bone kernel, not a soft one" if sharp else ""
 

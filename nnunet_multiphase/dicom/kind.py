@@ -6,216 +6,15 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
 from nnunet_multiphase.dicom.geometry import normal
 from nnunet_multiphase.dicom.kernels import is_soft, kernel_named, sharp_kernel
+from nnunet_multiphase.dicom.kind_words import KINDS
 from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.dicom.word_search import find_words, fold, take_words, words_apart
 from nnunet_multiphase.dicom.words import NO_OWN_WORDS, OwnWords
-
-# Kind -> (words in a description, parts of ImageType's values). The first kind that fits is said.
-_KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "a projection (MinIP)": (
-        ("minip*", "min ip*", "minimum intensity*", "最小密度投影", "最小値投影"),
-        ("MIN IP", "MINIP", "MINIMUM"),
-    ),
-    "an average": (
-        *(
-            (
-                *("average*", "AVG", "AIP", "AveIP", "mean IP", "MeanIP", "mean", "thick slab*", "slab"),
-                *("Mittelwert*", "gemittelt*", "moyenne*", "moyenné*", "media ponderata", "promedio"),
-                *("gemiddeld*", "средн*", "平均", "평균"),
-            ),
-            ("AVERAGE", "MEAN", "MEDIAN"),
-        ),
-    ),
-    "a projection (MIP)": (
-        *(
-            (
-                *(
-                    "mip*",
-                    "max ip*",
-                    "maximum intensity*",
-                    "ray sum",
-                    "Projektion*",
-                    "projection*",
-                    "proyeccion*",
-                ),
-                *("最大密度投影", "最大値投影", "최대강도*", "МИП"),
-            ),
-            ("MIP", "MAX IP", "MAXIMUM", "PROJECTION"),
-        ),
-    ),
-    "a subtraction": (
-        *(
-            (
-                *("subtract*", "subtrakt*", "SUB", "DSA", "soustract*", "soustrait*", "sottra*", "sustrac*"),
-                *("substrac*", "subtraç*", "subtractie*", "subtrah*", "вычит*", "субтракц*", "差分", "差影"),
-                *("减影", "減影", "サブトラクション", "감산"),
-            ),
-            ("SUBTRACT",),
-        ),
-    ),
-    "virtual non-contrast images": (
-        *(
-            (
-                *(
-                    "VNC*",
-                    "LVNC",
-                    "VNCa",
-                    "virtual non contrast",
-                    "virtual unenhanced",
-                    "virtual native*",
-                    "VUE",
-                    "VNUE",
-                ),
-                *(
-                    "virtual plain",
-                    "virtuell* nativ*",
-                    "virtuell* ohne*",
-                    "virtuel* sans*",
-                    "virtuel* natif*",
-                ),
-                *("iodine suppress*", "iodine remov*", "virtual* sin contraste", "virtual* sem contraste"),
-                *(
-                    "virtual* senza*",
-                    "virtueel* blanco",
-                    "виртуальн*",
-                    "虚拟平扫",
-                    "虚拟非增强",
-                    "仮想単純",
-                    "仮想非造影",
-                ),
-                *("가상 비조영", "가상비조영"),
-            ),
-            ("VNC", "VUE", "VIRTUAL NON", "VIRTUAL UNENH", "MAT REMOVED", "IODINE REMOV"),
-        ),
-    ),
-    "an iodine map": (
-        *(
-            (
-                *("iodine*", "iod", "iod map*", "Jod*", "iode", "iodio", "iodo", "yodo", "jodium*", "jood*"),
-                *("water iod*", "iod water", "йод*", "碘", "ヨード", "요오드"),
-            ),
-            ("IODINE", "IOD MAP", "MAT SPECIFIC", "MAT FRACTIONAL", "MAT MODIFIED", "VALUE MAP"),
-        ),
-    ),
-    "virtual monoenergetic images": (
-        *(
-            (
-                *("mono e", "mono", "mono plus", "mono +", "monoe", "monoenerg*", "monoénerg*", "monochrom*"),
-                *("monokinet*", "monoerg*", "VMI", "keV", "GSI mono", "моноэнерг*", "单能", "單能"),
-                *("単色", "仮想単色", "단색", "optimum contrast", "best contrast"),
-            ),
-            ("MONO", "VMI", "KEV"),
-        ),
-    ),
-    "a map of atomic numbers or densities": (
-        *(
-            (
-                *("zeff*", "z eff*", "effective z", "eff z", "effective atomic*", "effektive Ordnungszahl*"),
-                *(
-                    "electron dens*",
-                    "Elektronendichte*",
-                    "rho",
-                    "rho z",
-                    "uric acid",
-                    "fat map*",
-                    "fat fraction",
-                ),
-                *(
-                    "calcium map*",
-                    "calcium suppress*",
-                    "HAP water",
-                    "spectral curve*",
-                    "有效原子序数",
-                    "実効原子番号",
-                ),
-            ),
-            ("Z EFF", "ZEFF", "EFF ATOMIC", "ELECTRON DENS", "RHO Z"),
-        ),
-    ),
-    "a time point or map of a perfusion scan": (
-        *(
-            (
-                *(
-                    "perfusion*",
-                    "perfusie*",
-                    "perfusió*",
-                    "perfusao",
-                    "perfusão",
-                    "perfuzj*",
-                    "CTP",
-                    "VPCT",
-                    "4D",
-                ),
-                *("MTT", "TTP", "TTD", "TMAX", "CBF", "CBV", "PBV", "blood flow", "blood volume", "BF map"),
-                *(
-                    "BV map",
-                    "MIP t",
-                    "temporal average",
-                    "перфуз*",
-                    "灌注",
-                    "灌流",
-                    "パーフュージョン",
-                    "관류",
-                ),
-            ),
-            ("PERFUSION", "MTT", "TTP", "TMAX", "CBF", "CBV", "PBV", "DYNAMIC", "BLOOD FLOW", "BLOOD VOL"),
-        ),
-    ),
-    "images without bones": (
-        *(
-            (
-                *(
-                    "bone remov*",
-                    "bone rem",
-                    "bone free",
-                    "bones removed",
-                    "no bone",
-                    "no bones",
-                    "knochenfrei*",
-                ),
-                *(
-                    "ohne Knochen",
-                    "sans os",
-                    "senza osso",
-                    "sin hueso",
-                    "sem osso",
-                    "去骨",
-                    "骨除去",
-                    "骨抜き",
-                ),
-            ),
-            ("BONE REM", "BONE FREE"),
-        ),
-    ),
-    "a volume rendering": (
-        ("VRT", "VR", "volume render*", "SSD", "surface shaded*", "cinematic*", "fly through", "容积再现"),
-        ("VOLUME RENDER", "SHADED", "3D RENDER"),
-    ),
-    "a reformatted series (MPR)": (
-        *(
-            (
-                *(
-                    "MPR*",
-                    "reformat*",
-                    "reformatt*",
-                    "multiplanar*",
-                    "multiplan*",
-                    "CPR",
-                    "curved",
-                    "thick range",
-                ),
-                *("MIP range", "рекон MPR", "мпр", "多平面", "曲面", "재구성 MPR"),
-            ),
-            ("MPR", "REFORMAT", "RESAMPLED", "CPR", "CURVED"),
-        ),
-    ),
-}
 
 # What a thin series is for, or what its raw data were: the images themselves are plain.
 _PURPOSE = re.compile(
@@ -236,6 +35,7 @@ _THICK = 3.0  # slices thicker than so many of their own steps are slabs, where 
 _AXIAL, _UPRIGHT = np.cos(np.radians(35)), np.cos(np.radians(20))
 _LEAST_TIME_POINTS = 6
 _TIME_POINT_GAP_S = 12.0
+_SAME_ACQUISITION_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -316,7 +116,7 @@ def with_kinds(volumes: Sequence[Volume], own: OwnWords = NO_OWN_WORDS) -> list[
 
 
 def _made_of_others(text: str, values: Sequence[str]) -> str:
-    for name, (words, parts) in _KINDS.items():
+    for name, (words, parts) in KINDS.items():
         if any(part in value for value in values for part in parts) or find_words(text, words):
             return name
         if name == "virtual monoenergetic images" and _KEV.search(text):
@@ -364,13 +164,31 @@ def _time_points(volumes: Sequence[Volume]) -> dict[str, int]:
         members = [volume for volume in shown if volume.series.uid == uid]
         if len(members) >= _LEAST_TIME_POINTS:
             found |= {volume.key: len(members) for volume in members}
-    times = sorted({start for volume in shown if (start := volume.start_s) is not None})
-    runs: list[list[float]] = [times[:1]]
-    for before, time in pairwise(times):
-        if time - before > _TIME_POINT_GAP_S:
+    runs: list[list[list[Volume]]] = []
+    last = -np.inf
+    for start, members in _acquisitions(shown):
+        if start - last > _TIME_POINT_GAP_S:
             runs.append([])
-        runs[-1].append(time)
+        runs[-1].append(members)
+        last = start
     for run in runs:
         if len(run) >= _LEAST_TIME_POINTS:
-            found |= {volume.key: len(run) for volume in shown if volume.start_s in run}
+            found |= {volume.key: len(run) for members in run for volume in members}
     return found
+
+
+def _acquisitions(volumes: Sequence[Volume]) -> list[tuple[float, list[Volume]]]:
+    """Gather the reconstructions of one acquisition: the times of their slices overlap; (start, volumes) in order."""
+    spans = []
+    for volume in volumes:
+        times = [part.acquired_s for part in volume.slices if part.acquired_s is not None]
+        if times:
+            spans.append((min(times), max(times), volume.key, volume))
+    gathered: list[tuple[float, list[Volume]]] = []
+    end = -np.inf
+    for start, last, _, volume in sorted(spans, key=lambda span: span[:3]):
+        if start > end + _SAME_ACQUISITION_S:
+            gathered.append((start, []))
+        gathered[-1][1].append(volume)
+        end = max(end, last)
+    return gathered

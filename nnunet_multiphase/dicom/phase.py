@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from nnunet_multiphase.dicom.evidence import Evidence, enhancement_evidence, tag_evidence
+from nnunet_multiphase.dicom.kind import kind_of
 from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.dicom.words import NO_OWN_WORDS, OwnWords, agent_said
 from nnunet_multiphase.phases import PHASES
@@ -63,6 +64,29 @@ def guess_phases(
         starts = [None] * len(volumes)  # written by a de-identification, not by a scanner
     joint = _with_order(alone, starts)
     return [_guess(*parts) for parts in zip(alone, joint, evidence, strict=True)]
+
+
+def guess_study(
+    volumes: Sequence[Volume],
+    measure: Callable[[Volume], tuple[float, float] | None],
+    own: OwnWords = NO_OWN_WORDS,
+) -> list[PhaseGuess]:
+    """Guess the phases of a study so that images made of others do not sway what the plain ones are taken for.
+
+    Args:
+        volumes: As `guess_phases` takes them.
+        measure: As there.
+        own: As there.
+
+    Returns:
+        One guess a volume, in their order.
+    """
+    together = guess_phases(volumes, measure, own)
+    plain = [volume for volume in volumes if not kind_of(volume, own).doubts]
+    if len(plain) == len(volumes):
+        return together
+    of_plain = dict(zip((volume.key for volume in plain), guess_phases(plain, measure, own), strict=True))
+    return [of_plain.get(volume.key, guess) for volume, guess in zip(volumes, together, strict=True)]
 
 
 def transition(gap_s: float) -> np.ndarray:

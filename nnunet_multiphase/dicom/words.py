@@ -167,6 +167,8 @@ def seconds_named(text: str) -> tuple[float, str] | None:
 
 def agent_said(agent: str) -> bool | None:
     """Tell whether ContrastBolusAgent names an injected agent (True), says there is none (False), or says nothing of it."""
+    if fold(agent).strip(" .-") in ("", "0", "n", "n/a", "na", "nil", "unknown", "unbekannt", "inconnu"):
+        return None
     first = re.match(rf"[\s(]*({LETTER}+|[^\W\d_]+)", fold(agent))
     if first and find_words(first[1], NO_AGENT_WORDS):
         return False

@@ -99,6 +99,10 @@ def by_number(rows: list[dict[str, str]]) -> dict[str, dict[str, str]]:
         ({"description": "PV B_Sn140kV"}, "one energy"),
         ({"description": "PV BoneRemoval"}, "without bones"),
         ({"description": "PV VRT"}, "a volume rendering"),
+        ({"description": "SURESubtraction PV"}, "a subtraction"),
+        ({"description": "PV GSI MD Fat(Water)"}, "an iodine map"),
+        ({"description": "Fused PV"}, "a fused or coloured picture"),
+        ({"description": "PreMonitoring PV"}, "a bolus-tracking series"),
         ({"description": "PV MPR ax 1.5"}, "a reformatted series"),
         # By the plane.
         ({"orientation": CORONAL}, "coronal slices"),
@@ -304,6 +308,45 @@ def test_phases_beside_a_perfusion_scan_are_used(tmp_path: Path, series_rows: Ro
         )
     save(phase_series("pv", number=1, description="PV"), tmp_path / "tree")
     assert [row["series_number"] for row in series_rows() if row["use"] == "yes"] == ["1"]
+
+
+def test_many_reconstructions_of_one_acquisition_are_no_perfusion_scan(
+    tmp_path: Path, series_rows: Rows
+) -> None:
+    # Six reconstructions of one scan of 6 s, each of other slices, so that each begins at another time.
+    for number in range(6):
+        slices = phase_series("pv", series=str(number), number=number, description="PV 5.0")[number // 2 :]
+        for k, item in enumerate(slices, start=number // 2):
+            item.AcquisitionTime = f"1002{5 + k * 0.5 + number * 0.1:04.1f}"
+        save(slices, tmp_path / "tree")
+    rows = series_rows()
+    assert not any("perfusion" in row["problems"] for row in rows)
+    assert [row["use"] for row in rows].count("yes") == 1
+
+
+def test_derived_series_does_not_sway_the_plain_ones(tmp_path: Path, series_rows: Rows) -> None:
+    # A subtraction named by both its parts was made at the portal scan's time; alone, the voxels say portal.
+    save(phase_series("pv", number=1), tmp_path / "tree")
+    alone = by_number(series_rows())["1"]
+    sub = make_series(abdomen_hu("nc"), series="sub", number=2, description="Sub ART")
+    save(sub, tmp_path / "tree")
+    assert by_number(series_rows())["1"] | {"problems": ""} == alone | {"problems": ""}
+
+
+def test_phase_that_derived_images_alone_show_is_said(tmp_path: Path, series_rows: Rows) -> None:
+    save(phase_series("art", number=1, description="ART"), tmp_path / "tree")
+    reformatted = ["DERIVED", "SECONDARY", "REFORMATTED", "AVERAGE"]
+    save(phase_series("pv", number=2, description="PV", ImageType=reformatted), tmp_path / "tree")
+    rows = by_number(series_rows())
+    assert "no plain series shows pv: to take this one, set use to yes" in rows["2"]["problems"]
+    assert rows["1"]["problems"] == ""
+
+
+def test_two_plain_scans_do_not_speak_against_each_other(tmp_path: Path, series_rows: Rows) -> None:
+    for number, start in ((1, "100000"), (2, "100045")):
+        series = phase_series("nc", series=str(number), number=number, start=start, description="nativ")
+        save(series, tmp_path / "tree")
+    assert not any("speaks against" in row["problems"] for row in series_rows())
 
 
 def test_derived_images_are_not_measured(tmp_path: Path, series_rows: Rows) -> None:
