@@ -70,10 +70,10 @@ def kind_of(volume: Volume, own: OwnWords = NO_OWN_WORDS) -> Kind:
     original = not values or values[0] != "DERIVED"
     axial, plane = _plane(volume)
     doubts = []
-    if name := _made_of_others(text, values):
-        doubts.append(f"{name}, not the plain images")
-    elif words := find_words(text, own.derived):
+    if words := find_words(text, own.derived):
         doubts.append(f"'{words[0]}' of your own words, not the plain images")
+    elif name := _made_of_others(text, values):
+        doubts.append(f"{name}, not the plain images")
     elif not original and _is_slab(volume):
         doubts.append("a thick slab, not the plain images")
     if _ONE_ENERGY.search(text) or any(value in ("DET A", "DET B") for value in values):
