@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from nnunet_multiphase.dicom.chains import Groups, join_blocks
 from nnunet_multiphase.dicom.geometry import MIN_SLICES, SAME_POSITION_MM, heights_mm
 from nnunet_multiphase.dicom.scan import Slice
 
-Groups = list[list[Slice]]
 Kind = Literal["image", "soft", "scan", "content", "order", "place"]
 
 LEAP_S = 5.0
@@ -82,7 +82,7 @@ def clues(slices: Sequence[Slice]) -> Iterator[Clue]:
         groups = _alike(slices, key)
         if len(groups) > 1:
             groups.sort(key=lambda group: (_earliest(group), str(key(group[0])).zfill(12)))
-            groups = _chains(groups, slices, _near_in_time(slices))
+            groups = join_blocks(groups, slices, _near_in_time(slices))
             yield Clue(name, "scan", groups, any(key(part) is None for part in slices))
     for name, kind, time in _TIMES:
         yield from _clues_of_times(name, kind, time, slices)
@@ -214,7 +214,11 @@ def _clues_of_times(
         return
     if len(set(times)) <= len(slices) // MIN_SLICES:
         yield Clue(name, kind, _alike([slices[n] for _, _, n in timed], time), exact=True)
-    chains = _chains([[slices[n]] for _, _, n in timed], slices, lambda a, b: time(b[0]) - time(a[0]) < leap)  # type: ignore[operator]
+    chains = join_blocks(
+        [[slices[n]] for _, _, n in timed],
+        slices,
+        lambda a, b: (time(b[0]) or 0.0) - (time(a[0]) or 0.0) < leap,
+    )
     # Equal times on both sides of a cut would mean that the time told nothing apart.
     if len(chains) > 1 and all(time(a[-1]) != time(b[0]) for a, b in pairwise(chains)):
         yield Clue(name, kind, chains)
@@ -227,7 +231,7 @@ def _clues_of_numbers(slices: Sequence[Slice]) -> Iterator[Clue]:
     ordered = sorted(slices, key=lambda part: part.instance)
     if len(counts) == len(slices):
         yield Clue(
-            "InstanceNumber", "order", _chains([[part] for part in ordered], slices, lambda a, b: True)
+            "InstanceNumber", "order", join_blocks([[part] for part in ordered], slices, lambda a, b: True)
         )
         groups = _nth_at_each_position(ordered)
         if groups:
@@ -272,89 +276,3 @@ def position_numbers(slices: Sequence[Slice]) -> np.ndarray:
     numbers = np.empty(len(slices), int)
     numbers[order] = np.concatenate([[0], np.cumsum(np.diff(heights[order]) >= SAME_POSITION_MM)])
     return numbers
-
-
-@dataclass
-class _Chain:
-    """Blocks of slices of which each goes on where the one before it ends."""
-
-    blocks: Groups
-    low: float
-    high: float
-    step: float  # 0: not known yet
-    way: int  # 1: upwards, -1: downwards, 0: not known yet
-
-    def goes_on_with(self, other: _Chain) -> bool:
-        gap, way = self.gap_to(other)
-        step = self.step or other.step
-        right_way = self.way in (0, way) and other.way in (0, way)
-        return gap > 0 and right_way and (not step or 0.5 * step < gap < 1.5 * step)
-
-    def gap_to(self, other: _Chain) -> tuple[float, int]:
-        """Give the distance to slices beyond this chain's end, and on which side; 0 if they overlap."""
-        if other.low - self.high > SAME_POSITION_MM:
-            return other.low - self.high, 1
-        if self.low - other.high > SAME_POSITION_MM:
-            return self.low - other.high, -1
-        return 0.0, 0
-
-    def take(self, other: _Chain) -> None:
-        gap, self.way = self.gap_to(other)
-        self.step = self.step or other.step or gap
-        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
-        self.blocks += other.blocks
-
-
-def _chains(
-    blocks: Groups,
-    slices: Sequence[Slice],
-    may_join: Callable[[Sequence[Slice], Sequence[Slice]], bool],
-) -> Groups:
-    """Join blocks, in their order, as long as each goes on where the last one ended.
-
-    Args:
-        blocks: In the order they were acquired or numbered.
-        slices: All of them, which tell the heights.
-        may_join: Whether two neighbours may be one acquisition at all.
-
-    Returns:
-        The groups; none where a slice could as well end one as begin the next.
-    """
-    heights = dict(zip(map(id, slices), heights_mm(slices), strict=True))
-    chains: list[_Chain] = []
-    for block in blocks:
-        along = np.sort([heights[id(part)] for part in block])
-        steps = np.diff(along)
-        link = _Chain(
-            [list(block)],
-            float(along[0]),
-            float(along[-1]),
-            float(np.median(steps)) if len(steps) else 0.0,
-            0,
-        )
-        if chains and may_join(chains[-1].blocks[-1], block) and chains[-1].goes_on_with(link):
-            chains[-1].take(link)
-        else:
-            chains.append(link)
-    # Where slices are missing the way goes on in the same direction.
-    joined = chains[:1]
-    for chain in chains[1:]:
-        last = joined[-1]
-        gap, way = last.gap_to(chain)
-        if gap and way == last.way == chain.way and may_join(last.blocks[-1], chain.blocks[0]):
-            last.take(chain)
-        elif _turns_unclearly(last, chain, heights, may_join):
-            return []
-        else:
-            joined.append(chain)
-    return [[part for block in chain.blocks for part in block] for chain in joined]
-
-
-def _turns_unclearly(a: _Chain, b: _Chain, heights: dict[int, float], may_join: Callable[..., Any]) -> bool:
-    """Say whether the last block before a turn may also be the first after it."""
-    if len(a.blocks) < 2 or not a.way or b.way != -a.way or not may_join(a.blocks[-1], b.blocks[0]):
-        return False
-    last, first = ([heights[id(part)] for part in block] for block in (a.blocks[-1], b.blocks[0]))
-    gap = min(last) - max(first) if a.way > 0 else min(first) - max(last)
-    step = b.step or a.step
-    return 0.5 * step < gap < 1.5 * step

@@ -1,4 +1,4 @@
-"""Step 4c: find two acquisitions that lie between each other's slices, where only the voxels show it."""
+"""Part of step 4c: find two acquisitions that lie between each other's slices, where only the voxels show it."""
 
 from __future__ import annotations
 

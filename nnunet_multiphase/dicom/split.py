@@ -9,10 +9,10 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
+from nnunet_multiphase.dicom.chains import Groups
 from nnunet_multiphase.dicom.clues import (
     TWO_SCANS_S,
     Clue,
-    Groups,
     changes_within,
     clues,
     partly_said,

@@ -21,8 +21,22 @@ from nnunet_multiphase.dicom.geometry import (
 )
 from nnunet_multiphase.dicom.regroup import without_twins
 from nnunet_multiphase.dicom.scan import Series, Slice
-from nnunet_multiphase.dicom.split import Part, acquisition_order, count_positions, goes_on, split_stack
-from nnunet_multiphase.dicom.strays import SECONDARY_CAPTURE, UNPLACED, image_kind, sort_images, strays_note
+from nnunet_multiphase.dicom.split import (
+    Part,
+    Split,
+    acquisition_order,
+    count_positions,
+    goes_on,
+    split_stack,
+)
+from nnunet_multiphase.dicom.strays import (
+    SECONDARY_CAPTURE,
+    UNPLACED,
+    Sort,
+    image_kind,
+    sort_images,
+    strays_note,
+)
 
 _T = TypeVar("_T")
 
@@ -102,48 +116,65 @@ def volumes_of(series: Series) -> list[Volume]:
     notes = list(series.notes)
     if series.copies:
         notes.append(f"{series.copies} file(s) were there twice")
-    sorts = sort_images(series.slices)
-    usable = [sort for sort in sorts if not sort.kind]
-    chosen = [sort for sort in usable if count_positions(sort.slices) >= MIN_SLICES] or usable[:1]
-    chosen += [sort for sort in sorts if sort.kind == UNPLACED and len(sort.slices) >= MIN_SLICES]
-    chosen = chosen or sorts[:1]
-    left = [sort for sort in sorts if sort not in chosen]
-    notes += strays_note(left, chosen[0].slices[0])
+    chosen, strays = _choose(sort_images(series.slices))
+    notes += strays_note(strays, chosen[0].slices[0])
     found: list[tuple[Part, list[str]]] = []
-    hows: list[str] = []
+    how: list[str] = []
     for sort in chosen:
         # What is no CT image is told by its whole series: a picture of another kind says what most of it is.
         kind = (_not_a_volume(series.slices) if sort.kind else "") or _not_a_volume(sort.slices)
         problem = kind or shape_problem(sort.slices)
+        if problem and len(chosen) == 1:
+            return [replace(_volume(series, 0, Part(sort.slices), [problem], notes), has_phase=not kind)]
         if problem:
-            volume = _volume(series, 0, Part(sort.slices), [problem], notes)
-            if len(chosen) == 1:
-                return [replace(volume, has_phase=not kind)]
             found.append((Part(sort.slices), [problem]))
             continue
-        split = split_stack(sort.slices)
-        if len(split.parts) == 1 and count_positions(sort.slices) < len(sort.slices):
-            # Sent twice with new UIDs, perhaps: images of one place that nothing tells apart, not even their pixels.
-            once = without_twins(sort.slices)
-            if len(once) < len(sort.slices):
-                notes.append(f"{len(sort.slices) - len(once)} image(s) were there twice, with other UIDs")
-                split = split_stack(once)
+        split, told = _split(sort)
         found += [(part, []) for part in split.parts]
-        hows += split.how
-        if split.left_out:
-            notes.append(
-                f"{len(split.left_out)} image(s) of acquisitions with fewer than {MIN_SLICES} slices left out"
-            )
+        how += split.how
+        notes += told
     if len(chosen) > 1:
-        hows.append("the images' size, spacing and orientation")
+        how.append("the images' size, spacing and orientation")
         found = [(_cut_in_two(part, [other for other, _ in found]), problems) for part, problems in found]
     if len(found) > 1:
-        notes.append(f"{len(found)} volumes in one series, told apart by {' and '.join(dict.fromkeys(hows))}")
+        notes.append(f"{len(found)} volumes in one series, told apart by {' and '.join(dict.fromkeys(how))}")
     found.sort(key=lambda item: acquisition_order(item[0].slices))
     return [
         _volume(series, n if len(found) > 1 else 0, part, problems, notes)
         for n, (part, problems) in enumerate(found, start=1)
     ]
+
+
+def _choose(sorts: Sequence[Sort]) -> tuple[list[Sort], list[Sort]]:
+    """Part the sorts of images that may be volumes from those that are strays."""
+    usable = [sort for sort in sorts if not sort.kind]
+    chosen = [sort for sort in usable if count_positions(sort.slices) >= MIN_SLICES]
+    if usable and not chosen:
+        together = tuple(part for sort in usable for part in sort.slices)
+        # No size or direction is common enough to be the volume's: all are told as one.
+        return [Sort(together, "") if len(together) >= MIN_SLICES else usable[0]], [
+            sort for sort in sorts if sort.kind or (len(together) < MIN_SLICES and sort is not usable[0])
+        ]
+    chosen += [sort for sort in sorts if sort.kind == UNPLACED and len(sort.slices) >= MIN_SLICES]
+    chosen = chosen or list(sorts[:1])
+    return chosen, [sort for sort in sorts if sort not in chosen]
+
+
+def _split(sort: Sort) -> tuple[Split, list[str]]:
+    """Part images of one sort, and say what was left out."""
+    told = []
+    split = split_stack(sort.slices)
+    if len(split.parts) == 1 and count_positions(sort.slices) < len(sort.slices):
+        # Sent twice with new UIDs, perhaps: images of one place that nothing tells apart, not even their pixels.
+        once = without_twins(sort.slices)
+        if len(once) < len(sort.slices):
+            told.append(f"{len(sort.slices) - len(once)} image(s) were there twice, with other UIDs")
+            split = split_stack(once)
+    if split.left_out:
+        told.append(
+            f"{len(split.left_out)} image(s) of acquisitions with fewer than {MIN_SLICES} slices left out"
+        )
+    return split, told
 
 
 def _cut_in_two(part: Part, others: Sequence[Part]) -> Part:

@@ -221,3 +221,12 @@ def test_one_time_written_everywhere_says_nothing_against_the_descriptions(
         slices = one_series(phase, description=name, first_instance=100 * number + 1, **tags)
         save(slices, tmp_path / "tree")
     assert used(series_rows()) == {"nc": 12, "art": 12, "pv": 12}
+
+
+def test_slices_of_ever_another_pixel_spacing_are_told_as_such(tmp_path: Path, series_rows: Rows) -> None:
+    slices = one_series("pv", description="portal venous")
+    for k, item in enumerate(slices):
+        item.PixelSpacing = [5 + k / 10, 5 + k / 10]
+    save(slices, tmp_path / "tree")
+    (row,) = series_rows()
+    assert (row["use"], row["problems"]) == ("no", "slices of different pixel spacing")
