@@ -117,6 +117,12 @@ _DELAYS = tuple(
 )
 
 
+# "delay 70": seconds, where it cannot be minutes or a thickness.
+_DELAY_WITHOUT_UNIT = re.compile(
+    rf"(?<!{LETTER})(?:delay|delai|retard|retraso|retardo)[\s_:=\-]*(\d{{2,3}})(?!\d|[.,]\d|\s?(?:mm|m(?!{LETTER})))"
+)
+
+
 def phases_named(text: str, own: OwnWords = NO_OWN_WORDS) -> dict[str, str]:
     """Find the phases that a description names: phase -> keyword, without the star.
 
@@ -162,6 +168,8 @@ def seconds_named(text: str) -> tuple[float, str] | None:
     for pattern, factor, unit in _DELAYS:
         if (match := pattern.search(folded)) and 10 <= int(match[1]) * factor <= 900:
             return float(int(match[1]) * factor), f"{int(match[1])} {unit}"
+    if (match := _DELAY_WITHOUT_UNIT.search(folded)) and 15 < int(match[1]) <= 900:
+        return float(match[1]), f"{int(match[1])} s"
     return None
 
 
