@@ -14,7 +14,7 @@ from nnunet_multiphase.data.case_folder import PATIENT_TABLE
 from nnunet_multiphase.dicom.choose import Choice
 from nnunet_multiphase.dicom.draw_masks import Masks, check_against_voxels, draw_masks
 from nnunet_multiphase.dicom.masks import Layer
-from nnunet_multiphase.dicom.pixels import as_image, read_hu_and_remarks
+from nnunet_multiphase.dicom.pixels import as_image, read_hu
 from nnunet_multiphase.dicom.pseudonyms import Name
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
@@ -116,10 +116,8 @@ def _write_files(
         volume, phase = choice.volume, choice.phase
         assert volume.grid is not None
         what = f"case {name.case}, {phase} (series {volume.key})"
-        hu, odd = read_hu_and_remarks(volume.grid, what)
-        remarks += [f"{what}: {remark}" for remark in odd]
-        image = as_image(hu, volume.grid)
-        sitk.WriteImage(image, str(folder / f"{phase}.nii.gz"))
+        hu = read_hu(volume.grid, what)
+        sitk.WriteImage(as_image(hu, volume.grid), str(folder / f"{phase}.nii.gz"))
         masks = draw_masks([layer for layer in layers if layer.volume_key == volume.key], volume, what)
         remarks += masks.notes
         try:

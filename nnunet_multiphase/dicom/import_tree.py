@@ -216,6 +216,7 @@ def _choose_all(
             replace(volume, doubts=(*volume.doubts, INTERLEAVED)) if looks[volume.key].interleaved else volume
             for volume in found
         ]
+        found = [replace(volume, notes=(*looks[volume.key].remarks, *volume.notes)) for volume in found]
         found = with_coverage(found, findings, set(masks))
         with_phase = [volume for volume in found if volume.has_phase]
         guesses = guess_study(with_phase, _enhancement_of(looks), own)

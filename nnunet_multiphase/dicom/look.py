@@ -10,7 +10,7 @@ import numpy as np
 from nnunet_multiphase.dicom.evidence import enhancement_hu
 from nnunet_multiphase.dicom.interleaved import is_interleaved
 from nnunet_multiphase.dicom.liver_finding import Finding, coarse_volume, look_for_liver
-from nnunet_multiphase.dicom.pixels import read_hu
+from nnunet_multiphase.dicom.pixels import read_hu_and_remarks
 from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.errors import InputError
 
@@ -33,6 +33,7 @@ class Look:
         axial, coronal: JPEG; none where there is nothing to show.
         no_picture: Why not.
         interleaved: Every second slice is of another acquisition.
+        remarks: What is odd about the pixels, and what was done to them.
     """
 
     enhancement: tuple[float, float] | None = None
@@ -41,6 +42,7 @@ class Look:
     coronal: bytes | None = None
     no_picture: str = ""
     interleaved: bool = False
+    remarks: tuple[str, ...] = ()
 
 
 def look_at(volume: Volume) -> Look:
@@ -55,16 +57,18 @@ def look_at(volume: Volume) -> Look:
     if volume.grid is None or not volume.has_phase:
         return Look(no_picture="not read")
     try:
-        hu = read_hu(volume.grid, volume.key)
-    except InputError:
-        return Look(no_picture="the pixels cannot be read")  # told when the case is written
+        hu, remarks = read_hu_and_remarks(volume.grid, volume.key)
+    except InputError as error:
+        # Why is told when the case is written, too; it is no reason to write the case without this phase.
+        why = str(error).removeprefix(f"{volume.key}: ").partition(";")[0]
+        return Look(no_picture="the pixels cannot be read", remarks=(why,))
     finding = look_for_liver(coarse_volume(hu, volume.grid))
     # Of other regions, and of what is not the scanner's own HU, the brightness says nothing about a phase.
     plain = finding.kind != "other" and not volume.doubts
     enhancement = enhancement_hu(hu, volume.grid.spacing_mm) if plain else None
     # Resampled slices are mixtures of their neighbours already.
     interleaved = volume.grid.size is None and is_interleaved(hu, volume.grid.spacing_mm)
-    look = Look(enhancement, finding, interleaved=interleaved)
+    look = Look(enhancement, finding, interleaved=interleaved, remarks=remarks)
     if any(part.burned_in for part in volume.slices):
         return replace(look, no_picture="not shown: text is burned in")
     if finding.region in _FACES:

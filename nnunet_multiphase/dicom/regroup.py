@@ -67,14 +67,18 @@ def without_copies(parts: Sequence[Slice]) -> tuple[list[Slice], int]:
     by_uid: dict[Hashable, list[Slice]] = defaultdict(list)
     for part in parts:
         by_uid[(part.uid, part.frame) if part.uid else part.path].append(part)
-    kept: dict[int, Slice] = {}
+    kept: set[int] = set()
     shared = 0
     for alike in by_uid.values():
         unique: list[Slice] = []
         for part in alike:
-            if not any(_is_copy(part, other) for other in unique):
+            for k, other in enumerate(unique):
+                if (best := _better_copy(other, part)) is not None:
+                    unique[k] = best
+                    break
+            else:
                 unique.append(part)
-        kept |= {id(part): part for part in unique}
+        kept |= {id(part) for part in unique}
         shared += len(unique) if len(unique) > 1 else 0
     return [part for part in parts if id(part) in kept], shared
 
@@ -87,7 +91,8 @@ def without_twins(parts: Sequence[Slice]) -> list[Slice]:
     for part in parts:
         place = by_place[tuple(np.round(part.position or (), 2))]
         if not any(
-            all(getattr(part, name) == getattr(other, name) for name in said) and _is_copy(part, other)
+            all(getattr(part, name) == getattr(other, name) for name in said)
+            and _better_copy(part, other) is not None
             for other in place
         ):
             place.append(part)
@@ -95,20 +100,26 @@ def without_twins(parts: Sequence[Slice]) -> list[Slice]:
     return kept
 
 
-def _is_copy(part: Slice, other: Slice) -> bool:
+def _better_copy(part: Slice, other: Slice) -> Slice | None:
+    """Choose of two copies of an image the one that is whole, else the first; None if they are no copies."""
     place = ("position", "orientation", "rows", "columns", "samples")
-    return all(getattr(part, name) == getattr(other, name) for name in place) and _same_pixels(part, other)
-
-
-def _same_pixels(part: Slice, other: Slice) -> bool:
-    """Compare the pixels as stored; decoded where the two files are compressed in different ways."""
+    if any(getattr(part, name) != getattr(other, name) for name in place):
+        return None
     try:
         items = [read_file(one.path) for one in (part, other)]
-        if len({item.file_meta.TransferSyntaxUID for item in items}) == 1:
-            return bool(items[0].get("PixelData") == items[1].get("PixelData"))
-        return np.array_equal(stored_values(items[0], part.frame), stored_values(items[1], part.frame))
+        if len({item.file_meta.TransferSyntaxUID for item in items}) > 1 or (part.frame, other.frame) != (
+            0,
+            0,
+        ):
+            # Compressed in different ways, or frames of a file: what comes out counts.
+            planes = [stored_values(item, one.frame) for item, one in zip(items, (part, other), strict=True)]
+            return part if np.array_equal(planes[0], planes[1]) else None
+        first, second = (bytes(item.get("PixelData") or b"") for item in items)
     except Exception:  # a spoilt file: told when its volume is read
-        return False
+        return None
+    if len(first) < len(second):
+        return other if second.startswith(first) else None
+    return part if first.startswith(second) else None
 
 
 def _without_series(image: Found) -> Found:

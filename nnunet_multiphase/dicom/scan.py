@@ -201,9 +201,11 @@ def scan_tree(root: Path) -> Tree:
             masks.append(MaskFile(path, image.study, image.patient_id, image.part.modality))
         elif image.part.sop_class == MediaStorageDirectoryStorage:
             files[Kind.OTHER] += 1
-        elif not image.part.rows and (image.part.modality == "CT" or not image.part.sop_class):
+        elif not image.part.rows and _MODALITY_OF.get(image.part.sop_class or CTImageStorage) == "CT":
             files[Kind.DAMAGED] += 1
             damaged[image.patient_id, image.study, image.series] += 1
+        elif not image.part.rows and image.part.modality == "CT":
+            files[Kind.OTHER] += 1  # raw data and scanners' own notes
         elif image.series or image.part.rows:
             images += [replace(image, part=part) for part in frames or [image.part]]
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -96,6 +97,17 @@ def test_two_phases_in_one_file_are_two_volumes(tmp_path: Path) -> None:
     assert summary.failures == ()
     for phase in ("art", "pv"):
         np.testing.assert_array_equal(sitk.GetArrayFromImage(written(tmp_path, phase)), abdomen_hu(phase))
+
+
+def test_frames_at_one_place_and_time_are_no_copies_of_each_other(tmp_path: Path) -> None:
+    slices = phase_series("art", description="liver 2 phases") + phase_series("pv", first_instance=13)
+    item = enhanced(slices)
+    for frame in item.PerFrameFunctionalGroupsSequence:
+        del frame.FrameContentSequence
+    save([item], tmp_path / "tree")
+    table = import_tree(tmp_path / "tree", tmp_path / "raw", dry_run=True).table
+    with table.open(newline="", encoding="utf-8") as stream:
+        assert sum(int(row["slices"]) for row in csv.DictReader(stream)) == 24
 
 
 def test_a_phase_in_two_files_is_one_volume(tmp_path: Path) -> None:

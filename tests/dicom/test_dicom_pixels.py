@@ -12,7 +12,7 @@ from dicom_phantom import SHAPE, abdomen_hu, make_series, save
 from pydicom.dataset import FileDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.pixels import apply_rescale, pixel_array
-from pydicom.uid import ExplicitVRBigEndian, JPEGLSLossless, RLELossless
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, JPEGLSLossless, RLELossless
 
 from nnunet_multiphase.data.padding import padding_to_air
 from nnunet_multiphase.dicom.import_tree import import_tree
@@ -246,11 +246,17 @@ def test_values_that_are_no_hu_are_said(tmp_path: Path) -> None:
 
 def test_import_says_what_became_air(tmp_path: Path) -> None:
     save(stored(np.where(CIRCLE, -2000, HU + 1024), **UNSIGNED), tmp_path / "tree")
-    remarks = import_tree(tmp_path / "tree", tmp_path / "raw").remarks
-    assert any(
-        remark.startswith("case patient_001, pv (series s") and "padding of -3024 HU became air" in remark
-        for remark in remarks
-    )
+    summary = import_tree(tmp_path / "tree", tmp_path / "raw", dry_run=True)
+    assert any("used as pv" in line and "padding of -3024 HU became air" in line for line in summary.remarks)
+    assert "padding of -3024 HU became air" in summary.table.read_text()
+
+
+def test_deflated_files_are_read(tmp_path: Path) -> None:
+    items = stored(HU, **SIGNED)
+    for item in items:
+        item.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    save(items, tmp_path)
+    np.testing.assert_array_equal(read(tmp_path)[0], HU)
 
 
 @pytest.mark.parametrize(

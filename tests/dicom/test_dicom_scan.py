@@ -226,6 +226,47 @@ def test_other_pixels_under_one_uid_and_place_are_no_copies(tmp_path: Path, seri
     assert all(told in row["problems"] for row in series_rows())
 
 
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_of_a_cut_off_copy_and_a_whole_one_the_whole_is_read(names: tuple[str, str], tmp_path: Path) -> None:
+    for name in names:
+        save_numbered(phase_series("pv", description="pv"), tmp_path / "tree" / name)
+    file = tmp_path / "tree" / names[0] / "005"  # as a stopped export leaves it
+    file.write_bytes(file.read_bytes()[:-500])
+    assert imported(tmp_path).failures == ()
+    assert_pv_is_whole(tmp_path)
+
+
+def test_scanners_own_notes_are_no_damaged_images(tmp_path: Path) -> None:
+    save(phase_series("pv", description="pv"), tmp_path / "tree")
+    note = phase_series("pv", series="notes", SOPClassUID="1.3.12.2.1107.5.9.1")[
+        0
+    ]  # CSA non-image, Modality CT
+    del note.PixelData, note.Rows, note.Columns
+    save([note], tmp_path / "tree")
+    assert imported(tmp_path).failures == ()
+
+
+def test_identifiers_that_are_no_uids_are_taken(tmp_path: Path) -> None:
+    items = phase_series("pv", description="pv")
+    for number, item in enumerate(items):
+        item.SOPInstanceUID = f"anon-{number}"
+        item.SeriesInstanceUID = "5d41402abc4b2a76b9719d911017c592"
+        item.StudyInstanceUID = "Study 1"
+    save_numbered(items, tmp_path / "tree")
+    assert imported(tmp_path).failures == ()
+    assert_pv_is_whole(tmp_path)
+
+
+def test_image_without_any_identifier_is_read(tmp_path: Path) -> None:
+    items = phase_series("pv", description="pv")
+    gone = dict.fromkeys(
+        ("PatientID", "PatientName", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+    )
+    save_numbered(change_all(items, **gone), tmp_path / "tree")
+    assert imported(tmp_path).failures == ()
+    assert_pv_is_whole(tmp_path)
+
+
 def test_ct_without_modality_is_ct(tmp_path: Path) -> None:
     save(phase_series("pv", description="pv", Modality=None), tmp_path / "tree")
     assert imported(tmp_path).failures == ()
