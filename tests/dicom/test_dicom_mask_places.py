@@ -215,6 +215,7 @@ def test_a_mask_from_before_deidentification_lies_by_its_planes_on_request(tmp_p
     (failure,) = run(tmp_path).failures
     assert "names images that are not in the tree" in failure
     assert "--masks-by-planes" in failure
+    assert f"; its planes fit {series_of(tmp_path, 'pv')}" in failure
     summary = run(tmp_path, masks_by_planes=True)
     assert masks_in(tmp_path) == {"lesions_pv": 59}
     assert any("were matched by their planes" in remark for remark in summary.remarks)
