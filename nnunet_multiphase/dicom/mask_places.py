@@ -157,8 +157,8 @@ def places_of(
     if not near:
         return Places(problem=f"is of a patient whose images are not in the tree: add them, or {SAY_WHICH}")
     if (lost or references) and not by_planes:
-        fit = sorted(_fitting(drawing.planes, near))
-        return Places(problem=f"names {_NOT_THERE}; its planes fit {', '.join(fit) or 'no series'}")
+        keys = ", ".join(sorted(_fitting(drawing.planes, near))) or "no series"
+        return Places(problem=f"names {_NOT_THERE}; its planes fit {keys}")
     same = [volume for volume in near if drawing.frame_of_reference in _frames(volume)]
     if drawing.frame_of_reference and not same and not by_planes:
         return Places(problem=_OTHER_FRAME)

@@ -99,6 +99,7 @@ def _frames(item: Any, number: int, planes: Sequence[Plane]) -> list[np.ndarray]
     indices = [plane.index for plane in planes]
     decoded: Iterable[np.ndarray] = ()
     if int(item.BitsAllocated) == 1 and not item.file_meta.TransferSyntaxUID.is_compressed:
+        _check_bits(item)
         decoded = (_bits(item, index) for index in indices)
     elif indices:
         decoded = iter_pixels(item, indices=indices, raw=True)
@@ -108,6 +109,22 @@ def _frames(item: Any, number: int, planes: Sequence[Plane]) -> list[np.ndarray]
         most = float(item.MaximumFractionalValue)
         return [frame >= most / 2 for frame in decoded]
     return [frame > 0 for frame in decoded]
+
+
+def _check_bits(item: Any) -> None:
+    """Make sure that frames of single bits follow each other without a gap.
+
+    Raises:
+        InputError: There are more or fewer bits; some programs fill each frame up to a byte's end (QIICR/dcmqi#341), and
+            all but the first would be read aslant.
+    """
+    needed = -(-int(item.NumberOfFrames) * int(item.Rows) * int(item.Columns) // 8)
+    found = len(item.PixelData)
+    if not needed <= found <= needed + needed % 2:
+        raise InputError(
+            f"holds {found} bytes of pixels where its frames need {needed}: cut off, or packed wrongly; export it again "
+            "with frames of a size that eight divides"
+        )
 
 
 def _bits(item: Any, index: int) -> np.ndarray:

@@ -112,6 +112,16 @@ def test_cropped_frames_are_laid_where_their_positions_say(
     assert drawn.inside == 1.0
 
 
+def test_frames_that_were_filled_up_to_a_byte_each_are_refused(tmp_path: Path) -> None:
+    pv, tall = phase_series("pv"), np.ones_like(lesion_mask())
+    grid, seg = grid_of(pv, tmp_path), plain_seg(tall, pv)
+    rewrite(seg, tall[:, :5, :9])
+    # 12 frames of 45 bits are 67.5 bytes; of 48 bits each they are 72.
+    seg.PixelData = np.packbits(np.ones((12, 48), np.uint8)).tobytes()
+    with pytest.raises(InputError, match="holds 72 bytes of pixels where its frames need 68"):
+        drawn_seg(seg, grid, tmp_path)
+
+
 def test_frames_with_rows_for_columns_are_turned(tmp_path: Path) -> None:
     pv = phase_series("pv")
     grid, seg = grid_of(pv, tmp_path), plain_seg(lesion_mask(), pv)
