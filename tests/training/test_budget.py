@@ -1,5 +1,6 @@
 """Training with a budget: what is recorded, resumed, and readable by nnU-Net's predictor."""
 
+import json
 import math
 import shutil
 from pathlib import Path
@@ -15,6 +16,7 @@ from tiny_dataset import Dataset, preprocess
 from nnunet_multiphase.autoload import register
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.planning.multiphase_scam_planner import PLANS_NAME
+from nnunet_multiphase.prediction import load_predictor
 from nnunet_multiphase.training.budget import TrainingRecord, find_trainer, train_with_budget
 from nnunet_multiphase.training.names import TRAINERS
 
@@ -106,6 +108,20 @@ def test_nnunets_predictor_finds_the_trainer_and_predicts(trained: TrainingRecor
     segmentation = predictor.predict_single_npy_array(images, properties)
     assert segmentation.shape == images.shape[1:]
     assert set(np.unique(segmentation)) <= {0, 1}
+
+
+def test_a_model_of_a_dataset_without_axes_says_what_order_it_is_shown(
+    trained: TrainingRecord, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    model = tmp_path / "model"
+    shutil.copytree(trained.output_folder.parent, model)
+    load_predictor(model, ["0"], checkpoint="checkpoint_best.pth", progress=False)
+    (said,) = caplog.messages
+    assert "patients are shown to it in LPS order" in said
+    description = json.loads((model / "dataset.json").read_text())
+    (model / "dataset.json").write_text(json.dumps({**description, "axes": "LPS"}))
+    load_predictor(model, ["0"], checkpoint="checkpoint_best.pth", progress=False)
+    assert caplog.messages == [said]  # a dataset of today has nothing to be said
 
 
 def test_vanilla_trainer_takes_the_same_path(plain: Dataset):
