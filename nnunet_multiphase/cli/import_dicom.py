@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "out",
         type=Path,
         metavar="OUT",
-        help="cohort to write; OUT_series.csv (what was found) and OUT_pseudonyms.csv (whose it is) go beside it",
+        help="cohort to write; OUT_series.csv and .html (what was found) and OUT_pseudonyms.csv (whose it is) go beside it",
     )
     parser.add_argument(
         "--series-table",
@@ -89,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
         if previous:
             print(f"the earlier {name} table is now {previous}")
     print(f"series table: {summary.table}")
+    print(f"pictures of every series, the worst first: {summary.page}")
     if summary.mask_table:
         print(
             f"mask table: {summary.mask_table}; if a mask is taken for something else, correct it and add --mask-table"

@@ -45,7 +45,7 @@ _EARLY: Weights = (0.08, 0.78, 0.08, 0.06)
 _PORTAL: Weights = (0.03, 0.07, 0.60, 0.30)
 _LATE: Weights = (0.04, 0.10, 0.30, 0.56)
 
-_BLOCK_MM = 2.5
+BLOCK_MM = 2.5
 _EVEN_HU = 18.0
 _BONE_HU = 200
 _LEAST_TISSUE_ML = 20.0
@@ -147,7 +147,7 @@ def enhancement_hu(hu: np.ndarray, spacing_mm: Sequence[float]) -> tuple[float, 
     Returns:
         Both in HU; None where there is too little even soft tissue outside the bones.
     """
-    blocks = [max(1, round(_BLOCK_MM / step)) for step in spacing_mm[::-1]]
+    blocks = [max(1, round(BLOCK_MM / step)) for step in spacing_mm[::-1]]
     shape = [n // block for n, block in zip(hu.shape, blocks, strict=True)]
     cut = hu[tuple(slice(n * block) for n, block in zip(shape, blocks, strict=True))].astype(np.float32)
     coarse = cut.reshape(shape[0], blocks[0], shape[1], blocks[1], shape[2], blocks[2]).mean(axis=(1, 3, 5))

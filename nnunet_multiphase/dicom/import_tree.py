@@ -36,10 +36,17 @@ from nnunet_multiphase.dicom.pseudonyms import (
 )
 from nnunet_multiphase.dicom.regrid import resample_if_irregular
 from nnunet_multiphase.dicom.scan import Tree, scan_tree
-from nnunet_multiphase.dicom.series_table import read_corrections, series_table_path, write_series_table
+from nnunet_multiphase.dicom.series_table import (
+    page_rows,
+    read_corrections,
+    series_page_path,
+    series_table_path,
+    write_series_table,
+)
 from nnunet_multiphase.dicom.volumes import Volume, volumes_of
 from nnunet_multiphase.dicom.words import NO_OWN_WORDS, OwnWords
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.report.series_page import write_series_page
 
 StudyKey = tuple[str, str]  # PatientID, StudyInstanceUID
 
@@ -49,6 +56,7 @@ class Summary:
     """What an import did; no text in it identifies anybody."""
 
     table: Path
+    page: Path
     pseudonyms: Path
     previous_table: Path | None
     previous_mask_table: Path | None
@@ -80,7 +88,7 @@ def import_tree(
         mask_table: The user's corrections to what masks are and where they lie.
         words: The user's own words, as `read_own_words` takes them.
         masks_by_planes: Let planes decide where masks lie that name images which are not in the tree.
-        dry_run: Write the series table only.
+        dry_run: Write the tables and the page of the series only.
         resample_irregular: Bring tilted and unevenly spaced slices to an even grid, instead of refusing them.
         join_studies: Make one case of a patient's studies of one day.
         say: Takes a line of progress.
@@ -151,12 +159,13 @@ def _import_tree(
     if any(not patient_id for patient_id, _ in volumes):
         remarks.append("studies without PatientID: each counts as a patient of its own")
     remarks += _halves(joined, names, known)
-    choices = _choose_all(volumes, names, layers, corrections, own, say)
+    choices, looks = _choose_all(volumes, names, layers, corrections, own, say)
     used_phases = {key: {choice.phase for choice in chosen if choice.use} for key, chosen in choices.items()}
     remarks += worth_joining(same_day_groups(studies), joined, names, used_phases)
     everything_chosen = [choice for chosen in choices.values() for choice in chosen]
     out.parent.mkdir(parents=True, exist_ok=True)
     previous = write_series_table(series_table_path(out), everything_chosen)
+    write_series_page(series_page_path(out), page_rows(everything_chosen, looks))
     remarks += [remark for choice in everything_chosen if (remark := _remark(choice))]
     previous_masks = write_mask_table(mask_table_path(out), masks.rows)
     remarks += _unused_masks(choices, names, masks)
@@ -186,6 +195,7 @@ def _import_tree(
                 write_patients(out, names.values())
     return Summary(
         table=series_table_path(out),
+        page=series_page_path(out),
         pseudonyms=pseudonyms_path(out),
         previous_table=previous,
         previous_mask_table=previous_masks,
@@ -203,14 +213,16 @@ def _choose_all(
     corrections: Mapping[str, Correction],
     own: OwnWords,
     say: Callable[[str], None],
-) -> dict[StudyKey, list[Choice]]:
-    """Guess and choose, study by study; what the table wants in vain is told all at once."""
+) -> tuple[dict[StudyKey, list[Choice]], dict[str, Look]]:
+    """Look, guess and choose, study by study; what the table wants in vain is told all at once."""
     masks = mask_kinds(layers)
     choices: dict[StudyKey, list[Choice]] = {}
+    all_looks: dict[str, Look] = {}
     problems: list[str] = []
     for key in sorted(volumes, key=lambda key: names[key].case):
         found = with_kinds(volumes[key], own)
         looks = {volume.key: look_at(volume) for volume in found}
+        all_looks |= {volume: look.without_voxels() for volume, look in looks.items()}
         findings = {volume: look.finding for volume, look in looks.items() if look.finding is not None}
         found = [
             replace(volume, doubts=(*volume.doubts, INTERLEAVED)) if looks[volume.key].interleaved else volume
@@ -228,7 +240,7 @@ def _choose_all(
         say(f"{names[key].case}: {len(found)} volume(s) looked at")
     if problems:
         raise CohortError(problems)
-    return choices
+    return choices, all_looks
 
 
 def _enhancement_of(looks: Mapping[str, Look]) -> Callable[[Volume], tuple[float, float] | None]:

@@ -86,6 +86,12 @@ class Finding:
         return self.areas_cm2[0] > limit, self.areas_cm2[-1] > limit
 
 
+def shrunk(hu: np.ndarray, grid: Grid, spacing_mm: float) -> Volume:
+    """Average blocks of voxels until they have about the given size; the axes stay as they are."""
+    directions = np.array(grid.direction).reshape(3, 3) * np.array(grid.spacing_mm)
+    return shrink(Volume(hu, directions, np.array(grid.origin)), spacing_mm)
+
+
 def coarse_volume(hu: np.ndarray, grid: Grid) -> Volume:
     """Average a volume to some 6 mm and turn it so that z runs up, y back and x left.
 
@@ -96,8 +102,7 @@ def coarse_volume(hu: np.ndarray, grid: Grid) -> Volume:
     Returns:
         HU as float32.
     """
-    directions = np.array(grid.direction).reshape(3, 3) * np.array(grid.spacing_mm)
-    small = shrink(Volume(hu, directions, np.array(grid.origin)), COARSE_MM)
+    small = shrunk(hu, grid, COARSE_MM)
     turned = volume_from_image(sitk.DICOMOrient(image_on(small.values, small), "LPS"))
     return Volume(np.maximum(turned.values, -1024), turned.index_to_world, turned.origin)
 

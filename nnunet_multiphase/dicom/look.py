@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nnunet_multiphase.dicom.evidence import enhancement_hu
+from nnunet_multiphase.dicom.evidence import BLOCK_MM, enhancement_hu
 from nnunet_multiphase.dicom.interleaved import is_interleaved
-from nnunet_multiphase.dicom.liver_finding import Finding, coarse_volume, look_for_liver
+from nnunet_multiphase.dicom.liver_finding import Finding, coarse_volume, look_for_liver, shrunk
 from nnunet_multiphase.dicom.pixels import read_hu_and_remarks
 from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.errors import InputError
+from registration.volume import Volume as Volume3D
 
 WINDOW_HU = (-160.0, 240.0)
 """Black and white in the pictures: level 40, width 400."""
@@ -28,7 +29,7 @@ class Look:
     """What the voxels of one volume say and show.
 
     Attributes:
-        enhancement: From `enhancement_hu`.
+        brightness: The voxels at the size that `enhancement_hu` wants; none where their brightness says nothing of a phase.
         finding: Of the liver; none where the voxels cannot be read.
         axial, coronal: JPEG; none where there is nothing to show.
         no_picture: Why not.
@@ -36,13 +37,24 @@ class Look:
         remarks: What is odd about the pixels, and what was done to them.
     """
 
-    enhancement: tuple[float, float] | None = None
+    brightness: Volume3D | None = None
     finding: Finding | None = None
     axial: bytes | None = None
     coronal: bytes | None = None
     no_picture: str = ""
     interleaved: bool = False
     remarks: tuple[str, ...] = ()
+
+    @property
+    def enhancement(self) -> tuple[float, float] | None:
+        """Measure how bright organs and vessels are: dear, so only when it is asked for."""
+        if self.brightness is None:
+            return None
+        return enhancement_hu(self.brightness.values, [float(step) for step in self.brightness.spacing_mm])
+
+    def without_voxels(self) -> Look:
+        """Keep what takes little memory."""
+        return replace(self, brightness=None)
 
 
 def look_at(volume: Volume) -> Look:
@@ -55,7 +67,7 @@ def look_at(volume: Volume) -> Look:
         What was seen. Pictures with text burned in and pictures of heads are not made: they could show whose they are.
     """
     if volume.grid is None or not volume.has_phase:
-        return Look(no_picture="not read")
+        return Look(no_picture="its images make no volume")
     try:
         hu, remarks = read_hu_and_remarks(volume.grid, volume.key)
     except InputError as error:
@@ -65,10 +77,10 @@ def look_at(volume: Volume) -> Look:
     finding = look_for_liver(coarse_volume(hu, volume.grid))
     # Of other regions, and of what is not the scanner's own HU, the brightness says nothing about a phase.
     plain = finding.kind != "other" and not volume.doubts
-    enhancement = enhancement_hu(hu, volume.grid.spacing_mm) if plain else None
     # Resampled slices are mixtures of their neighbours already.
     interleaved = volume.grid.size is None and is_interleaved(hu, volume.grid.spacing_mm)
-    look = Look(enhancement, finding, interleaved=interleaved, remarks=remarks)
+    brightness = shrunk(hu, volume.grid, BLOCK_MM) if plain else None
+    look = Look(brightness, finding, interleaved=interleaved, remarks=remarks)
     if any(part.burned_in for part in volume.slices):
         return replace(look, no_picture="not shown: text is burned in")
     if finding.region in _FACES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from nnunet_multiphase.data.case_folder import CohortError
@@ -12,8 +12,10 @@ from nnunet_multiphase.data.table_text import read_table
 from nnunet_multiphase.dicom.choose import Choice, Correction
 from nnunet_multiphase.dicom.codes import agent_code, image_type_code, kernel_code
 from nnunet_multiphase.dicom.coverage import height_range_mm
+from nnunet_multiphase.dicom.look import Look
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
+from nnunet_multiphase.report.series_page import SeriesRow
 
 HEADER: tuple[str, ...] = (
     *("patient", "case", "series", "series_number", "phase", "confidence", "why", "use"),
@@ -34,6 +36,11 @@ HEADER: tuple[str, ...] = (
 def series_table_path(out: Path) -> Path:
     """Give the place of the table: beside OUT, never inside."""
     return out.with_name(f"{out.name}_series.csv")
+
+
+def series_page_path(out: Path) -> Path:
+    """Give the place of the page with the pictures: beside the table."""
+    return out.with_name(f"{out.name}_series.html")
 
 
 def write_series_table(path: Path, choices: Iterable[Choice]) -> Path | None:
@@ -72,6 +79,21 @@ def table_rows(choices: Iterable[Choice]) -> list[tuple[Choice, dict[str, str]]]
             first.setdefault(choice.name.case, start)
         after_s = "" if start is None else f"{start - first[choice.name.case]:.0f}"
         rows.append((choice, {**_row(choice), "after_s": after_s}))
+    return rows
+
+
+def page_rows(choices: Iterable[Choice], looks: Mapping[str, Look]) -> list[SeriesRow]:
+    """Put beside each row of the table how its volume looks.
+
+    Args:
+        choices: Of all cases.
+        looks: Volume key -> what was seen.
+    """
+    rows = []
+    for choice, cells in table_rows(choices):
+        look = looks[choice.volume.key]
+        may_be_phase = choice.volume.has_phase
+        rows.append(SeriesRow(cells, may_be_phase, look.coronal, look.axial, look.no_picture))
     return rows
 
 

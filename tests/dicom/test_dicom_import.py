@@ -350,7 +350,8 @@ def test_corrected_table_is_not_lost_when_the_option_is_forgotten(tmp_path: Path
 def test_dry_run_writes_the_tables_only(tmp_path: Path) -> None:
     save_four_phases(tmp_path / "tree")
     import_tree(tmp_path / "tree", tmp_path / "raw", dry_run=True)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["raw_masks.csv", "raw_series.csv", "tree"]
+    written = ["raw_masks.csv", "raw_series.csv", "raw_series.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [*written, "tree"]
 
 
 @pytest.mark.parametrize(("first", "second"), [("one", "other"), ("other", "one")])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import gzip
+import re
 from pathlib import Path
 
 import nibabel as nib
@@ -155,6 +157,17 @@ def test_series_table_does_not_identify(imported: Path, terminal: str) -> None:
     assert "portal venös".encode() in data
 
 
+def test_series_page_does_not_identify(imported: Path, terminal: str) -> None:
+    data = (imported / "raw_series.html").read_bytes()
+    assert leaks(data) == set()
+    assert data.count(b"data:image/jpeg") == 4  # two planes of art and pv each
+    # The pictures are made anew, without any text of their own.
+    for text in re.findall(rb"data:image/jpeg;base64,([^\"]+)", data):
+        picture = base64.b64decode(text)
+        assert leaks(picture) == set()
+        assert b"Exif" not in picture
+
+
 def test_mask_table_does_not_identify(imported: Path, terminal: str) -> None:
     data = (imported / "raw_masks.csv").read_bytes()
     assert leaks(data) == set()
@@ -187,6 +200,7 @@ def test_key_file_alone_knows_the_patient(imported: Path, terminal: str) -> None
         "raw_masks.csv",
         "raw_pseudonyms.csv",
         "raw_series.csv",
+        "raw_series.html",
         "tree",
     ]
 
