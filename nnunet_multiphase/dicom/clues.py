@@ -88,7 +88,7 @@ def clues(slices: Sequence[Slice]) -> Iterator[Clue]:
         yield from _clues_of_times(name, kind, time, slices)
     yield from _clues_of_keys(_SOFT_KEYS, "soft", slices)
     groups = _by_corner(slices)
-    if 1 < len(groups) <= len(slices) // MIN_SLICES:
+    if len(groups) > 1:
         yield Clue("where in their plane the images begin", "soft", groups)
     yield from _clues_of_numbers(slices)
 
@@ -159,6 +159,8 @@ def _by_corner(slices: Sequence[Slice]) -> Groups:
                 break
         else:
             groups.append((corner, [part]))
+        if len(groups) > len(slices) // MIN_SLICES:  # a tilted gantry: every slice has a corner of its own
+            return []
     return [group for _, group in groups]
 
 

@@ -25,6 +25,10 @@ from nnunet_multiphase.dicom.scan import Slice
 
 _TAGS = ("image", "soft", "scan")
 
+_MOST_HOLES = 10
+_MOST_GROUPS = 300
+_MOST_BROKEN = 12
+
 _PAUSE_BETWEEN_RECONSTRUCTIONS_S = 30.0
 
 _MOST_LEFT_OUT = 0.2
@@ -126,6 +130,8 @@ def _resolve(slices: list[Slice], known: _Known) -> _Outcome:
     fits = _fits(slices)
     # A clue that leads back to these slices finds them undivided.
     known[key] = _Outcome([slices], whole=fits)
+    if len(known) > _MOST_GROUPS:  # tags at random divide without end
+        return known[key]
     options = [found for clue in clues(slices) if (found := _follow(clue, slices, fits, known))]
     complete = [option for option in options if option.whole]
     if complete:
@@ -154,6 +160,8 @@ def _follow(clue: Clue, slices: list[Slice], fits: bool, known: _Known) -> _Outc
     whole = all(outcome.whole for outcome in found)
     groups = [group for outcome in found for group in outcome.groups]
     if not whole and (fits or len(large) == 1 or not _may_have_holes(clue, large)):
+        return None
+    if not whole and len(groups) > _MOST_BROKEN and not any(_fits(group) for group in groups):
         return None
     if fits and len(groups) > 1 and not _are_two(clue, large):
         return None
@@ -196,6 +204,8 @@ def _may_leave_out(clue: Clue, rest: list[Slice], small: Groups, count: int) -> 
 
 def _fill_holes(large: Groups, small: Groups) -> tuple[Groups, Groups]:
     """Give a few slices that differ in one tag to the only volume that lacks just them."""
+    if len(small) > _MOST_HOLES:
+        return large, small
     large, left = list(large), []
     for group in small:
         lacking = [n for n, other in enumerate(large) if not _fits(other) and _fits([*other, *group])]

@@ -230,3 +230,18 @@ def test_slices_of_ever_another_pixel_spacing_are_told_as_such(tmp_path: Path, s
     save(slices, tmp_path / "tree")
     (row,) = series_rows()
     assert (row["use"], row["problems"]) == ("no", "slices of different pixel spacing")
+
+
+def test_what_tells_volumes_apart_is_named_and_not_quoted(tmp_path: Path, series_rows: Rows) -> None:
+    for number, (phase, name) in enumerate((("art", "Doe arterial ward 7"), ("pv", "Doe portal ward 8"))):
+        tags = {
+            "ProtocolName": name,
+            "ConvolutionKernel": f"Doe{number}",
+            "FrameOfReferenceUID": f"1.2.77{number}",
+        }
+        save(one_series(phase, description=name, first_instance=100 * number + 1, **tags), tmp_path / "tree")
+    rows = series_rows()
+    assert used(rows) == {"art": 12, "pv": 12}
+    text = str([row["problems"] + row["why"] for row in rows])
+    assert "told apart by SeriesDescription" in text
+    assert not any(word in text for word in ("Doe", "ward", "1.2.77"))
