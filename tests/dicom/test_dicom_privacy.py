@@ -14,6 +14,7 @@ from dicom_phantom import lesion_mask, make_rtstruct, make_seg, phase_series, sa
 from pydicom.datadict import DicomDictionary
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from test_dicom_multiframe import enhanced
 
 from nnunet_multiphase.cli.main import main
 
@@ -216,3 +217,24 @@ def test_odd_values_are_not_quoted_in_warnings(tmp_path: Path, recwarn: pytest.W
     recwarn.clear()
     assert main(["import-dicom", str(tmp_path / "tree"), str(tmp_path / "raw")]) == 0
     assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_odd_files_do_not_identify_either(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, loose, cut, tilted = (
+        [plant(item) for item in phase_series(phase, patient="MRN-4711", description=f"PLANTED {word}")]
+        for phase, word in (("pv", "portalvenös"), ("art", "arteriell"), ("nc", "nativ"), ("dl", "spät"))
+    )
+    for k, item in enumerate(loose):
+        del item.SeriesInstanceUID
+        tilted[k].ImagePositionPatient[1] += k
+    save([enhanced(one), *loose, *cut[:6], *tilted], tmp_path / "tree")
+    (tmp_path / "tree" / "PLANTED.zip").write_bytes(b"7z\xbc\xaf\x27\x1cPLANTED")
+    options = ["--join-studies", "--resample-irregular"]
+    assert main(["import-dicom", str(tmp_path / "tree"), str(tmp_path / "raw"), *options]) == 1
+    told = capsys.readouterr()
+    assert "12 images without SeriesInstanceUID" in told.err
+    assert "gantry tilt of 11.3 degrees sheared straight" in told.err  # atan(1 / 5)
+    assert leaks((told.out + told.err).encode()) == set()
+    assert leaks((tmp_path / "raw_series.csv").read_bytes()) == set()
+    for path in (tmp_path / "raw").rglob("*.nii.gz"):
+        assert leaks(gzip.decompress(path.read_bytes())) == set(), path
