@@ -56,7 +56,7 @@ HEPATIC: tuple[str, ...] = _words(
 NEGATIONS: tuple[str, ...] = _words(
     """
     no non not none never without minus less sub subtract* excl* exc exkl* except* exempt free negative neg
-    absent absence outside outer pseudo* removed omit* spared sparing void remain* remnant rest ohne kein* nicht
+    absent absence outside outer pseudo* removed omit* spared sparing void  rest ohne kein* nicht
     frei ausser ausserhalb abzuglich ausgenommen ausgeschlossen weniger aussen sans pas aucun* hors moins sauf
     exclu* dehors libre indemne senza nessun* meno fuori eccetto esclus* sin ningun* menos fuera salvo sem nenhum* fora
     livre zonder geen niet buiten utan uden uten bez brez ilman без нет не кроме исключая исключ* минус вне un
@@ -76,7 +76,8 @@ UNCERTAIN: tuple[str, ...] = _words(
 
 DERIVED: tuple[str, ...] = _words(
     """
-    eval ptv* ctv* itv* igtv* prv* pgtv* hgtv gtvn* gtvln* nodal margin* bed rim ring* exp expan* expand* dilat*
+    eval remnant remain* flr ptv* ctv* itv* igtv* prv* pgtv* hgtv gtvn* gtvln* nodal margin* bed rim ring*
+    exp expan* expand* dilat*
     erod* erosion shell halo border* edge* peri* paratumor* ablat* rfa mwa cryo* cavity cavities thromb* pvtt
     ivctt tiv emboli* chemoemboli* tace deb lipiodol treated treatment therap* sirt yttrium post* pre pre* old
     older prior previous former resect* hepatectomy surg* scar* edema oedema zone* area region* safety surround*

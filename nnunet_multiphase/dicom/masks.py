@@ -100,12 +100,10 @@ def find_layers(
             references = references_of(header)
             content = hashlib.sha256(file.path.read_bytes()).hexdigest()
         except InputError as error:
-            found.tell(case, f"a {file.modality} file {error}")
+            found.tell(case, f"{_file(file)} {error}")
             continue
         except Exception:  # whatever a broken file makes the parser trip over
-            found.tell(
-                case, f"a {file.modality} file cannot be read: no mask is taken from it; export it again"
-            )
+            found.tell(case, f"{_file(file)} cannot be read: no mask is taken from it; export it again")
             continue
         if content in seen:  # the same file under two names
             continue
@@ -187,22 +185,22 @@ def _look_through(
     case = name.case if name else ""
     if not wanted and not unclear and not any(_mask_key(content, d.number) in corrections for d in drawings):
         found.remarks.append(
-            f"{_of(case)}a {file.modality} file has no segment whose label says lesion or liver: no mask is taken "
+            f"{_of(case)}{_file(file)} has no segment whose label says lesion or liver: no mask is taken "
             f"from it{_TAKEN_AS}"
         )
     elif unknown:
         found.remarks.append(
-            f"{_of(case)}{len(unknown)} segment(s) of a {file.modality} file have labels of which nothing is known and "
+            f"{_of(case)}{len(unknown)} segment(s) of {_file(file)} have labels of which nothing is known and "
             f"are passed over ({', '.join(unknown)}){_TAKEN_AS}"
         )
     for why, keys in unclear.items():
         found.remarks.append(
-            f"{_of(case)}{len(keys)} segment(s) of a {file.modality} file are not taken ({', '.join(keys)}): the label "
+            f"{_of(case)}{len(keys)} segment(s) of {_file(file)} are not taken ({', '.join(keys)}): the label "
             f"names a lesion or the liver, but {why} speaks against it{_TAKEN_AS}"
         )
     for volume_key, keys in fitted.items():
         found.remarks.append(
-            f"{_of(case)}{len(keys)} mask(s) of a {file.modality} file ({', '.join(keys)}) name no image and were "
+            f"{_of(case)}{len(keys)} mask(s) of {_file(file)} ({', '.join(keys)}) name no image and were "
             f"matched by their planes to series {volume_key}; look at them"
         )
 
@@ -259,6 +257,10 @@ def _mask_key(content: str, number: int) -> str:
 def _title(kind: str, file: MaskFile, number: int, key: str) -> str:
     part = "segment" if file.modality == "SEG" else "region"
     return f"the {kind} mask {key} ({file.modality}, {part} {number})"
+
+
+def _file(file: MaskFile) -> str:
+    return "a SEG file" if file.modality == "SEG" else "an RTSTRUCT file"
 
 
 def _of(case: str) -> str:

@@ -14,7 +14,7 @@ from pydicom.pixels import iter_pixels
 from pydicom.uid import SurfaceSegmentationStorage
 
 from nnunet_multiphase.dicom.drawing import Drawing, Drawn, Plane, lattice_steps, slice_under
-from nnunet_multiphase.dicom.geometry import Grid
+from nnunet_multiphase.dicom.geometry import Grid, heights_mm, normal
 from nnunet_multiphase.dicom.mask_codes import OwnLabels, segment_reading
 from nnunet_multiphase.dicom.multiframe import named_images
 from nnunet_multiphase.dicom.pixels import as_image
@@ -147,6 +147,12 @@ def _place(plane: Plane, grid: Grid) -> tuple[int, tuple[np.ndarray, np.ndarray,
     k = slice_under(plane, grid)
     steps = lattice_steps(plane, grid.slices[k]) if k is not None else None
     if k is None or steps is None:
+        heights = heights_mm(grid.slices)[named] if named else np.zeros(0)
+        height = float((plane.points_mm @ normal(grid.slices[0].orientation or ())).mean())
+        if named and (off := float(np.abs(heights - height).min())) > grid.spacing_mm[2]:
+            raise InputError(
+                f"lies {off:.1f} mm off the slices that it names; export it again, with its positions"
+            )
         return None
     if named and k not in named:
         raise InputError(
@@ -183,7 +189,8 @@ def _from_own_grid(path: Path, number: int, planes: Sequence[Plane], item: Any, 
     here = ((index >= -0.5) & (index <= size - 0.5)).all(axis=1)
     own_ml = len(points) * float(abs(np.linalg.det(affine[:3, :3]))) / 1000
     mask = _resample(array, affine, grid) if grid.size is None else _on_slices(array, affine, grid)
-    return Drawn(mask, float(here.mean()) if len(here) else float("nan"), own_ml)
+    note = "it has planes or pixels of its own, and was brought to the volume's by nearest neighbour"
+    return Drawn(mask, float(here.mean()) if len(here) else float("nan"), own_ml, (note,))
 
 
 def _resample(array: np.ndarray, affine: np.ndarray, grid: Grid) -> np.ndarray:

@@ -192,6 +192,20 @@ def test_frames_on_another_slice_than_they_name_are_refused(tmp_path: Path) -> N
         drawn_seg(seg, grid, tmp_path)
 
 
+def test_frames_between_slices_are_told_and_far_from_those_they_name_refused(tmp_path: Path) -> None:
+    pv = phase_series("pv")
+    grid, seg = grid_of(pv, tmp_path), make_seg(pv, {"Mass": lesion_mask()})
+    move(seg, (0, 0, 2.0))  # of 5 mm: the nearest slice is the one that is named
+    drawn = drawn_seg(seg, grid, tmp_path)
+    np.testing.assert_array_equal(drawn.mask, lesion_mask())
+    assert drawn.notes == (
+        "it has planes or pixels of its own, and was brought to the volume's by nearest neighbour",
+    )
+    move(seg, (0, 0, 5.0))
+    with pytest.raises(InputError, match=r"lies 7.0 mm off the slices that it names"):
+        drawn_seg(seg, grid, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("moved_mm", "share"),
     # Columns 8 to 12 of 32, 5 mm each: moved by 19 columns none lies beyond, by 20 the last does.

@@ -426,7 +426,7 @@ def test_a_region_that_shares_its_number_with_another_fails_the_case(tmp_path: P
     structure.StructureSetROISequence[1].ROINumber = 1
     save([*art, *pv, structure], tmp_path / "tree")
     (failure,) = run(tmp_path).failures
-    assert "a RTSTRUCT file gives several segments one number" in failure
+    assert "an RTSTRUCT file gives several segments one number" in failure
 
 
 def test_a_mask_that_names_one_series_and_images_of_another_fails(tmp_path: Path) -> None:
