@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.alignment import AlignedPhases, align_phases
+from nnunet_multiphase.alignment import AlignedPhases, align_phases, crop
 from nnunet_multiphase.data.case_folder import CaseFolder, read_case_folder
 from nnunet_multiphase.data.check import check_case
 from nnunet_multiphase.data.dataset_name import dataset_name
-from nnunet_multiphase.data.orientation import AXES, StoredGrid, as_stored, stored_grid, upright
+from nnunet_multiphase.data.orientation import AXES, StoredGrid, as_stored, stored_grid, turned, upright
 from nnunet_multiphase.data.overview import draw_overview
 from nnunet_multiphase.data.quality import PhaseQuality, centre_of, measure_phase, shown_by, write_quality
 from nnunet_multiphase.data.volume_file import read_mask, read_volume
@@ -314,11 +314,17 @@ def prepare_case(
         raise InputError("; ".join(report.problems))
     images = {phase: read_volume(case.images[phase]) for phase in channels if phase not in filled}
     stored = stored_grid(images[case.reference])
+    own_grid = turned(images[case.reference])
     images = {phase: upright(image) for phase, image in images.items()}
     liver = None
     if case.liver is not None:
         liver = read_mask(case.liver, images[case.reference], case.images[case.reference].name)
     aligned = align_phases(images, case.reference, liver_mask=liver, settings=settings, case=case.name)
+    # What is computed rests on rounded headers; what is told of places rests on the file's own.
+    own = crop(own_grid, aligned.box)
+    for image in aligned.images.values():
+        image.SetOrigin(own.GetOrigin())
+        image.SetDirection(own.GetDirection())
     return PreparedCase(case, tuple(channels), filled, images, stored, liver, aligned, report.implausible)
 
 
