@@ -149,7 +149,7 @@ _ADVANTAGES: tuple[tuple[str, Callable[[Choice], float]], ...] = (
     ("the plain images", lambda choice: not choice.volume.doubts),
     (
         "more of the liver",
-        lambda choice: round(1.0 if (seen := choice.volume.liver_coverage) is None else seen, 1),
+        lambda choice: round(choice.volume.liver_coverage or 0.0, 1),
     ),
     ("a phase named in its description", lambda choice: choice.named),
     ("a later arterial phase", lambda choice: choice.late_arterial),

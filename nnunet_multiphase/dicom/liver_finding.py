@@ -27,6 +27,10 @@ _BODY_HU = RegistrationSettings().body_threshold_hu
 # What tells the regions apart, slice by slice; shares are of the slice's body. Bowel gas is darker than lung.
 _LUNG_HU, _BONE_HU, _MARROW_HU = (-960.0, -450.0), 250.0, 180.0
 _CHEST_LUNG = 0.22
+_LUNG_AROUND_HU, _CHEST_AROUND = (
+    (-900.0, -600.0),
+    0.3,
+)  # of a slice cut to the lungs: no wall, no air around it
 _HEAD_ENCLOSED = 0.3
 _PELVIS_BONE = 0.035  # with its like on the other side: contrast medium in the bowel has none
 _LEGS_WAIST = 0.6  # how thick the body is in the middle, as a part of its thickest
@@ -171,6 +175,7 @@ def _regions(volume: Volume, dense: NDArray[np.bool_]) -> NDArray[np.str_]:
     body = np.maximum(dense.sum(axis=(1, 2)), 1)
     area_cm2 = dense.sum(axis=(1, 2)) * np.prod(volume.spacing_zyx_mm[1:]) / 100
     lung = (values > _LUNG_HU[0]) & (values < _LUNG_HU[1]) & dense
+    around = (values > _LUNG_AROUND_HU[0]) & (values < _LUNG_AROUND_HU[1])
     bone = values > _BONE_HU
     # One voxel of margin: a skull may touch the border.
     closed = ndimage.binary_closing(np.pad(bone, ((0, 0), (2, 2), (2, 2))), np.ones((1, 3, 3)))
@@ -184,7 +189,7 @@ def _regions(volume: Volume, dense: NDArray[np.bool_]) -> NDArray[np.str_]:
         middle = thickness[k, round(float(x.mean())) - 1 : round(float(x.mean())) + 2].mean()
         if enclosed[k].sum() / body[k] >= _HEAD_ENCLOSED:
             labels[k] = "head"
-        elif lung[k].sum() / body[k] >= _CHEST_LUNG:
+        elif lung[k].sum() / body[k] >= _CHEST_LUNG or around[k].mean() >= _CHEST_AROUND:
             labels[k] = "chest"
         elif middle < _LEGS_WAIST * thickness[k].max():
             labels[k] = "limbs"

@@ -9,7 +9,7 @@ from typing import Any
 import body_phantom as body
 import numpy as np
 import pytest
-from dicom_phantom import START, make_series, phase_series, save
+from dicom_phantom import START, abdomen_hu, make_series, phase_series, save
 from pydicom.dataset import FileDataset
 
 from nnunet_multiphase.dicom.geometry import Grid
@@ -183,3 +183,26 @@ def test_a_tag_that_may_name_the_liver_too_decides_nothing(
     save(phase_series("nc", **tags), tmp_path / "tree")
     (row,) = series_rows()
     assert (row["use"], row["problems"]) == ("yes", "")
+
+
+def test_a_chest_cut_to_its_lungs_is_no_phase(tmp_path: Path, series_rows: Rows) -> None:
+    hu = np.full((20, 32, 32), -850, np.int16)
+    hu[:, 4:28, 10:20] = 60
+    save(make_series(hu, description="venous", spacing_mm=(8, 8, 8)), tmp_path / "tree")
+    (row,) = series_rows()
+    assert (row["use"], row["problems"]) == (
+        "no",
+        "does not show the liver: the voxels are those of a chest",
+    )
+
+
+def test_a_liver_that_was_found_goes_before_one_that_is_not_known(tmp_path: Path, series_rows: Rows) -> None:
+    """The nc phantom is too even to find a liver in, and lies in a frame of its own; it has more slices."""
+    save(phase_series("pv", number=1, description="pv"), tmp_path / "tree")
+    unknown = make_series(
+        abdomen_hu("nc", (14, 32, 32)), series="x", number=2, description="pv", FrameOfReferenceUID="1.2.3"
+    )
+    save(unknown, tmp_path / "tree")
+    rows = {row["series_number"]: row for row in series_rows()}
+    assert {number: row["use"] for number, row in rows.items()} == {"1": "yes", "2": "no"}
+    assert "more of the liver" in rows["2"]["problems"]
