@@ -11,6 +11,12 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.data.case_folder import CaseFolder
+from nnunet_multiphase.data.liver_place import (
+    FoundLiver,
+    find_liver_on_the_left,
+    lesions_elsewhere,
+    locate_liver,
+)
 from nnunet_multiphase.data.nifti_header import find_unclear_header
 from nnunet_multiphase.data.orientation import upright
 from nnunet_multiphase.data.plausibility import Finding, Sample, sample_volume
@@ -69,9 +75,11 @@ class _Judged:
     accept: Collection[str]
     refused: list[str] = field(default_factory=list)
     accepted: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     accepted_checks: set[str] = field(default_factory=set)
     samples: dict[str, Sample] = field(default_factory=dict)  # of phases that are plausible
     bodies: dict[str, Body] = field(default_factory=dict)
+    livers: list[FoundLiver] = field(default_factory=list)  # found, where no mask says where it is
 
     def add(self, where: str, findings: Iterable[Finding | None]) -> bool:
         """Note findings under the place they are about; tell whether there was one."""
@@ -127,6 +135,10 @@ def check_case(case: CaseFolder, accept: Collection[str] = ()) -> CaseReport:
         geometry = (phase, used.GetSpacing(), used.GetOrigin(), used.GetDirection())
         content.update(values.digest() + repr(geometry).encode())
     judged.add(f"case {case.name}:", [find_unlike_phases(judged.samples, judged.bodies)])
+    if case.liver is None:
+        found = [locate_liver(sample) for phase, sample in judged.samples.items() if phase in judged.bodies]
+        judged.livers += [liver for liver in found if liver is not None]
+        judged.add(f"case {case.name}", [find_liver_on_the_left(judged.livers)])
     read: dict[str, np.ndarray] = {}
     for kind, phase, files in masks:
         if files is None or phase not in grids:
@@ -172,7 +184,7 @@ def check_case(case: CaseFolder, accept: Collection[str] = ()) -> CaseReport:
         case.name,
         case.patient,
         (*problems, *judged.refused),
-        (*warnings, *judged.accepted),
+        (*warnings, *judged.warnings, *judged.accepted),
         voxels,
         content.hexdigest(),
         tuple(sorted(judged.accepted_checks)),
@@ -216,8 +228,13 @@ def _judge_mask(
     if judged.add(where, [misplaced(mask, grid)]) or (kind == "lesions" and liver_drawn):
         return
     body = judged.bodies.get(phase)
-    if body is not None:
-        judged.add(where, [find_wrong_side(mask, grid, body.middle_mm, body.seen_mm, kind)])
+    if body is not None and judged.add(
+        where, [find_wrong_side(mask, grid, body.middle_mm, body.seen_mm, kind)]
+    ):
+        return
+    if kind == "lesions":
+        strange = lesions_elsewhere(mask, grid, judged.livers)
+        judged.warnings += [f"{where} {strange}"] if strange else []
 
 
 def _where_it_fits(files: MaskFiles, case: CaseFolder) -> str:

@@ -32,12 +32,16 @@ class Sample:
         spacing_mm: Between the samples (z, y, x).
         full_spacing_mm: Of the volume itself (x, y, z), as the header says.
         full_size: Voxels of the volume (x, y, z).
+        index_to_world: 3 x 3 matrix from a sample's index (x, y, z) to mm.
+        origin_mm: World position (x, y, z) of the first sample.
     """
 
     hu: np.ndarray
     spacing_mm: tuple[float, float, float]
     full_spacing_mm: tuple[float, float, float]
     full_size: tuple[int, int, int]
+    index_to_world: np.ndarray
+    origin_mm: np.ndarray
 
 
 def sample_volume(image: sitk.Image) -> Sample:
@@ -46,9 +50,22 @@ def sample_volume(image: sitk.Image) -> Sample:
     values = sitk.GetArrayViewFromImage(image)[:: steps[2], :: steps[1], :: steps[0]]
     spacing = tuple(s * n for s, n in zip(image.GetSpacing(), steps, strict=True))
     axes, flips = patient_axes(image)
+    direction = np.array(image.GetDirection()).reshape(3, 3)
+    first, columns = [0, 0, 0], []
+    for axis, flip in zip(axes[::-1], flips[::-1], strict=True):  # x, y, z
+        back = flip.step == -1
+        first[2 - axis] = (values.shape[axis] - 1) * steps[2 - axis] if back else 0
+        columns.append(direction[:, 2 - axis] * spacing[2 - axis] * (-1 if back else 1))
     hu = np.transpose(np.array(values, np.float32), axes)[flips]  # a copy: the view ends with the image
     zyx = [spacing[2 - axis] for axis in axes]
-    return Sample(hu, (zyx[0], zyx[1], zyx[2]), image.GetSpacing(), image.GetSize())
+    return Sample(
+        hu,
+        (zyx[0], zyx[1], zyx[2]),
+        image.GetSpacing(),
+        image.GetSize(),
+        np.column_stack(columns),
+        np.array(image.TransformIndexToPhysicalPoint(first)),
+    )
 
 
 def patient_axes(image: sitk.Image) -> tuple[list[int], tuple[slice, ...]]:

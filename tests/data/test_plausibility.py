@@ -6,6 +6,7 @@ import gzip
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from torso import SIZE, SPACING_MM, image_of, lesion_mask, liver_mask, torso_hu
 from nnunet_multiphase.data.case_folder import CaseFolder, read_case_folder
 from nnunet_multiphase.data.check import check_case
 from nnunet_multiphase.data.check_names import CHECKS
+from nnunet_multiphase.data.liver_place import locate_liver
 from nnunet_multiphase.data.nifti_header import find_unclear_header, read_nifti_header
 from nnunet_multiphase.data.plausibility import sample_volume
 from nnunet_multiphase.data.plausible_body import (
@@ -443,6 +445,61 @@ def test_an_nrrd_without_space_has_no_sides(tmp_path: Path, space: str, found: b
     assert (finding is not None) == found
 
 
+@pytest.fixture
+def unmasked(case: CaseFolder) -> CaseFolder:
+    """Take the liver mask away."""
+    (case.path / "liver_pv.nii.gz").unlink()
+    return read_case_folder(case.path, require_lesions=True)
+
+
+def test_the_liver_is_found_where_it_was_made() -> None:
+    found = locate_liver(sample_volume(image_of(torso_hu())))
+    assert found is not None
+    grid = image_of(torso_hu())
+    index = [grid.TransformPhysicalPointToIndex(point) for point in found.points_mm.tolist()]
+    inside = np.mean([liver_mask()[z, y, x] for x, y, z in index])
+    assert inside > 0.9  # what is found is roughly the liver
+    # -62 mm of half of 320 mm; the ellipsoid's even part may lie a few mm beside its centre.
+    assert found.left == pytest.approx(-62 / 160, abs=0.06)
+
+
+@pytest.mark.parametrize("axes", [(2,), (0,), (0, 1, 2)])
+def test_the_liver_is_found_at_the_same_place_in_a_file_stored_the_other_way(axes: tuple[int, ...]) -> None:
+    image = image_of(torso_hu())
+    turned = sitk.Flip(image, [2 in axes, 1 in axes, 0 in axes])
+    one, other = (locate_liver(sample_volume(i)) for i in (image, turned))
+    assert one is not None
+    assert other is not None
+    # Other voxels are sampled at the far end: one sample of 5.6 or 8 mm.
+    assert np.abs(one.points_mm.mean(axis=0) - other.points_mm.mean(axis=0)).max() < 8
+
+
+def test_a_plausible_case_without_a_liver_mask_has_nothing(unmasked: CaseFolder) -> None:
+    assert check_case(unmasked).problems == ()
+
+
+def test_a_mirrored_case_without_any_liver_mask_is_found(unmasked: CaseFolder) -> None:
+    for path in unmasked.path.glob("*.nii.gz"):
+        mirror(path)
+    (problem,) = check_case(unmasked).problems
+    assert "case a seems to have its liver on the patient's left in every phase" in problem
+    assert problem.endswith("--accept liver-side")
+
+
+def test_one_mirrored_phase_of_two_is_no_situs(unmasked: CaseFolder) -> None:
+    mirror(unmasked.images["art"])
+    assert not any("in every phase" in problem for problem in check_case(unmasked).problems)
+
+
+def test_lesions_away_from_any_liver_are_warned_of_without_a_liver_mask(unmasked: CaseFolder) -> None:
+    assert check_case(unmasked).warnings == ()
+    mirror(unmasked.path / "lesions_pv.nii.gz")  # into the spleen: soft tissue
+    report = check_case(unmasked)
+    assert report.problems == ()
+    (warning,) = report.warnings
+    assert "mm from what looks like the liver" in warning
+
+
 def test_every_check_is_named_once_in_the_documentation() -> None:
     text = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
     assert [name for name in CHECKS if text.count(f"| `{name}` |") != 1] == []
@@ -455,7 +512,8 @@ def test_prediction_refuses_and_accepts_as_setup_does(
 
     for path in case.path.glob("*.nii.gz"):
         mirror(path)
-    monkeypatch.setattr(prediction, "align_phases", lambda *_, **__: None)
+    whole = ((0, 0, 0), SIZE)
+    monkeypatch.setattr(prediction, "align_phases", lambda *_, **__: SimpleNamespace(box=whole, images={}))
     with pytest.raises(InputError, match="liver-side"):
         prediction.prepare_case(case.path, ("art", "pv"))
     (said,) = prediction.prepare_case(case.path, ("art", "pv"), accept=["liver-side"]).accepted
