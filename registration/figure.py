@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from registration.own_style import own_style
 from registration.resample import resample_image
 from registration.volume import check_same_grid, mask_from_image, values_of
 
@@ -21,6 +22,7 @@ TILE_MM = 28.0  # edge of a checkerboard's field
 PLANES = ("axial", "coronal", "sagittal")
 
 
+@own_style()
 def overlay_figure(
     reference: sitk.Image,
     moving: sitk.Image,

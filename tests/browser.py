@@ -28,7 +28,7 @@ def opened(page, folder):
         ],
         capture_output=True,
         encoding="utf-8",
-        timeout=90,
+        timeout=300,
         check=True,
     )
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]

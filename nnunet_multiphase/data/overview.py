@@ -11,6 +11,7 @@ from scipy.ndimage import binary_erosion
 
 from nnunet_multiphase.alignment import AlignedPhases, crop, data_box, signed
 from nnunet_multiphase.phases import FILL_HU, PHASE_TITLES
+from registration.own_style import own_style
 from registration.resample import resample_image
 
 WINDOW_HU = (-120.0, 220.0)
@@ -19,6 +20,7 @@ GAP_PIXELS = 6
 YELLOW = (1.0, 0.9, 0.1)
 
 
+@own_style()
 def draw_overview(
     aligned: AlignedPhases,
     images: Mapping[str, sitk.Image],

@@ -1,14 +1,14 @@
 """Draw the report's figures: training curves, and prediction beside truth on every phase."""
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.phases import PHASE_TITLES, PHASES
+from registration.own_style import own_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,16 +20,6 @@ PREDICTION_COLOUR, PREDICTION_LINE = "#56B4E9", (0, (3, 1.5))
 CURVE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 WINDOW_HU = (-60.0, 200.0)
 """Grey values from black to white: the liver window."""
-
-
-@contextmanager
-def own_style() -> Iterator[None]:
-    """Draw with matplotlib's defaults, whatever the process was set to: nnU-Net's progress plot enlarges every font."""
-    import matplotlib
-
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        yield
 
 
 @own_style()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import matplotlib
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from tiny_phases import LIVER, QUICK, mask_image, phase_image
 
 from nnunet_multiphase.alignment import AlignedPhases, align_phases, bounding_box, data_box
+from nnunet_multiphase.data.overview import draw_overview
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import FILL_HU
+from registration.figure import overlay_figure
 
 SHIFT_MM = (3.0, -2.0, 9.0)
 
@@ -46,6 +51,24 @@ def test_reference_stays_where_it_is(aligned: AlignedPhases, reference: sitk.Ima
     expected = sitk.RegionOfInterest(reference, size, index)
     assert np.array_equal(sitk.GetArrayFromImage(aligned.images["art"]), sitk.GetArrayFromImage(expected))
     assert aligned.transforms["art"].TransformPoint((1.0, 2.0, 3.0)) == (1.0, 2.0, 3.0)
+
+
+def test_pictures_are_the_same_in_a_process_whose_fonts_were_changed(
+    aligned: AlignedPhases, reference: sitk.Image, moving: sitk.Image, tmp_path: Path
+) -> None:
+    # As seaborn does for nnU-Net's progress plot, for the rest of the process.
+    for name, changes in (("a", {}), ("b", {"font.family": "serif", "font.size": 25, "savefig.dpi": 50})):
+        with matplotlib.rc_context(changes):
+            draw_overview(
+                aligned,
+                {"art": reference, "pv": moving},
+                tmp_path / f"{name}.png",
+                centre_mm=np.array(LIVER[0]),
+                title="a case",
+            )
+            overlay_figure(reference, moving, None, tmp_path / f"{name} overlay.png", title="two volumes")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert (tmp_path / "a overlay.png").read_bytes() == (tmp_path / "b overlay.png").read_bytes()
 
 
 def test_all_phases_share_one_grid(aligned: AlignedPhases) -> None:

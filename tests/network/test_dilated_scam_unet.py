@@ -1,6 +1,7 @@
 """The network as nnU-Net builds it from plans."""
 
 import json
+from statistics import median
 
 import numpy as np
 import pytest
@@ -228,9 +229,9 @@ def test_decoder_step_concatenates_the_selected_skip_and_the_upsampled_map():
             assert torch.equal(outputs[-1 - step], head)
 
 
-def test_it_fits_one_small_lesion_that_needs_two_phases():
-    """A bright arterial blob is a lesion only where the portal venous phase is dark: 60 steps learn it."""
-    torch.manual_seed(0)
+def dice_after_fitting_one_lesion(seed):
+    """Fit one image in which a bright arterial blob is a lesion only where the portal venous phase is dark."""
+    torch.manual_seed(seed)
     x = 0.3 * torch.randn(1, 2, 16, 32, 32)
     x[:, :, 4:10, 4:12, 4:12] += 2  # bright in both phases: a vessel
     x[:, 0, 4:10, 18:26, 18:26] += 2  # bright, then dark: the lesion
@@ -240,6 +241,7 @@ def test_it_fits_one_small_lesion_that_needs_two_phases():
     net = build(
         ([[3, 3, 3]] * 4, [[1, 1, 1]] + [[2, 2, 2]] * 3),
         patch_size=(16, 32, 32),
+        seed=seed,
         channels=2,
         deep_supervision=False,
         features_per_stage=[8, 12, 16, 16],
@@ -247,14 +249,21 @@ def test_it_fits_one_small_lesion_that_needs_two_phases():
     )
     optimizer = torch.optim.Adam(net.parameters(), 1e-2)
     loss = FocalDiceLoss()
-    for _ in range(60):
+    for _ in range(120):
         optimizer.zero_grad()
         loss(net(x), labels).backward()
         optimizer.step()
     predicted = net(x).argmax(1, keepdim=True) == 1
-    dice = 2 * (predicted & (labels == 1)).sum() / (predicted.sum() + labels.sum())
+    return (2 * (predicted & (labels == 1)).sum() / (predicted.sum() + labels.sum())).item()
+
+
+def test_it_fits_one_small_lesion_that_needs_two_phases():
+    """Sums in another order (threads, CPU) make another training, so that one seed shows little: the median of three.
+
+    Six seeds end at .973 to 1.000 after 120 steps; after 60 they were still anywhere between .23 and 1.
+    """
     # blind to the second phase it cannot tell lesion from vessel, which are of equal size: at most 0.67
-    assert dice > 0.8
+    assert median(dice_after_fitting_one_lesion(seed) for seed in range(3)) > 0.8
 
 
 def test_strided_convolutions_stay_dilated_and_halve_the_map():

@@ -21,6 +21,11 @@ def settings() -> RegistrationSettings:
 
 
 @pytest.fixture(scope="session")
+def body_settings() -> RegistrationSettings:
+    return replace(SETTINGS, region="body")
+
+
+@pytest.fixture(scope="session")
 def reference() -> sitk.Image:
     return scan(direction=OBLIQUE)
 

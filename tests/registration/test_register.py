@@ -37,22 +37,30 @@ def test_a_volume_lies_on_itself(reference: sitk.Image, settings: RegistrationSe
     assert mean_error_mm(result.transform, STILL, points_in_body()) < 0.04
 
 
-def test_a_small_motion_is_found(reference: sitk.Image, settings: RegistrationSettings) -> None:
+# The whole body moves in these four, and the body is what is fitted: .09 to .36 mm over four seeds each. The fit of the
+# liver that is found, an ellipsoid with few edges, has an error of its own (.26 to 1.4 mm over the same seeds).
+
+
+def test_a_small_motion_is_found(reference: sitk.Image, body_settings: RegistrationSettings) -> None:
     truth = rigid((3.0, 0.0, 0.0), (3.0, 0.0, 4.0))  # 5 mm, 3 degrees
     moving = scan(phase=1, motion=truth, spacing_mm=(3.5, 3.8, 6.0), extent_mm=(230.0, 170.0, 110.0), seed=1)
-    found = register(reference, moving, settings=settings).transform
+    found = register(reference, moving, settings=body_settings).transform
     # A fifth of the 5-6 mm slice distance, with noise and another contrast.
     assert mean_error_mm(found, truth, points_in_body()) < 1.0
 
 
 def test_a_medium_motion_is_found_between_grids_of_other_directions(
-    medium_result: RegistrationResult, medium_motion: sitk.Transform
+    reference: sitk.Image,
+    medium: sitk.Image,
+    medium_motion: sitk.Transform,
+    body_settings: RegistrationSettings,
 ) -> None:
     # Reference oblique, moving with NIfTI's mirrored axes; same bound as for the small motion.
-    assert mean_error_mm(medium_result.transform, medium_motion, points_in_body()) < 1.0
+    found = register(reference, medium, settings=body_settings).transform
+    assert mean_error_mm(found, medium_motion, points_in_body()) < 1.0
 
 
-def test_a_large_motion_is_found(reference: sitk.Image, settings: RegistrationSettings) -> None:
+def test_a_large_motion_is_found(reference: sitk.Image, body_settings: RegistrationSettings) -> None:
     truth = rigid((8.0, -10.0, 15.0), (12.0, 10.0, -37.0))  # 40 mm, 20 degrees
     moving = scan(
         phase=1,
@@ -63,15 +71,15 @@ def test_a_large_motion_is_found(reference: sitk.Image, settings: RegistrationSe
         middle_mm=(0.0, 0.0, -18.0),
         seed=1,
     )
-    found = register(reference, moving, settings=settings).transform
+    found = register(reference, moving, settings=body_settings).transform
     # Half of the volumes overlap only: a quarter of the 6 mm slice distance.
     assert mean_error_mm(found, truth, points_in_body()) < 1.5
 
 
-def test_a_header_far_off_is_found(reference: sitk.Image, settings: RegistrationSettings) -> None:
+def test_a_header_far_off_is_found(reference: sitk.Image, body_settings: RegistrationSettings) -> None:
     truth = rigid((0.0, 0.0, 0.0), (0.0, 30.0, 900.0))  # no overlap at all as the headers stand
     moving = scan(phase=1, motion=truth, middle_mm=(5.0, 30.0, 890.0), spacing_mm=(4.0, 4.0, 4.0), seed=2)
-    result = register(reference, moving, settings=settings)
+    result = register(reference, moving, settings=body_settings)
     assert mean_error_mm(result.transform, truth, points_in_body()) < 1.0
     assert result.similarity_before == 1.0
 

@@ -35,7 +35,7 @@ def _train_as_rank(rank: int, folder: Path) -> None:
         init_method=f"file://{folder}/rendezvous",
         rank=rank,
         world_size=world_size,
-        timeout=timedelta(minutes=2),
+        timeout=timedelta(minutes=10),
     )
     on_train_start, on_train_end = trainer.on_train_start, trainer.on_train_end
     initial: dict[str, torch.Tensor] = {}

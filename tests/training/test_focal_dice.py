@@ -191,7 +191,7 @@ def test_two_processes_share_one_batch_dice(tmp_path):
     ]
     for process in processes:
         process.start()
-    values = [queue.get(timeout=120) for _ in processes]
+    values = [queue.get(timeout=600) for _ in processes]
     for process in processes:
         process.join()
     whole = FocalDiceLoss(a=0, batch_dice=True)(LOGITS, LABELS).item()
