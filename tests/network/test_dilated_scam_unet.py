@@ -249,18 +249,22 @@ def dice_after_fitting_one_lesion(seed):
     )
     optimizer = torch.optim.Adam(net.parameters(), 1e-2)
     loss = FocalDiceLoss()
-    for _ in range(120):
+    for step in range(160):
         optimizer.zero_grad()
-        loss(net(x), labels).backward()
+        logits = net(x)
+        loss(logits, labels).backward()
         optimizer.step()
-    predicted = net(x).argmax(1, keepdim=True) == 1
-    return (2 * (predicted & (labels == 1)).sum() / (predicted.sum() + labels.sum())).item()
+        predicted = logits.argmax(1, keepdim=True) == 1
+        dice = (2 * (predicted & (labels == 1)).sum() / (predicted.sum() + labels.sum())).item()
+        if dice > 0.95 and step > 40:  # learnt; the rest would be time alone
+            break
+    return dice
 
 
 def test_it_fits_one_small_lesion_that_needs_two_phases():
     """Sums in another order (threads, CPU) make another training, so that one seed shows little: the median of three.
 
-    Six seeds end at .973 to 1.000 after 120 steps; after 60 they were still anywhere between .23 and 1.
+    Six seeds of six are at .97 and more after 160 steps; after 60 they were still anywhere between .23 and 1.
     """
     # blind to the second phase it cannot tell lesion from vessel, which are of equal size: at most 0.67
     assert median(dice_after_fitting_one_lesion(seed) for seed in range(3)) > 0.8
