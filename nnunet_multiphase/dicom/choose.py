@@ -122,9 +122,15 @@ def _first_opinion(
             )
     else:
         use = bool(guess) and not volume.blocked and not volume.doubts
-        if use and confidence < MIN_CONFIDENCE:
+        if (
+            use
+            and guess is not None
+            and (confidence < MIN_CONFIDENCE or (guess.conflict and not guess.named))
+        ):
             use = False
             remarks.append("phase unclear: set phase and use in the series table")
+        elif use and guess is not None and guess.by_voxels and not guess.named:
+            remarks.append("no word names its phase, which is guessed by brightness and order: look at it")
     return Choice(
         *(
             volume,

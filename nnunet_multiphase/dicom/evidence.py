@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -36,14 +37,19 @@ _DELAYS: tuple[tuple[float, Weights], ...] = (
 
 _LATE_ARTERIAL_S = 28.0
 
-# Organs are dark before and early after the injection, and only then spleen, kidneys and vessels outshine them.
-# Flatter than the tags: tubes, doses and hearts differ.
-_DARK_ORGANS_HU, _PORTAL_ORGANS_HU = 82, 105
-_BRIGHT_HU = 85
+# Organs are dark before and early after the injection, and only then spleen, kidneys and vessels outshine them; later
+# the vessels fade with the organs. Flatter than the tags: tubes, doses and hearts differ. In made-up phases of a real CT
+# the brightest tissue had 62 to 83 HU before the injection and 153 to 162 early after it.
+_DARK_ORGANS_HU = 82
+_NOTHING_BRIGHT_HU, _BRIGHT_HU = 85, 105
+_PORTAL_HU, _LATE_HU = 106, 104  # between them the voxels do not decide
+_BRIGHT_VESSELS_HU = 150
 _PLAIN: Weights = (0.80, 0.08, 0.05, 0.07)
 _EARLY: Weights = (0.08, 0.78, 0.08, 0.06)
 _PORTAL: Weights = (0.03, 0.07, 0.60, 0.30)
 _LATE: Weights = (0.04, 0.10, 0.30, 0.56)
+_PLAIN_OR_EARLY: Weights = (0.42, 0.42, 0.08, 0.08)
+_PORTAL_OR_LATE: Weights = (0.04, 0.08, 0.44, 0.44)
 
 BLOCK_MM = 2.5
 _EVEN_HU = 18.0
@@ -58,6 +64,7 @@ class Evidence:
     weights: Weights
     why: str
     named: bool = False  # by a word or a delay in the series' own description
+    by_voxels: bool = False
 
     @property
     def favourite(self) -> str | None:
@@ -128,16 +135,28 @@ def text_evidence(text: str, where: str, certainty: float, own: OwnWords = NO_OW
     return found
 
 
-def enhancement_evidence(organs_hu: float, bright_hu: float) -> Evidence:
-    """Judge what `enhancement_hu` measured."""
+class Enhancement(NamedTuple):
+    """How bright a volume is, in HU."""
+
+    organs_hu: float  # the liver, or what is most like it
+    bright_hu: float  # vessels, spleen, kidneys
+    of_liver: bool = False  # the liver was found
+
+
+def enhancement_evidence(organs_hu: float, bright_hu: float, of_liver: bool = False) -> Evidence:
+    """Judge an `Enhancement`."""
     if organs_hu < _DARK_ORGANS_HU:
-        weights = _EARLY if bright_hu >= _BRIGHT_HU else _PLAIN
+        weights = _EARLY if bright_hu >= _BRIGHT_HU else _PLAIN_OR_EARLY
+        weights = _PLAIN if bright_hu <= _NOTHING_BRIGHT_HU else weights
     else:
-        weights = _PORTAL if organs_hu >= _PORTAL_ORGANS_HU else _LATE
-    return Evidence(weights, f"organs about {organs_hu:.0f} HU, brightest soft tissue {bright_hu:.0f} HU")
+        level = organs_hu + max(0.0, bright_hu - _BRIGHT_VESSELS_HU) / 2
+        weights = _PORTAL if level >= _PORTAL_HU else _LATE if level <= _LATE_HU else _PORTAL_OR_LATE
+    what = "liver" if of_liver else "organs"
+    why = f"{what} about {organs_hu:.0f} HU, brightest soft tissue {bright_hu:.0f} HU"
+    return Evidence(weights, why, by_voxels=True)
 
 
-def enhancement_hu(hu: np.ndarray, spacing_mm: Sequence[float]) -> tuple[float, float] | None:
+def enhancement_hu(hu: np.ndarray, spacing_mm: Sequence[float]) -> Enhancement | None:
     """Measure how bright the soft tissue is: its 80th percentile (liver) and its 98th (vessels, spleen, kidneys).
 
     Args:
@@ -158,7 +177,7 @@ def enhancement_hu(hu: np.ndarray, spacing_mm: Sequence[float]) -> tuple[float, 
     if tissue.size * block_ml < _LEAST_TISSUE_ML:
         return None
     organs, bright = np.percentile(tissue, (80, 98))
-    return float(organs), float(bright)
+    return Enhancement(float(organs), float(bright))
 
 
 def _bones(coarse_hu: np.ndarray) -> np.ndarray:

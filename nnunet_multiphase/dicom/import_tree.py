@@ -12,6 +12,7 @@ from nnunet_multiphase.data.case_folder import CohortError
 from nnunet_multiphase.dicom.case_writer import check_destination, remove_case, write_case, write_patients
 from nnunet_multiphase.dicom.choose import Choice, Correction, choose_volumes
 from nnunet_multiphase.dicom.coverage import with_coverage
+from nnunet_multiphase.dicom.evidence import Enhancement
 from nnunet_multiphase.dicom.geometry import TOO_FEW
 from nnunet_multiphase.dicom.interleaved import INTERLEAVED
 from nnunet_multiphase.dicom.join import name_bearers, same_day_groups, worth_joining
@@ -243,7 +244,7 @@ def _choose_all(
     return choices, all_looks
 
 
-def _enhancement_of(looks: Mapping[str, Look]) -> Callable[[Volume], tuple[float, float] | None]:
+def _enhancement_of(looks: Mapping[str, Look]) -> Callable[[Volume], Enhancement | None]:
     return lambda volume: looks[volume.key].enhancement
 
 

@@ -64,6 +64,7 @@ class Finding:
         areas_cm2: The liver's cross-section there; all 0 unless it was found.
         width_mm: Of the body, from right to left.
         middle: Where the liver's middle is (x, y, z in LPS, mm); none unless it was found.
+        liver_hu: The median of the liver's voxels; none unless it was found.
     """
 
     kind: Literal["liver", "unsure", "other"]
@@ -72,6 +73,7 @@ class Finding:
     areas_cm2: tuple[float, ...]
     width_mm: float
     middle: tuple[float, float, float] | None = None
+    liver_hu: float | None = None
 
     @property
     def step_mm(self) -> float:
@@ -136,6 +138,7 @@ def look_for_liver(volume: Volume) -> Finding:
             tuple(float(n) * pixel_cm2 for n in liver.sum(axis=(1, 2))),
             width,
             (float(middle[0]), float(middle[1]), float(middle[2])),
+            float(np.median(volume.values[liver])),
         )
     region = _other_region(labels, volume.spacing_zyx_mm[0])
     if region and _liver_in(volume, dense, labels, labels != "head") is not None:

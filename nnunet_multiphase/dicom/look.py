@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nnunet_multiphase.dicom.evidence import BLOCK_MM, enhancement_hu
+from nnunet_multiphase.dicom.evidence import BLOCK_MM, Enhancement, enhancement_hu
 from nnunet_multiphase.dicom.interleaved import is_interleaved
 from nnunet_multiphase.dicom.liver_finding import Finding, coarse_volume, look_for_liver, shrunk
 from nnunet_multiphase.dicom.pixels import read_hu_and_remarks
@@ -46,11 +46,15 @@ class Look:
     remarks: tuple[str, ...] = ()
 
     @property
-    def enhancement(self) -> tuple[float, float] | None:
+    def enhancement(self) -> Enhancement | None:
         """Measure how bright organs and vessels are: dear, so only when it is asked for."""
         if self.brightness is None:
             return None
-        return enhancement_hu(self.brightness.values, [float(step) for step in self.brightness.spacing_mm])
+        found = enhancement_hu(self.brightness.values, [float(step) for step in self.brightness.spacing_mm])
+        if found is None or self.finding is None or self.finding.liver_hu is None:
+            return found
+        # Kidneys and spleen may be more than a fifth of a narrow picture's soft tissue.
+        return Enhancement(self.finding.liver_hu, found.bright_hu, of_liver=True)
 
     def without_voxels(self) -> Look:
         """Keep what takes little memory."""

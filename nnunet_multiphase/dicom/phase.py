@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from nnunet_multiphase.dicom.evidence import Evidence, enhancement_evidence, tag_evidence
+from nnunet_multiphase.dicom.evidence import Enhancement, Evidence, enhancement_evidence, tag_evidence
 from nnunet_multiphase.dicom.kind import kind_of
 from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.dicom.words import NO_OWN_WORDS, OwnWords, agent_said
@@ -31,11 +31,12 @@ class PhaseGuess:
     why: str
     conflict: str = ""  # evidence that speaks for another phase
     named: bool = False  # the series' own description names it
+    by_voxels: bool = False  # tags leave it open
 
 
 def guess_phases(
     volumes: Sequence[Volume],
-    measure: Callable[[Volume], tuple[float, float] | None],
+    measure: Callable[[Volume], Enhancement | None],
     own: OwnWords = NO_OWN_WORDS,
 ) -> list[PhaseGuess]:
     """Guess the phase of every volume of one study.
@@ -68,7 +69,7 @@ def guess_phases(
 
 def guess_study(
     volumes: Sequence[Volume],
-    measure: Callable[[Volume], tuple[float, float] | None],
+    measure: Callable[[Volume], Enhancement | None],
     own: OwnWords = NO_OWN_WORDS,
 ) -> list[PhaseGuess]:
     """Guess the phases of a study so that images made of others do not sway what the plain ones are taken for.
@@ -147,4 +148,5 @@ def _guess(alone: np.ndarray, joint: np.ndarray, evidence: Sequence[Evidence]) -
         "; ".join(reasons) or "nothing speaks for a phase",
         "; ".join(against),
         any(known.named and known.favourite == phase for known in evidence),
+        any(known.by_voxels for known in evidence),
     )

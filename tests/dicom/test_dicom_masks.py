@@ -166,7 +166,8 @@ def test_seg_without_a_word_for_lesion_or_liver_is_told(tmp_path: Path) -> None:
 
 
 def test_every_phase_keeps_its_masks(tmp_path: Path) -> None:
-    art, pv, dl = (phase_series(phase, description=phase) for phase in ("art", "pv", "dl"))
+    art, pv = (phase_series(phase, description=phase) for phase in ("art", "pv"))
+    dl = phase_series("dl", description="delayed")
     liver, on_art = box(np.s_[2:9], np.s_[9:20], np.s_[5:16]), box(np.s_[3], np.s_[5:8], np.s_[5:8])
     masks = [
         make_seg(art, {"Liver": liver, "Mass": on_art}),

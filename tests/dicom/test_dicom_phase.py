@@ -68,7 +68,8 @@ def test_voxels_and_order_decide_where_tags_are_silent(tmp_path: Path, series_ro
         p: str(i) for i, p in enumerate(PHASES)
     }
     assert all(row["use"] == "yes" for row in rows.values())
-    assert "organs about" in rows["pv"]["why"]
+    assert "liver about" in rows["pv"]["why"]
+    assert "guessed by brightness and order" in rows["pv"]["problems"]
 
 
 def test_order_corrects_a_doubtful_measurement(tmp_path: Path, series_rows: Rows) -> None:
@@ -125,6 +126,33 @@ def test_voxels_name_the_phase(phase: str) -> None:
     measured = enhancement_hu(abdomen_hu(phase), (5.0, 6.0, 5.0))
     assert measured is not None
     assert enhancement_evidence(*measured).favourite == phase
+
+
+@pytest.mark.parametrize(
+    ("organs_hu", "bright_hu", "phase"),
+    [
+        (55, 80, "nc"),
+        (20, 60, "nc"),  # a fatty liver
+        (68, 150, "art"),
+        (102, 172, "pv"),  # no brighter than many a delayed liver, but its vessels are
+        (115, 120, "pv"),
+        (90, 130, "dl"),
+        (60, 95, None),  # between a plain and an arterial scan
+        (105, 140, None),
+    ],
+)
+def test_voxels_between_two_phases_name_none(organs_hu: int, bright_hu: int, phase: str | None) -> None:
+    assert enhancement_evidence(organs_hu, bright_hu).favourite == phase
+
+
+def test_phase_that_the_voxels_contradict_is_not_used_unasked(tmp_path: Path, series_rows: Rows) -> None:
+    # By order and times this is pv; its liver has the brightness of a plain scan.
+    save(phase_series("art", description="arterial"), tmp_path / "tree")
+    save(make_series(abdomen_hu("nc"), series="pv", start=START["pv"], number=7), tmp_path / "tree")
+    save(phase_series("dl", description="delayed"), tmp_path / "tree")
+    (row,) = (row for row in series_rows() if row["series_number"] == "7")
+    assert row["use"] == "no"
+    assert "phase unclear" in row["problems"]
 
 
 def test_marrow_within_compact_bone_is_no_organ() -> None:
