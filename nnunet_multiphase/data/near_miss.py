@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnunet_multiphase.data.volume_file import FORMATS, count_volumes, volume_stem
-from nnunet_multiphase.dicom.labels import mask_kind
-from nnunet_multiphase.dicom.words import phases_named
 from nnunet_multiphase.phases import PHASES
+from nnunet_multiphase.words.descriptions import phases_named
+from nnunet_multiphase.words.labels import mask_kind
 
 SIDECARS: tuple[str, ...] = (
     *(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.dicom.labels import mask_kind
+from nnunet_multiphase.words.labels import mask_kind
 
 WHOLE_VOXELS_TOLERANCE = 0.05
 """How far, in voxels, a cropped grid may lie beside whole voxels of the other one: rounding is far less."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from nnunet_multiphase.dicom.words import NO_AGENT_WORDS, find_words
+from nnunet_multiphase.words.phase_words import NO_AGENT_WORDS
+from nnunet_multiphase.words.search import find_words
 
 NAMED = "named"
 """Stands for a text that is there and is not shown."""

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from nnunet_multiphase.dicom.drawing import Drawn
-from nnunet_multiphase.dicom.labels import LESIONS, LIVER
 from nnunet_multiphase.dicom.masks import Layer
 from nnunet_multiphase.dicom.regrid import resample_mask
 from nnunet_multiphase.dicom.rtstruct import fill_contours
 from nnunet_multiphase.dicom.segmentation import draw_segment
 from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.words.labels import LESIONS, LIVER
 
 MIN_INSIDE = 0.95
 """Less of a mask than this in its volume: it lies beside it, and one of the two is wrong."""

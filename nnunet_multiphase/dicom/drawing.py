@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nnunet_multiphase.dicom.geometry import ROUNDING_MM, STEP_TOLERANCE, Grid, heights_mm, normal
-from nnunet_multiphase.dicom.labels import Reading
 from nnunet_multiphase.dicom.scan import Slice
+from nnunet_multiphase.words.labels import Reading
 
 OFF_LATTICE_PIXELS = 0.1
 """So far a frame's pixels may lie from those of a slice and still be the same ones."""

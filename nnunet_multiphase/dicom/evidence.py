@@ -10,7 +10,8 @@ import numpy as np
 from scipy import ndimage
 
 from nnunet_multiphase.dicom.volumes import Volume
-from nnunet_multiphase.dicom.words import (
+from nnunet_multiphase.phases import PHASES
+from nnunet_multiphase.words.descriptions import (
     NO_OWN_WORDS,
     OwnWords,
     agent_said,
@@ -19,7 +20,6 @@ from nnunet_multiphase.dicom.words import (
     phases_named,
     seconds_named,
 )
-from nnunet_multiphase.phases import PHASES
 
 Weights = tuple[float, float, float, float]
 

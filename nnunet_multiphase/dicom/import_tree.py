@@ -45,9 +45,9 @@ from nnunet_multiphase.dicom.series_table import (
     write_series_table,
 )
 from nnunet_multiphase.dicom.volumes import Volume, volumes_of
-from nnunet_multiphase.dicom.words import NO_OWN_WORDS, OwnWords
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.report.series_page import write_series_page
+from nnunet_multiphase.words.descriptions import NO_OWN_WORDS, OwnWords
 
 StudyKey = tuple[str, str]  # PatientID, StudyInstanceUID
 

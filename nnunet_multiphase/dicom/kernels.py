@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from nnunet_multiphase.dicom.kind_words import LUNG_OR_BONE
-from nnunet_multiphase.dicom.word_search import find_words, fold
+from nnunet_multiphase.words.search import find_words, fold
 
 # Siemens: a letter for the organ, perhaps a second one (Br, Bl, Hr), and the sharpness: below 50 for soft tissue.
 _SIEMENS = re.compile(r"(?<![A-Za-z\d])([A-Z][a-z]?)(\d{2})([a-z]?)(?![A-Za-z\d])")

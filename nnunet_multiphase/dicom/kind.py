@@ -13,8 +13,8 @@ from nnunet_multiphase.dicom.geometry import normal
 from nnunet_multiphase.dicom.kernels import is_soft, kernel_named, sharp_kernel
 from nnunet_multiphase.dicom.kind_words import KINDS
 from nnunet_multiphase.dicom.volumes import Volume
-from nnunet_multiphase.dicom.word_search import find_words, fold, take_words, words_apart
-from nnunet_multiphase.dicom.words import NO_OWN_WORDS, OwnWords
+from nnunet_multiphase.words.descriptions import NO_OWN_WORDS, OwnWords
+from nnunet_multiphase.words.search import find_words, fold, take_words, words_apart
 
 # What a thin series is for, or what its raw data were: the images themselves are plain.
 _PURPOSE = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nnunet_multiphase.dicom.labels import (
+from nnunet_multiphase.words.labels import (
     LESIONS,
     LIVER,
     Reading,

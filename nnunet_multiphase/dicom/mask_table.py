@@ -10,8 +10,8 @@ from pathlib import Path
 
 from nnunet_multiphase.data.case_folder import CohortError
 from nnunet_multiphase.data.table_text import read_table
-from nnunet_multiphase.dicom.labels import LESIONS, LIVER
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.words.labels import LESIONS, LIVER
 
 HEADER: tuple[str, ...] = (
     *("patient", "case", "mask", "file", "number", "planes", "taken_as", "series", "how", "problem"),

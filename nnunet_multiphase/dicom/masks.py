@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nnunet_multiphase.dicom.drawing import Drawing, Plane
-from nnunet_multiphase.dicom.labels import LESIONS
 from nnunet_multiphase.dicom.mask_codes import OwnLabels
 from nnunet_multiphase.dicom.mask_places import BY_PLANES, Index, Places, References, places_of, references_of
 from nnunet_multiphase.dicom.mask_table import LESION_FREE, MaskCorrection, MaskRow
@@ -17,6 +16,7 @@ from nnunet_multiphase.dicom.scan import MaskFile, read_header
 from nnunet_multiphase.dicom.segmentation import segments
 from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.words.labels import LESIONS
 
 StudyKey = tuple[str, str]  # PatientID, StudyInstanceUID
 

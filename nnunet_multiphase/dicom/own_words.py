@@ -7,10 +7,10 @@ from pathlib import Path
 
 from nnunet_multiphase.data.case_folder import CohortError
 from nnunet_multiphase.data.table_text import read_table
-from nnunet_multiphase.dicom.word_search import LETTER, fold
-from nnunet_multiphase.dicom.words import OwnWords
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
+from nnunet_multiphase.words.descriptions import OwnWords
+from nnunet_multiphase.words.search import LETTER, fold
 
 MEANINGS: tuple[str, ...] = (*PHASES, "none", "derived", "plain", "lesions", "liver", "other")
 """What a word may mean: a phase, no phase; images made of others, or plain ones; and of a mask: lesions, liver, neither."""

@@ -11,8 +11,8 @@ import numpy as np
 from nnunet_multiphase.dicom.evidence import Enhancement, Evidence, enhancement_evidence, tag_evidence
 from nnunet_multiphase.dicom.kind import kind_of
 from nnunet_multiphase.dicom.volumes import Volume
-from nnunet_multiphase.dicom.words import NO_OWN_WORDS, OwnWords, agent_said
 from nnunet_multiphase.phases import PHASES
+from nnunet_multiphase.words.descriptions import NO_OWN_WORDS, OwnWords, agent_said
 
 CLEAR = 0.6
 """Tags that make a phase less probable than this are silent: the voxels are asked too."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nnunet_multiphase.dicom.volumes import Volume
-from nnunet_multiphase.dicom.words import find_words, words_apart
+from nnunet_multiphase.words.search import find_words, words_apart
 
 _LIVER_WORDS: tuple[str, ...] = (
     *(

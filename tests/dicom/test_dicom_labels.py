@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nnunet_multiphase.dicom.labels import mask_kind, own_reading, read_label
+from nnunet_multiphase.words.labels import mask_kind, own_reading, read_label
 
 
 def read_as(labels: str, expected: str | None) -> dict[str, str | None]:

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from nnunet_multiphase.dicom.labels import mask_kind
-from nnunet_multiphase.dicom.phase_words import (
+from nnunet_multiphase.words.phase_words import (
     BEFORE_NUMBERS,
     CAUTIOUS_WORDS,
     CONTRAST_WORDS,
@@ -20,7 +19,7 @@ from nnunet_multiphase.dicom.phase_words import (
     PHASE_WORDS,
     SCAN_WORDS,
 )
-from nnunet_multiphase.dicom.word_search import (
+from nnunet_multiphase.words.search import (
     LETTER,
     find_words,
     fold,
@@ -28,19 +27,6 @@ from nnunet_multiphase.dicom.word_search import (
     word_pattern,
     words_apart,
 )
-
-__all__ = [
-    "NO_OWN_WORDS",
-    "PHASE_WORDS",
-    "OwnWords",
-    "agent_said",
-    "arterial_timing",
-    "contrast_named",
-    "find_words",
-    "mask_kind",
-    "phases_named",
-    "seconds_named",
-]
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
-from nnunet_multiphase.dicom import label_words as words
-from nnunet_multiphase.dicom.word_search import find_words, fold, word_pattern, words_apart
+from nnunet_multiphase.words import label_words as words
+from nnunet_multiphase.words.search import find_words, fold, word_pattern, words_apart
 
 LESIONS, LIVER = "lesions", "liver"
 
