@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nnunet_multiphase.dicom.geometry import SAME_POSITION_MM, heights_mm
-from nnunet_multiphase.dicom.scan import Slice
+from nnunet_multiphase.dicom.header import Slice
 
 Groups = list[list[Slice]]
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from nnunet_multiphase.dicom.chains import Groups, join_blocks
 from nnunet_multiphase.dicom.geometry import MIN_SLICES, SAME_POSITION_MM, heights_mm
-from nnunet_multiphase.dicom.scan import Slice
+from nnunet_multiphase.dicom.header import Slice
 
 Kind = Literal["image", "soft", "scan", "content", "order", "place"]
 

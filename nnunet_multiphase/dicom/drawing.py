@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nnunet_multiphase.dicom.geometry import ROUNDING_MM, STEP_TOLERANCE, Grid, heights_mm, normal
-from nnunet_multiphase.dicom.scan import Slice
+from nnunet_multiphase.dicom.header import Slice
 from nnunet_multiphase.words.labels import Reading
 
 OFF_LATTICE_PIXELS = 0.1

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from nnunet_multiphase.dicom.scan import Slice
+from nnunet_multiphase.dicom.header import Slice
 
 MIN_SLICES = 8
 """Fewer are a bolus-timing run or a key image, not a phase of a liver."""

@@ -1,15 +1,14 @@
-"""Step 1b: take a multi-frame (enhanced) CT apart into its frames, each a slice with a place, a time and a rescaling."""
+"""Step 1c: take a multi-frame (enhanced) CT apart into its frames, each a slice with a place, a time and a rescaling."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydicom.uid import EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage
 
-if TYPE_CHECKING:
-    from nnunet_multiphase.dicom.scan import Slice
+from nnunet_multiphase.dicom.header import Slice
 
 ENHANCED: tuple[str, ...] = (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from nnunet_multiphase.dicom.geometry import MIN_SLICES, Grid, heights_mm, normal, shape_problem
-from nnunet_multiphase.dicom.scan import Slice
+from nnunet_multiphase.dicom.header import Slice
 from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.phases import FILL_HU
 

@@ -1,4 +1,4 @@
-"""Step 1c: put together what missing or odd UIDs tear apart, and tell copies of an image from images of one UID."""
+"""Step 1d: put together what missing or odd UIDs tear apart, and tell copies of an image from images of one UID."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from nnunet_multiphase.dicom.decode import read_file, stored_values
-
-if TYPE_CHECKING:
-    from nnunet_multiphase.dicom.scan import Slice
+from nnunet_multiphase.dicom.header import Slice
 
 FEW = 8
 """A series of fewer images makes no volume (see geometry.py), and may be a piece of one."""

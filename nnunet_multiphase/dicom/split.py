@@ -21,7 +21,7 @@ from nnunet_multiphase.dicom.clues import (
     same_image,
 )
 from nnunet_multiphase.dicom.geometry import MIN_SLICES, TILT, heights_mm, lay_out
-from nnunet_multiphase.dicom.scan import Slice
+from nnunet_multiphase.dicom.header import Slice
 
 _TAGS = ("image", "soft", "scan")
 

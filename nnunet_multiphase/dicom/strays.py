@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnunet_multiphase.dicom.geometry import ORIENTATION_TOLERANCE, lay_out
-from nnunet_multiphase.dicom.scan import Slice
+from nnunet_multiphase.dicom.header import Slice
 from nnunet_multiphase.dicom.split import count_positions
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"

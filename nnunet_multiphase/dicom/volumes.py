@@ -19,8 +19,9 @@ from nnunet_multiphase.dicom.geometry import (
     lay_out,
     shape_problem,
 )
+from nnunet_multiphase.dicom.header import Slice
 from nnunet_multiphase.dicom.regroup import without_twins
-from nnunet_multiphase.dicom.scan import Series, Slice
+from nnunet_multiphase.dicom.scan import Series
 from nnunet_multiphase.dicom.split import (
     Part,
     Split,

@@ -7,7 +7,7 @@ import pytest
 from made_slices import slice_at, stack
 
 from nnunet_multiphase.dicom.geometry import MIN_SLICES, lay_out
-from nnunet_multiphase.dicom.scan import Slice
+from nnunet_multiphase.dicom.header import Slice
 
 OBLIQUE = (1.0, 0.0, 0.0, 0.0, 0.8, 0.6)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from made_slices import slice_at, stack
 
 from nnunet_multiphase.dicom.geometry import lay_out
-from nnunet_multiphase.dicom.scan import Slice
+from nnunet_multiphase.dicom.header import Slice
 from nnunet_multiphase.dicom.split import Split, split_stack
 
 # Whose slice it is stands in AccessionNumber, which nothing but the tests looks at.
