@@ -47,10 +47,8 @@ class Tree:
 
     series: tuple[Series, ...]  # in the order of their UIDs
     masks: tuple[MaskFile, ...]
-    other_files: int  # plainly no DICOM, or no image (DICOMDIR)
-    lost: tuple[
-        str, ...
-    ] = ()  # files that are, or may be, images and were not read: how many, why, what to do
+    # Files that are, or may be, images and were not read: how many, why, what to do.
+    lost: tuple[str, ...] = ()
 
 
 def scan_tree(root: Path) -> Tree:
@@ -110,7 +108,6 @@ def scan_tree(root: Path) -> Tree:
     return Tree(
         tuple(_series(*key, series[key], damaged[key]) for key in sorted(series, key=lambda key: key[::-1])),
         tuple(sorted(masks, key=lambda mask: str(mask.path))),
-        files[Kind.OTHER],
         lost,
     )
 
