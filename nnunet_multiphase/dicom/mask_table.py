@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from nnunet_multiphase.data.case_folder import CohortError
 from nnunet_multiphase.data.table_text import read_table
+from nnunet_multiphase.dicom.user_table import write_user_table
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.words.labels import LESIONS, LIVER
 
@@ -67,27 +66,14 @@ def write_mask_table(path: Path, rows: Iterable[MaskRow]) -> Path | None:
     Returns:
         Where a table that was there before has gone, if it said something else.
     """
-    rows = sorted(rows, key=lambda row: (row.patient, row.case, row.file, row.mask))
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(HEADER)
-    for row in rows:
-        writer.writerow(
-            (
-                *(row.patient, row.case, row.mask, row.file, row.number, row.planes, row.taken_as or "no"),
-                *(row.series, row.how, row.problem),
-            )
+    cells = (
+        (
+            *(row.patient, row.case, row.mask, row.file, row.number, row.planes, row.taken_as or "no"),
+            *(row.series, row.how, row.problem),
         )
-    data = text.getvalue().encode()
-    previous = None
-    if path.exists() and path.read_bytes() != data:
-        previous = path.with_name(f"{path.stem}_previous.csv")
-        path.replace(previous)
-    if rows:
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_bytes(data)
-        partial.replace(path)
-    return previous
+        for row in sorted(rows, key=lambda row: (row.patient, row.case, row.file, row.mask))
+    )
+    return write_user_table(path, HEADER, cells)
 
 
 def read_mask_table(path: Path) -> dict[str, MaskCorrection]:

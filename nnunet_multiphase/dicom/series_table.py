@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from nnunet_multiphase.dicom.choose import Choice, Correction
 from nnunet_multiphase.dicom.codes import agent_code, image_type_code, kernel_code
 from nnunet_multiphase.dicom.coverage import height_range_mm
 from nnunet_multiphase.dicom.look import Look
+from nnunet_multiphase.dicom.user_table import write_user_table
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.report.series_page import SeriesRow
@@ -53,19 +52,8 @@ def write_series_table(path: Path, choices: Iterable[Choice]) -> Path | None:
     Returns:
         Where a table that was there before has gone, if it said something else.
     """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, HEADER)
-    writer.writeheader()
-    writer.writerows(row for _, row in table_rows(choices))
-    data = text.getvalue().encode()
-    previous = None
-    if path.exists() and path.read_bytes() != data:
-        previous = path.with_name(f"{path.stem}_previous.csv")
-        path.replace(previous)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(data)
-    partial.replace(path)
-    return previous
+    rows = ([cells[name] for name in HEADER] for _, cells in table_rows(choices))
+    return write_user_table(path, HEADER, rows)
 
 
 def table_rows(choices: Iterable[Choice]) -> list[tuple[Choice, dict[str, str]]]:
