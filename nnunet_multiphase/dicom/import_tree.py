@@ -30,6 +30,7 @@ from nnunet_multiphase.dicom.phase import guess_study
 from nnunet_multiphase.dicom.pseudonyms import (
     Name,
     Study,
+    StudyKey,
     name_joined,
     pseudonyms_path,
     read_pseudonyms,
@@ -48,8 +49,6 @@ from nnunet_multiphase.dicom.volumes import Volume, volumes_of
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.report.series_page import write_series_page
 from nnunet_multiphase.words.descriptions import NO_OWN_WORDS, OwnWords
-
-StudyKey = tuple[str, str]  # PatientID, StudyInstanceUID
 
 
 @dataclass(frozen=True)

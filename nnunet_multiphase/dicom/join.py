@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from nnunet_multiphase.dicom.pseudonyms import Name, Study
-
-StudyKey = tuple[str, str]  # PatientID, StudyInstanceUID
+from nnunet_multiphase.dicom.pseudonyms import Name, Study, StudyKey
 
 MOST_DAYS = 1
 """An examination may run past midnight; a follow-up is later."""

@@ -11,15 +11,13 @@ from nnunet_multiphase.dicom.header import read_header
 from nnunet_multiphase.dicom.mask_codes import OwnLabels
 from nnunet_multiphase.dicom.mask_places import BY_PLANES, Index, Places, References, places_of, references_of
 from nnunet_multiphase.dicom.mask_table import LESION_FREE, MaskCorrection, MaskRow
-from nnunet_multiphase.dicom.pseudonyms import Name
+from nnunet_multiphase.dicom.pseudonyms import Name, StudyKey
 from nnunet_multiphase.dicom.rtstruct import regions
 from nnunet_multiphase.dicom.scan import MaskFile
 from nnunet_multiphase.dicom.segmentation import segments
 from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.words.labels import LESIONS
-
-StudyKey = tuple[str, str]  # PatientID, StudyInstanceUID
 
 
 @dataclass(frozen=True, eq=False)

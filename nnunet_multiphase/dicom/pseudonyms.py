@@ -13,6 +13,8 @@ from pathlib import Path
 from nnunet_multiphase.data.table_text import read_table
 from nnunet_multiphase.errors import InputError
 
+StudyKey = tuple[str, str]  # PatientID, StudyInstanceUID
+
 HEADER: tuple[str, ...] = ("pseudonym", "PatientID", "case", "StudyInstanceUID")
 
 
@@ -38,9 +40,7 @@ def pseudonyms_path(out: Path) -> Path:
     return out.with_name(f"{out.name}_pseudonyms.csv")
 
 
-def name_studies(
-    studies: Iterable[Study], known: Mapping[tuple[str, str], Name]
-) -> dict[tuple[str, str], Name]:
+def name_studies(studies: Iterable[Study], known: Mapping[StudyKey, Name]) -> dict[StudyKey, Name]:
     """Name every study; what has a name keeps it.
 
     Args:
@@ -81,9 +81,9 @@ def name_studies(
 
 def name_joined(
     studies: Iterable[Study],
-    to: Mapping[tuple[str, str], tuple[str, str]],
-    known: Mapping[tuple[str, str], Name],
-) -> dict[tuple[str, str], Name]:
+    to: Mapping[StudyKey, StudyKey],
+    known: Mapping[StudyKey, Name],
+) -> dict[StudyKey, Name]:
     """Name studies of which some go under another's name.
 
     Args:
@@ -96,7 +96,7 @@ def name_joined(
     return names | {key: names[head] for key, head in to.items()}
 
 
-def read_pseudonyms(path: Path) -> dict[tuple[str, str], Name]:
+def read_pseudonyms(path: Path) -> dict[StudyKey, Name]:
     """Read an earlier import's names; empty where there is no such file.
 
     Raises:
@@ -104,7 +104,7 @@ def read_pseudonyms(path: Path) -> dict[tuple[str, str], Name]:
     """
     if not path.exists():
         return {}
-    names: dict[tuple[str, str], Name] = {}
+    names: dict[StudyKey, Name] = {}
     # As it is: a spreadsheet that wrote another form of it may have taken the zeros off a PatientID.
     with path.open("rb") as stream:
         header = stream.readline().decode("utf-8-sig", errors="replace").strip()
@@ -124,7 +124,7 @@ def read_pseudonyms(path: Path) -> dict[tuple[str, str], Name]:
     return names
 
 
-def write_pseudonyms(path: Path, names: Mapping[tuple[str, str], Name]) -> None:
+def write_pseudonyms(path: Path, names: Mapping[StudyKey, Name]) -> None:
     """Write the key file, readable by its owner alone."""
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
