@@ -16,7 +16,7 @@ from pydicom.uid import SurfaceSegmentationStorage
 from nnunet_multiphase.dicom.drawing import Drawing, Drawn, Plane, lattice_steps, slice_under
 from nnunet_multiphase.dicom.geometry import Grid, heights_mm, normal
 from nnunet_multiphase.dicom.mask_codes import OwnLabels, segment_reading
-from nnunet_multiphase.dicom.multiframe import named_images
+from nnunet_multiphase.dicom.multiframe import group_of, named_images
 from nnunet_multiphase.dicom.pixels import as_image
 from nnunet_multiphase.errors import InputError
 
@@ -30,12 +30,11 @@ def segments(header: Any, own: OwnLabels | None = None) -> list[Drawing]:
     if str(header.get("SOPClassUID")) == SurfaceSegmentationStorage:
         raise InputError("holds surfaces, which are not read: export it as a segmentation of pixels")
     planes: dict[int | None, list[Plane]] = {}
-    shared = (header.get("SharedFunctionalGroupsSequence") or [pydicom.Dataset()])[0]
     for index, frame in enumerate(header.get("PerFrameFunctionalGroupsSequence") or []):
         # A label map's frames show all segments and name none.
-        identified = _group(frame, shared, "SegmentIdentificationSequence")
+        identified = group_of(header, frame, "SegmentIdentificationSequence")
         number = int(identified.ReferencedSegmentNumber) if identified else None
-        planes.setdefault(number, []).append(_plane(index, frame, shared, header))
+        planes.setdefault(number, []).append(_plane(index, frame, header))
     frame_of_reference = str(header.get("FrameOfReferenceUID") or "")
     return [
         Drawing(
@@ -165,8 +164,7 @@ def _place(plane: Plane, grid: Grid) -> tuple[int, tuple[np.ndarray, np.ndarray,
 def _from_own_grid(path: Path, number: int, planes: Sequence[Plane], item: Any, grid: Grid) -> Drawn:
     """Bring a segment with a grid of its own to the volume's, by nearest neighbour."""
     frames = item.PerFrameFunctionalGroupsSequence
-    shared = item.SharedFunctionalGroupsSequence[0]
-    identified = [_group(frame, shared, "SegmentIdentificationSequence") for frame in frames]
+    identified = [group_of(item, frame, "SegmentIdentificationSequence") for frame in frames]
     own = sum(one is None or int(one.ReferencedSegmentNumber) == number for one in identified)
     if own > len(planes):
         raise InputError(
@@ -229,9 +227,9 @@ def _on_slices(array: np.ndarray, affine: np.ndarray, grid: Grid) -> np.ndarray:
     return mask
 
 
-def _plane(index: int, frame: Any, shared: Any, header: Any) -> Plane:
+def _plane(index: int, frame: Any, header: Any) -> Plane:
     position, orientation, measures = (
-        _group(frame, shared, name)
+        group_of(header, frame, name)
         for name in ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence")
     )
     rows, columns = int(header.Rows), int(header.Columns)
@@ -257,8 +255,3 @@ def _sources(frame: Any) -> list[str]:
         for image in derivation.get("SourceImageSequence") or []
         for uid in named_images(image)
     ]
-
-
-def _group(frame: Any, shared: Any, name: str) -> Any:
-    found = frame.get(name) or shared.get(name)
-    return found[0] if found else None
