@@ -72,7 +72,7 @@ def stored_values(item: Any, frame: int = 0) -> np.ndarray:
 def _decompressed(item: Any, frame: int) -> np.ndarray:
     """Decode through GDCM, which knows more forms than pydicom by itself, else through pydicom."""
     frames = int(item.get("NumberOfFrames") or 1)
-    if not 1 <= int(item.get("SamplesPerPixel") or 1) <= 1:
+    if int(item.get("SamplesPerPixel") or 1) != 1:
         return np.asarray(pixel_array(item, index=frame, raw=True))
     # A file of nothing but these pixels: GDCM then has no rescaling, no frames and no missing tags to trip over.
     plain = pydicom.Dataset()
@@ -80,11 +80,9 @@ def _decompressed(item: Any, frame: int) -> np.ndarray:
     plain.file_meta.TransferSyntaxUID = item.file_meta.TransferSyntaxUID
     plain.file_meta.MediaStorageSOPClassUID = plain.SOPClassUID = CTImageStorage
     plain.file_meta.MediaStorageSOPInstanceUID = plain.SOPInstanceUID = UID("1.2.3")
-    for name in (
-        *("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
-        *("SamplesPerPixel", "PhotometricInterpretation"),
-    ):
-        setattr(plain, name, item.get(name, {"SamplesPerPixel": 1}.get(name)))
+    for name in ("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"):
+        setattr(plain, name, item.get(name))
+    plain.SamplesPerPixel = 1
     plain.PhotometricInterpretation = "MONOCHROME2"
     plain.PixelData = encapsulate([get_frame(item.PixelData, frame, number_of_frames=frames)])
     plain["PixelData"].is_undefined_length = True
