@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 
 from nnunet_multiphase.dicom.decode import read_file, stored_values
+from nnunet_multiphase.dicom.geometry import MIN_SLICES
 from nnunet_multiphase.dicom.header import Slice
-
-FEW = 8
-"""A series of fewer images makes no volume (see geometry.py), and may be a piece of one."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +137,7 @@ def _single_studies(found: Sequence[Found]) -> dict[tuple[str, ...], list[Found]
             groups["study", image.patient_id, part.study_date, part.accession].append(image)
             series["study", image.patient_id, image.series, "series"].append(image)
     # Who has no PatientID is known by the series alone: its UID is no other's.
-    whole = {key: images for key, images in groups.items() if key[1] and len(images) >= FEW}
+    whole = {key: images for key, images in groups.items() if key[1] and len(images) >= MIN_SLICES}
     taken = {id(image) for images in whole.values() for image in images}
     return whole | {
         key: images
@@ -154,7 +152,7 @@ def _pieces(found: Sequence[Found]) -> dict[tuple[Any, ...], list[Found]]:
     groups: dict[tuple[Any, ...], list[Found]] = defaultdict(list)
     for image in found:
         part = image.part
-        if sizes[image.patient_id, image.study, image.series] < FEW and _is_slice(part):
+        if sizes[image.patient_id, image.study, image.series] < MIN_SLICES and _is_slice(part):
             # Where every file has a UID of its own, its frame of reference often has one, too.
             key = ("series", image.patient_id, image.study, *_likeness(part)[1:])
             groups[key].append(image)
@@ -168,7 +166,7 @@ def _pieces(found: Sequence[Found]) -> dict[tuple[Any, ...], list[Found]]:
             by_number[None if own else image.part.series_number].append(image)
         for number, same in by_number.items():
             places = {tuple(np.round(image.part.position or (), 2)) for image in same}
-            if len(places) >= FEW and len({image.series for image in same}) > 1:
+            if len(places) >= MIN_SLICES and len({image.series for image in same}) > 1:
                 numbered = (*key, number)
                 pieces[numbered] = same
     return pieces
