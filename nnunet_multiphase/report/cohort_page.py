@@ -1,7 +1,6 @@
 """Lay out a dataset's page: every case with its picture and its figures, the worst first."""
 
 import io
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from html import escape
@@ -19,8 +18,18 @@ from nnunet_multiphase.report.cohort_cases import (
     gain,
     read_cohort,
 )
-from nnunet_multiphase.report.cohort_style import SCRIPT, STYLE
+from nnunet_multiphase.report.cohort_style import STYLE
 from nnunet_multiphase.report.page import Markup, Section, Table, Text, data_uri, write_report
+from nnunet_multiphase.report.sorted_table import (
+    SCRIPT,
+    body_start,
+    column_class,
+    count,
+    counts,
+    legend,
+    mark,
+    sorted_table,
+)
 
 THUMBNAIL_BYTES = 18_000
 """As a data URI 24 kB: 500 cases stay below 15 MB."""
@@ -56,7 +65,7 @@ def write_cohort_page(dataset_folder: Path) -> Path:
         Section("How to read it", [Text(READING), _legend(columns, present)]),
         Section("Cases, worst first", [_table(cases, columns)]),
     ]
-    title = f"{cohort.name}: registration of {_count(len(cases), 'case')}"
+    title = f"{cohort.name}: registration of {count(len(cases), 'case')}"
     return write_report(folder / "cohort.html", title=title, sections=sections, style=STYLE, script=SCRIPT)
 
 
@@ -82,37 +91,25 @@ def _summary(cases: Sequence[Case], phases: Sequence[str], present: set[str]) ->
 def _counts(cases: Sequence[Case]) -> Markup:
     """Count the phases by what became of them."""
     found = Counter(case.judgement(row) for case in cases for row in case.rows)
-    counts = {label: found[label] for label in LABELS} | dict(sorted(found.items()))
-    items = " ".join(f"<span>{_label(*label)} {count}</span>" for label, count in counts.items())
-    return Markup(f'<p class="counts">Phases by verdict: {items}</p>')
+    numbers = {shown: found[shown] for shown in LABELS} | dict(sorted(found.items()))
+    return counts(((mark(*shown), number) for shown, number in numbers.items()), "Phases by verdict: ")
 
 
 def _legend(columns: Sequence[Column], present: set[str]) -> Markup:
     """Say what each column means."""
     items = [(column.name, column.meaning) for column in columns]
     items += [("below a case", WARNINGS)] if "warnings" in present else []
-    inner = "".join(f"<div><dt>{escape(name)}</dt> <dd>{escape(text)}</dd></div>" for name, text in items)
-    return Markup(f'<dl class="legend">{inner}</dl>')
+    return legend((name, escape(text)) for name, text in items)
 
 
 def _table(cases: Sequence[Case], columns: Sequence[Column]) -> Markup:
     """Write a body of rows a case, a row a phase; each body carries what it is sorted by."""
-    heads = "".join(
-        f'<th scope="col"{_kind(column)} data-first="{"descending" if column.descending else "ascending"}"'
-        + (' aria-sort="ascending"' if column.name == "verdict" else "")
-        + f">{escape(column.name)}</th>"
-        for column in columns
-    )
-    bodies = "\n".join(_body(case, columns) for case in cases)
-    return Markup(
-        '<p id="tools" hidden><label>Show cases with <input type="search" placeholder="case, phase, failed, mask ..."'
-        '></label> <span role="status"></span></p>'
-        f'<table id="cases"><thead><tr>{heads}</tr></thead>\n{bodies}</table>'
-    )
+    bodies = (_body(case, columns) for case in cases)
+    words = "case, phase, failed, mask ..."
+    return sorted_table(columns, bodies, came_by="verdict", what="cases", words=words)
 
 
 def _body(case: Case, columns: Sequence[Column]) -> str:
-    keys = escape(json.dumps([column.key(case) for column in columns]), quote=True)
     rows = []
     for number, row in enumerate(case.rows):
         cells = []
@@ -122,10 +119,10 @@ def _body(case: Case, columns: Sequence[Column]) -> str:
             tag = {"case": 'th scope="rowgroup"', "phase": 'th scope="row"'}.get(column.name, "td")
             # The name and its picture reach down beside the warnings.
             span = f' rowspan="{len(case.rows) + (column.name == "case")}"' if column.whole_case else ""
-            cells.append(f"<{tag}{span}{_kind(column)}>{CELLS[column.name](case, row)}</{tag[:2]}>")
+            cells.append(f"<{tag}{span}{column_class(column)}>{CELLS[column.name](case, row)}</{tag[:2]}>")
         rows.append(f"<tr>{''.join(cells)}</tr>")
     rows.append(f'<tr class="warnings"><td colspan="{len(columns) - 1}">{_warnings(case)}</td></tr>')
-    return f'<tbody class="{case.concern}" data-keys="{keys}">{"".join(rows)}</tbody>'
+    return f"{body_start(case.concern, [column.key(case) for column in columns])}{''.join(rows)}</tbody>"
 
 
 def _warnings(case: Case) -> str:
@@ -139,10 +136,6 @@ def _warnings(case: Case) -> str:
         named = ", ".join(filter(None, about)) if len(about) < len(case.rows) else ""
         lines.append(f"<div>{f'<b>{escape(named)}</b>: ' if named else ''}{escape(warning)}</div>")
     return "".join(lines)
-
-
-def _kind(column: Column) -> str:
-    return f' class="{column.name.split()[0]}{" number" if column.number else ""}"'
 
 
 def _case_cell(case: Case, row: dict[str, str]) -> str:
@@ -182,10 +175,6 @@ def _thumbnail(picture: Path) -> str:
     )
 
 
-def _label(word: str, kind: str) -> str:
-    return f'<span class="label {kind}">{escape(word)}</span>'
-
-
 def _similarity_cell(case: Case, row: dict[str, str]) -> str:
     change = gain(row)
     if change is None:
@@ -214,17 +203,13 @@ def _text(column: str) -> Callable[[Case, dict[str, str]], str]:
     return lambda case, row: escape(row[column])
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")
-
-
 # How each column's cell is written, as HTML: of the case and its line.
 CELLS: dict[str, Callable[[Case, dict[str, str]], str]] = {
     "case": _case_cell,
     "split": lambda case, row: escape(case.split),
     "covered %": _covered_cell,
     "phase": _text("phase"),
-    "verdict": lambda case, row: _label(*case.judgement(row)),
+    "verdict": lambda case, row: mark(*case.judgement(row)),
     "similarity": _similarity_cell,
     "shift mm": _figures("shift_mm", 1),
     "rotation °": _figures("rotation_degrees", 1),

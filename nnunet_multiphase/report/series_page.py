@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +9,18 @@ from html import escape
 from pathlib import Path
 
 from nnunet_multiphase.phases import PHASE_TITLES
-from nnunet_multiphase.report.cohort_style import SCRIPT
 from nnunet_multiphase.report.page import Markup, Section, Text, data_uri, write_report
 from nnunet_multiphase.report.series_style import STYLE
+from nnunet_multiphase.report.sorted_table import (
+    SCRIPT,
+    body_start,
+    column_class,
+    count,
+    counts,
+    legend,
+    mark,
+    sorted_table,
+)
 
 SURE = 0.7
 """A phase that was recognised with less confidence is to be looked at."""
@@ -97,7 +105,7 @@ def write_series_page(path: Path, rows: Sequence[SeriesRow]) -> Path:
     )
     columns = _columns({id(rows[n]): labels[n] for n in range(len(rows))})
     cases = len({row.cells["case"] for row in rows})
-    title = f"{path.stem}: {_count(len(rows), 'volume')} of {_count(cases, 'case')}"
+    title = f"{path.stem}: {count(len(rows), 'volume')} of {count(cases, 'case')}"
     sections = [
         Section("In short", [_counts(labels), Text(PRIVATE)]),
         Section("How to read it", [Text(READING), _legend(columns)]),
@@ -129,9 +137,8 @@ def _label_of(row: SeriesRow, used: set[tuple[str, str]]) -> str:
 
 
 def _counts(labels: Sequence[str]) -> Markup:
-    counts = Counter(labels)
-    items = " ".join(f"<span>{_label(label)} {counts[label]}</span>" for label in LABELS)
-    return Markup(f'<p class="counts">{items}</p>')
+    numbers = Counter(labels)
+    return counts((_label(label), numbers[label]) for label in LABELS)
 
 
 def _legend(columns: Sequence[Column]) -> Markup:
@@ -140,37 +147,26 @@ def _legend(columns: Sequence[Column]) -> Markup:
         ("labels", "; ".join(f"{_label(label)} {escape(meaning)}" for label, (_, meaning) in LABELS.items())),
         ("below", "why it was taken for that phase, and every problem with it."),
     ]
-    inner = "".join(f"<div><dt>{escape(name)}</dt> <dd>{text}</dd></div>" for name, text in items)
-    return Markup(f'<dl class="legend">{inner}</dl>')
+    return legend(items)
 
 
 def _table(rows: Sequence[SeriesRow], labels: Sequence[str], columns: Sequence[Column]) -> Markup:
-    heads = "".join(
-        f'<th scope="col"{_kind(column)} data-first="{"descending" if column.descending else "ascending"}"'
-        + (' aria-sort="ascending"' if column.name == "use" else "")
-        + f">{escape(column.name)}</th>"
-        for column in columns
-    )
-    bodies = "\n".join(_body(row, label, columns) for row, label in zip(rows, labels, strict=True))
-    return Markup(
-        '<p id="tools" hidden><label>Show series with <input type="search" placeholder="case, phase, kernel, tie ...">'
-        '</label> <span role="status"></span></p>'
-        f'<div class="wide"><table id="cases"><thead><tr>{heads}</tr></thead>\n{bodies}</table></div>'
-    )
+    bodies = (_body(row, label, columns) for row, label in zip(rows, labels, strict=True))
+    words = "case, phase, kernel, tie ..."
+    return sorted_table(columns, bodies, came_by="use", what="series", words=words, wide=True)
 
 
 def _body(row: SeriesRow, label: str, columns: Sequence[Column]) -> str:
-    keys = escape(json.dumps([column.key(row) for column in columns]), quote=True)
     first, *others = columns
-    cells = f'<th scope="rowgroup" rowspan="2"{_kind(first)}>{first.cell(row)}</th>'
-    cells += "".join(f"<td{_kind(column)}>{column.cell(row)}</td>" for column in others)
+    cells = f'<th scope="rowgroup" rowspan="2"{column_class(first)}>{first.cell(row)}</th>'
+    cells += "".join(f"<td{column_class(column)}>{column.cell(row)}</td>" for column in others)
     said = [
         f"<div><b>{name}</b> {escape(text)}</div>"
         for name, text in (("why", row.cells["why"]), ("problems", row.cells["problems"]))
         if text
     ]
     below = f'<tr class="said"><td colspan="{len(others)}">{"".join(said)}</td></tr>'
-    return f'<tbody class="{label}" data-keys="{keys}"><tr>{cells}</tr>{below}</tbody>'
+    return f"{body_start(label, [column.key(row) for column in columns])}<tr>{cells}</tr>{below}</tbody>"
 
 
 def _series_cell(row: SeriesRow) -> str:
@@ -300,13 +296,5 @@ def _text(column: str) -> Callable[[SeriesRow], str]:
     return lambda row: escape(row.cells[column])
 
 
-def _label(label: str) -> str:
-    return f'<span class="label {label}">{escape(LABELS[label][0])}</span>'
-
-
-def _kind(column: Column) -> str:
-    return f' class="{column.name.split()[0].lower()}{" number" if column.number else ""}"'
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")
+def _label(kind: str) -> str:
+    return mark(LABELS[kind][0], kind)

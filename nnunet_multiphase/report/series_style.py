@@ -1,4 +1,4 @@
-"""Hold the style of the page of an import's series; its script is that of the cohort's page."""
+"""Hold the style of the page of an import's series, as the browser gets it."""
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --paper: #fff; --line: #d5dae0; --strong: #8c959f;
