@@ -16,7 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "out",
         type=Path,
         metavar="OUT",
-        help="cohort to write; OUT_series.csv and .html (what was found) and OUT_pseudonyms.csv (whose it is) go beside it",
+        help="cohort to write; OUT_series.csv and .html, OUT_masks.csv (what was found) and OUT_pseudonyms.csv (whose it "
+        "is) go beside it",
     )
     parser.add_argument(
         "--series-table",
@@ -52,7 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="make one case of a patient's studies of one day, such as phases under two accession numbers",
     )
-    parser.add_argument("--dry-run", action="store_true", help="write the tables only")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="write the tables and the page of the series only"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
