@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from scipy import ndimage
@@ -22,10 +23,11 @@ SPACING_MM = (8.0, 8.0, 5.0)  # x, y, z
 _HALF_WIDTH, _HALF_DEPTH = 165.0, 115.0
 
 
+@cache
 def body_hu(
     heights_mm: tuple[float, float], phase: str = "pv", *, noise_hu: float = 12.0, seed: int = 0
 ) -> np.ndarray:
-    """Draw a stretch of the body; (z, y, x) int16 with SPACING_MM, z up, y to the back, x to the left."""
+    """Draw a stretch of the body; (z, y, x) int16 with SPACING_MM, z up, y to the back, x to the left; not to be changed."""
     low, high = heights_mm
     z = np.arange(low, high, SPACING_MM[2]) + SPACING_MM[2] / 2
     z, y, x = np.meshgrid(z, np.arange(-160.0, 161, 8), np.arange(-220.0, 221, 8), indexing="ij")
@@ -37,7 +39,11 @@ def body_hu(
         for radius, value in ((85, -100), (74, _HU[phase][4]), (15, 700)):
             hu[(z < -450) & (leg < radius)] = value
     hu = ndimage.gaussian_filter(hu, 0.4)
-    return (hu + np.random.default_rng(seed).normal(0, noise_hu, hu.shape)).clip(-1024, 3000).astype(np.int16)
+    noisy = (
+        (hu + np.random.default_rng(seed).normal(0, noise_hu, hu.shape)).clip(-1024, 3000).astype(np.int16)
+    )
+    noisy.flags.writeable = False
+    return noisy
 
 
 def _draw_trunk(hu: np.ndarray, z: np.ndarray, y: np.ndarray, x: np.ndarray, phase: str) -> None:

@@ -302,6 +302,16 @@ def test_table_may_use_what_was_doubted(tmp_path: Path) -> None:
     assert import_tree(tmp_path / "tree", tmp_path / "raw", series_table=table).written == ("patient_001",)
 
 
+@pytest.fixture(scope="module")
+def tree_with_table(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Write four phases and a scout, and the table that an import makes of them."""
+    folder = tmp_path_factory.mktemp("impossible_table")
+    tree = folder / "tree"
+    save_four_phases(tree)
+    save(phase_series("pv", series="scout", number=9, ImageType=["ORIGINAL", "LOCALIZER"]), tree)
+    return tree, import_tree(tree, folder / "raw", dry_run=True).table
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -314,14 +324,14 @@ def test_table_may_use_what_was_doubted(tmp_path: Path) -> None:
     ],
 )
 def test_impossible_table_is_refused(
-    changes: dict[str, dict[str, str]], message: str, tmp_path: Path
+    changes: dict[str, dict[str, str]], message: str, tree_with_table: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    save_four_phases(tmp_path / "tree")
-    save(phase_series("pv", series="scout", number=9, ImageType=["ORIGINAL", "LOCALIZER"]), tmp_path / "tree")
-    table = import_tree(tmp_path / "tree", tmp_path / "raw", dry_run=True).table
+    tree, written = tree_with_table
+    table = tmp_path / "raw_series.csv"
+    table.write_bytes(written.read_bytes())
     correct(table, **changes)
     with pytest.raises(InputError, match=message):
-        import_tree(tmp_path / "tree", tmp_path / "raw", series_table=table)
+        import_tree(tree, tmp_path / "raw", series_table=table)
     assert not (tmp_path / "raw").exists()
 
 
