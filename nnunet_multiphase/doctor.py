@@ -108,7 +108,9 @@ def as_json(diagnosis: Diagnosis) -> str:
 
 def _ask_fresh_interpreter(environment: Mapping[str, str]) -> dict[str, Any]:
     command = [sys.executable, "-c", _PROBE]
-    child = subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=False)
+    child = subprocess.run(
+        command, env=dict(environment), capture_output=True, text=True, errors="replace", check=False
+    )
     if child.returncode == 0:
         return json.loads(child.stdout.splitlines()[-1])  # type: ignore[no-any-return]
     last = (child.stderr.strip().splitlines() or [f"exit status {child.returncode}"])[-1]

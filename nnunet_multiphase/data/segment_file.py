@@ -110,7 +110,7 @@ def place_on_grid(
     """Put a cropped mask where its header says, 0 elsewhere.
 
     Args:
-        cropped: 0/1, on a part of `grid`.
+        cropped: Labels, on a part of `grid`.
         grid: The grid it was drawn on.
         offset: Where the crop is said to begin in the volume drawn on, if that is known.
 
@@ -137,9 +137,10 @@ def place_on_grid(
         return None
     if (first < 0).any() or (first + size > grid.GetSize()).any():
         return None
-    whole = np.zeros(grid.GetSize()[::-1], np.uint8)
+    labels = sitk.GetArrayViewFromImage(cropped)
+    whole = np.zeros(grid.GetSize()[::-1], labels.dtype)
     x, y, z = (slice(int(start), int(start + n)) for start, n in zip(first, size, strict=True))
-    whole[z, y, x] = sitk.GetArrayViewFromImage(cropped)
+    whole[z, y, x] = labels
     placed = sitk.GetImageFromArray(whole)
     placed.CopyInformation(grid)
     return placed

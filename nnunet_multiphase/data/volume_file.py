@@ -294,10 +294,15 @@ def _read_labels(path: Path, files: MaskFiles, grid: sitk.Image, grid_name: str)
     segments = _segments_of(path)
     if segments:
         return sitk.GetArrayFromImage(_read_segments(path, segments, files, grid, grid_name)).astype(bool)
-    image = turned(read_volume(path, drawing=True), stored_grid(grid).axes)
-    difference = grid_difference(image, grid)
-    if difference:
-        raise _other_geometry(path, grid_name, difference)
+    if path.name.lower().endswith(".seg.nrrd"):
+        image = _read_crop(
+            path, grid, grid_name
+        )  # other programs keep Slicer's name and crop, not its segments
+    else:
+        image = turned(read_volume(path, drawing=True), stored_grid(grid).axes)
+        difference = grid_difference(image, grid)
+        if difference:
+            raise _other_geometry(path, grid_name, difference)
     values = _whole_labels(path, sitk.GetArrayViewFromImage(image))
     if files.values is None:
         if values.min() < 0:
@@ -369,16 +374,37 @@ def _read_segments(
     chosen, unclear = choose_segments(segments, files.values, files.organ)
     if unclear:
         raise InputError(f"{path} {unclear}")
+    image = _read_whole(path)
+    return _put_on_grid(path, draw_segments(image, chosen), crop_offset(image), grid, grid_name)
+
+
+def _read_crop(path: Path, grid: sitk.Image, grid_name: str) -> sitk.Image:
+    """Read a segmentation without named segments, its own labels, and put it where it was cropped from."""
+    image = _read_whole(path)
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        raise InputError(
+            f"{path} holds several layers and no names of segments: expected one layer of labels; export one segment alone"
+        )
+    return _put_on_grid(path, image, crop_offset(image), grid, grid_name)
+
+
+def _read_whole(path: Path) -> sitk.Image:
+    """Read a file that may be thinner than a volume can be."""
     try:
         with _quiet_itk():
-            image = sitk.ReadImage(str(path))
+            return sitk.ReadImage(str(path))
     except RuntimeError as error:
         raise InputError(_unreadable(path, error)) from error
-    drawn = draw_segments(image, chosen)
+
+
+def _put_on_grid(
+    path: Path, drawn: sitk.Image, offset: tuple[int, ...] | None, grid: sitk.Image, grid_name: str
+) -> sitk.Image:
+    """Put a mask that may be cropped on the grid it was drawn on."""
     # The crop's first voxel is counted along the axes of the volume drawn on, which are the file's own.
     there = turned(grid, stored_grid(drawn).axes)
     difference = grid_difference(drawn, there)
-    placed = place_on_grid(drawn, there, crop_offset(image)) if difference else drawn
+    placed = place_on_grid(drawn, there, offset) if difference else drawn
     if placed is None:
         raise _other_geometry(path, grid_name, f"{difference}, and its voxels are none of that phase's")
     return turned(placed, stored_grid(grid).axes)

@@ -227,7 +227,12 @@ def type_command(line: str, root: Path) -> str:
         environment[name] = value
     script = Path(sys.executable).with_name(words[0])
     done = subprocess.run(
-        [str(script), *words[1:]], env=environment, cwd=root, capture_output=True, text=True
+        [str(script), *words[1:]],
+        env=environment,
+        cwd=root,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
     )
     return "" if done.returncode == 0 else f"exit {done.returncode}: {(done.stdout + done.stderr)[-1500:]}"
 

@@ -34,7 +34,8 @@ def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
         [sys.executable, "-m", "nnunet_multiphase.cli.main", "demo", str(folder), *options],
         env=environment,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return DemoRun(folder, done.stdout)

@@ -31,7 +31,12 @@ def shell(tmp_path_factory: pytest.TempPathFactory):
         name, *arguments = command.split()
         script = Path(sys.executable).with_name(name)
         done = subprocess.run(
-            [str(script), *arguments], env=environment, cwd=root, capture_output=True, text=True
+            [str(script), *arguments],
+            env=environment,
+            cwd=root,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
         )
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout

@@ -23,7 +23,11 @@ print(json.dumps({"text": text.getvalue(), "modules": sorted({name.split(".")[0]
 def ask_for_help(*arguments: str) -> dict[str, object]:
     """Return the help text and the top-level modules that a fresh interpreter loaded for it."""
     done = subprocess.run(
-        [sys.executable, "-c", ASK_FOR_HELP, *arguments], capture_output=True, text=True, check=True
+        [sys.executable, "-c", ASK_FOR_HELP, *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=True,
     )
     answer: dict[str, object] = json.loads(done.stdout)
     return answer

@@ -485,7 +485,9 @@ def test_help_imports_nothing_heavy() -> None:
         "p.format_help(); q.format_help();"
         "print([m for m in ('numpy', 'SimpleITK', 'torch', 'numba', 'nnunetv2') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, encoding="utf-8", errors="replace", check=True
+    )
     assert done.stdout.strip() == "[]"
 
 

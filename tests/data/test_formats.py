@@ -189,6 +189,25 @@ def test_a_cropped_mask_that_slicer_did_not_write_is_refused(tmp_path: Path) -> 
         voxels_of(MaskFiles((tmp_path / "lesions_pv.nrrd",), organ="lesions"))
 
 
+def test_slicers_name_and_crop_without_its_segments_is_put_where_its_header_says(tmp_path: Path) -> None:
+    path = tmp_path / "lesions_pv.seg.nrrd"
+    sitk.WriteImage(drawn(), str(path))  # two slices: less than a volume may have
+    assert voxels_of(MaskFiles((path,), organ="lesions")) == EXPECTED
+    sitk.WriteImage(sitk.Cast(drawn(), sitk.sitkFloat32) * 0.7, str(path))
+    with pytest.raises(InputError, match=r"expected whole numbers, found 0\.7"):
+        voxels_of(MaskFiles((path,), organ="lesions"))
+    sitk.WriteImage(drawn(44), str(path))
+    with pytest.raises(InputError, match="found 0, 44"):
+        voxels_of(MaskFiles((path,), organ="lesions"))
+
+
+def test_layers_without_names_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "lesions_pv.seg.nrrd"
+    sitk.WriteImage(sitk.Compose(drawn(), drawn()), str(path))
+    with pytest.raises(InputError, match=r"several layers and no names .* export one segment alone"):
+        voxels_of(MaskFiles((path,), organ="lesions"))
+
+
 def test_several_segments_are_refused_by_name(tmp_path: Path) -> None:
     path = slicer_file(tmp_path / "x.seg.nrrd", drawn(2), ("liver", 1, 0), ("tumour", 2, 0))
     with pytest.raises(InputError, match=r"segments 1 liver, 2 tumour: expected one; .*--lesion-labels"):

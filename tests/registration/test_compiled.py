@@ -31,7 +31,12 @@ def test_without_a_place_for_numbas_cache_the_spline_is_compiled_all_the_same(tm
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
     environment |= {"HOME": str(home), "XDG_CACHE_HOME": str(home), "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", INTERPOLATE], cwd=tmp_path, env=environment, capture_output=True, text=True
+        [sys.executable, "-c", INTERPOLATE],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
     )
     assert done.returncode == 0, done.stderr
     file, value = done.stdout.split()

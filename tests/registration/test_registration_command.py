@@ -119,7 +119,11 @@ def test_the_process_ends_with_its_status_and_all_it_said(files: Path, tmp_path:
     transform = tmp_path / "out.tfm"
     good, bad = (
         subprocess.run(
-            [*line, moving, "--transform", str(transform)], cwd=files, capture_output=True, text=True
+            [*line, moving, "--transform", str(transform)],
+            cwd=files,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
         )
         for moving in ("moving.nii.gz", "damaged.nii.gz")
     )
@@ -141,7 +145,12 @@ import scipy.linalg
 """
     loaded = [
         subprocess.run(
-            [sys.executable, "-c", run, how], cwd=files, capture_output=True, text=True, check=True
+            [sys.executable, "-c", run, how],
+            cwd=files,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=True,
         ).stdout.split()[-1]
         for how in ("alone", "in company")
     ]
@@ -172,7 +181,13 @@ def loaded_after(code: str) -> set[str]:
     root = Path(__file__).parents[2]
     site = [p for p in sys.path if p.endswith("site-packages")]
     script = f"import sys; sys.path[:0] = {[str(root), *site]!r}\n{code}\nprint(*{{m.split('.')[0] for m in sys.modules}})"
-    done = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", script],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=True,
+    )
     return set(done.stdout.split())
 
 
