@@ -268,6 +268,11 @@ def _inputs(args: argparse.Namespace) -> Inputs:
             raise InputError(
                 f"--{name.replace('_', '-')} {min(values)}: expected labels from 1 on; 0 is background"
             )
+    twice = {*(args.other_labels or ())} & {*(args.lesion_labels or (1,)), *(args.liver_labels or ())}
+    if twice:
+        raise InputError(
+            f"--other-labels {min(twice)} is a label of lesions or liver too; take it out of one of them"
+        )
     masks = MaskRule(
         args.reference,
         args.several_masks,

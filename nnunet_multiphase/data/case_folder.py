@@ -24,6 +24,7 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
 
 PATIENT_TABLE = "patients.csv"
+PATIENT_LOOKALIKE = r"patients?\.(csv|tsv|txt|xlsx?|ods)"
 PATIENT_COLUMNS = ("case", "patient")
 
 
@@ -270,6 +271,13 @@ def assign_patients(
     Returns:
         Cases and problems; a case the table does not name is taken out.
     """
+    unread = [
+        f"{entry} seems to say which cases are of one patient, and is not read: rename it, or save it as {table.name}, or "
+        "remove it"
+        for entry in (sorted(table.parent.iterdir()) if table.parent.is_dir() else [])
+        if entry.name != table.name and re.fullmatch(PATIENT_LOOKALIKE, entry.name, re.IGNORECASE)
+    ]
+    problems = [*problems, *unread]
     if not table.exists():
         return cases, problems
     try:

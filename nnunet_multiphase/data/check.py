@@ -28,6 +28,7 @@ from nnunet_multiphase.data.plausible_body import (
     measure_body,
 )
 from nnunet_multiphase.data.plausible_masks import (
+    FEW_VOXELS,
     find_implausible_mask_size,
     find_misplaced_lesions,
     find_misplaced_liver,
@@ -40,6 +41,8 @@ from nnunet_multiphase.errors import InputError
 STRAY_SHARE = 0.05
 """Share of a lesion mask that may lie outside the liver mask: edges are drawn by different hands."""
 MISPLACED_SHARE = 0.9
+MOST_OF_LIVER = 0.9
+"""A lesion mask that fills more of the liver than this is the liver's: labels or files are exchanged."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class CaseReport:
         content: Digest of all that goes into the case's conversion: voxels and geometry of phases and masks.
         accepted: Names of the checks that found something the user had accepted.
         implausible: What they found; among the warnings too.
+        lesion_voxels: Of its lesion masks.
     """
 
     case: str
@@ -65,6 +69,7 @@ class CaseReport:
     content: str
     accepted: tuple[str, ...] = ()
     implausible: tuple[str, ...] = ()
+    lesion_voxels: int = 0
 
 
 @dataclass
@@ -123,7 +128,9 @@ def check_case(case: CaseFolder, accept: Collection[str] = ()) -> CaseReport:
             warnings.append(f"case {case.name}, phase {phase}: {image.GetMetaData('remarks')}")
         _judge_volume(judged, phase, path, image)
         used = upright(image)  # a copy is one in whatever axis order it is stored
-        values = hashlib.blake2b(memoryview(sitk.GetArrayViewFromImage(used)), digest_size=16)
+        values = hashlib.blake2b(digest_size=16)
+        for slice_hu in sitk.GetArrayViewFromImage(used):  # and in whatever type of number
+            values.update((slice_hu.astype(np.float32) + np.float32(0)).tobytes())  # -0 is 0
         values.update(repr(used.GetSize()).encode())
         twin = next((other for other, digest in voxels.items() if digest == values.hexdigest()), None)
         if twin is not None:
@@ -140,6 +147,7 @@ def check_case(case: CaseFolder, accept: Collection[str] = ()) -> CaseReport:
         judged.livers += [liver for liver in found if liver is not None]
         judged.add(f"case {case.name}", [find_liver_on_the_left(judged.livers)])
     read: dict[str, np.ndarray] = {}
+    lesion_voxels = 0
     for kind, phase, files in masks:
         if files is None or phase not in grids:
             continue
@@ -152,6 +160,7 @@ def check_case(case: CaseFolder, accept: Collection[str] = ()) -> CaseReport:
             problems.append(f"case {case.name}: {error}")
             continue
         content.update(f"{kind} {phase}".encode() + np.packbits(mask.astype(bool)).tobytes())
+        lesion_voxels += int(mask.sum()) if kind == "lesions" else 0
         if kind == "liver" and not mask.any():
             problems.append(
                 f"case {case.name}: {files} is empty: expected the liver; draw it or remove the file"
@@ -180,6 +189,9 @@ def check_case(case: CaseFolder, accept: Collection[str] = ()) -> CaseReport:
             warnings.append(
                 f"case {case.name}: {100 * outside:.0f} % of the lesions lie outside the liver mask"
             )
+        judged.add(
+            f"case {case.name}: {case.lesions}", [_exchanged_for_liver(read["lesions"], read["liver"])]
+        )
     return CaseReport(
         case.name,
         case.patient,
@@ -189,6 +201,19 @@ def check_case(case: CaseFolder, accept: Collection[str] = ()) -> CaseReport:
         content.hexdigest(),
         tuple(sorted(judged.accepted_checks)),
         tuple(judged.accepted),
+        lesion_voxels,
+    )
+
+
+def _exchanged_for_liver(lesions: np.ndarray, liver: np.ndarray) -> Finding | None:
+    """Say that a lesion mask is the liver's."""
+    share = float((lesions & liver).sum() / liver.sum())
+    if int(liver.sum()) < FEW_VOXELS or share <= MOST_OF_LIVER:
+        return None
+    return Finding(
+        "mask-size",
+        f"fills {100 * share:.0f} % of the liver mask: the labels or the files of liver and lesions seem to be exchanged; "
+        "correct them, or --lesion-labels and --liver-labels",
     )
 
 

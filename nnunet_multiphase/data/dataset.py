@@ -103,6 +103,11 @@ def plan_dataset(
             if drawn
             else f"{raw}: no case has a lesion mask, so there is nothing to train on; draw them"
         )
+    if not problems and not any(report.lesion_voxels for report in reports):
+        problems.append(
+            f"{raw}: no mask of the {len(reports)} cases holds a lesion: expected some to learn from; see whether "
+            "--lesion-labels names the labels in the files"
+        )
     test_patients = choose_test_patients(
         [case.patient for case in complete], test_fraction=test_fraction, seed=seed
     )

@@ -169,7 +169,7 @@ def _best_place(index: np.ndarray, values: np.ndarray, image: sitk.Image) -> tup
 def _other_places(
     index: np.ndarray, shape: Sequence[int], image: sitk.Image
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Give a mask's voxels mirrored along each set of axes, and moved along each axis, with what that is called."""
+    """Give a mask's voxels mirrored, transposed in the slice, and moved along each axis, with what that is called."""
     axes, _ = patient_axes(image)
     names = {axes[0]: "upside down", axes[1]: "front to back", axes[2]: "right to left"}
     last = np.array(shape) - 1
@@ -177,6 +177,15 @@ def _other_places(
         moved = index.copy()
         moved[:, flipped] = last[list(flipped)] - moved[:, flipped]
         yield "mirrored " + " and ".join(names[axis] for axis in flipped), moved
+    back, across = axes[1], axes[2]
+    if shape[back] == shape[across]:
+        moved = index.copy()
+        moved[:, [back, across]] = index[:, [across, back]]
+        yield "with rows and columns exchanged", moved
+        for axis in (back, across):
+            turned = moved.copy()
+            turned[:, axis] = last[axis] - turned[:, axis]
+            yield f"with rows and columns exchanged and mirrored {names[axis]}", turned
     for axis in range(3):
         for mm in SHIFTS_MM:
             for sign in (-1, 1):

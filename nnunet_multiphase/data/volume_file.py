@@ -445,8 +445,9 @@ def grid_difference(image: sitk.Image, grid: sitk.Image) -> str:
 
 def _check_content(path: Path, reader: sitk.ImageFileReader) -> None:
     """Make sure that the file is as long as its header promises and holds numbers only."""
-    if not reader.HasMetaDataKey("bitpix"):
-        return  # no NIfTI header under that name; ITK reads the whole of other formats or says so
+    # ITK reads the whole of other formats or says so; a NIfTI file converted to one keeps the header's fields as notes.
+    if _format(path) != "NIfTI" or not reader.HasMetaDataKey("bitpix"):
+        return
     sample_bytes = int(reader.GetMetaData("bitpix")) // 8
     offset = int(float(reader.GetMetaData("vox_offset")))
     samples_in = int(np.prod(reader.GetSize(), dtype=np.int64)) * reader.GetNumberOfComponents()

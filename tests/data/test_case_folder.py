@@ -110,6 +110,15 @@ def test_patients_come_from_the_table(tmp_path: Path) -> None:
     assert [case.patient for case in find_case_folders(tmp_path)] == ["A", "A"]
 
 
+@pytest.mark.parametrize("name", ["Patients.CSV", "patient.csv", "patients.xlsx"])
+def test_a_table_of_patients_under_another_name_is_refused(tmp_path: Path, name: str) -> None:
+    for case in ("one", "two"):
+        touch(tmp_path / case, "pv.nii.gz", "lesions_pv.nii.gz")
+    (tmp_path / name).write_text("case,patient\none,A\ntwo,A\n")
+    with pytest.raises(InputError, match=r"which cases are of one patient, and is not read.*patients\.csv"):
+        find_case_folders(tmp_path)
+
+
 def test_every_folder_is_a_patient_without_a_table(tmp_path: Path) -> None:
     for name in ("one", "two"):
         touch(tmp_path / name, "pv.nii.gz", "lesions_pv.nii.gz")

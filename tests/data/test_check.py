@@ -108,6 +108,17 @@ def test_one_volume_of_two_patients_is_found(case: CaseFolder) -> None:
     assert find_copies([one, replace(two, patient="A")]) == []
 
 
+def test_one_volume_of_two_patients_is_found_in_another_type_of_number(
+    case: CaseFolder, tmp_path: Path
+) -> None:
+    copies = {}
+    for phase, path in case.images.items():
+        copies[phase] = tmp_path / f"copy_{phase}.nii.gz"
+        sitk.WriteImage(sitk.Cast(sitk.ReadImage(str(path)), sitk.sitkFloat64), str(copies[phase]))
+    two = check_case(replace(case, name="b", patient="B", images=copies))
+    assert len(find_copies([check_case(case), two])) == 1
+
+
 def test_the_digest_follows_voxels_geometry_and_masks(case: CaseFolder) -> None:
     before = check_case(case)
     assert check_case(case) == before

@@ -270,3 +270,20 @@ def test_probabilities_are_no_mask(tmp_path: Path, highest: float) -> None:
     sentence = mask_sentence(write(tmp_path / "mask.nii.gz", mask))
     assert "probabilities" in sentence
     assert "cut it at 0.5" in sentence
+
+
+@pytest.mark.parametrize("name", ["pv.mhd", "pv.nhdr", "pv.mha", "pv.nrrd"])
+def test_a_nifti_file_converted_with_its_notes_is_read_and_missed_where_cut_off(
+    tmp_path: Path, name: str
+) -> None:
+    sitk.WriteImage(oblique_volume(), str(tmp_path / "was.nii.gz"))
+    noted = sitk.ReadImage(
+        str(tmp_path / "was.nii.gz")
+    )  # with NIfTI's fields, bitpix and vox_offset among them
+    assert "bitpix" in noted.GetMetaDataKeys()
+    sitk.WriteImage(noted, str(tmp_path / name))
+    assert np.array_equal(values(read_volume(tmp_path / name)), values(oblique_volume()))
+    data = next((p for p in tmp_path.glob("pv*raw*")), tmp_path / name)
+    data.write_bytes(data.read_bytes()[:-40])
+    with pytest.raises(InputError):
+        read_volume(tmp_path / name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -245,6 +246,20 @@ def test_a_mirrored_liver_mask_is_found_and_its_cure_named(axes: tuple[int, ...]
     assert cure in finding.clause
 
 
+def square(values: np.ndarray, fill: float) -> np.ndarray:
+    """Pad the slices on either side to as many rows as columns."""
+    lacking = [max(values.shape[1:]) - n for n in values.shape[1:]]
+    return np.pad(values, [(0, 0), *[(n // 2, n - n // 2) for n in lacking]], constant_values=fill)
+
+
+def test_a_liver_mask_with_rows_and_columns_exchanged_is_found() -> None:
+    image, mask = image_of(square(torso_hu(), -1000)), square(liver_mask(), 0)
+    assert find_misplaced_liver(mask, image) is None
+    finding = find_misplaced_liver(mask.transpose(0, 2, 1), image)
+    assert finding is not None
+    assert "with rows and columns exchanged it would fit" in finding.clause
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_a_liver_mask_30_mm_away_is_found(axis: int) -> None:
     voxels = round(30 / SPACING_MM[2 - axis])
@@ -316,6 +331,16 @@ def mirror(path: Path) -> None:
 def test_a_plausible_case_has_nothing(case: CaseFolder) -> None:
     report = check_case(case)
     assert report.problems == report.warnings == report.accepted == ()
+
+
+def test_a_liver_for_a_lesion_is_refused(case: CaseFolder) -> None:
+    shutil.copy(case.path / "liver_pv.nii.gz", case.path / "lesions_pv.nii.gz")
+    (problem,) = check_case(case).problems
+    assert (
+        "fills 100 % of the liver mask: the labels or the files of liver and lesions seem to be exchanged"
+        in problem
+    )
+    assert check_case(case, ["mask-size"]).problems == ()
 
 
 def test_mirrored_masks_are_refused(case: CaseFolder) -> None:

@@ -78,6 +78,18 @@ def test_dry_run_tells_every_problem(
         (("--pattern", "{case}", "--phase-names", "arterial=art"), "expected PHASE=NAME"),
         (("--pattern", "{case}", "--phase-names", "art=1", "pv=1"), "expected PHASE=NAME"),
         (("--table", "none.csv"), "none.csv cannot be read"),
+        (("--other-labels", "1", "3"), "--other-labels 1 is a label of lesions or liver too"),
+        (
+            ("--lesion-labels", "2", "--other-labels", "1", "--phases", "nc", "art", "pv"),
+            "no mask of the 2 cases holds a lesion",
+        ),
+        (
+            (
+                *("--pattern", "{case}/{phase}.nii.gz", "--lesions", "{case}/lesions_{phase}.nii.gz"),
+                *("--liver", "{case}/lievr_{phase}.nii.gz"),
+            ),
+            "the liver pattern '{case}/lievr_{phase}.nii.gz' matches no file",
+        ),
     ],
 )
 @pytest.mark.usefixtures("nnunet_folders")
