@@ -67,8 +67,6 @@ TAGS = [
     "RescaleType",
     "SamplesPerPixel",
     "PhotometricInterpretation",
-    "PixelPaddingValue",
-    "PixelPaddingRangeLimit",
     "TemporalPositionIdentifier",
     "GantryDetectorTilt",
     "KVP",
@@ -119,7 +117,6 @@ class Slice:
     photometric: str = "MONOCHROME2"
     kvp: float | None = None
     irradiation_event: str = ""
-    padding: tuple[float, ...] = ()  # stored values: PixelPaddingValue and, where it is a range, its limit
     syntax_missing: bool = False  # it has a meta header, but no TransferSyntaxUID in it
     frame: int = 0  # of a multi-frame file, counted from 0
 
@@ -189,11 +186,6 @@ def slice_of(path: Path, header: Any) -> Slice:
         photometric=text_of(header, "PhotometricInterpretation").upper(),
         kvp=_number(header, "KVP"),
         irradiation_event=text_of(header, "IrradiationEventUID"),
-        padding=tuple(
-            value
-            for value in (_number(header, "PixelPaddingValue"), _number(header, "PixelPaddingRangeLimit"))
-            if value is not None
-        ),
         syntax_missing=bool(meta) and "TransferSyntaxUID" not in meta,
     )
 
