@@ -145,7 +145,6 @@ def _import_tree(
             resample_if_irregular(volume, on_request=resample_irregular) for volume in volumes_of(series)
         )
     everything = [volume for found in volumes.values() for volume in found]
-    _check_keys(corrections, everything, series_table)
     masks = find_layers(
         tree.masks,
         everything,
@@ -154,7 +153,7 @@ def _import_tree(
         by_planes=masks_by_planes,
         own=own.labels,
     )
-    _check_mask_table(mask_corrections, masks, everything, mask_table)
+    _check_tables(series_table, corrections, mask_table, mask_corrections, everything, masks)
     layers, remarks = masks.layers, list(masks.remarks)
     if any(not patient_id for patient_id, _ in volumes):
         remarks.append("studies without PatientID: each counts as a patient of its own")
@@ -247,13 +246,27 @@ def _enhancement_of(looks: Mapping[str, Look]) -> Callable[[Volume], Enhancement
     return lambda volume: looks[volume.key].enhancement
 
 
-def _check_keys(corrections: Mapping[str, Correction], volumes: Sequence[Volume], table: Path | None) -> None:
-    unknown = sorted(set(corrections) - {volume.key for volume in volumes})
-    if unknown:
-        raise InputError(
-            f"{table} names series that are not in the tree ({', '.join(unknown[:5])}); "
-            "use the table of this tree, or remove those lines"
-        )
+def _check_tables(
+    series_table: Path | None,
+    corrections: Mapping[str, Correction],
+    mask_table: Path | None,
+    mask_corrections: Mapping[str, MaskCorrection],
+    volumes: Sequence[Volume],
+    masks: Found,
+) -> None:
+    """Refuse the user's tables where they name what is not in the tree."""
+    keys = {volume.key for volume in volumes}
+    wanted = {correction.series for correction in mask_corrections.values()} - {""}
+    for table, what, unknown in (
+        (series_table, "series", set(corrections) - keys),
+        (mask_table, "masks", set(mask_corrections) - {row.mask for row in masks.rows}),
+        (mask_table, "series", wanted - keys),
+    ):
+        if unknown:
+            raise InputError(
+                f"{table} names {what} that are not in the tree ({', '.join(sorted(unknown)[:5])}); "
+                "use the table of this tree, or remove those lines"
+            )
 
 
 def _studies(tree: Tree) -> set[Study]:
@@ -321,19 +334,6 @@ def _unused_masks(
             else:
                 remarks.append(f"case {case}: {lost}")
     return remarks
-
-
-def _check_mask_table(
-    corrections: Mapping[str, MaskCorrection], masks: Found, volumes: Sequence[Volume], table: Path | None
-) -> None:
-    unknown = sorted(set(corrections) - {row.mask for row in masks.rows})
-    series = sorted({c.series for c in corrections.values()} - {"", *(volume.key for volume in volumes)})
-    for what, keys in (("masks", unknown), ("series", series)):
-        if keys:
-            raise InputError(
-                f"{table} names {what} that are not in the tree ({', '.join(keys[:5])}); "
-                "use the table of this tree, or remove those lines"
-            )
 
 
 def _leave_out(out: Path, name: Name, choices: Sequence[Choice], failures: list[str]) -> list[str]:
