@@ -97,6 +97,23 @@ def test_every_keyword_names_its_own_phase_alone(phase: str) -> None:
         ("B30s", None),
         ("1.25s", None),
         ("5 s", None),
+        ("3'", 180),
+        ("Phase 5\u2032", 300),
+        ('70"', 70),
+        ("35 сек", 35),
+        ("3 мин", 180),
+        ("70초", 70),
+        ("3分钟", 180),
+        ("Tardif 5mn", 300),
+        ("70 seg", 70),
+        ("Delay: 70", 70),
+        ("DELAY35 2.0", 35),
+        ("delay 10", None),
+        ("delay 2.5", None),
+        ("Delay 30mm", None),
+        ("3'rd", None),
+        ("0.5 s", None),
+        ("5.0 mm", None),
     ],
 )
 def test_delay_is_read_from_a_description(text: str, seconds: float | None) -> None:
@@ -220,33 +237,6 @@ def test_text_without_its_character_set_is_read(text: str, encoding: str, phase:
 )
 def test_late_and_early_arterial_are_told_apart(text: str, timing: int) -> None:
     assert arterial_timing(text) == timing
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("3'", 180),
-        ("Phase 5\u2032", 300),
-        ('70"', 70),
-        ("35 сек", 35),
-        ("3 мин", 180),
-        ("70초", 70),
-        ("3分钟", 180),
-        ("Tardif 5mn", 300),
-        ("70 seg", 70),
-        ("Delay: 70", 70),
-        ("DELAY35 2.0", 35),
-        ("delay 10", None),
-        ("delay 2.5", None),
-        ("Delay 30mm", None),
-        ("3'rd", None),
-        ("0.5 s", None),
-        ("5.0 mm", None),
-    ],
-)
-def test_delay_is_read_in_other_forms(text: str, seconds: float | None) -> None:
-    found = seconds_named(text)
-    assert (found and found[0]) == seconds
 
 
 @pytest.mark.parametrize(
