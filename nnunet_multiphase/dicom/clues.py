@@ -120,6 +120,25 @@ def changes_within(slices: Sequence[Slice]) -> list[str]:
     return names
 
 
+def leap_within_s(slices: Sequence[Slice]) -> float:
+    """Give the longest leap of AcquisitionTime between neighbours that is too long for one scan, s; 0 without one."""
+    ordered = [slices[n].acquired_s for n in np.argsort(heights_mm(slices), kind="stable")]
+    times = [at for at in ordered if at is not None]
+    longest = float(np.abs(np.diff(times)).max()) if len(times) > 1 else 0.0
+    return longest if longest >= max(TWO_SCANS_S, _leap_s(times)) else 0.0
+
+
+def other_within(slices: Sequence[Slice]) -> list[str]:
+    """Say which tags of the image are other ones in some slices of a volume; a value for every slice tells nothing."""
+    notes = []
+    for name, key in _IMAGE_KEYS:
+        counts = Counter(value for part in slices if (value := key(part)) is not None)
+        if 1 < len(counts) <= len(slices) // MIN_SLICES:
+            few = sum(counts.values()) - max(counts.values())
+            notes.append(f"{name} is another in {few} of its slices")
+    return notes
+
+
 def pause_s(a: Sequence[Slice], b: Sequence[Slice]) -> float | None:
     """Give the seconds between two acquisitions; None where the times do not say."""
     spans = []

@@ -15,6 +15,9 @@ from nnunet_multiphase.dicom.volumes import Volume
 ENOUGH = 0.5
 """Of the liver that the fullest volume of a study shows: with less, a volume is no phase."""
 
+_TOLD = 0.8
+"""Of the liver that the fullest volume shows: with less, a volume that is used is told."""
+
 _LEAST_ALONE = 0.25  # also where no volume shows more
 _HEIGHT_OF_WIDTH = 0.45  # the liver's height, as a part of the body's width: to guess how much is cut off
 _ALMOST_ALL = 0.95
@@ -70,6 +73,7 @@ def with_coverage(
                 volume,
                 liver_coverage=share,
                 doubts=(*volume.doubts, doubt) if doubt else volume.doubts,
+                notes=volume.notes if doubt else (*volume.notes, *_cut_off(volume, share, fullest, shares)),
             )
         )
     return result
@@ -186,6 +190,15 @@ def _doubt(
     if share < limit:
         return f"shows only about {100 * share:.0f} % of the liver"
     return ""
+
+
+def _cut_off(
+    volume: Volume, share: float | None, fullest: Volume | None, shares: Mapping[str, float]
+) -> list[str]:
+    """Say that a volume shows less of the liver than another."""
+    if share is None or fullest is None or share >= _TOLD * shares[fullest.key]:
+        return []
+    return [f"shows only about {100 * share:.0f} % of the liver, and {fullest.key} shows more"]
 
 
 def _frame(volume: Volume) -> str:

@@ -12,18 +12,27 @@ _ALTERNATES = 1.1
 """Next but one slices are so much more alike than neighbours. Of one acquisition they are less alike (0.5 to 0.85 in
 patients), and as much where there is nothing but noise."""
 
+_ACQUISITIONS = (2, 3, 4)  # as many phases as there are
+_LEAST_ROUNDS = 6  # of three and more acquisitions: in fewer, noise looks like them
+
 _NEARLY_ALL = 0.8  # of the slices
-INTERLEAVED = "neighbouring slices differ more than next but one: two acquisitions interleaved, which no tag tells apart"
+INTERLEAVED = (
+    "neighbouring slices differ more than next but one, or those further off: acquisitions interleaved, "
+    "which no tag tells apart"
+)
 
 _LEAST_BLOCKS = 20
 
 
-def alternation(hu: np.ndarray, spacing_mm: Sequence[float]) -> tuple[float, float] | None:
-    """Compare each slice with its neighbour and with the next but one, in the soft tissue.
+def alternation(
+    hu: np.ndarray, spacing_mm: Sequence[float], acquisitions: int = 2
+) -> tuple[float, float] | None:
+    """Compare each slice with its neighbour and with the next of its own turn, in the soft tissue.
 
     Args:
         hu: (z, y, x).
         spacing_mm: (x, y, z).
+        acquisitions: How many may take turns; 2 compares with the next but one.
 
     Returns:
         By how much neighbours differ more (median over the slices), and the share of slices where they do; None where there
@@ -36,18 +45,24 @@ def alternation(hu: np.ndarray, spacing_mm: Sequence[float]) -> tuple[float, flo
     coarse = cut.reshape(count, height, rows, width, columns).mean(axis=(2, 4))
     soft = (coarse > _TISSUE_HU[0]) & (coarse < _TISSUE_HU[1])
     ratios = []
-    for k in range(count - 2):
-        same = soft[k] & soft[k + 1] & soft[k + 2]
+    for k in range(count - acquisitions):
+        turn = slice(k, k + acquisitions + 1)
+        same = soft[turn].all(axis=0)
         if same.sum() >= _LEAST_BLOCKS:
-            first, between, second = (coarse[k + n][same] for n in range(3))
-            near = (np.abs(first - between).mean() + np.abs(second - between).mean()) / 2
-            ratios.append(near / max(float(np.abs(first - second).mean()), 1e-3))
+            values = coarse[turn][:, same]
+            near = np.abs(np.diff(values, axis=0)).mean()
+            ratios.append(float(near) / max(float(np.abs(values[0] - values[-1]).mean()), 1e-3))
     if len(ratios) < count // 3:
         return None
     return float(np.median(ratios)), float(np.mean(np.array(ratios) > 1))
 
 
 def is_interleaved(hu: np.ndarray, spacing_mm: Sequence[float]) -> bool:
-    """Say whether every second slice is of another acquisition: another phase, another breath."""
-    found = alternation(hu, spacing_mm)
-    return found is not None and found[0] >= _ALTERNATES and found[1] >= _NEARLY_ALL
+    """Say whether every second, third or fourth slice is of another acquisition: another phase, another breath."""
+    for acquisitions in _ACQUISITIONS:
+        if acquisitions > 2 and len(hu) < _LEAST_ROUNDS * acquisitions:
+            continue
+        found = alternation(hu, spacing_mm, acquisitions)
+        if found is not None and found[0] >= _ALTERNATES and found[1] >= _NEARLY_ALL:
+            return True
+    return False

@@ -122,7 +122,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             """
             perfusion*, perfusie*, perfusió*, perfusao, perfusão, perfuzj*, CTP, VPCT, 4D, MTT, TTP, TTD,
             TMAX, CBF, CBV, PBV, blood flow, blood volume, BF map, BV map, MIP t, temporal average, перфуз*,
-            灌注, 灌流, パーフュージョン, 관류
+            enhancement fraction, AEF, 灌注, 灌流, パーフュージョン, 관류
             """
         ),
         _words(

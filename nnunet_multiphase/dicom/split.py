@@ -15,6 +15,8 @@ from nnunet_multiphase.dicom.clues import (
     Clue,
     changes_within,
     clues,
+    leap_within_s,
+    other_within,
     partly_said,
     pause_s,
     position_numbers,
@@ -99,6 +101,7 @@ def split_stack(slices: Sequence[Slice]) -> Split:
             doubts.append("told apart by nothing but the order of slices at each position")
         if _fits(group):
             doubts += _signs_of_two(group)
+            notes += other_within(group)
         parts.append(Part(tuple(group), tuple(dict.fromkeys(doubts)), tuple(dict.fromkeys(notes))))
     return Split(tuple(parts), tuple(dict.fromkeys(outcome.how)), tuple(outcome.left))
 
@@ -243,6 +246,10 @@ def _signs_of_two(group: list[Slice]) -> list[str]:
     doubts = []
     if changed := changes_within(group):
         doubts.append(f"{' and '.join(changed)} changes within it: perhaps two scans")
+    if leap := leap_within_s(group):
+        doubts.append(
+            f"AcquisitionTime leaps by {leap // 10 * 10:.0f} s and more within it: slices of another acquisition"
+        )
     if _numbered_twice(group):
         doubts.append("InstanceNumbers occur twice, as in two acquisitions that nothing tells apart")
     for name, halves in partly_said(group):

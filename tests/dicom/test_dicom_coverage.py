@@ -206,3 +206,15 @@ def test_a_liver_that_was_found_goes_before_one_that_is_not_known(tmp_path: Path
     rows = {row["series_number"]: row for row in series_rows()}
     assert {number: row["use"] for number, row in rows.items()} == {"1": "yes", "2": "no"}
     assert "more of the liver" in rows["2"]["problems"]
+
+
+def test_a_liver_that_is_cut_off_is_told_where_another_phase_shows_more(
+    tmp_path: Path, series_rows: Rows
+) -> None:
+    low, _ = body.ABDOMEN
+    save(stretch(body.ABDOMEN, "art", series="art", number=1), tmp_path / "tree")
+    save(stretch((low, -70), "pv", series="pv", number=2), tmp_path / "tree")
+    rows = {row["phase"]: row for row in series_rows()}
+    assert rows["pv"]["use"] == "yes"
+    assert rows["pv"]["problems"].startswith("shows only about ")
+    assert rows["art"]["problems"] == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import body_phantom as body
 import numpy as np
 import pytest
 from dicom_phantom import abdomen_hu
@@ -31,6 +32,16 @@ def interleave(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(("first", "second"), [("nc", "art"), ("nc", "pv"), ("nc", "dl"), ("art", "pv")])
 def test_two_phases_between_each_others_slices_are_found(first: str, second: str) -> None:
     assert is_interleaved(interleave(slanting(first), noisy(slanting(second), seed=1)), SPACING_MM)
+
+
+@pytest.mark.parametrize("phases", [("art", "pv", "dl"), ("nc", "art", "pv", "dl")])
+def test_more_phases_between_each_others_slices_are_found(phases: tuple[str, ...]) -> None:
+    step = 5.0 / len(phases)
+    low, high = body.ABDOMEN
+    parts = [body.body_hu((low + n * step, high + n * step), phase, seed=n) for n, phase in enumerate(phases)]
+    mixed = np.stack(parts, axis=1).reshape(-1, *parts[0].shape[1:])
+    assert is_interleaved(mixed, (*body.SPACING_MM[:2], step))
+    assert not any(is_interleaved(part, body.SPACING_MM) for part in parts)
 
 
 @pytest.mark.parametrize("phase", PHASES)

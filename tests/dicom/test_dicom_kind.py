@@ -97,6 +97,7 @@ def by_number(rows: list[dict[str, str]]) -> dict[str, dict[str, str]]:
         ({"description": "PV Z Effective"}, "atomic numbers"),
         ({"description": "PV Electron Density"}, "atomic numbers"),
         ({"description": "Liver perfusion PV"}, "perfusion"),
+        ({"description": "Arterial enhancement fraction"}, "perfusion"),
         ({"description": "PV B_Sn140kV"}, "one energy"),
         ({"description": "PV BoneRemoval"}, "without bones"),
         ({"description": "PV VRT"}, "a volume rendering"),

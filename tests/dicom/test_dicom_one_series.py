@@ -187,7 +187,7 @@ def test_two_phases_half_a_slice_apart_that_only_voxels_tell_apart_are_doubted(
         save(slices, tmp_path / "tree")
     (row,) = series_rows()
     assert row["use"] == "no"
-    assert row["problems"].startswith("neighbouring slices differ more than next but one: two acquisitions")
+    assert row["problems"].startswith("neighbouring slices differ more than next but one")
 
 
 def test_thick_overlapping_slices_are_used_without_a_word(tmp_path: Path, series_rows: Rows) -> None:

@@ -476,3 +476,23 @@ def test_what_numbers_do_not_tell_apart_is_refused(slices: list[Slice]) -> None:
     for part in split_stack(slices).parts:
         if lay_out(part.slices)[0] is not None and not part.doubts:
             assert frozenset(image.path for image in part.slices) in truth(slices)
+
+
+@pytest.mark.parametrize("count", [5, 9])
+def test_slices_acquired_much_later_amid_a_grid_are_told(count: int) -> None:
+    whole = [replace(part, acquired_s=0.2 * k) for k, part in enumerate(stack(30))]
+    rescan = second(whole[10 : 10 + count], acquired_s=75.0)
+    (part,) = split_stack([*whole[:10], *rescan, *whole[10 + count :]]).parts
+    assert part.doubts == ("AcquisitionTime leaps by 70 s and more within it: slices of another acquisition",)
+
+
+def test_blocks_with_a_steady_pause_between_them_are_one_scan() -> None:
+    blocks = [replace(part, acquired_s=8.0 * (k // 4)) for k, part in enumerate(stack(32))]
+    (part,) = split_stack(blocks).parts
+    assert (part.doubts, part.notes) == ((), ())
+
+
+def test_a_few_slices_of_another_series_number_are_told() -> None:
+    whole = stack(30, series_number=4)
+    (part,) = split_stack([*whole[:10], *second(whole[10:15], series_number=9), *whole[15:]]).parts
+    assert part.notes == ("SeriesNumber is another in 5 of its slices",)
