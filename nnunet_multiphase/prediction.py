@@ -18,10 +18,11 @@ from nnunet_multiphase.alignment import AlignedPhases, align_phases, crop
 from nnunet_multiphase.data.case_folder import CaseFolder, read_case_folder
 from nnunet_multiphase.data.check import check_case
 from nnunet_multiphase.data.dataset_name import dataset_name
+from nnunet_multiphase.data.mask_file import read_mask
 from nnunet_multiphase.data.orientation import AXES, StoredGrid, as_stored, stored_grid, turned, upright
 from nnunet_multiphase.data.overview import draw_overview
 from nnunet_multiphase.data.quality import PhaseQuality, centre_of, measure_phase, shown_by, write_quality
-from nnunet_multiphase.data.volume_file import read_mask, read_volume
+from nnunet_multiphase.data.volume_file import read_volume
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.files import write_json
 from nnunet_multiphase.evaluation.lesions import Lesion, lesion_image, lesion_table, write_lesion_csv

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nnunet_multiphase.data.mask_choice import ONE_MASK, MaskRule, by_preference, choose_masks
+from nnunet_multiphase.data.mask_file import MaskFiles
 from nnunet_multiphase.data.near_miss import (
     exact_name,
     flat_pattern,
@@ -19,7 +20,7 @@ from nnunet_multiphase.data.near_miss import (
     unread_phase,
 )
 from nnunet_multiphase.data.table_text import read_table, unused_columns_note
-from nnunet_multiphase.data.volume_file import MaskFiles, volume_stem
+from nnunet_multiphase.data.volume_file import volume_stem
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
 

@@ -17,6 +17,7 @@ from nnunet_multiphase.data.liver_place import (
     lesions_elsewhere,
     locate_liver,
 )
+from nnunet_multiphase.data.mask_file import GridError, MaskFiles, read_mask
 from nnunet_multiphase.data.nifti_header import find_unclear_header
 from nnunet_multiphase.data.orientation import upright
 from nnunet_multiphase.data.plausibility import Finding, Sample, sample_volume
@@ -35,7 +36,7 @@ from nnunet_multiphase.data.plausible_masks import (
     find_wrong_side,
 )
 from nnunet_multiphase.data.plausible_values import find_implausible_values
-from nnunet_multiphase.data.volume_file import GridError, MaskFiles, read_mask, read_volume
+from nnunet_multiphase.data.volume_file import read_volume
 from nnunet_multiphase.errors import InputError
 
 STRAY_SHARE = 0.05

@@ -12,9 +12,10 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.data.case_folder import CaseFolder
+from nnunet_multiphase.data.mask_file import read_mask
 from nnunet_multiphase.data.quality import PhaseQuality, centre_of, measure_phase
 from nnunet_multiphase.data.target_classes import LESIONS, TargetClasses
-from nnunet_multiphase.data.volume_file import read_mask, read_upright
+from nnunet_multiphase.data.volume_file import read_upright
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import FILL_HU
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from nnunet_multiphase.data.case_folder import CaseFolder, case_id
 from nnunet_multiphase.data.mask_choice import MaskRule, choose_masks
+from nnunet_multiphase.data.mask_file import MaskFiles
 from nnunet_multiphase.data.near_miss import is_system_folder
 from nnunet_multiphase.data.table_text import read_table
-from nnunet_multiphase.data.volume_file import FORMATS, MaskFiles
+from nnunet_multiphase.data.volume_file import FORMATS
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
 

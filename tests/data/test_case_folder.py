@@ -18,7 +18,7 @@ from nnunet_multiphase.data.case_folder import (
 )
 from nnunet_multiphase.data.check import check_case
 from nnunet_multiphase.data.mask_choice import MaskRule
-from nnunet_multiphase.data.volume_file import MaskFiles
+from nnunet_multiphase.data.mask_file import MaskFiles
 from nnunet_multiphase.errors import InputError
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from nnunet_multiphase.data.case_table import scan_table
 from nnunet_multiphase.data.mask_choice import MaskRule
-from nnunet_multiphase.data.volume_file import MaskFiles
+from nnunet_multiphase.data.mask_file import MaskFiles
 from nnunet_multiphase.errors import InputError
 
 ROOT = Path("/cohort")

@@ -12,7 +12,7 @@ from test_layout import SIZE, write, write_labels, write_volume
 
 from nnunet_multiphase.data.case_folder import CaseFolder
 from nnunet_multiphase.data.check import check_case, find_copies
-from nnunet_multiphase.data.volume_file import MaskFiles
+from nnunet_multiphase.data.mask_file import MaskFiles
 
 
 @pytest.fixture

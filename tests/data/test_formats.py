@@ -13,7 +13,8 @@ from test_layout import write, write_labels
 from nnunet_multiphase.data.check import check_case
 from nnunet_multiphase.data.inputs import Inputs, find_cases
 from nnunet_multiphase.data.layout import Layout, check_layout
-from nnunet_multiphase.data.volume_file import GridError, MaskFiles, read_mask, read_volume
+from nnunet_multiphase.data.mask_file import GridError, MaskFiles, read_mask
+from nnunet_multiphase.data.volume_file import read_volume
 from nnunet_multiphase.errors import InputError
 
 NUMBERS = {"0": "nc", "1": "art", "2": "pv", "3": "dl"}

@@ -13,8 +13,9 @@ from nnunet_multiphase.data.check import check_case
 from nnunet_multiphase.data.inputs import Inputs, find_cases
 from nnunet_multiphase.data.layout import Layout, compile_pattern, scan_layout
 from nnunet_multiphase.data.mask_choice import MaskRule
+from nnunet_multiphase.data.mask_file import MaskFiles, read_mask
 from nnunet_multiphase.data.presets import PRESETS
-from nnunet_multiphase.data.volume_file import MaskFiles, read_mask, read_volume
+from nnunet_multiphase.data.volume_file import read_volume
 from nnunet_multiphase.errors import InputError
 
 NAMES = {"0": "nc", "1": "art", "2": "pv", "3": "dl"}

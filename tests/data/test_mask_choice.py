@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nnunet_multiphase.data.mask_choice import MaskChoice, MaskRule, choose_masks
-from nnunet_multiphase.data.volume_file import MaskFiles
+from nnunet_multiphase.data.mask_file import MaskFiles
 from nnunet_multiphase.errors import InputError
 
 ART, PV, DL = (MaskFiles((Path(f"lesions_{phase}.nii.gz"),)) for phase in ("art", "pv", "dl"))

@@ -11,8 +11,9 @@ from tiny_phases import LESION, mask_image, phase_image
 
 from nnunet_multiphase.data.case_folder import read_case_folder
 from nnunet_multiphase.data.check import check_case
+from nnunet_multiphase.data.mask_file import MaskFiles, read_mask
 from nnunet_multiphase.data.orientation import StoredGrid, as_stored, stored_grid, upright
-from nnunet_multiphase.data.volume_file import MaskFiles, read_mask, read_upright, read_volume
+from nnunet_multiphase.data.volume_file import read_upright, read_volume
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.lesions import lesion_table
 from nnunet_multiphase.evaluation.scores import evaluate_case

@@ -12,7 +12,8 @@ from pydicom.dataset import FileDataset
 
 from nnunet_multiphase.data.case_folder import CaseFolder
 from nnunet_multiphase.data.check import check_case
-from nnunet_multiphase.data.volume_file import MaskFiles, read_mask, read_volume
+from nnunet_multiphase.data.mask_file import MaskFiles, read_mask
+from nnunet_multiphase.data.volume_file import read_volume
 from nnunet_multiphase.dicom.kind import with_kinds
 from nnunet_multiphase.dicom.scan import scan_tree
 from nnunet_multiphase.dicom.volumes import volumes_of
