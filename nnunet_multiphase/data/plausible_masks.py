@@ -29,6 +29,8 @@ MOST_LESIONS_DARK = 0.3
 LEAST_LESION_ML = 1.0
 """Fat (adenoma, angiomyolipoma) and gas (embolisation, abscess) fill less of a lesion; small ones are drawn loosely."""
 LIVER_ML = (60.0, 6000.0)
+FLAT_MM = (45.0, 90.0)
+"""A liver less tall and wider than this is squeezed: the slices' distance is lost. Small children's are 60 mm tall."""
 MOST_OF_VOLUME = 0.5
 LEFT_OF_MIDDLE = 0.15
 LESION_LEFT_OF_MIDDLE = 0.65
@@ -120,7 +122,28 @@ def find_implausible_mask_size(mask: np.ndarray, image: sitk.Image, organ: str) 
             f"holds {ml:.1f} ml where a liver has {LIVER_ML[0]:.0f} to {LIVER_ML[1]:.0f} ml: the mask is of something "
             "else, or the voxel size is wrong; correct it",
         )
-    return None
+    return _flat_liver(mask, image) if organ == "liver" else None
+
+
+def _flat_liver(mask: np.ndarray, image: sitk.Image) -> Finding | None:
+    """Say that a whole liver is far wider than tall."""
+    axes, _ = patient_axes(image)
+    seen = [
+        np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis))) for axis in axes
+    ]
+    if int(mask.sum()) < FEW_VOXELS or seen[0][0] == 0 or seen[0][-1] == mask.shape[axes[0]] - 1:
+        return None  # cut off at an end of the volume
+    tall, _, wide = (
+        float((where[-1] - where[0] + 1) * image.GetSpacing()[2 - axis])
+        for where, axis in zip(seen, axes, strict=True)
+    )
+    if tall >= FLAT_MM[0] or wide <= FLAT_MM[1]:
+        return None
+    return Finding(
+        "spacing",
+        f"is {wide:.0f} mm wide and {tall:.0f} mm tall, too flat for a liver: the distance of the slices "
+        f"({image.GetSpacing()[2 - axes[0]]:.4g} mm) seems to be wrong; write it into the header in mm",
+    )
 
 
 def find_wrong_side(

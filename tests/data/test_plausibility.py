@@ -246,6 +246,18 @@ def test_a_mirrored_liver_mask_is_found_and_its_cure_named(axes: tuple[int, ...]
     assert cure in finding.clause
 
 
+@pytest.mark.parametrize("order", [[0, 1, 2], [0, 2, 1]])
+def test_a_liver_between_slices_of_a_lost_distance_is_found(order: list[int]) -> None:
+    image, mask = image_of(torso_hu()), image_of(liver_mask(), np.uint8)
+    drawn = sitk.GetArrayFromImage(sitk.PermuteAxes(mask, order)).astype(bool)
+    assert find_implausible_mask_size(drawn, sitk.PermuteAxes(image, order), "liver") is None
+    image.SetSpacing((*SPACING_MM[:2], 1.0))
+    finding = find_implausible_mask_size(drawn, sitk.PermuteAxes(image, order), "liver")
+    assert finding is not None
+    assert finding.check == "spacing"
+    assert "15 mm tall, too flat for a liver" in finding.clause
+
+
 def square(values: np.ndarray, fill: float) -> np.ndarray:
     """Pad the slices on either side to as many rows as columns."""
     lacking = [max(values.shape[1:]) - n for n in values.shape[1:]]
