@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import tarfile
 import zipfile
 import zlib
@@ -50,10 +51,12 @@ def walk(root: Path) -> Iterator[tuple[Path, Kind]]:
             continue
         seen.add(real)
         folders.sort()
-        for name in sorted(names):
-            path = Path(folder, name)
-            if path.is_file() or path.is_symlink():
-                yield path, kind_of(path)
+        paths = [Path(folder, name) for name in sorted(names)]
+        kinds = {path: kind_of(path) for path in paths if path.is_file() or path.is_symlink()}
+        images = {_shape(path) for path, kind in kinds.items() if kind is Kind.DICOM}
+        for path, kind in kinds.items():
+            lost = kind is Kind.OTHER and _shape(path) in images and _is_blank(path)
+            yield path, Kind.SPOILT if lost else kind
     for path in closed:
         yield path, Kind.CLOSED
 
@@ -72,6 +75,16 @@ def kind_of(path: Path) -> Kind:
     if start.startswith(_PACKED_ELSEWHERE) or (_is_packed(start, path) and _holds_dicom(path)):
         return Kind.PACKED
     return Kind.SPOILT if path.suffix.lower() in _SUFFIXES else Kind.OTHER
+
+
+def _shape(path: Path) -> str:
+    """Give what the names of a series' files have in common: all but their numbers, decimal or hexadecimal."""
+    return re.sub("[0-9A-Fa-f]+", "#", path.name)
+
+
+def _is_blank(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return not stream.read(PREAMBLE + 8).strip(b"\0\xff")
 
 
 def is_dicom(start: bytes) -> bool:

@@ -343,6 +343,17 @@ def test_what_may_be_an_image_and_is_not_read_is_a_failure(name: str, tmp_path: 
     assert failure.startswith(told)
 
 
+@pytest.mark.parametrize("content", [b"", bytes(999), b"\xff" * 999])
+def test_a_blank_file_named_as_the_images_beside_it_is_a_failure(content: bytes, tmp_path: Path) -> None:
+    for n, item in enumerate(phase_series("pv", description="pv")):
+        (tmp_path / "tree").mkdir(exist_ok=True)
+        item.save_as(tmp_path / "tree" / f"IM{n:04d}", enforce_file_format=True)
+    (tmp_path / "tree" / "IM0099").write_bytes(content)
+    (tmp_path / "tree" / "VERSION").write_bytes(content)
+    (failure,) = imported(tmp_path).failures
+    assert failure.startswith("1 file(s) are named like DICOM images but hold none")
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
