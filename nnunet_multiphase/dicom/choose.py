@@ -11,11 +11,13 @@ from nnunet_multiphase.dicom.phase import PhaseGuess
 from nnunet_multiphase.dicom.pseudonyms import Name
 from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.phases import PHASES
 
 MIN_CONFIDENCE = 0.5
 """Below this a phase is a guess that the user has to make."""
 
 _ANOTHER_ACQUISITION_S = 5.0
+_ONE_EXAMINATION_S = 1800.0
 _ANOTHER_PHASE_S = 20.0  # early and late arterial lie closer, all other phases further apart
 
 
@@ -94,7 +96,7 @@ def choose_volumes(
         if not fixed:
             others = [choices[i] for i in rivals if i != best]
             choices[best] = _with_rivals(choices[best], others)
-    return _with_last_resorts(choices, corrections)
+    return _with_last_resorts(_with_order(choices, corrections), corrections)
 
 
 def _first_opinion(
@@ -233,6 +235,27 @@ def _with_last_resorts(choices: Sequence[Choice], corrections: Mapping[str, Corr
         else choice
         for choice in choices
     ]
+
+
+def _with_order(choices: Sequence[Choice], corrections: Mapping[str, Correction]) -> list[Choice]:
+    """Say of volumes that are used where the phases of one examination were not acquired in their order."""
+    used = [choice for choice in choices if choice.use and choice.phase in PHASES]
+    result = []
+    for choice in choices:
+        remarks = []
+        for other in used if choice in used and choice.volume.key not in corrections else []:
+            apart = _apart_s(choice, other)
+            after = PHASES.index(other.phase) - PHASES.index(choice.phase)
+            if apart is None or not after or not _ANOTHER_PHASE_S <= abs(apart) <= _ONE_EXAMINATION_S:
+                continue
+            if (after > 0) != (apart > 0):
+                when = "later" if apart > 0 else "earlier"
+                remarks.append(
+                    f"speaks against it: {other.phase} ({other.volume.key}) was acquired {abs(apart):.0f} s {when}; "
+                    "if they are named the wrong way round, set phase in the series table"
+                )
+        result.append(replace(choice, remarks=(*choice.remarks, *remarks)) if remarks else choice)
+    return result
 
 
 def _tie_break(best: Choice, other: Choice, which: str) -> str:

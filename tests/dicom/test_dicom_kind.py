@@ -278,6 +278,15 @@ def test_two_acquisitions_of_one_phase_speak_against_each_other(tmp_path: Path, 
     assert "60 s later, was taken for pv too" in used["problems"]
 
 
+def test_names_against_the_order_of_the_phases_are_told(tmp_path: Path, series_rows: Rows) -> None:
+    for number, (phase, name) in enumerate({"art": "LIVER PORTAL VENOUS", "pv": "LIVER ARTERIAL"}.items()):
+        save(phase_series(phase, number=number, description=name), tmp_path / "tree")
+    rows = {row["phase"]: row for row in series_rows()}
+    for phase, other, when in (("art", "pv", "earlier"), ("pv", "art", "later")):
+        assert f"speaks against it: {other} (" in rows[phase]["problems"]
+        assert f"was acquired 35 s {when}" in rows[phase]["problems"]
+
+
 def test_mask_outweighs_everything_but_the_kind(tmp_path: Path, series_rows: Rows) -> None:
     save(phase_series("pv", number=1, description="PV 5.0"), tmp_path / "tree")
     mip = phase_series("pv", series="mip", number=2, description="PV MIP")
