@@ -232,15 +232,15 @@ def test_decoder_step_concatenates_the_selected_skip_and_the_upsampled_map():
 def dice_after_fitting_one_lesion(seed):
     """Fit one image in which a bright arterial blob is a lesion only where the portal venous phase is dark."""
     torch.manual_seed(seed)
-    x = 0.3 * torch.randn(1, 2, 16, 32, 32)
-    x[:, :, 4:10, 4:12, 4:12] += 2  # bright in both phases: a vessel
-    x[:, 0, 4:10, 18:26, 18:26] += 2  # bright, then dark: the lesion
-    x[:, 1, 4:10, 18:26, 18:26] -= 2
-    labels = torch.zeros(1, 1, 16, 32, 32)
-    labels[..., 4:10, 18:26, 18:26] = 1
+    x = 0.3 * torch.randn(1, 2, 8, 24, 24)
+    x[:, :, 2:6, 2:9, 2:9] += 2  # bright in both phases: a vessel
+    x[:, 0, 2:6, 14:21, 14:21] += 2  # bright, then dark: the lesion
+    x[:, 1, 2:6, 14:21, 14:21] -= 2
+    labels = torch.zeros(1, 1, 8, 24, 24)
+    labels[..., 2:6, 14:21, 14:21] = 1
     net = build(
         ([[3, 3, 3]] * 4, [[1, 1, 1]] + [[2, 2, 2]] * 3),
-        patch_size=(16, 32, 32),
+        patch_size=(8, 24, 24),
         seed=seed,
         channels=2,
         deep_supervision=False,
@@ -264,7 +264,7 @@ def dice_after_fitting_one_lesion(seed):
 def test_it_fits_one_small_lesion_that_needs_two_phases():
     """Sums in another order (threads, CPU) make another training, so that one seed shows little: the median of three.
 
-    Six seeds of six are at .97 and more after 160 steps; after 60 they were still anywhere between .23 and 1.
+    Six seeds of six are above .95 after 13 to 99 steps, and at .99 or more after 160.
     """
     # blind to the second phase it cannot tell lesion from vessel, which are of equal size: at most 0.67
     assert median(dice_after_fitting_one_lesion(seed) for seed in range(3)) > 0.8
