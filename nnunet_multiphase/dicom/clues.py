@@ -53,6 +53,8 @@ _IMAGE_KEYS: tuple[tuple[str, Callable[[Slice], Hashable]], ...] = (
     ("KVP", lambda part: part.kvp),
     ("FrameOfReferenceUID", lambda part: part.frame_of_reference or None),
 )
+# A few slices that differ in one of these, amid a grid, may be another acquisition's.
+_OF_ANOTHER_SERIES = frozenset({"SeriesNumber", "SeriesDescription", "TemporalPositionIdentifier", "KVP"})
 # These change within a scan, too: alone they do not make two volumes of what goes on without a pause.
 _SOFT_KEYS: tuple[tuple[str, Callable[[Slice], Hashable]], ...] = (
     ("RescaleType", lambda part: part.rescale_type or None),
@@ -128,15 +130,24 @@ def leap_within_s(slices: Sequence[Slice]) -> float:
     return longest if longest >= max(TWO_SCANS_S, _leap_s(times)) else 0.0
 
 
-def other_within(slices: Sequence[Slice]) -> list[str]:
-    """Say which tags of the image are other ones in some slices of a volume; a value for every slice tells nothing."""
-    notes = []
+def other_within(slices: Sequence[Slice]) -> tuple[list[str], list[str]]:
+    """Say which tags of the image are other ones in some slices of a volume; a value for every slice tells nothing.
+
+    Args:
+        slices: Of one volume, by its positions.
+
+    Returns:
+        What makes it doubtful that they are one acquisition's, and what is only worth saying.
+    """
+    doubts: list[str] = []
+    notes: list[str] = []
     for name, key in _IMAGE_KEYS:
         counts = Counter(value for part in slices if (value := key(part)) is not None)
         if 1 < len(counts) <= len(slices) // MIN_SLICES:
             few = sum(counts.values()) - max(counts.values())
-            notes.append(f"{name} is another in {few} of its slices")
-    return notes
+            said = doubts if name in _OF_ANOTHER_SERIES else notes
+            said.append(f"{name} is another in {few} of its slices")
+    return doubts, notes
 
 
 def pause_s(a: Sequence[Slice], b: Sequence[Slice]) -> float | None:

@@ -181,6 +181,14 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             """
         ),
     ),
+    "a PET-CT's scan for attenuation correction": (
+        _words(
+            """
+            CTAC, CT AC, AC CT, WB AC, ACCT, attenuation corr*, Schwächungskorrektur*, correction d'atténuation
+            """
+        ),
+        (),
+    ),
     "a bolus-tracking series": (
         _words(
             """
@@ -198,6 +206,8 @@ LUNG_OR_BONE: tuple[str, ...] = _words(
     lung, lungs, lung window, bone, bones, bone window, boneplus, HRCT, HR lung, Lunge*, Lungenfenster*,
     Knochen*, poumon*, pulmonaire*, parenchyme pulm*, osseux, osseuse, polmon*, osso, ossa, osseo, pulmón,
     pulmon*, pulmonar*, hueso*, óseo, pulmão, óssea, longen, longvenster, botten, botvenster, легк*, легочн*,
+    spine, spines, LWS, BWS, Wirbelsäule*, lumbar spine, rachis, colonna vertebrale, columna vertebral,
+    coluna vertebral, wervelkolom, kręgosłup*, позвоноч*, 脊柱, 腰椎, 척추,
     кост*, płuc*, kości*, akciger*, 肺窗, 骨窗, 肺野, 肺野条件, 骨条件, 骨算法, 폐, 뼈
     """
 )

@@ -101,7 +101,9 @@ def split_stack(slices: Sequence[Slice]) -> Split:
             doubts.append("told apart by nothing but the order of slices at each position")
         if _fits(group):
             doubts += _signs_of_two(group)
-            notes += other_within(group)
+            doubtful, telling = other_within(group)
+            doubts += doubtful
+            notes += telling
         parts.append(Part(tuple(group), tuple(dict.fromkeys(doubts)), tuple(dict.fromkeys(notes))))
     return Split(tuple(parts), tuple(dict.fromkeys(outcome.how)), tuple(outcome.left))
 

@@ -67,6 +67,7 @@ NEGATIONS: tuple[str, ...] = _words(
 
 UNCERTAIN: tuple[str, ...] = _words(
     """
+    candidate* reject* discard* ignore*
     possible possibly probable probably suspected suspicious susp suspect questionable equivocal maybe fraglich*
     verdacht unklar dd moglich* wahrscheinlich* douteux suspecte sospett* sospech* suspeit* подозрение возможно
     의심 疑い 疑似 可疑 疑

@@ -61,6 +61,7 @@ def test_liver_is_known_in_many_tongues(labels: str) -> None:
         # no lesion, or perhaps none
         "Liver without lesion|no lesion|non-lesion|NonTumor|kein Tumor|pas de tumeur",
         "nessuna lesione|sin lesiones|無腫瘍|没有病灶",
+        "Lesion candidate|rejected lesion|Lesion ignore|lesions_discarded",
         "HCC?|susp. HCC|DD Metastase|LR-1|pseudolesion|False positive lesion",
     ],
 )

@@ -492,7 +492,20 @@ def test_blocks_with_a_steady_pause_between_them_are_one_scan() -> None:
     assert (part.doubts, part.notes) == ((), ())
 
 
-def test_a_few_slices_of_another_series_number_are_told() -> None:
+def test_a_few_slices_of_another_series_number_make_a_volume_doubtful() -> None:
     whole = stack(30, series_number=4)
     (part,) = split_stack([*whole[:10], *second(whole[10:15], series_number=9), *whole[15:]]).parts
-    assert part.notes == ("SeriesNumber is another in 5 of its slices",)
+    assert part.doubts == ("SeriesNumber is another in 5 of its slices",)
+
+
+def test_a_few_slices_of_another_description_make_a_volume_doubtful() -> None:
+    whole = stack(30, description="portal")
+    (part,) = split_stack([*whole[:20], *second(whole[20:24], description="arterial"), *whole[24:]]).parts
+    assert part.doubts == ("SeriesDescription is another in 4 of its slices",)
+
+
+def test_a_few_slices_of_another_protocol_are_told() -> None:
+    whole = stack(30, protocol="Abdomen")
+    (part,) = split_stack([*whole[:20], *second(whole[20:24], protocol="Liver"), *whole[24:]]).parts
+    assert part.doubts == ()
+    assert part.notes == ("ProtocolName is another in 4 of its slices",)
