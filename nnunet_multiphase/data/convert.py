@@ -16,7 +16,7 @@ from nnunet_multiphase.data.mask_file import read_mask
 from nnunet_multiphase.data.quality import PhaseQuality, centre_of, measure_phase
 from nnunet_multiphase.data.target_classes import LESIONS, TargetClasses
 from nnunet_multiphase.data.volume_file import read_upright
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.errors import InputError, is_ctrl_c
 from nnunet_multiphase.phases import FILL_HU
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ def convert_case(job: CaseJob) -> CaseOutcome:
     except OSError:
         raise
     except Exception as error:
+        if is_ctrl_c(error):
+            raise KeyboardInterrupt from error
         # Whatever a single case brings up must not cost the other cases their hours.
         _remove_case(job)
         text = str(error).strip() or type(error).__name__

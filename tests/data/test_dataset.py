@@ -26,7 +26,7 @@ from nnunet_multiphase.data.convert import CaseJob, case_files
 from nnunet_multiphase.data.dataset import DatasetSummary, build_dataset
 from nnunet_multiphase.data.destination import choose_destination, claimed_partial_folder
 from nnunet_multiphase.data.finished import convert_once, fingerprint, recall, started_run
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.errors import InputError, is_ctrl_c
 from registration.resample import resample_image
 
 PHASES = ("nc", "art", "pv")
@@ -342,6 +342,13 @@ def wait_for(found: Callable[[], Iterator[Path]]) -> None:
     while not any(found()):
         assert time.monotonic() < deadline, "the command wrote nothing"
         time.sleep(0.02)
+
+
+def test_ctrl_c_within_compiled_code_is_no_failure_of_a_case() -> None:
+    error = SystemError("returned a result with an exception set")
+    error.__cause__ = KeyboardInterrupt()
+    assert is_ctrl_c(error)
+    assert not is_ctrl_c(SystemError("of its own"))
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
