@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict every case; those that fail are listed and make the exit status 1 (2 where none was predicted)."""
     from nnunet_multiphase.data.case_folder import case_id
-    from nnunet_multiphase.errors import InputError
+    from nnunet_multiphase.errors import InputError, is_ctrl_c
 
     if args.seed < 0:
         raise InputError(f"--seed {args.seed}: expected 0 or more")
@@ -123,6 +123,8 @@ def run(args: argparse.Namespace) -> int:
                 print(prediction_summary(prediction), flush=True)
                 astray += [f"{name} {phase}" for phase in failed_phases(prediction)]
             except Exception as error:
+                if is_ctrl_c(error):
+                    raise KeyboardInterrupt from error
                 # Whatever one patient brings up in nnU-Net, numpy or torch must not cost the patients after it.
                 failures.append(_failure(name, error, args.output))
     finally:  # also where Ctrl-C ends it
