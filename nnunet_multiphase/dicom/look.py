@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class Look:
     interleaved: bool = False
     remarks: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def enhancement(self) -> Enhancement | None:
         """Measure how bright organs and vessels are: dear, so only when it is asked for."""
         if self.brightness is None:
