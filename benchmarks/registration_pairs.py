@@ -107,6 +107,33 @@ def rigid_pair(
     )
 
 
+def write_pair(folder: Path, pair: Pair, facts: dict[str, Any]) -> None:
+    """Write a pair with its liver mask and its truth into a new folder, uncompressed: it is read often."""
+    folder.mkdir(parents=True)
+    sitk.WriteImage(pair.reference, str(folder / "reference.mha"))
+    sitk.WriteImage(pair.moving, str(folder / "moving.mha"))
+    sitk.WriteImage(pair.mask, str(folder / "liver.mha"), True)
+    truth = {
+        "facts": {"name": folder.name.strip(".").removesuffix(".partial"), **facts},
+        "reference_phase": pair.reference_phase,
+        "points_mm": pair.points.round(4).tolist(),
+        "places_mm": pair.places.round(4).tolist(),
+    }
+    (folder / "pair.json").write_text(json.dumps(truth) + "\n")
+
+
+def read_pair(folder: Path) -> Pair:
+    """Read what `write_pair` wrote."""
+    truth = json.loads((folder / "pair.json").read_text())
+    return Pair(
+        *(sitk.ReadImage(str(folder / f"{name}.mha")) for name in ("reference", "moving")),
+        points=np.array(truth["points_mm"]),
+        places=np.array(truth["places_mm"]),
+        mask=sitk.ReadImage(str(folder / "liver.mha")),
+        reference_phase=truth["reference_phase"],
+    )
+
+
 def breath_pairs(cohort: Path, *, per_case: int = 1) -> Iterator[tuple[str, Pair]]:
     """Give pairs of a cohort (truth.json beside the phases) whose liver moves against spine and skin.
 
