@@ -5,6 +5,19 @@ from pathlib import Path
 
 HELP = "write a synthetic multi-phase liver CT cohort with known lesions and motion"
 
+ANATOMIES = (
+    "usual",
+    "fatty",
+    "iron",
+    "cirrhosis",
+    "large-tumour",
+    "resected",
+    "left-lobe",
+    "full-stomach",
+    "arms-down",
+    "noisy",
+)  # as phantom.variants.VARIANTS, which takes numpy to import
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -19,6 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--missing-fraction", type=float, default=0.0, help="share of cases that lack one phase (default: 0)"
     )
+    parser.add_argument(
+        "--anatomy",
+        choices=ANATOMIES,
+        default=ANATOMIES[0],
+        help="make all patients of one kind that a program tuned on usual ones may not know (default: usual)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -26,7 +45,12 @@ def run(args: argparse.Namespace) -> int:
     from nnunet_multiphase.phantom.cohort import check_arguments, make_case
     from nnunet_multiphase.phantom.truth import read_truth
 
-    options = {"seed": args.seed, "size": args.size, "missing_fraction": args.missing_fraction}
+    options = {
+        "seed": args.seed,
+        "size": args.size,
+        "missing_fraction": args.missing_fraction,
+        "anatomy": args.anatomy,
+    }
     check_arguments(args.out, cases=args.cases, **options)
     for number in range(1, args.cases + 1):
         folder = make_case(args.out, number, **options)

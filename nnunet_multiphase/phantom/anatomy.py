@@ -43,12 +43,22 @@ COLON = (
     (40, -56, -76, 15),
     (82, -16, -52, 16),
 )
+COLON_AFTER_RESECTION = (
+    (-80, 0, -92, 19),
+    (-82, 0, -40, 20),
+    (-72, -14, 0, 21),
+    (-56, -36, -40, 17),
+    *COLON[2:],
+)
+"""Bowel moves into the place of a lobe that was taken away."""
+LEFT_LOBE_TAIL = ((20, -44, 24, 1.1), (62, -46, 28, 1.0), (92, -14, 32, 0.8), (99, 22, 32, 0.65))
+"""Joints (x, y, z, radius as a part of `left_lobe_tail_mm`) of a left lobe that lies over the spleen."""
 PANCREAS = ((-20, 2, -52, 13), (4, -6, -38, 10), (34, 4, -22, 10), (62, 22, -6, 8))
 
 
 @dataclass(frozen=True)
 class Anatomy:
-    """Sizes and shape of one patient; lengths in mm."""
+    """Sizes and shape of one patient; lengths in mm. What has a default is not part of a usual patient."""
 
     scale: tuple[float, float, float]
     waves: npt.NDArray[np.float32]  # (K, 3) wave vectors of the warp, radian/mm
@@ -61,6 +71,15 @@ class Anatomy:
     fat_mm: float
     stomach_shrink_mm: float
     spine_phase_mm: float
+    caudate_radii: tuple[float, float, float] | None = None  # of a caudate lobe that stands out
+    nodules_mm: float = 0.0  # how far nodules stand out of the liver's surface
+    left_lobe_tail_mm: float = 0.0  # half the thickness of a left lobe that reaches over the spleen
+    right_lobe_resected: bool = False
+    stomach_shift_mm: tuple[float, float, float] | None = None
+    ascites_mm: float = 0.0  # thickness of the fluid about the liver and along the wall
+    arms_gap_mm: float | None = (
+        None  # between the arms and the body's widest place, below 0 where they lie against it
+    )
 
 
 def sample_anatomy(rng: np.random.Generator) -> Anatomy:
@@ -101,19 +120,51 @@ def canonical(anatomy: Anatomy, points: Points) -> Points:
     return np.stack(result)
 
 
-def liver(anatomy: Anatomy, at: Points) -> Field:
-    """Return the distance to the liver at canonical points; gallbladder and vena cava are not part of it."""
+def liver(anatomy: Anatomy, at: Points, mass: Field | None = None) -> Field:
+    """Return the distance to the liver at canonical points; gallbladder and vena cava are not part of it.
+
+    Args:
+        anatomy: The patient.
+        at: Canonical points (3, N).
+        mass: Distance to a mass that belongs to the liver and makes it bulge.
+    """
     right = ellipsoid(at, (-46, -2, -4), anatomy.right_lobe_radii)
+    if anatomy.right_lobe_resected:
+        # Cut along the plane of the middle hepatic vein, from the gallbladder's bed to the vena cava.
+        right = np.maximum(right, -(at[0] + 30) + np.float32(0.25) * (at[1] + 10))
     left = ellipsoid(at, (4 + anatomy.left_lobe_reach, -38, 20), anatomy.left_lobe_radii)
     both = smooth_union(right, left, 22)
+    if anatomy.left_lobe_tail_mm:
+        both = smooth_union(both, left_lobe_tail(anatomy, at), 14)
+    if mass is not None:
+        both = smooth_union(both, mass, 12)
     # the visceral face: hilum and what lies under it, right kidney, spine, stomach, gallbladder
     both = smooth_difference(both, ellipsoid(at, (30, 22, -46), (62, 52, 58)), 14)
+    if anatomy.caudate_radii is not None:
+        both = smooth_union(both, ellipsoid(at, (0, 4, 14), anatomy.caudate_radii), 6)
     both = smooth_difference(both, kidney_right(at) - 5, 8)
     both = smooth_difference(both, column(at, (0, 48), (34, 30)), 8)
     both = smooth_difference(both, stomach(anatomy, at) - 4, 8)
-    both = smooth_difference(both, gallbladder(at) - 1.5, 4)
+    if not anatomy.right_lobe_resected:  # the gallbladder goes with the lobe
+        both = smooth_difference(both, gallbladder(at) - 1.5, 4)
+    if anatomy.nodules_mm:
+        # nodules of some 9 mm: a gyroid's bumps (Schoen 1970, NASA TN D-5541)
+        x, y, z = (np.float32(2 * np.pi / 24) * axis for axis in at)
+        bumps = np.sin(x) * np.cos(y) + np.sin(y) * np.cos(z) + np.sin(z) * np.cos(x)
+        both = both - np.float32(anatomy.nodules_mm) * bumps
     both = smooth_difference(both, vena_cava(at) - 1, 3)
-    return np.maximum(both, cavity(at) + 4)
+    return np.maximum(both, cavity(at) + np.float32(4 + 0.6 * anatomy.ascites_mm))
+
+
+def left_lobe_tail(anatomy: Anatomy, at: Points) -> Field:
+    """Return the distance to a left lobe's tail that lies over stomach and spleen."""
+    path = [(x, y, z, part * anatomy.left_lobe_tail_mm) for x, y, z, part in LEFT_LOBE_TAIL]
+    return tube(at, path)
+
+
+def colon(anatomy: Anatomy, at: Points) -> Field:
+    """Return the distance to the colon."""
+    return tube(at, COLON_AFTER_RESECTION if anatomy.right_lobe_resected else COLON)
 
 
 def cavity(at: Points) -> Field:
@@ -147,7 +198,9 @@ def vena_cava(at: Points) -> Field:
 
 
 def stomach(anatomy: Anatomy, at: Points) -> Field:
-    """Return the distance to the stomach, more or less filled."""
+    """Return the distance to the stomach, more or less filled; the fuller, the farther in front of the spleen."""
+    if anatomy.stomach_shift_mm is not None:
+        at = np.stack([axis - np.float32(s) for axis, s in zip(at, anatomy.stomach_shift_mm, strict=True)])
     fundus = ellipsoid(at, (56, -4, 22), (33, 36, 38))
     rest = tube(at, ((54, -20, 10, 26), (36, -40, -30, 20), (0, -40, -50, 14)))
     return smooth_union(fundus, rest, 14) + np.float32(anatomy.stomach_shrink_mm)
@@ -157,6 +210,8 @@ def spleen(anatomy: Anatomy, at: Points) -> Field:
     """Return the distance to the spleen."""
     solid = ellipsoid(at, (80, 36, 12), anatomy.spleen_radii)
     solid = smooth_difference(solid, stomach(anatomy, at) - 5, 6)
+    if anatomy.left_lobe_tail_mm:
+        solid = smooth_difference(solid, left_lobe_tail(anatomy, at) - 3, 6)
     return np.maximum(smooth_difference(solid, kidney_left(at) - 4, 6), cavity(at) + 3)
 
 
@@ -168,8 +223,28 @@ def heart(at: Points) -> Field:
 def below_diaphragm(anatomy: Anatomy, at: Points, liver_mm: Field, spleen_mm: Field) -> Field:
     """Return the distance to all that lies under the diaphragm: organs and the fat between them."""
     bulk = ellipsoid(at, (0, 0, -78), (128, 100, 112))
-    organs = smooth_union(liver_mm - 3, smooth_union(spleen_mm - 4, stomach(anatomy, at) - 4, 12), 16)
+    organs = smooth_union(
+        liver_mm - np.float32(3 + anatomy.ascites_mm),
+        smooth_union(spleen_mm - 4, stomach(anatomy, at) - 4, 12),
+        16,
+    )
     return smooth_union(bulk, organs, 12)
+
+
+def ascites(anatomy: Anatomy, at: Points, liver_mm: Field, cavity_mm: Field) -> Field:
+    """Return the distance to free fluid: about the liver and along the wall, not behind the organs; organs lie over it."""
+    thick = np.float32(anatomy.ascites_mm)
+    fluid = np.maximum(np.minimum(liver_mm - thick, -cavity_mm - thick), at[1] - np.float32(38))
+    return np.maximum(fluid, cavity_mm + np.float32(1.5)).astype(np.float32)
+
+
+def arm(anatomy: Anatomy, at: Points) -> tuple[Field, Field]:
+    """Return the distances to the skin and the bone of the nearer of two arms beside the body."""
+    assert anatomy.arms_gap_mm is not None
+    # The wall's half width, fat and skin, the gap, the arm's own half width.
+    aside = 121 + anatomy.fat_mm + 2 + anatomy.arms_gap_mm + 37
+    folded = np.stack([np.abs(at[0]), at[1], at[2]])
+    return column(folded, (aside, 14), (37, 44)), column(folded, (aside, 16), (11, 11))
 
 
 def vertebrae(anatomy: Anatomy, at: Points) -> tuple[Field, Field]:

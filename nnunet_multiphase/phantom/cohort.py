@@ -1,5 +1,6 @@
 """Make a cohort: draw patients, render their phases, write case folders with masks and truth."""
 
+import dataclasses
 import json
 import shutil
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from nnunet_multiphase.phantom.render import (
 )
 from nnunet_multiphase.phantom.tissue import Patient, sample_organ_hu, sample_texture
 from nnunet_multiphase.phantom.truth import lesion_record, motion_record
+from nnunet_multiphase.phantom.variants import USUAL, VARIANTS, Variation, vary
 from nnunet_multiphase.phases import PHASES
 
 # The masks' phase of ten cases, dealt in an order of the seed: mostly portal venous, as in real sets.
@@ -37,6 +39,12 @@ class Size:
     field_mm: float
     slice_mm: tuple[float, ...]
     length_mm: float
+
+    def stretched(self, width: float, length: float) -> "Size":
+        """Give the same resolution over a field of view that is wider and longer by these factors."""
+        x, y = self.in_plane
+        columns = round(x * width)
+        return Size((columns, y), self.field_mm * columns / x, self.slice_mm, self.length_mm * length)
 
 
 SIZES: dict[str, Size] = {
@@ -56,6 +64,7 @@ class Case:
     motions: dict[str, Motion]
     grids: dict[str, Grid]
     noise_hu: dict[str, float]
+    anatomy: str = USUAL
 
 
 def sample_case(
@@ -67,14 +76,16 @@ def sample_case(
     max_breath_mm: float = 24.0,
     max_rotation_deg: float = 6.0,
     max_shift_mm: float = 14.0,
+    anatomy: str = USUAL,
 ) -> Case:
     """Draw case `number` (from 1) of a cohort; it does not depend on how many others there are."""
     rng = np.random.default_rng([seed, number])
     deck = np.random.default_rng([seed, 0]).permutation(len(REFERENCE_DECK))
     reference = REFERENCE_DECK[deck[(number - 1) % len(deck)]]
-    patient = sample_patient(rng, number)
+    variation = sample_patient(rng, number, variant=anatomy, variant_rng=_variant_rng(seed, number, anatomy))
+    patient = variation.patient
     table = rng.uniform([-20, -40, -400], [20, 10, 300])
-    limits = SIZES[size]
+    limits = SIZES[size].stretched(variation.field, variation.length)
     motions, grids, noise = {}, {}, {}
     for phase in PHASES:
         motions[phase] = sample_motion(
@@ -95,19 +106,34 @@ def sample_case(
             middle_mm=float(motions[phase].liver_shift_mm[2]) * 0.6 - 3.0,
         )
         noise[phase] = float(rng.uniform(9.0, 14.0))
+    if variation.noise_hu is not None:
+        noise = dict(zip(PHASES, variation.noise_hu, strict=True))
     others = [phase for phase in PHASES if phase != reference]
     missing = (str(rng.choice(others)),) if rng.random() < missing_fraction else ()
-    return Case(f"case_{number:03d}", reference, missing, patient, motions, grids, noise)
+    return Case(f"case_{number:03d}", reference, missing, patient, motions, grids, noise, anatomy)
 
 
-def sample_patient(rng: np.random.Generator, number: int) -> Patient:
+def _variant_rng(seed: int, number: int, variant: str) -> np.random.Generator:
+    """Give a variant a stream of its own, so that the others' order and number say nothing."""
+    return np.random.default_rng([seed, number, *variant.encode()])
+
+
+def sample_patient(
+    rng: np.random.Generator, number: int, *, variant: str, variant_rng: np.random.Generator
+) -> Variation:
     """Draw anatomy, enhancement, one to four lesions and two or three mimics.
 
     The first lesion's kind goes round with the case number, so that five cases hold all five kinds; every
     case has an arterial mimic.
+
+    Args:
+        rng: Source of randomness.
+        number: Of the case.
+        variant: One of VARIANTS; what it adds comes before the lesions, which find their places about it.
+        variant_rng: Source of the variant's randomness.
     """
     anatomy = sample_anatomy(rng)
-    empty = Patient(
+    usual = Patient(
         anatomy=anatomy,
         organ_hu=sample_organ_hu(rng),
         texture_waves=sample_texture(rng),
@@ -115,21 +141,21 @@ def sample_patient(rng: np.random.Generator, number: int) -> Patient:
         lesions=(),
         mimics=(),
     )
+    variation = vary(usual, variant, variant_rng)
+    empty = variation.patient
     count = int(rng.integers(1, 5))
     kinds = [KINDS[number % len(KINDS)], *(str(rng.choice(KINDS)) for _ in range(count - 1))]
     mimics = [MIMICS[number % 2], *(["focal_fat"] if rng.random() < 0.6 else [])]
     # more small ones than large ones
     radii = [6.0 + 19.0 * float(rng.beta(1.1, 1.9)) for _ in kinds]
     radii += [float(rng.uniform(10, 17)) for _ in mimics]
-    placed = place_lesions(rng, kinds + mimics, radii, empty.liver_distance)
-    return Patient(
-        anatomy=anatomy,
-        organ_hu=empty.organ_hu,
-        texture_waves=empty.texture_waves,
-        gas_level=empty.gas_level,
-        lesions=tuple(lesion for lesion in placed if lesion.kind in KINDS),
+    placed = place_lesions(rng, kinds + mimics, radii, empty.liver_distance, beside=empty.lesions)
+    patient = dataclasses.replace(
+        empty,
+        lesions=empty.lesions + tuple(lesion for lesion in placed if lesion.kind in KINDS),
         mimics=tuple(lesion for lesion in placed if lesion.kind in MIMICS),
     )
+    return dataclasses.replace(variation, patient=patient)
 
 
 def render_case(case: Case, *, seed: int = 0) -> dict[str, sitk.Image]:
@@ -155,6 +181,7 @@ def truth_of(case: Case, *, seed: int = 0) -> dict[str, object]:
     return {
         "case": case.name,
         "seed": seed,
+        **({} if case.anatomy == USUAL else {"anatomy": case.anatomy}),
         "reference": case.reference,
         "missing": list(case.missing),
         "frame": "mm, LPS; liver point q lies in a phase at rotation (q + liver_shift_mm) + translation_mm",
@@ -166,9 +193,17 @@ def truth_of(case: Case, *, seed: int = 0) -> dict[str, object]:
     }
 
 
-def make_case(out: str | Path, number: int, *, seed: int = 0, size: str = "small", **options: float) -> Path:
+def make_case(
+    out: str | Path,
+    number: int,
+    *,
+    seed: int = 0,
+    size: str = "small",
+    anatomy: str = USUAL,
+    **options: float,
+) -> Path:
     """Write one case folder and return it; nothing is left behind if it fails."""
-    case = sample_case(number, seed=seed, size=size, **options)
+    case = sample_case(number, seed=seed, size=size, anatomy=anatomy, **options)
     folder = Path(out) / case.name
     partial = Path(out) / f".{case.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
@@ -186,7 +221,13 @@ def make_case(out: str | Path, number: int, *, seed: int = 0, size: str = "small
 
 
 def make_cohort(
-    out: str | Path, *, cases: int = 12, seed: int = 0, size: str = "small", missing_fraction: float = 0.0
+    out: str | Path,
+    *,
+    cases: int = 12,
+    seed: int = 0,
+    size: str = "small",
+    missing_fraction: float = 0.0,
+    anatomy: str = USUAL,
 ) -> list[Path]:
     """Write a synthetic multi-phase cohort, one folder a case; the same seed gives the same bytes.
 
@@ -196,6 +237,7 @@ def make_cohort(
         seed: Decides everything.
         size: "small" (about 104 x 82 x 32 voxels a phase) or "large" (288 x 228 x 70).
         missing_fraction: Share of the cases (0 to 1) that lack one phase other than the masks'.
+        anatomy: One of `phantom.variants.VARIANTS`: patients as sampled, or all of one unlike kind.
 
     Returns:
         The case folders, in order.
@@ -203,14 +245,18 @@ def make_cohort(
     Raises:
         InputError: An argument is out of range, or a case folder is there already.
     """
-    check_arguments(out, cases=cases, seed=seed, size=size, missing_fraction=missing_fraction)
+    check_arguments(
+        out, cases=cases, seed=seed, size=size, missing_fraction=missing_fraction, anatomy=anatomy
+    )
     return [
-        make_case(out, number, seed=seed, size=size, missing_fraction=missing_fraction)
+        make_case(out, number, seed=seed, size=size, missing_fraction=missing_fraction, anatomy=anatomy)
         for number in range(1, cases + 1)
     ]
 
 
-def check_arguments(out: str | Path, *, cases: int, seed: int, size: str, missing_fraction: float) -> None:
+def check_arguments(
+    out: str | Path, *, cases: int, seed: int, size: str, missing_fraction: float, anatomy: str = USUAL
+) -> None:
     """Raise InputError for arguments that `make_cohort` cannot take."""
     if cases < 1:
         raise InputError(f"expected at least one case, got {cases}; pass --cases 1 or more")
@@ -218,6 +264,8 @@ def check_arguments(out: str | Path, *, cases: int, seed: int, size: str, missin
         raise InputError(f"expected a seed of 0 or more, got {seed}")
     if size not in SIZES:
         raise InputError(f"expected a size of {', '.join(SIZES)}, got {size!r}")
+    if anatomy not in VARIANTS:
+        raise InputError(f"expected an anatomy of {', '.join(VARIANTS)}, got {anatomy!r}")
     if not 0 <= missing_fraction <= 1:
         raise InputError(f"expected a missing fraction between 0 and 1, got {missing_fraction}")
     folder = Path(out)

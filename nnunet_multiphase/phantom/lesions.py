@@ -7,7 +7,7 @@ FNH (arterial bright, later iso, scar): Hussain et al. 2004, RadioGraphics 24:3.
 Perfusion mimics (arterial only): Colagrande et al. 2004, AJR 183:459 (transient attenuation differences).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -143,10 +143,12 @@ def place_lesions(
     kinds: list[str],
     radii_mm: list[float],
     liver_distance: Callable[[Points], Field],
+    *,
+    beside: Sequence[Lesion] = (),
 ) -> list[Lesion]:
     """Place lesions and mimics apart from one another inside the liver, largest first.
 
-    One that finds no place is tried smaller, down to 6 mm, and then left out.
+    One that finds no place is tried smaller, down to 6 mm, and then left out. They keep off what they are placed `beside`.
     """
     low, high = np.array([-125.0, -95.0, -95.0]), np.array([95.0, 90.0, 95.0])
     candidates = rng.uniform(low, high, (20000, 3)).astype(np.float32)
@@ -156,7 +158,7 @@ def place_lesions(
         radius = radii_mm[index]
         while radius >= 6.0:
             free = depth > 0.85 * radius
-            for other in placed:
+            for other in (*beside, *placed):
                 gap = np.linalg.norm(candidates - np.asarray(other.centre), axis=1)
                 free &= gap > 1.3 * (radius + other.radius_mm) + 5
             if free.any():

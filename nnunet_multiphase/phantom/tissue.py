@@ -32,6 +32,7 @@ ENHANCING_HU: dict[str, tuple[float, float, float, float]] = {
 }
 FAT_HU, SKIN_HU, LUNG_HU, BILE_HU, DISC_HU = -102, 12, -845, 8, 85
 GAS_HU, STOMACH_HU, STOOL_HU, CANCELLOUS_HU, CORTICAL_HU, RIB_HU = -950, 14, 15, 190, 420, 330
+ASCITES_HU, TEXTURE_HU = 9, 1.3
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,14 @@ class Patient:
     gas_level: float  # height (canonical y, mm) of the fluid in the stomach
     lesions: tuple[Lesion, ...]
     mimics: tuple[Lesion, ...]
+    mass: Lesion | None = None  # one of the lesions, if it is so large that the liver bulges over it
+    stomach_hu: float = STOMACH_HU  # of what is in the stomach below the gas
+    texture_hu: float = TEXTURE_HU  # amplitude of each of the texture's waves
 
     def liver_distance(self, points: Points) -> Field:
         """Return the signed distance (mm) to the liver at points (3, N) of the patient's frame."""
-        return body.liver(self.anatomy, body.canonical(self.anatomy, points))
+        mass = None if self.mass is None else distance(self.mass, points) - np.float32(4)
+        return body.liver(self.anatomy, body.canonical(self.anatomy, points), mass)
 
 
 def sample_organ_hu(rng: np.random.Generator) -> dict[str, tuple[float, ...]]:
@@ -93,7 +98,19 @@ def body_hu(patient: Patient, motion: Motion, phase: str, points: Points, softne
     )
     edge = cover(skin[inside] - 2, softness_mm)
     hu[inside] += edge * (values - FILL_HU)
+    if patient.anatomy.arms_gap_mm is not None:
+        muscle = patient.organ_hu["muscle"][PHASES.index(phase)]
+        _paint_arms(hu, patient.anatomy, still, muscle, softness_mm)
     return hu
+
+
+def _paint_arms(hu: Field, anatomy: Anatomy, still: Points, muscle_hu: float, softness: float) -> None:
+    skin, bone = body.arm(anatomy, still)
+    _paint(hu, cover(skin, softness), SKIN_HU)
+    _paint(hu, cover(skin + 2, softness), FAT_HU)
+    _paint(hu, cover(skin + np.float32(2 + 0.4 * anatomy.fat_mm), softness), muscle_hu)
+    _paint(hu, cover(bone, softness), CORTICAL_HU)
+    _paint(hu, cover(bone + 5, softness), FAT_HU + 60)  # fatty marrow
 
 
 def _inside_hu(
@@ -113,6 +130,8 @@ def _inside_hu(
     rest, liver = undo_breath(motion, points, patient.liver_distance)
     moved = body.canonical(patient.anatomy, rest)
     spleen = body.spleen(patient.anatomy, moved)
+    if patient.anatomy.ascites_mm:
+        _paint(hu, cover(body.ascites(patient.anatomy, moved, liver, cavity), softness), ASCITES_HU)
     # no lung in the mediastinum, in front of the spine
     mediastinum = np.where(moved[1] > 8, 20 - np.abs(moved[0] - 6), -99).astype(np.float32)
     lung = np.maximum(cavity + 1.5, -body.below_diaphragm(patient.anatomy, moved, liver, spleen))
@@ -140,7 +159,7 @@ def _paint_organs(
     phase: int,
     softness: float,
 ) -> None:
-    colon = tube(at, body.COLON)
+    colon = body.colon(patient.anatomy, at)
     _paint(hu, cover(colon, softness), tissue["gut_wall"])
     _paint(hu, cover(colon + 4, softness), STOOL_HU)
     _paint(hu, cover(np.maximum(colon + 4, at[1] + 52), softness), GAS_HU)
@@ -148,7 +167,7 @@ def _paint_organs(
     _paint(hu, cover(body.heart(at) + 9, softness), tissue["heart"])
     stomach = body.stomach(patient.anatomy, at)
     _paint(hu, cover(stomach, softness), tissue["gut_wall"])
-    _paint(hu, cover(stomach + 5, softness), STOMACH_HU)
+    _paint(hu, cover(stomach + 5, softness), patient.stomach_hu)
     # the fluid's level is flat: the patient lies on the back
     _paint(hu, cover(np.maximum(stomach + 5, at[1] - patient.gas_level), softness), GAS_HU)
     _paint(hu, cover(tube(at, body.PANCREAS), softness), tissue["pancreas"])
@@ -167,7 +186,8 @@ def _paint_organs(
         _paint(hu, cover(kidney, softness), tissue["cortex"])
         _paint(hu, cover(kidney + 7, softness), tissue["medulla"])
         _paint(hu, cover(sinus, softness), FAT_HU + 30)
-    _paint(hu, cover(body.gallbladder(at), softness), BILE_HU)
+    if not patient.anatomy.right_lobe_resected:
+        _paint(hu, cover(body.gallbladder(at), softness), BILE_HU)
     _paint(hu, cover(body.vena_cava(at), softness), tissue["cava"])
 
 
@@ -186,7 +206,7 @@ def _paint_liver(
     part = hu[near]
     parenchyma = np.full(near.size, tissue["liver"], dtype=np.float32)
     for x, y, z, shift in patient.texture_waves:
-        parenchyma += 1.3 * np.sin(x * points[0] + y * points[1] + z * points[2] + shift)
+        parenchyma += patient.texture_hu * np.sin(x * points[0] + y * points[1] + z * points[2] + shift)
     _paint_all(parenchyma, patient.mimics, phase, points, tissue["liver"], softness)
     veins = min_of([tube(at, path) for path in body.HEPATIC_VEINS])
     portal = min_of([tube(at, path) for path in body.PORTAL_VEIN])
