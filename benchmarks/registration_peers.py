@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Compare the registration with other tools: error, time and memory of whole processes on the same pairs, in one run.
+"""Compare the registration with other tools on the same pairs: error, time and memory of whole processes.
 
-    python benchmarks/registration_peers.py --ct CT.nii.gz --organs LABELS.nii.gz --liver 5 --cohort COHORT --pairs 4
+    python benchmarks/registration_peers.py PAIRS --runs RUNS.jsonl [--tools ours,elastix] [--search-seeds 0,1,2] [--quiet]
 
-Rigid classes are made from --ct, and judged by points in its liver where labels are given, else in the body. The class
-"breath" takes the pairs of --cohort whose liver moved most: there the body is fitted right and the liver is not. Tools
-that are not installed are left out (`pip install nnunet-multiphase[bench]`).
+PAIRS is a folder that `registration_sources.py` has filled. Every run is a line of RUNS.jsonl; what stands there is not
+run again, so that a stopped comparison goes on. Times are those of runs with --quiet (nothing else ran on the machine);
+errors, the processor's seconds and memory are those of all. Tools that are not installed are left out
+(`pip install nnunet-multiphase[bench]`).
 """
 
 from __future__ import annotations
@@ -17,182 +18,193 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-from registration_pairs import CLASSES, Pair, breath_pairs, rigid_pair
-
-from registration.volume import mask_from_image, values_of
+from registration_pairs import read_pair
+from registration_sources import GROUPS
 
 HERE = Path(__file__).parent
-OURS = [sys.executable, "-m", "registration"]
-PEER = [sys.executable, str(HERE / "registration_run_peer.py")]
-NEEDS = {"elastix": "itk", "greedy": "picsl_greedy", "antspy": "ants"}
-FOUND_MM = 1.0  # a smaller error counts as found
-FOUND_BREATH_MM = 2.0
+OURS = {
+    "ours": [],
+    "ours_body": ["--region", "body"],
+    "ours_mask": ["--reference-mask", "{folder}/liver.mha"],
+}
+NEEDS = {
+    "simpleitk_usual": "SimpleITK",
+    "simpleitk_fast": "SimpleITK",
+    "elastix": "itk",
+    "greedy": "picsl_greedy",
+    "antspy": "ants",
+}
+FOUND_MM = 2.0  # a smaller error counts as found
 
 
 @dataclass(frozen=True)
 class Run:
-    """Hold one tool's run on one pair; error infinite where it failed."""
+    """Hold one tool's run on one pair; error infinite where it failed, what it says of itself only for ours."""
 
     group: str
+    source: str
     pair: str
     tool: str
+    search_seed: int
+    quiet: bool
     error_mm: float
     seconds: float
+    cpu_s: float
     memory_mib: float
+    commit: str
+    verdict: str | None = None
+    expected_error_mm: float | None = None
+
+    @property
+    def key(self) -> tuple[str, str, int, bool]:
+        """What is not run twice."""
+        return self.pair, self.tool, self.search_seed, self.quiet
 
 
-def command(tool: str, folder: Path, seed: int) -> list[str]:
-    """Give the command that registers the pair in a folder and writes out.tfm there."""
-    files = [str(folder / "reference.nii.gz"), str(folder / "moving.nii.gz")]
-    out = str(folder / "out.tfm")
-    if not tool.startswith("ours"):
-        return [*PEER, tool, *files, out]
-    line = [*OURS, *files, "--transform", out, "--seed", str(seed)]
-    if tool == "ours_mask":
-        line += ["--reference-mask", str(folder / "mask.nii.gz")]
-    return [*line, "--region", "body"] if tool == "ours_body" else line
+def read_runs(files: list[Path]) -> list[Run]:
+    """Read the runs that files hold; none where there is no file yet."""
+    return [
+        Run(**json.loads(line)) for file in files if file.exists() for line in file.read_text().splitlines()
+    ]
+
+
+def command(tool: str, folder: Path, out: Path, seed: int) -> list[str]:
+    """Give the command that registers the pair in a folder and writes out.tfm, ours out.json too."""
+    files = [str(folder / "reference.mha"), str(folder / "moving.mha")]
+    if tool not in OURS:
+        return [sys.executable, str(HERE / "registration_run_peer.py"), tool, *files, str(out / "out.tfm")]
+    line = [sys.executable, "-m", "registration", *files, "--seed", str(seed)]
+    line += ["--transform", str(out / "out.tfm"), "--json", str(out / "out.json")]
+    return [*line, *(part.format(folder=folder) for part in OURS[tool])]
 
 
 # A child's peak memory counts that of the process it was forked from: fork from a small one.
 SHIM = """
 import resource, subprocess, sys
 status = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 sys.exit(status)
 """
 
 
-def run(line: list[str]) -> tuple[int, float, float]:
-    """Run a command; give exit status, seconds and peak memory in MiB (Linux's unit assumed)."""
+def run_whole(line: list[str]) -> tuple[float, float, float]:
+    """Run a command; give seconds, the processor's seconds and peak memory in MiB (Linux's unit assumed)."""
     started = time.perf_counter()
     done = subprocess.run([sys.executable, "-S", "-c", SHIM, *line], capture_output=True, text=True)
     seconds = time.perf_counter() - started
     if done.returncode:
         print(" ".join(line), done.stderr[-300:], file=sys.stderr)
-    return done.returncode, seconds, float(done.stdout or "nan")
+    cpu_s, memory_mib = (float(word) for word in done.stdout.split())
+    return seconds, cpu_s, memory_mib
 
 
-def measure(group: str, name: str, pair: Pair, tools: list[str], seed: int) -> list[Run]:
+def measure(
+    folder: Path, facts: dict[str, Any], wanted: list[tuple[str, int]], fixed: dict[str, Any]
+) -> Iterator[Run]:
     """Let each tool register one pair."""
-    runs = []
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        sitk.WriteImage(pair.reference, str(folder / "reference.nii.gz"), True)
-        sitk.WriteImage(pair.moving, str(folder / "moving.nii.gz"), True)
-        if pair.mask is not None:
-            sitk.WriteImage(pair.mask, str(folder / "mask.nii.gz"), True)
-        for tool in tools:
-            if tool == "ours_mask" and pair.mask is None:
-                continue
-            out = folder / "out.tfm"
-            out.unlink(missing_ok=True)
-            status, seconds, memory = run(command(tool, folder, seed))
-            error = float("inf") if status else pair.error_mm(sitk.ReadTransform(str(out)))
-            runs.append(Run(group, name, tool, error, seconds, memory))
-    return runs
-
-
-def finer_grid(image: sitk.Image, spacing_mm: list[float]) -> sitk.Image:
-    """Give an empty image of other voxels over the same place."""
-    size = [
-        int(n * old / new)
-        for n, old, new in zip(image.GetSize(), image.GetSpacing(), spacing_mm, strict=True)
-    ]
-    grid = sitk.Image(size, sitk.sitkUInt8)
-    grid.SetOrigin(image.GetOrigin())
-    grid.SetDirection(image.GetDirection())
-    grid.SetSpacing(spacing_mm)
-    return grid
+    pair = read_pair(folder)
+    for tool, seed in wanted:
+        with tempfile.TemporaryDirectory() as scratch:
+            out = Path(scratch)
+            seconds, cpu_s, memory = run_whole(command(tool, folder, out, seed))
+            written = (out / "out.tfm").exists()
+            error = pair.error_mm(sitk.ReadTransform(str(out / "out.tfm"))) if written else float("inf")
+            said = json.loads((out / "out.json").read_text()) if written and tool in OURS else {}
+        yield Run(
+            group=facts["group"],
+            source=facts["source"],
+            pair=facts["name"],
+            tool=tool,
+            search_seed=seed,
+            error_mm=error,
+            seconds=seconds,
+            cpu_s=cpu_s,
+            memory_mib=memory,
+            verdict=said.get("verdict"),
+            expected_error_mm=said.get("expected_error_mm"),
+            **fixed,
+        )
 
 
 def print_table(runs: list[Run]) -> None:
-    """Print one line a class and tool."""
-    print(
-        f"\n{'class':<8} {'tool':<16} {'median mm':>10} {'worst mm':>9} {'found':>9} {'s':>7} {'worst s':>8} {'MiB':>6}"
-    )
-    for group in dict.fromkeys(r.group for r in runs):
-        limit = FOUND_BREATH_MM if group == "breath" else FOUND_MM
-        for tool in dict.fromkeys(r.tool for r in runs):
-            those = [r for r in runs if (r.group, r.tool) == (group, tool)]
-            if not those:
-                continue
-            errors, seconds = [r.error_mm for r in those], [r.seconds for r in those]
-            print(
-                f"{group:<8} {tool:<16} {np.median(errors):10.3f} {max(errors):9.3f} "
-                f"{sum(e < limit for e in errors):>4} of {len(errors):<2} {np.median(seconds):7.2f} {max(seconds):8.2f} "
-                f"{max(r.memory_mib for r in those):6.0f}"
-            )
+    """Print a Markdown table: by tool, median error in mm (and how many were found) by class, times and memory."""
+    groups = [group for group in GROUPS if any(run.group == group for run in runs)]
+    print(f"\n| tool | {' | '.join(groups)} | s (worst) | CPU s (worst) | MiB |")
+    print("|---" * (len(groups) + 4) + "|")
+    for tool in [t for t in (*OURS, *NEEDS) if any(run.tool == t for run in runs)]:
+        cells = []
+        for group in groups:
+            # A quiet run repeats another one.
+            errors = {r.key[:3]: r.error_mm for r in runs if (r.tool, r.group) == (tool, group)}.values()
+            found = sum(error < FOUND_MM for error in errors)
+            share = "" if found == len(errors) else f", **{found} of {len(errors)}**"
+            cells.append(f"{np.median(list(errors)):.3f}{share}" if errors else "-")
+        those = [run for run in runs if run.tool == tool]
+        timed = [run.seconds for run in those if run.quiet]
+        cells.append(f"{np.median(timed):.2f} ({max(timed):.2f})" if timed else "-")
+        cells.append(f"{np.median([run.cpu_s for run in those]):.1f} ({max(run.cpu_s for run in those):.1f})")
+        cells.append(f"{max(run.memory_mib for run in those):.0f}")
+        print(f"| {tool} | {' | '.join(cells)} |")
 
 
 def main() -> int:
-    """Measure, print each run as it ends, and the table."""
+    """Measure what is missing, print each run as it ends, and the table of all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--ct", type=Path, required=True, help="CT volume that the rigid pairs are made from")
-    parser.add_argument("--organs", type=Path, help="its labels; without them the points lie in the body")
+    parser.add_argument("pairs", type=Path, help="folder of pairs, from registration_sources.py")
     parser.add_argument(
-        "--liver", type=int, default=5, help="the liver's label (default 5, as TotalSegmentator)"
+        "--runs",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="JSON lines: new runs go to the first file, the table is made of all",
     )
-    parser.add_argument(
-        "--spacing-mm",
-        type=float,
-        nargs=3,
-        metavar=("X", "Y", "Z"),
-        help="resample the CT first: time depends on it",
-    )
-    parser.add_argument(
-        "--crop-slices", type=int, default=0, help="taken from both ends of the rigid pairs' references"
-    )
-    parser.add_argument("--cohort", type=Path, help="cohort with truth.json for the class breath")
-    parser.add_argument("--pairs", type=int, default=4, help="pairs a class (default 4)")
-    parser.add_argument("--classes", default=",".join(CLASSES), help=f"of {', '.join(CLASSES)}; '' for none")
-    parser.add_argument("--seed", type=int, default=0, help="of the pairs")
-    parser.add_argument("--search-seed", type=int, default=0, help="of our search")
-    parser.add_argument("--tools", help="default: all that are installed")
-    parser.add_argument("--json", type=Path, help="also write every run")
+    parser.add_argument("--tools", help="default: all that are installed; '' for the table alone")
+    parser.add_argument("--classes", help="default: all")
+    parser.add_argument("--sources", help="default: all")
+    parser.add_argument("--per-class", type=int, help="take only the first pairs of each class")
+    parser.add_argument("--search-seeds", default="0", help="of our search, as in 0,1,2")
+    parser.add_argument("--quiet", action="store_true", help="nothing else runs: these runs tell the time")
     options = parser.parse_args()
-    peers = [
-        "simpleitk_usual",
-        "simpleitk_fast",
-        *(t for t, m in NEEDS.items() if importlib.util.find_spec(m)),
-    ]
-    tools = options.tools.split(",") if options.tools else ["ours", "ours_body", "ours_mask", *peers]
-    image = sitk.ReadImage(str(options.ct), sitk.sitkFloat32)
-    labels = sitk.ReadImage(str(options.organs)) if options.organs else None
-    if options.spacing_mm:
-        grid = finer_grid(image, options.spacing_mm)
-        labels = labels and sitk.Resample(labels, grid, sitk.Transform(), sitk.sitkNearestNeighbor)
-        image = sitk.Resample(image, grid, sitk.Transform(), sitk.sitkBSpline, -1024.0)
-    organ = values_of(labels) == options.liver if labels else mask_from_image(image > -200)
+    peers = [tool for tool, module in NEEDS.items() if importlib.util.find_spec(module)]
+    tools = [*OURS, *peers] if options.tools is None else [*filter(None, options.tools.split(","))]
+    seeds = [int(seed) for seed in options.search_seeds.split(",")]
+    wanted = [(tool, seed) for tool in tools for seed in (seeds if tool in OURS else [0])]
+    line = ["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(line, capture_output=True, text=True).stdout.strip()
+    fixed = {"quiet": options.quiet, "commit": commit}
 
-    runs: list[Run] = []
-
-    def take(group: str, name: str, pair: Pair) -> None:
-        for one in measure(group, name, pair, tools, options.search_seed):
-            print(
-                f"{group:<8} {name:<14} {one.tool:<16} {one.error_mm:8.3f} mm {one.seconds:7.2f} s",
-                flush=True,
-            )
-            runs.append(one)
-
-    # Compiling belongs to the first run ever, not to these.
-    measure("warm", "", rigid_pair(image, organ, 0, 0, np.random.default_rng(0)), ["ours"], 0)
-    for number, group in enumerate(filter(None, options.classes.split(","))):
-        for k in range(options.pairs):
-            rng = np.random.default_rng([options.seed, number, k])
-            pair = rigid_pair(image, organ, *CLASSES[group], rng, cropped_slices=options.crop_slices)
-            take(group, str(k), pair)
-    if options.cohort:
-        for k, (name, pair) in enumerate(breath_pairs(options.cohort)):
-            if k < options.pairs:
-                take("breath", name, pair)
-    print_table(runs)
-    if options.json:
-        options.json.write_text(json.dumps([asdict(r) for r in runs], indent=1) + "\n")
+    taken: dict[str, list[dict[str, Any]]] = {}
+    for facts in json.loads((options.pairs / "pairs.json").read_text()):
+        if facts["source"] in (options.sources or facts["source"]).split(","):
+            taken.setdefault(facts["group"], []).append(facts)
+    chosen = options.classes.split(",") if options.classes else list(taken)
+    taken = {group: taken[group][: options.per_class] for group in chosen}
+    names = {facts["name"] for group in taken.values() for facts in group}
+    done = {run.key for run in read_runs(options.runs)}
+    warm = not any(tool in OURS for tool in tools)
+    with options.runs[0].open("a") as file:
+        # the first pair of every class, then the second: a stopped comparison has all classes
+        rounds = sorted((k, group) for group in taken for k in range(len(taken[group])))
+        for facts in (taken[group][k] for k, group in rounds):
+            folder = options.pairs / facts["name"]
+            missing = [(t, s) for t, s in wanted if (facts["name"], t, s, options.quiet) not in done]
+            if missing and not warm:  # compiling belongs to the first run ever, not to these
+                warm = bool(list(measure(folder, facts, [("ours", 0)], fixed)))
+            for run in measure(folder, facts, missing, fixed):
+                file.write(json.dumps(asdict(run)) + "\n")
+                file.flush()
+                print(
+                    f"{run.pair:<20} {run.tool:<16} {run.error_mm:8.3f} mm {run.seconds:7.2f} s", flush=True
+                )
+    print_table([run for run in read_runs(options.runs) if run.pair in names])
     return 0
 
 
