@@ -3,10 +3,10 @@
 
     python benchmarks/registration_sources.py PAIRS --split holdout --ct CT.nii.gz --organs LABELS.nii.gz
 
-Whoever tunes looks at `tuning` only, whoever reports reports `holdout` only. Two sources: a real CT with the organ labels of
-TotalSegmentator, warped into another patient for every pair, and the phantom, another patient for every pair. Volumes have a
-scanner's voxels (0.7-1.0 mm in plane, 2.5-5 mm slices) and 15-25 HU of noise with a kernel's grain; the moving
-one is another contrast phase, on its own grid. Pairs that are there already are not made again.
+Whoever tunes looks at `tuning` only, whoever reports reports `holdout` only. Two sources, another patient for every pair: a
+real CT with the organ labels of TotalSegmentator, warped, and the phantom, some of its patients unlike the usual. Volumes
+have a scanner's voxels (0.7-1.0 mm in plane, 2.5-5 mm slices) and 15-25 HU of noise with a kernel's grain; the moving one is
+another contrast phase, on its own grid. Pairs that are there already are not made again.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from nnunet_multiphase.phantom.motion import Motion, locate, place
 from nnunet_multiphase.phantom.render import render_hu, render_liver, sample_grid
 from nnunet_multiphase.phantom.render import to_image as phantom_image
 from nnunet_multiphase.phantom.tissue import ENHANCING_HU
+from nnunet_multiphase.phantom.variants import USUAL, VARIANTS
 from nnunet_multiphase.phases import FILL_HU, PHASES
 from registration.volume import image_like, values_of, volume_from_image, world_from_index
 
@@ -55,6 +56,9 @@ GROUPS = {
     "breath": Group(0, 0),
 }
 BREATH_MM = (5.0, 25.0)
+UNLIKE = [name for name in VARIANTS if name not in (USUAL, "noisy")]
+UNLIKE_NUMBERS = (9, 11)
+"""Numbers of a class's pairs whose phantom is a patient unlike the usual one; the variants take turns."""
 POINTS = 500
 
 # TotalSegmentator's labels, and the phantom's names for what takes up contrast like them.
@@ -229,10 +233,19 @@ def real_pair(image: sitk.Image, organs: sitk.Image, name: str, rng: np.random.G
     return Pair(reference, moving, points, places, mask, phases[0])
 
 
+def variant_of(name: str, number: int) -> str:
+    """Give the phantom's variant for a class's pair."""
+    if number not in UNLIKE_NUMBERS:
+        return USUAL
+    turn = list(GROUPS).index(name) * len(UNLIKE_NUMBERS) + UNLIKE_NUMBERS.index(number)
+    return UNLIKE[turn % len(UNLIKE)]
+
+
 def phantom_pair(name: str, rng: np.random.Generator, number: int) -> Pair:
     """Make one pair of a phantom's patient; nothing is interpolated."""
     group, phases = GROUPS[name], random_phases(rng)
-    patient = sample_patient(rng, number)
+    variation = sample_patient(rng, number, variant=variant_of(name, number), variant_rng=rng.spawn(1)[0])
+    patient = variation.patient
     still = Motion(np.eye(3), rng.uniform([-20, -40, -400], [20, 10, 300]), np.zeros(3))
     moved = random_motion(rng, group, still.translation_mm)
     motion = Motion(
@@ -247,8 +260,8 @@ def phantom_pair(name: str, rng: np.random.Generator, number: int) -> Pair:
             rng,
             where,
             spacing_mm=(pixel, pixel, float(rng.choice([3.0, 4.0, 5.0]))),
-            in_plane=(round(320 / pixel), round(254 / pixel)),
-            length_mm=160.0 * length,
+            in_plane=(round(320 * variation.field / pixel), round(254 / pixel)),
+            length_mm=160.0 * variation.length * length,
             middle_mm=-3.0,
         )
         values = render_hu(patient, where, phase, grid)
@@ -292,6 +305,8 @@ def main() -> int:
             partial = folder.with_name(f".{folder.name}.partial")
             shutil.rmtree(partial, ignore_errors=True)
             facts = {"group": name, "source": source, "split": options.split, "seed": seed}
+            if source == "phantom":
+                facts["variant"] = variant_of(name, number)
             write_pair(partial, makers[source](name, rng, number), facts)
             partial.rename(folder)
             print(folder, flush=True)
