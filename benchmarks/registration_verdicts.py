@@ -2,12 +2,14 @@
 """Provoke registrations that must fail, and count how often the verdict says so.
 
     python benchmarks/registration_verdicts.py COHORT [COHORT ...] [--every 1] [--masks] [--json OUT.json]
+    python benchmarks/registration_verdicts.py --runs RUNS.jsonl
 
 Each cohort's pairs of one patient's phases are the good ones; where truth.json gives the liver's motion, a pair counts
 as good only if the liver is found within 2 mm, and as bad beyond 5 mm. From each pair three bad ones are made: another
 patient's phase, a phase mirrored along one axis, the lower half of one volume against the upper half of the other; from
 every fifth one more, noise. With --masks the reference's liver mask is fitted, as setup_dataset.py does where there is
-one; without, a liver that is looked for. Missed = bad and judged "ok"; alarm = good and not judged "ok".
+one; without, a liver that is looked for. Missed = bad and judged "ok"; alarm = good and not judged "ok". With --runs nothing
+is registered: the verdicts that `registration_peers.py` wrote down are counted.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 from registration_pairs import Pair, breath_pairs
+from registration_peers import OURS, read_runs
+from registration_sources import GROUPS
 
 from registration import RegistrationSettings, register
 
@@ -67,14 +71,39 @@ def on_grid(mask: sitk.Image | None, reference: sitk.Image) -> sitk.Image | None
     return cut if sitk.GetArrayViewFromImage(cut).any() else None
 
 
+def kind_of(error_mm: float) -> str:
+    """Say how good a registration is."""
+    if error_mm <= GOOD_MM:
+        return "good"
+    return "found wrongly" if error_mm > BAD_MM else "2 to 5 mm off"
+
+
+def count_runs(files: list[Path]) -> None:
+    """Print a Markdown table of the verdicts of runs, by what was fitted, class and how good it is."""
+    runs = [run for run in read_runs(files) if run.verdict is not None and not run.quiet]
+    print("| what was fitted | class | error | ok | check | failed |\n|---|---|---|---|---|---|")
+    for tool in OURS:
+        for group in (*GROUPS, "all"):
+            those = [run for run in runs if run.tool == tool and group in (run.group, "all")]
+            for kind in ("good", "2 to 5 mm off", "found wrongly"):
+                verdicts = Counter(run.verdict for run in those if kind_of(run.error_mm) == kind)
+                if verdicts:
+                    numbers = " | ".join(str(verdicts[v]) for v in ("ok", "check", "failed"))
+                    print(f"| {tool} | {group} | {kind} | {numbers} |")
+
+
 def main() -> int:
     """Print a table of verdicts by kind."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("cohorts", type=Path, nargs="+", help="cohorts with truth.json")
+    parser.add_argument("cohorts", type=Path, nargs="*", help="cohorts with truth.json")
+    parser.add_argument("--runs", type=Path, nargs="+", help="JSON lines of registration_peers.py, instead")
     parser.add_argument("--every", type=int, default=1, help="take every n-th pair only")
     parser.add_argument("--masks", action="store_true", help="fit the reference's liver mask")
     parser.add_argument("--json", type=Path, help="also write every verdict with its evidence")
     options = parser.parse_args()
+    if options.runs:
+        count_runs(options.runs)
+        return 0
     counts: dict[str, Counter[str]] = {}
     records = []
 
@@ -90,8 +119,8 @@ def main() -> int:
             reference, moving, reference_mask=on_grid(mask, reference), settings=RegistrationSettings()
         )
         error = pair.error_mm(result.transform) if pair else None
-        if error is not None and error > GOOD_MM:
-            kind = "found wrongly" if error > BAD_MM else "2 to 5 mm off"
+        if error is not None:
+            kind = kind_of(error)
         counts.setdefault(kind, Counter())[result.verdict] += 1
         records.append({"kind": kind, "name": name, "error_mm": error, "verdict": result.verdict})
         records[-1] |= vars(result.evidence)
