@@ -6,19 +6,59 @@ move nearly as it does. How much of what is found is liver stands in docs/result
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from registration.shapes import distances_to, pieces, smoothed
+from registration.shapes import distances_to, filled_in_slices, lowest_around, pieces, smoothed
 from registration.volume import Volume, world_from_index
 
-SOFT_HU = (15.0, 190.0)  # liver in any phase, fatty ones and late arterial ones included
+SOFT_HU = (0.0, 198.0)  # liver in any phase, fatty ones and those laden with iron included
 BAND_HU = 22.0  # half width of one organ's values after smoothing, and the step from band to band
+SPREAD = 2.5  # half width about the organ's own median, in standard deviations
+LEAST_BAND_HU = 17.0
 SMOOTHING_MM = 4.0
+DARK_HU = -150.0  # lung is no darker than this before smoothing, or it would eat its neighbours' rim
+PLUG_ML = (
+    4.0  # vessels, small lesions and noise are holes of this size at most; they make an organ no thinner
+)
 OPENING_MM = 9.0  # what is thinner is muscle, vessel or a bridge between organs
 LEAST_ML = 150.0
 LEAST_DEPTH_MM = 18.0  # of its inmost point; the muscles of the back have less
-LEFT_WEIGHT = 0.2  # a left liver exists, and headers lie: the side speaks, it does not decide
+
+LEFT_WEIGHT = 0.12  # a left liver exists, and headers lie: the side speaks, it does not decide
+MIDDLE, SOFTNESS = (
+    0.6,
+    0.07,
+)  # where the weight falls, and within what; in widths of the body from its right face
+FLUID_HU = 15.0  # so dark may be a very fatty liver, but also stomach, bladder and ascites
+FLUID_LEAST_ML, FLUID_LEAST_WEIGHT = 400.0, 0.7
+
+FAT_HU = -100.0
+RIM_SHARE = 0.35  # of the way from the organ's HU to fat's; a voxel of its rim is no darker
+RIM_NEAR_HU = -70.0  # and touches something as dark as this; muscle would else be taken for a rim
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """One thick piece of a band of values.
+
+    Attributes:
+        middle_hu: The band's.
+        depth: Distance (mm) to the band's end, everywhere.
+        core: Where the piece is thick (z, y, x).
+        score: Sum of the core's depths, weighted by the side.
+    """
+
+    middle_hu: float
+    depth: NDArray[np.float32]
+    core: NDArray[np.bool_]
+    score: float
+
+    def opened(self, spacing_mm: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Give the piece with its rim, but without what hangs on it by a bridge."""
+        return (self.depth > 0) & (distances_to(self.core, spacing_mm) <= OPENING_MM)
 
 
 def find_liver(volume: Volume, body: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
@@ -32,34 +72,79 @@ def find_liver(volume: Volume, body: NDArray[np.bool_]) -> NDArray[np.bool_] | N
         Boolean array (z, y, x); none where nothing is large, thick and even enough.
     """
     spacing = volume.spacing_zyx_mm
-    smooth = smoothed(volume.values, spacing, SMOOTHING_MM)
-    soft = (smooth > SOFT_HU[0]) & (smooth < SOFT_HU[1]) & body
+    smooth = smoothed(np.maximum(volume.values, np.float32(DARK_HU)), spacing, SMOOTHING_MM)
     weight = _side_weight(volume, body)
-    least_voxels = 1000 * LEAST_ML / np.prod(spacing)
-    liver, best = None, 0.0
-    for middle_hu in np.arange(SOFT_HU[0] + BAND_HU / 2, SOFT_HU[1], BAND_HU):
-        band = soft & (np.abs(smooth - middle_hu) < BAND_HU)
-        if band.sum() < least_voxels:
-            continue
-        depth = distances_to(~band, spacing)
-        objects = pieces(depth > OPENING_MM)
-        # Thick, large and right: the sum of the depths over a piece, weighted by the side.
-        scores = np.bincount(objects.ravel(), weights=(depth * weight).ravel())
-        scores[0] = 0.0
-        core = objects == int(np.argmax(scores))
-        if scores.max() > best and depth[core].max() >= LEAST_DEPTH_MM:
-            best = float(scores.max())
-            liver = band & (distances_to(core, spacing) <= OPENING_MM)
-    if liver is None or liver.sum() < least_voxels:
+    middles = np.arange(SOFT_HU[0] + BAND_HU / 2, SOFT_HU[1], BAND_HU)
+    found = [_thickest_piece(smooth, body, weight, spacing, float(hu), BAND_HU) for hu in middles]
+    thick = [
+        piece for piece in found if piece is not None and piece.depth[piece.core].max() >= LEAST_DEPTH_MM
+    ]
+    if not thick:
+        return None
+    best = max(thick, key=lambda piece: piece.score)
+    liver_hu = best.middle_hu
+    for _ in range(2):
+        inside = smooth[best.core & (best.depth >= np.median(best.depth[best.core]))]
+        liver_hu = float(np.median(inside))
+        deviation = 1.4826 * float(np.median(np.abs(inside - liver_hu)))  # of a normal distribution
+        half = float(np.clip(SPREAD * deviation, LEAST_BAND_HU, BAND_HU))
+        again = _thickest_piece(smooth, body, weight, spacing, liver_hu, half)
+        if again is None:
+            return None
+        best = again
+    liver = best.opened(spacing)
+    liver = filled_in_slices(liver | _rim(liver, liver_hu, smooth, spacing) & body)
+    ml = liver.sum() * np.prod(spacing) / 1000
+    if ml < LEAST_ML:
+        return None
+    if liver_hu < FLUID_HU and (ml < FLUID_LEAST_ML or weight[liver].mean() < FLUID_LEAST_WEIGHT):
         return None
     return liver
 
 
+def _thickest_piece(
+    smooth: NDArray[np.float32],
+    body: NDArray[np.bool_],
+    weight: NDArray[np.float64],
+    spacing: NDArray[np.float64],
+    middle_hu: float,
+    half_hu: float,
+) -> _Piece | None:
+    """Find the piece of a band that is thick, large and right; none where the band holds too little."""
+    voxel_ml = float(np.prod(spacing)) / 1000
+    band = body & (np.abs(smooth - middle_hu) < half_hu)
+    if band.sum() * voxel_ml < LEAST_ML:
+        return None
+    holes = pieces(~band)
+    small = np.bincount(holes.ravel()) * voxel_ml < PLUG_ML
+    small[0] = False
+    band |= small[holes]
+    if band.all():
+        return None
+    depth = distances_to(~band, spacing)
+    objects = pieces(depth > OPENING_MM)
+    scores = np.bincount(objects.ravel(), weights=(depth * weight).ravel())
+    scores[0] = 0.0
+    if not scores.any():
+        return None
+    return _Piece(middle_hu, depth, objects == int(np.argmax(scores)), float(scores.max()))
+
+
+def _rim(
+    liver: NDArray[np.bool_], liver_hu: float, smooth: NDArray[np.float32], spacing: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Give the voxels about the liver that fat or lung share with it, and that are mostly liver."""
+    near = distances_to(liver, spacing) <= 1.2 * spacing.max()
+    mostly = (smooth > liver_hu - RIM_SHARE * (liver_hu - FAT_HU)) & (smooth < liver_hu)
+    return near & mostly & (lowest_around(smooth) < RIM_NEAR_HU)
+
+
 def _side_weight(volume: Volume, body: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Weight each voxel of the body by its side: 1 at its right face, less and less to the left."""
+    """Weight each voxel of the body by its side: 1 on the right, a little on the left, as a logistic curve between."""
     x = world_from_index(volume, np.argwhere(body))[:, 0]
     weight = np.zeros(volume.values.shape)
     if len(x):
-        right, left = x.min(), x.max()
-        weight[body] = 1 - (1 - LEFT_WEIGHT) * (x - right) / max(left - right, 1.0)
+        right, left = np.quantile(x, (0.01, 0.99))
+        place = (x - right) / max(left - right, 1.0)
+        weight[body] = LEFT_WEIGHT + (1 - LEFT_WEIGHT) / (1 + np.exp((place - MIDDLE) / SOFTNESS))
     return weight

@@ -44,6 +44,13 @@ def filled_in_slices(places: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return sitk.GetArrayFromImage(sitk.BinaryFillhole(_image(apart)))[1::2].astype(bool)
 
 
+def lowest_around(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give the lowest of each voxel and its 26 neighbours."""
+    return sitk.GetArrayFromImage(
+        sitk.GrayscaleErode(sitk.GetImageFromArray(values), (1, 1, 1), sitk.sitkBox)
+    )
+
+
 def smoothed(
     values: NDArray[np.float32], spacing_mm: NDArray[np.float64], sigma_mm: float
 ) -> NDArray[np.float32]:

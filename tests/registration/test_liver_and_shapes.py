@@ -12,8 +12,8 @@ from registration.layers import on_layer
 from registration.liver import find_liver
 from registration.pyramid import shrink
 from registration.region import body_region
-from registration.shapes import distances_to, filled_in_slices, opened_in_slices, pieces
-from registration.volume import Volume, mask_from_image, volume_from_image
+from registration.shapes import distances_to, filled_in_slices, lowest_around, opened_in_slices, pieces
+from registration.volume import Volume, mask_from_image, volume_from_image, world_from_index
 
 SPACING = np.array([5.0, 2.0, 3.0])
 BLOBS = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(9, 20, 30)), (1, 2, 2)) > 0.02
@@ -46,6 +46,65 @@ def test_noise_is_no_liver() -> None:
     values = np.random.default_rng(0).normal(0, 300, (20, 30, 30)).astype(np.float32)
     volume = Volume(values, np.diag([6.0, 6.0, 6.0]), np.zeros(3))
     assert find_liver(volume, np.ones(values.shape, dtype=bool)) is None
+
+
+def ball(volume: Volume, centre_mm: tuple[float, float, float], radius_mm: float) -> np.ndarray:
+    index = np.moveaxis(np.indices(volume.values.shape), 0, -1).reshape(-1, 3)
+    away = np.linalg.norm(world_from_index(volume, index) - centre_mm, axis=1)
+    return (away <= radius_mm).reshape(volume.values.shape)
+
+
+def fat_with(balls: list[tuple[tuple[float, float, float], float, float]], noise_hu: float = 0.0) -> Volume:
+    """A box of fat, 300 mm wide with its middle at 0, with balls (centre and radius in mm, HU) in it."""
+    volume = Volume(
+        np.full((30, 40, 50), -100, np.float32), np.diag([6.0] * 3), np.array([-147.0, -117, -87])
+    )
+    for centre, radius, hu in balls:
+        volume.values[ball(volume, centre, radius)] = hu
+    volume.values[:] += np.random.default_rng(0).normal(0, noise_hu, volume.values.shape)
+    return volume
+
+
+LIVER = ((-60.0, 0.0, 0.0), 50.0)
+
+
+@pytest.mark.parametrize(
+    ("liver_hu", "noise_hu"), [(55, 0), (55, 20), (20, 8), (90, 8), (143, 8)], ids=str
+)  # 40 HU of noise in pixels of 3 mm leave some 15 on this layer
+def test_noise_fat_and_iron_do_not_hide_the_liver(liver_hu: float, noise_hu: float) -> None:
+    volume = fat_with([(*LIVER, liver_hu)], noise_hu)
+    liver = find_liver(volume, np.ones(volume.values.shape, dtype=bool))
+    truth = ball(volume, *LIVER)
+    assert liver is not None
+    assert (liver & truth).sum() > 0.9 * liver.sum()
+    assert (liver & truth).sum() > 0.6 * truth.sum()
+
+
+@pytest.mark.parametrize("stomach_hu", [10, 30, 50])
+def test_a_larger_stomach_on_the_left_is_not_taken_for_the_liver(stomach_hu: float) -> None:
+    volume = fat_with([(*LIVER, 110), ((75.0, 0.0, 0.0), 60.0, stomach_hu)])
+    liver = find_liver(volume, np.ones(volume.values.shape, dtype=bool))
+    assert liver is not None
+    assert not (liver & ball(volume, (75.0, 0.0, 0.0), 60.0)).any()
+
+
+def test_a_liver_on_the_left_is_found_where_nothing_on_the_right_is_as_large() -> None:
+    volume = fat_with([((60.0, 0.0, 0.0), 50.0, 110), ((-75.0, 0.0, 0.0), 25.0, 110)])
+    liver = find_liver(volume, np.ones(volume.values.shape, dtype=bool))
+    assert liver is not None
+    assert (liver & ball(volume, (60.0, 0.0, 0.0), 50.0)).sum() > 0.9 * liver.sum()
+
+
+@pytest.mark.parametrize(("x_mm", "radius_mm"), [(60.0, 50.0), (-60.0, 42.0)], ids=["left", "small"])
+def test_fluid_is_taken_for_a_fatty_liver_only_if_large_and_right(x_mm: float, radius_mm: float) -> None:
+    # 42 mm: 310 ml
+    volume = fat_with([((x_mm, 0.0, 0.0), radius_mm, 8)])
+    assert find_liver(volume, np.ones(volume.values.shape, dtype=bool)) is None
+
+
+def test_the_lowest_around_agrees_with_scipy() -> None:
+    values = np.random.default_rng(0).normal(size=(5, 7, 9)).astype(np.float32)
+    assert np.array_equal(lowest_around(values), ndimage.minimum_filter(values, size=3, mode="nearest"))
 
 
 def test_distances_agree_with_scipy() -> None:
