@@ -146,7 +146,11 @@ def print_table(runs: list[Run]) -> None:
             errors = {r.key[:3]: r.error_mm for r in runs if (r.tool, r.group) == (tool, group)}.values()
             found = sum(error < FOUND_MM for error in errors)
             share = "" if found == len(errors) else f", **{found} of {len(errors)}**"
-            cells.append(f"{np.median(list(errors)):.3f}{share}" if errors else "-")
+            middle = float(np.median(list(errors))) if errors else np.inf
+            number = (
+                "-" if middle == np.inf else f"{middle:.{1 if middle > 9.9 else 2 if middle > 1 else 3}f}"
+            )
+            cells.append(number + share)
         those = [run for run in runs if run.tool == tool]
         timed = [run.seconds for run in those if run.quiet]
         cells.append(f"{np.median(timed):.2f} ({max(timed):.2f})" if timed else "-")
