@@ -45,9 +45,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--model",
-        choices=("rigid", "deformable"),
+        choices=("rigid", "deformable", "auto"),
         default="rigid",
-        help="deformable: also a smooth deformation after the rigid fit, kept only where the match gains by it",
+        help="deformable: also a smooth deformation after the rigid fit, kept only where it stands out of the noise; "
+        "auto: only where it does so clearly",
     )
     parser.add_argument(
         "--lesion-mask",
@@ -118,7 +119,7 @@ def _check_options(options: argparse.Namespace) -> None:
     """Refuse outputs that cannot be written, and options that would do nothing, before any work is done."""
     if options.lesion_mask is not None and options.model == "rigid":
         raise ValueError(
-            "--lesion-mask keeps a lesion's volume in a deformation; add --model deformable, or leave it out."
+            "--lesion-mask keeps a lesion's volume in a deformation; add --model deformable or auto, or leave it out."
         )
     if options.reference_mask is not None and options.region == "body":
         raise ValueError("--reference-mask and --region body exclude each other; give one of them.")

@@ -111,9 +111,9 @@ def register(
     transform, deformation = rigid, None
     # Edges that do not fit may be just what a deformation mends: they alone do not forbid it.
     without_edges, _ = judge(replace(evidence, edge_agreement=None), name)
-    if settings.model == "deformable" and without_edges == "failed":
+    if settings.model != "rigid" and without_edges == "failed":
         deformation = Deformation(False, "the rigid fit failed")
-    elif settings.model == "deformable":
+    elif settings.model != "rigid":
         transform, deformation = deform(
             reference,
             moving,
@@ -121,7 +121,8 @@ def register(
             fitted,
             lesion=lesion_mask,
             window_hu=window,
-            seed=settings.seed,
+            model=settings.model,
+            threads=settings.threads,
         )
     return RegistrationResult(
         transform=transform,

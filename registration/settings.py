@@ -20,7 +20,8 @@ class RegistrationSettings:
         seed: Seed of the sample points and of the swarm.
         threads: Threads of the similarity (1 or 2); the result does not depend on it.
         region: What is fitted in the end where no mask is given: the liver, found roughly, or the whole body.
-        model: "rigid", or "deformable": a smooth deformation after the rigid fit, kept where it is worth it.
+        model: "rigid"; "deformable": a smooth deformation after the rigid fit, kept where it is worth it; "auto": the
+            same, kept only where it is clear that the liver bends.
         layer_spacings_mm: Voxel size aimed at on the top and on the bottom layer of the pyramid.
         window_hu: Values are clipped to this range before they are binned.
         region_window_hu: The same for the fit of a mask's region: soft tissue, so that ribs and lung that stay
@@ -54,7 +55,7 @@ class RegistrationSettings:
     seed: int = 0
     threads: int = 2
     region: Literal["liver", "body"] = "liver"
-    model: Literal["rigid", "deformable"] = "rigid"
+    model: Literal["rigid", "deformable", "auto"] = "rigid"
     layer_spacings_mm: tuple[float, float] = (6.0, 3.0)
     window_hu: tuple[float, float] = (-250.0, 450.0)
     region_window_hu: tuple[float, float] = (-150.0, 250.0)
@@ -88,8 +89,8 @@ class RegistrationSettings:
             raise ValueError(f"seed must not be negative, but is {self.seed}.")
         if self.region not in ("liver", "body"):
             raise ValueError(f"region must be 'liver' or 'body', but is {self.region!r}.")
-        if self.model not in ("rigid", "deformable"):
-            raise ValueError(f"model must be 'rigid' or 'deformable', but is {self.model!r}.")
+        if self.model not in ("rigid", "deformable", "auto"):
+            raise ValueError(f"model must be 'rigid', 'deformable' or 'auto', but is {self.model!r}.")
         if self.swarms < 1:
             raise ValueError(f"swarms must be at least 1, but is {self.swarms}.")
         if self.threads < 1:
@@ -137,13 +138,15 @@ class Deformation:
     Attributes:
         accepted: Whether the transform holds it.
         reason: Why not.
-        similarity_before: Normalised mutual information in the region by the rigid fit; like all figures below none
-            where no deformation was found at all.
+        similarity_before: Share (0..1) of the region's local variance that the moving volume explains by the rigid fit;
+            like all figures below none where no deformation was tried to the end.
         similarity_after: The same with the deformation.
         least_jacobian: Smallest local volume anywhere (1 = kept, 0 = folded).
         most_jacobian: Largest.
         region_volume_change: Of the region, as a share of its volume.
         lesion_volume_change: Of the lesion that changes most; none without a lesion mask.
+        significance: What two fits on half of the region each both find, against what they differ by (squares).
+        expected_error_mm: The mean error over the region lies below it in 90 % of pairs; none where it was dropped.
     """
 
     accepted: bool
@@ -154,6 +157,8 @@ class Deformation:
     most_jacobian: float | None = None
     region_volume_change: float | None = None
     lesion_volume_change: float | None = None
+    significance: float | None = None
+    expected_error_mm: float | None = None
 
 
 @dataclass(frozen=True)
