@@ -106,7 +106,8 @@ def _run(options: argparse.Namespace, alone: bool) -> str:
     _write_all(options, _writers(options, reference, moving, mask, result))
     print(
         f"{result.verdict}: similarity {result.similarity_before:.4f} -> {result.similarity_after:.4f}, overlap "
-        f"{100 * result.overlap:.0f} % of the {result.region}, {result.seconds:.1f} s: {options.transform}"
+        f"{100 * result.overlap:.0f} % of the {result.region}, expected error "
+        f"{result.expected_error_mm:.2g} mm, {result.seconds:.1f} s: {options.transform}"
     )
     for reason in result.reasons:
         print(f"  {reason}")
@@ -180,6 +181,8 @@ def summary(options: argparse.Namespace, result: RegistrationResult) -> dict[str
         "reference_mask": None if options.reference_mask is None else str(options.reference_mask),
         "seed": options.seed,
         "region": result.region,
+        "motion_of": result.motion_of,
+        "expected_error_mm": result.expected_error_mm,
         "verdict": result.verdict,
         "reasons": list(result.reasons),
         "evidence": asdict(result.evidence),

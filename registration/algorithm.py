@@ -7,19 +7,21 @@ from dataclasses import replace
 
 import numpy as np
 import SimpleITK as sitk
-from numpy.typing import NDArray
 
+from registration.candidates import choose_region, fit_body, fit_region
+from registration.decision import Signs, decide
 from registration.deformable import deform
 from registration.layers import LayeredPair, helper_thread
 from registration.pyramid import build_pyramid
-from registration.rigid import Parameters, move_points, recentre, transform_from_parameters
-from registration.search import STILL, climb, climb_last, length_mm, search_region, search_volume
-from registration.settings import Deformation, RegionName, RegistrationResult, RegistrationSettings
-from registration.similarity import MutualInformation
-from registration.verdict import Match, gather_evidence, judge, mean_distance, relative_sharpness
+from registration.rigid import recentre, transform_from_parameters
+from registration.search import STILL, length_mm, search_volume
+from registration.settings import (
+    Deformation,
+    RegistrationResult,
+    RegistrationSettings,
+)
+from registration.verdict import Match, judge, relative_sharpness
 from registration.volume import Volume, check_image, check_same_grid, mask_from_image, volume_from_image
-
-TOP_LAYER_ERROR = 10.0  # times `together_mm`: how far a motion by the top layer may be from the exact one
 
 
 def register(
@@ -32,9 +34,9 @@ def register(
 ) -> RegistrationResult:
     """Find the rigid motion that brings a moving CT volume onto a reference.
 
-    The whole body is fitted first. That fit is only the start: then a region alone is fitted, because organs move
-    with the breath and the spine does not. The region is the mask's, or the liver's, which is found roughly in the
-    reference; without either, the body's fit stays. So it does where the region turns out to move with the body.
+    The whole body is fitted first. Then a region alone is fitted, because organs move with the breath and the spine does
+    not. The region is the mask's, or the liver's, which is found roughly in the reference; without either, the body's
+    motion is returned. So it is where the region's own motion is not significantly another, or is none.
 
     Args:
         reference: Fixed volume, HU.
@@ -72,45 +74,39 @@ def register(
 
     with helper_thread(settings.threads) as pool:
         pair = LayeredPair(reference_layers, moving_layers, settings, pool, rng)
-        bodies = pair.body_regions()
-        whole = pair.top(bodies[0], settings.window_hu)
+        regions = pair.body_regions()
+        whole = pair.top(regions[0], settings.window_hu)
         itself = pair.itself(whole, settings.window_hu, 0)
-        swarm, body = search_volume(
+        swarm, roughly = search_volume(
             whole,
             reference_layers[0],
             moving_layers[0],
             settings,
             lambda motion: relative_sharpness(Match(whole, motion, itself)) >= settings.convincing,
         )
-        name, organ = _choose_region(pair, reference_volume, reference_mask, settings)
-        if organ is None:
-            held, window, top, near = bodies, settings.window_hu, whole, None
-        else:
-            held, window = pair.mask_regions(*organ), settings.region_window_hu
-            top = pair.top(held[0], window)
-            near = recentre(body, whole.centre, top.centre)
-        few, all_of_it = pair.bottom(held[-1], window, top.centre)
-        start = body if near is None else search_region(top, near, reference_volume, settings, few)
-        best = climb(few, start)
-        joint = None if near is None else _joint_motion(pair, bodies[-1], few, best, near, settings)
-        best = climb_last(all_of_it, best) if joint is None else joint
-        # The header's own alignment competes too: a search must never make things worse.
-        best = max((best, STILL), key=lambda candidate: float(all_of_it(candidate)[0]))
-        after, overlap = all_of_it.measure(best)
-        before, seen = all_of_it.measure(STILL)
-        evidence = gather_evidence(
-            Match(whole, body, itself),
-            Match(few, best, pair.itself(few, window, -1)),
-            pair.halves(held[-1], window, best, top.centre),
+        body = fit_body(pair, regions[-1], roughly, whole.centre, settings)
+        name, organ = choose_region(pair, reference_volume, reference_mask, settings)
+        region = None if organ is None else fit_region(pair, name, organ, body, reference_volume, settings)
+        signs = Signs(
+            pair,
+            Match(whole, body.motion, itself),
+            organ,
             attainable=min(1.0, length_mm(moving_volume) / length_mm(reference_volume)),
-            edge_agreement=None if organ is None else pair.edges(*organ, best, top.centre),
         )
-    verdict, reasons = judge(evidence, name)
-    rigid = transform_from_parameters(best, top.centre)
-    fitted = pair.bottom_mask(held[-1])
+        answer = decide(signs, body, region, settings)
+        best, judged = answer.motion, answer.judged
+        _, overlap = judged.all_of_it.measure(best)
+        # What was gained is told where it was sought.
+        scored = body if answer.motion_of == "body" else judged
+        after, _ = scored.all_of_it.measure(recentre(best, judged.centre, scored.centre))
+        before, seen = scored.all_of_it.measure(STILL)
+    verdict, reasons, evidence = answer.verdict, answer.reasons, answer.evidence
+    rigid = transform_from_parameters(best, judged.centre)
+    fitted = pair.bottom_mask(judged.held)
+    window = judged.window_hu
     transform, deformation = rigid, None
     # Edges that do not fit may be just what a deformation mends: they alone do not forbid it.
-    without_edges, _ = judge(replace(evidence, edge_agreement=None), name)
+    without_edges, _ = judge(replace(evidence, edge_agreement=None), judged.name)
     if settings.model != "rigid" and without_edges == "failed":
         deformation = Deformation(False, "the rigid fit failed")
     elif settings.model != "rigid":
@@ -133,62 +129,15 @@ def register(
         seconds=time.perf_counter() - started,
         evaluations=pair.evaluations(),
         swarm_trace=swarm.trace,
-        region=name,
+        region=judged.name,
+        motion_of=answer.motion_of,
+        expected_error_mm=answer.expected_error_mm,
         fitted=fitted,
         verdict=verdict,
         reasons=reasons,
         evidence=evidence,
         deformation=deformation,
     )
-
-
-def _choose_region(
-    pair: LayeredPair,
-    reference: Volume,
-    reference_mask: sitk.Image | None,
-    settings: RegistrationSettings,
-) -> tuple[RegionName, tuple[NDArray[np.bool_], Volume] | None]:
-    """Give the name of what is fitted in the end, and its mask with the volume it is drawn on; none for the body."""
-    if reference_mask is not None:
-        return "mask", (mask_from_image(reference_mask), reference)
-    liver = pair.find_liver() if settings.region == "liver" else None
-    return ("body" if liver is None else "liver"), liver
-
-
-def _joint_motion(
-    pair: LayeredPair,
-    body_region: NDArray[np.bool_],
-    region: MutualInformation,
-    motion: Parameters,
-    body: Parameters,
-    settings: RegistrationSettings,
-) -> Parameters | None:
-    """Give the body's exact motion where a region moves with it; none where it does not.
-
-    A region's few voxels leave its motion less certain than the body's (docs/results.md).
-
-    Args:
-        pair: The pair.
-        body_region: The body on the bottom layer.
-        region: A similarity of the region.
-        motion: The region's motion about its similarity's centre.
-        body: The body's, by the top layer, about the same centre.
-        settings: Tuning.
-    """
-    points, centre = region.samples.points, region.centre
-    places = move_points(points, motion, centre)
-
-    def apart_mm(other: Parameters) -> float:
-        return mean_distance(places, move_points(points, other, centre))
-
-    if apart_mm(body) > TOP_LAYER_ERROR * settings.together_mm:
-        return None
-    few, all_of_it = pair.bottom(body_region, settings.window_hu, centre)
-    nearly = climb(few, motion)
-    if apart_mm(nearly) > 2 * settings.together_mm:
-        return None
-    exact = climb_last(all_of_it, nearly)
-    return exact if apart_mm(exact) <= settings.together_mm else None
 
 
 def _check_contrast(volume: Volume, name: str) -> None:

@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from registration.edges import edge_agreement
-from registration.liver import find_liver
+from registration.liver import find_liver, grown_to_its_edges
 from registration.region import SamplePoints, body_region, mask_region, off_the_ends, sample_points
 from registration.rigid import Parameters, move_points
 from registration.settings import RegistrationSettings
@@ -72,7 +72,7 @@ class LayeredPair:
         """Find the liver on the bottom layer of the reference, and give that layer too; none where none is found."""
         top, bottom = self._reference_layers[0], self._reference_layers[-1]
         liver = find_liver(top, self._body)
-        return None if liver is None else (on_layer(liver, top, bottom), bottom)
+        return None if liver is None else (grown_to_its_edges(on_layer(liver, top, bottom), bottom), bottom)
 
     def bottom_mask(self, region: NDArray[np.bool_]) -> sitk.Image:
         """Give a region of the bottom layer as an image on its grid."""

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from registration.shapes import distances_to, filled_in_slices, lowest_around, pieces, smoothed
+from registration.shapes import (
+    distances_to,
+    filled_in_slices,
+    lowest_around,
+    pieces,
+    signed_distances_to,
+    smoothed,
+)
 from registration.volume import Volume, world_from_index
 
 SOFT_HU = (0.0, 198.0)  # liver in any phase, fatty ones and those laden with iron included
@@ -38,6 +45,12 @@ FLUID_LEAST_ML, FLUID_LEAST_WEIGHT = 400.0, 0.7
 FAT_HU = -100.0
 RIM_SHARE = 0.35  # of the way from the organ's HU to fat's; a voxel of its rim is no darker
 RIM_NEAR_HU = -70.0  # and touches something as dark as this; muscle would else be taken for a rim
+
+EDGE_WINDOW_HU = (-200.0, 300.0)
+EDGE_SMOOTHING_MM = 2.0
+EDGE_HU = 30.0  # from the liver's middle value; half way to fat is farther, muscle and spleen may be nearer
+EDGE_REACH_MM = 10.0  # how far what is found may lie within the true edge
+EDGE_DEPTH_MM = 4.0  # half of what is too thin; as deep within lies what surely is liver
 
 
 @dataclass(frozen=True)
@@ -100,6 +113,34 @@ def find_liver(volume: Volume, body: NDArray[np.bool_]) -> NDArray[np.bool_] | N
     if liver_hu < FLUID_HU and (ml < FLUID_LEAST_ML or weight[liver].mean() < FLUID_LEAST_WEIGHT):
         return None
     return liver
+
+
+def grown_to_its_edges(liver: NDArray[np.bool_], volume: Volume) -> NDArray[np.bool_]:
+    """Grow a liver that was found on a coarser layer to where its values end; its edges are what a fit holds on to.
+
+    Args:
+        liver: Boolean array (z, y, x) on the volume.
+        volume: A finer layer (some 3 mm), HU.
+
+    Returns:
+        Boolean array (z, y, x): the even piece about the liver's inside that reaches at most 10 mm beyond it; without
+        what is thinner than 8 mm, as the muscle between ribs is.
+    """
+    spacing = volume.spacing_zyx_mm
+    smooth = smoothed(np.clip(volume.values, *EDGE_WINDOW_HU), spacing, EDGE_SMOOTHING_MM)
+    distance = signed_distances_to(liver, spacing)
+    inside = distance < -EDGE_DEPTH_MM
+    if not inside.any():
+        return liver
+    alike = (np.abs(smooth - np.median(smooth[inside])) < EDGE_HU) & (distance < EDGE_REACH_MM)
+    if alike.all():
+        return liver
+    thick = distances_to(~alike, spacing) > EDGE_DEPTH_MM
+    if not thick.any():
+        return liver
+    numbers = pieces(inside | (alike & (distances_to(thick, spacing) <= EDGE_DEPTH_MM)))
+    grown = numbers == np.argmax(np.bincount(numbers[inside]))
+    return filled_in_slices(grown)
 
 
 def _thickest_piece(

@@ -48,8 +48,8 @@ class RegistrationSettings:
         region_search_deg: Half range of the region's search about each axis.
         region_search_inplane_mm: Half range of the region's search along x and y.
         region_search_axial_mm: Half range of the region's search along the slice axis.
-        together_mm: Where the body's motion is this near to the region's, both move together, and the body's is the
-            better known.
+        least_significance: The region's motion counts where it is at least this far from the body's: squared, in units
+            of its own covariance (`registration.uncertainty`); chi-squared of six parameters passes 30 once in 25 000.
     """
 
     seed: int = 0
@@ -81,7 +81,7 @@ class RegistrationSettings:
     region_search_deg: float = 8.0
     region_search_inplane_mm: float = 15.0
     region_search_axial_mm: float = 30.0
-    together_mm: float = 0.3
+    least_significance: float = 30.0
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
@@ -100,7 +100,7 @@ class RegistrationSettings:
                 raise ValueError(f"{name} must be (lower, higher), but is {(low, high)}.")
         if min(self.bins) < 2:
             raise ValueError(f"bins must be at least (2, 2), but is {self.bins}.")
-        for name in ("region_margin_mm", "cut_mm", "together_mm"):
+        for name in ("region_margin_mm", "cut_mm", "least_significance"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}.")
 
@@ -169,14 +169,19 @@ class RegistrationResult:
         transform: Maps points of the reference to points of the moving volume, in mm (LPS): rigid, or, where a
             deformation was asked for and is worth it, that after the rigid one.
         rigid: The rigid part alone.
-        similarity_before: Normalised mutual information with the headers as they are (1 = independent). 1 also where
-            they leave less overlap than `minimal_overlap`: a few points match anything.
+        similarity_before: Normalised mutual information with the headers as they are (1 = independent), of the body or the
+            region, whose motion it is. 1 also where they leave less overlap than `minimal_overlap`: a few points match
+            anything.
         similarity_after: The same with the rigid transform.
         overlap: Fraction (0..1) of the region's sample points that lie in the moving's data.
         seconds: Wall-clock time.
         evaluations: How often the similarity was computed.
         swarm_trace: Best similarity of the winning whole-volume swarm after each iteration.
         region: What was fitted in the end; "body" also where no liver was found.
+        motion_of: Whose motion the rigid transform is: the region's, or the body's where the region moves with it, or
+            could not be fitted.
+        expected_error_mm: The mean error of the transform in the region lies below it in some 90 % of pairs
+            (docs/results.md); the search's range where the verdict is "failed".
         fitted: Where that is: nonzero voxels of a coarse uint8 image that lies where the reference does.
         verdict: "ok", "check" (look at it) or "failed".
         reasons: A sentence for each sign that is not ok.
@@ -193,6 +198,8 @@ class RegistrationResult:
     evaluations: int
     swarm_trace: tuple[float, ...]
     region: RegionName
+    motion_of: RegionName
+    expected_error_mm: float
     fitted: sitk.Image
     verdict: Judgement
     reasons: tuple[str, ...]

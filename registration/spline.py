@@ -136,6 +136,40 @@ def interpolate(coefficients, positions):  # type: ignore[no-untyped-def]
     return values
 
 
+@compiled(fastmath={"contract"})
+def read_moved(table, cubic, points, affines, values):  # type: ignore[no-untyped-def]
+    """Move sample points and read the moving volume there, as `add_joint_histograms` does.
+
+    Args:
+        table: The moving volume's, from an `Interpolant`.
+        cubic: Whether it holds spline coefficients.
+        points: Sample points (3, n), float32.
+        affines: 3 x 4 matrices (m, 3, 4), float32: point -> array position (z, y, x) in the moving volume.
+        values: (m, n), float32: is set to the values, NaN outside the moving volume's data.
+    """
+    low_edge, zero = -EDGE, np.float32(0.0)
+    top_z = np.float32(table.shape[0] - 4) + EDGE
+    top_y = np.float32(table.shape[1] - 4) + EDGE
+    top_x = np.float32(table.shape[2] - 4) + EDGE
+    row = np.uint64(table.shape[2])
+    plane = np.uint64(table.shape[1]) * row
+    flat = table.ravel()
+    for motion in range(len(affines)):
+        a = affines[motion]
+        for n in range(points.shape[1]):
+            px, py, pz = points[0, n], points[1, n], points[2, n]
+            z = a[0, 0] * px + a[0, 1] * py + a[0, 2] * pz + a[0, 3]
+            y = a[1, 0] * px + a[1, 1] * py + a[1, 2] * pz + a[1, 3]
+            x = a[2, 0] * px + a[2, 1] * py + a[2, 2] * pz + a[2, 3]
+            if z >= low_edge and y >= low_edge and x >= low_edge and z <= top_z and y <= top_y and x <= top_x:
+                z, y, x = max(z, zero), max(y, zero), max(x, zero)
+                values[motion, n] = (
+                    _cubic(flat, plane, row, z, y, x) if cubic else _linear(flat, plane, row, z, y, x)
+                )
+            else:
+                values[motion, n] = np.nan
+
+
 @compiled(fastmath={"contract"})  # fused multiply-adds; nothing that changes the order of a sum
 def add_joint_histograms(  # type: ignore[no-untyped-def]
     table, cubic, points, rows, affines, low, per_unit, chunk, first, step, histograms, inside

@@ -152,46 +152,86 @@ def test_the_liver_is_fitted_with_a_mask_and_without_one_and_the_body_on_request
     assert mean_error_mm(of_body.transform, STILL, points_in_body()) < 2.0
 
 
-def by_together_mm(
-    reference: sitk.Image,
-    moving: sitk.Image,
-    mask: sitk.Image,
-    settings: RegistrationSettings,
-    *limits_mm: float,
-) -> list[RegistrationResult]:
-    """Register a mask's region once for each distance up to which it may take the body's motion."""
-    return [
-        register(reference, moving, reference_mask=mask, settings=replace(settings, together_mm=limit_mm))
-        for limit_mm in limits_mm
-    ]
-
-
 def test_a_region_that_moves_with_the_body_takes_the_bodys_motion(
     reference: sitk.Image,
     medium: sitk.Image,
     medium_motion: sitk.Transform,
     reference_liver: sitk.Image,
     settings: RegistrationSettings,
+    body_settings: RegistrationSettings,
 ) -> None:
-    # 3 mm: the phantom's organs have few edges, and its voxels are large.
-    alone, joint = by_together_mm(reference, medium, reference_liver, settings, 0.0, 3.0)
-    assert joint.region == alone.region == "mask"
+    asked, alone = (
+        register(reference, medium, reference_mask=reference_liver, settings=s)
+        for s in (settings, replace(settings, least_significance=0.0))
+    )
+    assert (asked.region, asked.motion_of, alone.motion_of) == ("mask", "body", "mask")
+    of_body = register(reference, medium, settings=body_settings)
+    # About another centre the same motion has other parameters: compare where it takes points.
+    assert mean_error_mm(asked.transform, of_body.transform, points_in_body()) < 1e-6
     # The points lie all over the body, where the smooth ellipsoid of a liver alone says little about the angles.
-    errors = [mean_error_mm(r.transform, medium_motion, points_in_body()) for r in (joint, alone)]
+    errors = [mean_error_mm(r.transform, medium_motion, points_in_body()) for r in (asked, alone)]
     assert errors[0] < errors[1]
     assert errors[0] < 0.5  # an eighth of the 4 mm voxel
 
 
-@pytest.mark.parametrize("liver_shift_mm", [(2.0, 1.0, 12.0), (0.0, 0.0, 2.0)])
+def test_the_liver_that_is_found_takes_the_bodys_motion_too(
+    medium_result: RegistrationResult, medium_motion: sitk.Transform
+) -> None:
+    assert (medium_result.region, medium_result.motion_of) == ("liver", "body")
+    assert mean_error_mm(medium_result.transform, medium_motion, points_in_body()) < 0.5
+
+
+@pytest.mark.parametrize("liver_shift_mm", [(2.0, 1.0, 12.0), (0.0, 0.0, 4.0)])
 def test_a_region_that_moves_by_itself_keeps_its_own_motion(
     reference: sitk.Image,
     reference_liver: sitk.Image,
     settings: RegistrationSettings,
+    liver_points: np.ndarray,
     liver_shift_mm: tuple[float, float, float],
 ) -> None:
     moving = scan(phase=1, liver_shift_mm=liver_shift_mm, seed=3)
-    alone, asked = by_together_mm(reference, moving, reference_liver, settings, 0.0, settings.together_mm)
-    assert asked.transform.GetParameters() == alone.transform.GetParameters()
+    result = register(reference, moving, reference_mask=reference_liver, settings=settings)
+    assert result.motion_of == "mask"
+    shift_mm = float(np.linalg.norm(liver_shift_mm))
+    truth = sitk.TranslationTransform(3, liver_shift_mm)
+    assert mean_error_mm(result.transform, truth, liver_points) < shift_mm / 2
+
+
+def test_a_region_that_fails_gives_the_bodys_motion_to_be_checked(
+    reference: sitk.Image,
+    medium: sitk.Image,
+    medium_motion: sitk.Transform,
+    settings: RegistrationSettings,
+) -> None:
+    # A mask in the corner of the volume, in air: nothing there can be fitted.
+    values = np.zeros(reference.GetSize()[::-1], dtype=np.uint8)
+    values[4:12, 2:7, 2:7] = 1
+    mask = sitk.GetImageFromArray(values)
+    mask.CopyInformation(reference)
+    result = register(reference, medium, reference_mask=mask, settings=settings)
+    assert (result.motion_of, result.verdict) == ("body", "check")
+    assert "the mask could not be fitted, the body's motion is kept" in result.reasons[0]
+    assert mean_error_mm(result.transform, medium_motion, points_in_body()) < 0.5
+    assert result.expected_error_mm > 4.0  # nobody saw how the organ breathed
+
+
+def test_the_expected_error_covers_the_true_one_and_grows_where_less_is_known(
+    reference: sitk.Image,
+    medium: sitk.Image,
+    medium_motion: sitk.Transform,
+    medium_result: RegistrationResult,
+    settings: RegistrationSettings,
+    liver_points: np.ndarray,
+) -> None:
+    assert (
+        mean_error_mm(medium_result.transform, medium_motion, liver_points) < medium_result.expected_error_mm
+    )
+    assert medium_result.expected_error_mm < 4.0  # one voxel
+    noise = np.random.default_rng(0).normal(0, 300, reference.GetSize()[::-1]).astype(np.int16)
+    other = sitk.GetImageFromArray(noise)
+    other.CopyInformation(reference)
+    lost = register(reference, other, settings=settings)
+    assert lost.expected_error_mm == settings.search_axial_mm
 
 
 @pytest.mark.parametrize(("convincing", "swarms"), [(0.0, 1), (2.0, 3)])
@@ -229,7 +269,7 @@ def test_settings_that_cannot_work_are_refused() -> None:
         {"window_hu": (5.0, 5.0)},
         {"region_margin_mm": -1.0},
         {"cut_mm": -1.0},
-        {"together_mm": -0.1},
+        {"least_significance": -0.1},
         {"region": "spleen"},
     ):
         with pytest.raises(ValueError, match=next(iter(wrong))):

@@ -52,6 +52,14 @@ def test_the_worst_sign_decides_and_all_are_told() -> None:
     assert len(reasons) == 2
 
 
+def test_edges_that_agree_well_make_little_to_hold_on_to_no_failure() -> None:
+    for sign in ({"sharpness": 0.1}, {"overlap": 0.2}):
+        assert judge(replace(GOOD, **sign, edge_agreement=0.59), "liver")[0] == "failed"
+        assert judge(replace(GOOD, **sign, edge_agreement=0.6), "liver")[0] == "check"
+    for sign in ({"disagreement_mm": 30.0}, {"apart_mm": 50.0}):
+        assert judge(replace(GOOD, **sign, edge_agreement=0.9), "liver")[0] == "failed"
+
+
 def test_moving_points_agrees_with_simpleitk() -> None:
     rng = np.random.default_rng(0)
     points, centre = rng.normal(0, 50, (20, 3)), np.array([3.0, -8.0, 100.0])
@@ -67,7 +75,7 @@ def test_a_good_match_is_ok(
 ) -> None:
     result = register(reference, medium, settings=settings)
     assert (result.verdict, result.reasons) == ("ok", ())
-    assert result.evidence.disagreement_mm < 3.0
+    assert result.evidence.disagreement_mm < 4.0  # the limit of "ok": half a liver of this phantom may turn
     assert result.evidence.apart_mm < 3.0  # nothing breathed
 
 

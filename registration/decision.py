@@ -1,0 +1,140 @@
+"""Decide between the body's motion and a region's by evidence, judge what is returned, and say how well it is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registration.candidates import Candidate
+from registration.layers import LayeredPair
+from registration.rigid import Parameters, move_points, recentre
+from registration.settings import Evidence, Judgement, RegionName, RegistrationSettings
+from registration.uncertainty import LAG, MODEL_ERROR, UNSEEN_BREATH_MM, uncertainty
+from registration.verdict import Match, gather_evidence, judge, mean_distance
+from registration.volume import Volume
+
+LEAST_APART_MM = 0.5  # of the region's motion from the body's: less is not worth leaving the better known
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Hold the motion that is returned, what it was judged on, and how well it is known.
+
+    Attributes:
+        judged: The candidate on whose region it was judged.
+        motion: Six parameters about that candidate's centre.
+        motion_of: Whose motion it is.
+        expected_error_mm: See `RegistrationResult`.
+        evidence: The signs.
+        verdict: What they say.
+        reasons: Why.
+    """
+
+    judged: Candidate
+    motion: Parameters
+    motion_of: RegionName
+    expected_error_mm: float
+    evidence: Evidence
+    verdict: Judgement
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Signs:
+    """Gather evidence for any motion of a pair.
+
+    Attributes:
+        pair: The pair.
+        body: The body's match on the top layer.
+        organ: The region's mask and its grid; none where the body alone is fitted.
+        attainable: See `verdict.gather_evidence`.
+    """
+
+    pair: LayeredPair
+    body: Match
+    organ: tuple[NDArray[np.bool_], Volume] | None
+    attainable: float
+
+    def of(self, judged: Candidate, motion: Parameters) -> tuple[Evidence, Judgement, tuple[str, ...]]:
+        """Judge a motion by what a candidate was fitted on."""
+        edges = None
+        if self.organ is not None and judged.name != "body":
+            edges = self.pair.edges(*self.organ, motion, judged.centre)
+        evidence = gather_evidence(
+            self.body,
+            Match(judged.few, motion, self.pair.itself(judged.few, judged.window_hu, -1)),
+            self.pair.halves(judged.held, judged.window_hu, motion, judged.centre),
+            attainable=self.attainable,
+            edge_agreement=edges,
+        )
+        return evidence, *judge(evidence, judged.name)
+
+
+def decide(signs: Signs, body: Candidate, region: Candidate | None, settings: RegistrationSettings) -> Answer:
+    """Choose between the body's motion and the region's.
+
+    The region leaves the body's motion only where its own is significantly another: its few voxels leave it less certain
+    than the body's, by some tenths of a mm (docs/results.md). And only where what it found can be believed; a region that
+    fails gives the body's motion, to be checked, because nobody saw how it breathed.
+    """
+    body_known = uncertainty(body.all_of_it, body.motion)
+    if region is None:
+        evidence, verdict, reasons = signs.of(body, body.motion)
+        expected = body_known.error_mm(body.all_of_it.samples.points) * MODEL_ERROR
+        if settings.region != "body":  # a liver was looked for
+            expected = float(np.hypot(expected, UNSEEN_BREATH_MM))
+        return _answer(body, body.motion, "body", expected, evidence, verdict, reasons, settings)
+
+    points = region.all_of_it.samples.points
+    with_body = recentre(body.motion, body.centre, region.centre)
+    known = uncertainty(region.all_of_it, region.motion)
+    significance = known.significance(with_body)
+    apart_mm = mean_distance(
+        move_points(points, region.motion, region.centre), move_points(points, with_body, region.centre)
+    )
+    from_body = MODEL_ERROR * body_known.error_mm(points)
+    if significance >= settings.least_significance and apart_mm >= LEAST_APART_MM:
+        evidence, verdict, reasons = signs.of(region, region.motion)
+        if verdict != "failed":
+            expected = float(np.hypot(MODEL_ERROR * known.error_mm(points), LAG * apart_mm))
+            return _answer(region, region.motion, region.name, expected, evidence, verdict, reasons, settings)
+        unseen_mm = UNSEEN_BREATH_MM
+    else:
+        # What the region says without being significant may still be so, the less the less significant it is.
+        unseen_mm = apart_mm * min(1.0, significance / max(settings.least_significance, 1e-6))
+        evidence, verdict, reasons = signs.of(region, with_body)
+        if verdict != "failed":
+            expected = from_body + unseen_mm
+            return _answer(region, with_body, "body", expected, evidence, verdict, reasons, settings)
+    failure = reasons
+    by_body = signs.of(body, body.motion)
+    if by_body[1] == "failed":
+        return _answer(region, with_body, "body", np.inf, evidence, "failed", failure, settings)
+    evidence, verdict, reasons = by_body
+    told = (
+        f"the {region.name} could not be fitted, the body's motion is kept ({'; '.join(failure)})",
+        *reasons,
+    )
+    expected = float(np.hypot(from_body, max(unseen_mm, UNSEEN_BREATH_MM)))
+    return _answer(body, body.motion, "body", expected, evidence, "check", told, settings)
+
+
+def _answer(
+    judged: Candidate,
+    motion: Parameters,
+    motion_of: RegionName,
+    expected_error_mm: float,
+    evidence: Evidence,
+    verdict: Judgement,
+    reasons: tuple[str, ...],
+    settings: RegistrationSettings,
+) -> Answer:
+    """Give the answer; parts that disagree raise the expected error, and where the fit failed nothing is known."""
+    if verdict == "failed":
+        expected_error_mm = settings.search_axial_mm
+    elif verdict == "check" or not np.isfinite(expected_error_mm):
+        known = expected_error_mm if np.isfinite(expected_error_mm) else 0.0
+        expected_error_mm = float(np.hypot(known, min(evidence.disagreement_mm, settings.search_axial_mm)))
+    return Answer(judged, motion, motion_of, float(expected_error_mm), evidence, verdict, reasons)
