@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import SimpleITK as sitk
@@ -161,6 +161,12 @@ def load_predictor(
             AXES,
         )
     return predictor
+
+
+def trained_registration_model(predictor: nnUNetPredictor) -> Literal["rigid", "deformable", "auto"]:
+    """Tell how the phases of a model's training data were moved; what does not say so was made rigidly."""
+    model = predictor.dataset_json.get("registration", {}).get("model")
+    return model if model in ("deformable", "auto") else "rigid"
 
 
 def trained_folds(model_folder: Path, folds: Sequence[int | str] | None, checkpoint: str) -> list[str]:

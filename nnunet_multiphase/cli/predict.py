@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from nnunet_multiphase.cli.accept import add_accept
+from nnunet_multiphase.cli.motion import add_registration_model
 
 HELP = "register a new patient's raw phases, segment the lesions on the original grid, measure them"
 
@@ -54,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--strict", action="store_true", help="exit status 1 also where the registration of a phase failed"
     )
     add_accept(parser)
+    add_registration_model(parser, None, "as the model's training data were, else rigid")
     parser.add_argument("--seed", type=int, default=0, help="seed of the registration")
 
 
@@ -87,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
         predict_case,
         prediction_summary,
         refuse_other_labels,
+        trained_registration_model,
         write_label_record,
     )
     from registration import RegistrationSettings
@@ -103,7 +106,9 @@ def run(args: argparse.Namespace) -> int:
     )
     lesion_labels = model_lesion_labels(predictor, args.lesion_labels)
     refuse_other_labels(predictor, args.output)
-    settings = RegistrationSettings(seed=args.seed)
+    settings = RegistrationSettings(
+        seed=args.seed, model=args.registration_model or trained_registration_model(predictor)
+    )
     failures, astray = [], []
     try:
         for case in args.cases:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnunet_multiphase.cli.accept import add_accept
+from nnunet_multiphase.cli.motion import add_registration_model
 from nnunet_multiphase.cli.sigterm import sigterm_like_ctrl_c
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import ON_FAILURE, PHASES, SEVERAL
@@ -138,6 +139,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a phase whose registration failed: keep it and say so (default), fill it with air, leave the case out, "
         "or take the headers' position",
     )
+    add_registration_model(parser, "rigid", "rigid")
     parser.add_argument(
         "--no-mask",
         choices=("error", "skip"),
@@ -174,6 +176,7 @@ def run(args: argparse.Namespace) -> int:
     from nnunet_multiphase.data.case_folder import CohortError
     from nnunet_multiphase.data.dataset import build_dataset
     from nnunet_multiphase.data.target_classes import target_classes
+    from registration import RegistrationSettings
 
     inputs, targets = _inputs(args), target_classes(args.labels, regions=args.regions)
     if args.dry_run:
@@ -195,6 +198,7 @@ def run(args: argparse.Namespace) -> int:
                 jobs=args.jobs,
                 dask_scheduler=args.dask_scheduler,
                 overwrite=args.overwrite,
+                settings=RegistrationSettings(model=args.registration_model),
                 accept=args.accept,
                 progress=True,
             )

@@ -13,6 +13,7 @@ import SimpleITK as sitk
 
 if TYPE_CHECKING:
     from nnunet_multiphase.alignment import AlignedPhases
+    from registration import RegistrationResult
 
 LOW_COVERED_FRACTION = 0.5
 LARGE_SHIFT_MM = 60.0
@@ -35,6 +36,7 @@ class PhaseQuality:
     similarity_after: float | None = None
     verdict: str = ""  # ok, check, failed: the registration's own judgement
     region: str = ""  # what was fitted: mask, liver (found without a mask) or body
+    deformed: str = ""  # yes, no; empty where it was not asked for
     overlap: float | None = None  # 0..1
     edge_agreement: float | None = None  # of the liver's edges: 1 = at the same places, 0 = by chance
     shift_mm: float | None = None  # of the liver's centre (without a liver mask: the volume's)
@@ -81,7 +83,7 @@ def measure_phase(
         return row
     result = aligned.results[phase]
     # What was found, also where it was not applied: that is what tells about the phase.
-    shift, rotation = displacement(result.transform, centre_mm)
+    shift, rotation = displacement(result.rigid, centre_mm)
     if phase in aligned.dropped:
         warnings.append("left out")
     if phase in aligned.by_header and result.verdict == "ok" and shift > REGISTERED_WITHIN_MM:
@@ -113,6 +115,7 @@ def measure_phase(
         similarity_after=result.similarity_after,
         verdict=result.verdict,
         region=result.region,
+        deformed=_deformed(result),
         overlap=result.overlap,
         edge_agreement=result.evidence.edge_agreement,
         shift_mm=shift,
@@ -120,6 +123,10 @@ def measure_phase(
         seconds=result.seconds,
         warnings="; ".join(warnings),
     )
+
+
+def _deformed(result: RegistrationResult) -> str:
+    return "" if result.deformation is None else "yes" if result.deformation.accepted else "no"
 
 
 def shown_by(aligned: AlignedPhases) -> str:
