@@ -15,8 +15,8 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from registration.free_form import displacements, everywhere, jacobian, spline_transform
-from registration.free_form_fit import LEVELS, Kept, Level, climb, fit
+from registration.free_form import control_grid, displacements, everywhere, jacobian, spline_transform
+from registration.free_form_fit import AROUND_MM, LEVELS, Kept, Level, climb, fit
 from registration.local_match import LocalMatch
 from registration.resample import coverage
 from registration.settings import Deformation
@@ -132,9 +132,8 @@ def deform(
     for _ in range(HALVINGS + 1):
         volumes = jacobian(displacements(around, controls), box.spacing_zyx_mm)
         least, most = float(volumes.min()), float(volumes.max())
-        inside = volumes[middle]
-        change = float(inside[pair.wanted].mean() - 1)
-        lesion_change = None if lesion is None else _worst_change(inside, kept)
+        change = float(volumes[middle][pair.wanted].mean() - 1)
+        lesion_change = None if lesion is None else _worst_change(volumes, kept, added)
         harm = _harm(least, most, change, lesion_change)
         if not harm:
             break
@@ -236,23 +235,24 @@ def _halves(pair: _Pair) -> list[NDArray[np.bool_]]:
 
 
 def _kept(lesion: sitk.Image | None, box: Volume) -> tuple[Kept, ...]:
-    """Give the box's voxels of each piece of the lesion mask, one for each voxel of the mask; pieces beyond are left out."""
+    """Give the voxels of each piece of the lesion mask, one for each voxel of the mask, as far as anything moves there."""
     if lesion is None:
         return ()
+    reached = everywhere(control_grid(box, LEVELS[-1].mesh_mm, AROUND_MM), box)[1]
     volume, numbered = volume_from_image(lesion), pieces(mask_from_image(lesion))
-    found = []
     places = np.argwhere(numbered > 0)
     numbers = numbered[tuple(places.T)]
     index = np.rint(index_from_world(box, world_from_index(volume, places))).astype(np.int64)
-    inside = ((index >= 0) & (index < box.values.shape)).all(axis=1)
-    for number in np.unique(numbers[inside]):
-        found.append(Kept(index[inside & (numbers == number)]))
-    return tuple(found)
+    inside = ((index >= -reached) & (index < box.values.shape + reached)).all(axis=1)
+    return tuple(Kept(index[inside & (numbers == number)]) for number in np.unique(numbers[inside]))
 
 
-def _worst_change(volumes: NDArray[np.float64], kept: tuple[Kept, ...]) -> float:
-    """Give the volume change (share) of the piece that changes most."""
-    return max((float(volumes[tuple(piece.voxels.T)].mean() - 1) for piece in kept), key=abs, default=0.0)
+def _worst_change(
+    volumes: NDArray[np.float64], kept: tuple[Kept, ...], added: NDArray[np.int64] | int = 0
+) -> float:
+    """Give the volume change (share) of the piece that changes most; voxels were added to the box at the low ends."""
+    changes = [float(volumes[tuple((piece.voxels + added).T)].mean() - 1) for piece in kept]
+    return max(changes, key=abs, default=0.0)
 
 
 def _harm(least: float, most: float, change: float, lesion_change: float | None) -> str:

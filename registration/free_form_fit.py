@@ -57,7 +57,7 @@ LEVELS = (Level(40.0, 8.0), Level(25.0, 6.0))
 
 @dataclass(frozen=True)
 class Kept:
-    """Hold voxels whose volume is to be kept together: positions (n, 3) in the box, array (z, y, x)."""
+    """Hold voxels whose volume is to be kept together: positions (n, 3) from the box's first voxel, (z, y, x)."""
 
     voxels: NDArray[np.int64]
 
@@ -184,9 +184,13 @@ def _swelling(grid: ControlGrid, piece: Kept, box: Volume) -> Controls:
     """Give, for each control point, how much a mm of it swells a piece: the mean divergence over its voxels."""
     whole, added = everywhere(grid, box)
     spread = np.zeros((3, *(len(axis.first) for axis in whole.axes)), np.float32)
+    inner = piece.voxels + added
+    inner = inner[
+        ((inner > 0) & (inner < np.array(spread.shape[1:]) - 1)).all(axis=1)
+    ]  # what the mesh reaches
     for axis, spacing in enumerate(box.spacing_zyx_mm):
         for side in (-1, 1):
-            places = piece.voxels + added
+            places = inner.copy()
             places[:, axis] += side
             np.add.at(spread[axis], tuple(places.T), side / (2 * spacing * len(places)))
     return gathered(whole, spread) * grid.free()

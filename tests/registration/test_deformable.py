@@ -15,7 +15,7 @@ from registration_phantom import CENTRE_MM, ORGANS, liver_mask, scan
 from registration import RegistrationSettings, deformable, register
 from registration.__main__ import main
 from registration.free_form import ControlGrid
-from registration.volume import image_like, values_of, volume_from_image
+from registration.volume import image_like, values_of, volume_from_image, world_from_index
 
 # The liver bulges: its points move by up to so much, smoothly, and hardly any beyond its surroundings.
 BULGE_MM = 16.0
@@ -147,6 +147,22 @@ def test_each_lesions_change_is_read_apart() -> None:
     assert "a lesion's volume by -30%" in deformable._harm(0.7, 1.2, 0.0, -0.3)
     assert "swell" in deformable._harm(0.7, 5.0, 0.0, None)
     assert deformable._harm(0.9, 1.1, 0.01, 0.02) == ""
+
+
+def test_a_lesion_beside_the_region_is_read_too(fixed: sitk.Image) -> None:
+    volume = volume_from_image(fixed)
+    box = replace(
+        volume,
+        values=volume.values[:, 20:40, 20:40],
+        origin=world_from_index(volume, np.array([[0, 20, 20]]))[0],
+    )
+    lesions = np.zeros(volume.values.shape, np.uint8)
+    lesions[10, 15, 25:28] = 1  # five rows of 3 mm before the box
+    (piece,) = deformable._kept(image_like(lesions, fixed), box)
+    assert piece.voxels.tolist() == [[10, -5, 5], [10, -5, 6], [10, -5, 7]]
+    volumes = np.ones((40, 40, 40))
+    volumes[10, 5, 15:18] = 1.5
+    assert deformable._worst_change(volumes, (piece,), np.array([0, 10, 10])) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(("height_mm", "harmless"), [(60.0, True), (4000.0, False)])
