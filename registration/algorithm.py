@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from registration.candidates import choose_region, fit_body, fit_region
-from registration.decision import Signs, decide
+from registration.decision import Answer, Signs, decide
 from registration.deformable import deform
 from registration.layers import LayeredPair, helper_thread
 from registration.pyramid import build_pyramid
@@ -131,13 +131,20 @@ def register(
         swarm_trace=swarm.trace,
         region=judged.name,
         motion_of=answer.motion_of,
-        expected_error_mm=answer.expected_error_mm,
+        expected_error_mm=_expected_error_mm(answer, deformation),
         fitted=fitted,
         verdict=verdict,
         reasons=reasons,
         evidence=evidence,
         deformation=deformation,
     )
+
+
+def _expected_error_mm(answer: Answer, deformation: Deformation | None) -> float:
+    """Give the deformation's own, where one was accepted."""
+    if deformation is not None and deformation.accepted and deformation.expected_error_mm is not None:
+        return deformation.expected_error_mm
+    return answer.expected_error_mm
 
 
 def _check_contrast(volume: Volume, name: str) -> None:

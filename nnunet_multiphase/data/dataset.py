@@ -20,7 +20,7 @@ from nnunet_multiphase.data.finished import RECORDS, clear_unfinished, convert_o
 from nnunet_multiphase.data.inputs import Found, Inputs, find_cases
 from nnunet_multiphase.data.orientation import AXES
 from nnunet_multiphase.data.progress import progress_bar, say_beside_bar
-from nnunet_multiphase.data.quality import PhaseQuality, is_doubtful, write_quality
+from nnunet_multiphase.data.quality import PhaseQuality, is_doubtful, misplacement_mm, write_quality
 from nnunet_multiphase.data.split import Fold, choose_test_patients, make_folds
 from nnunet_multiphase.data.target_classes import LESIONS, TargetClasses
 from nnunet_multiphase.data.workers import Run, dask_workers, local_workers
@@ -389,6 +389,8 @@ def _write_records(
         accepted={r.case: list(r.accepted) for r in plan.reports if r.accepted},
         # Training moves these phases more than the others.
         doubtful_registration=_doubtful(kept),
+        # ... and each by what its own registration may have left.
+        registration_error_mm=_errors_mm(kept),
         # The threads change nothing but the time.
         registration={key: value for key, value in asdict(settings).items() if key != "threads"},
     )
@@ -415,6 +417,15 @@ def _write_records(
 def _doubtful(outcomes: Sequence[CaseOutcome]) -> dict[str, list[str]]:
     """List, by case, the phases whose registration was not judged ok."""
     by_case = {o.case.name: [row.phase for row in o.rows if is_doubtful(row)] for o in outcomes}
+    return {case: phases for case, phases in by_case.items() if phases}
+
+
+def _errors_mm(outcomes: Sequence[CaseOutcome]) -> dict[str, dict[str, float]]:
+    """Give, by case and phase, how far the phase may lie from its place; phases of which that is not known are left out."""
+    by_case = {
+        o.case.name: {row.phase: round(mm, 2) for row in o.rows if (mm := misplacement_mm(row)) is not None}
+        for o in outcomes
+    }
     return {case: phases for case, phases in by_case.items() if phases}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -38,6 +39,7 @@ class PhaseQuality:
     region: str = ""  # what was fitted: mask, liver (found without a mask) or body
     deformed: str = ""  # yes, no; empty where it was not asked for
     overlap: float | None = None  # 0..1
+    expected_error_mm: float | None = None  # of what was fitted; the true one lies below it in 90 % of pairs
     edge_agreement: float | None = None  # of the liver's edges: 1 = at the same places, 0 = by chance
     shift_mm: float | None = None  # of the liver's centre (without a liver mask: the volume's)
     rotation_degrees: float | None = None
@@ -117,6 +119,7 @@ def measure_phase(
         region=result.region,
         deformed=_deformed(result),
         overlap=result.overlap,
+        expected_error_mm=result.expected_error_mm,
         edge_agreement=result.evidence.edge_agreement,
         shift_mm=shift,
         rotation_degrees=rotation,
@@ -139,6 +142,16 @@ def is_doubtful(row: PhaseQuality) -> bool:
     """Tell whether a phase may lie elsewhere than its reference: training moves such phases more than others."""
     not_where_it_would_be = row.placed_by == "header" and (row.shift_mm or 0.0) > REGISTERED_WITHIN_MM
     return row.status == "present" and (row.verdict not in ("", "ok") or not_where_it_would_be)
+
+
+def misplacement_mm(row: PhaseQuality) -> float | None:
+    """Tell how far a phase may lie from its place (mm, in 90 % of pairs); none where nothing is known of it.
+
+    A phase that its header placed lies as far off, besides, as the registration would have moved it.
+    """
+    if row.status != "present" or row.expected_error_mm is None or row.verdict == "failed":
+        return None
+    return math.hypot(row.expected_error_mm, (row.shift_mm or 0.0) if row.placed_by == "header" else 0.0)
 
 
 def displacement(transform: sitk.Transform, point_mm: np.ndarray) -> tuple[float, float]:

@@ -240,6 +240,12 @@ COLUMNS = (
         _extreme("overlap", min), number=True,
     ),
     Column(
+        "error mm", ("expected_error_mm",),
+        "what the registration may have left where it was fitted: the true error lies below it in some 90 % of pairs. "
+        "Sorts by the largest.",
+        _extreme("expected_error_mm", max), number=True, descending=True,
+    ),
+    Column(
         "edges", ("edge_agreement",),
         "whether the liver (its mask, or as found) ends in the moving phase where it does in the reference: 1 = everywhere, "
         "0 = by chance; "

@@ -215,6 +215,7 @@ CELLS: dict[str, Callable[[Case, dict[str, str]], str]] = {
     "rotation °": _figures("rotation_degrees", 1),
     "region": _text("region"),
     "overlap %": _figures("overlap", 0, factor=100),
+    "error mm": _figures("expected_error_mm", 2),
     "edges": _figures("edge_agreement", 2),
     "placed by": _text("placed_by"),
 }

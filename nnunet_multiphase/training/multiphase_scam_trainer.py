@@ -51,9 +51,9 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
     misalignment = 0.3
     """Share of the phases, other than the reference, that are moved."""
     misalignment_ok_mm = 0.5
-    """What a registration judged "ok" leaves in the liver (measured: median 0.4 mm, docs/results.md)."""
+    """What a registration judged "ok" leaves at least, because a liver also bends; its expected error decides, if larger."""
     misalignment_doubtful_mm = 3.0
-    """The same for any other verdict: unknown; half a breath."""
+    """The same for any other verdict, where no expected error is known: half a breath. The most in any case."""
 
     alpha = 0.75
     """Focal loss: weight of the foreground; the background has 1 - alpha."""
@@ -116,8 +116,8 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         else:
             self.print_to_log_file(
                 f"Phases: {', '.join(channels.phases)}; {self.phase_dropout:g} of the samples lose some, "
-                f"{self.misalignment:g} of the phases are moved by about {self.misalignment_ok_mm:g} mm "
-                f"({self.misalignment_doubtful_mm:g} mm where their registration is doubtful)"
+                f"{self.misalignment:g} of the phases are moved by what their registration may have left, "
+                f"{self.misalignment_ok_mm:g} to {self.misalignment_doubtful_mm:g} mm"
             )
         return channels
 

@@ -51,6 +51,10 @@ def drop_phases(
     return data
 
 
+BOUND_OVER_RMS = 1.44
+"""Of a normal error in space: 90 % of its lengths lie below sqrt(6.25 / 3) times the root of their mean square."""
+
+
 def misalign_phases(
     data: torch.Tensor,
     cases: Sequence[str],
@@ -74,8 +78,9 @@ def misalign_phases(
         channels: Of the dataset.
         spacing_mm: Of the batch's voxels, one a spatial axis.
         probability: That a phase is moved.
-        ok_mm: Length of the shift where the registration was judged "ok": root of the mean square.
-        doubtful_mm: The same where it was not.
+        ok_mm: Length of the shift where the registration was judged "ok": root of the mean square. Where its expected
+            error is known (`channels.error_mm`), that decides, and this is the least: a liver also bends.
+        doubtful_mm: The same where it was not judged so; the most where the expected error is known.
         rng: Source of the draws.
 
     Returns:
@@ -89,7 +94,11 @@ def misalign_phases(
         for channel in range(len(channels.phases)):
             if channel == reference or rng.random() >= probability:
                 continue
-            length_mm = doubtful_mm if channel in channels.doubtful.get(case, ()) else ok_mm
+            bound_mm = channels.error_mm.get(case, {}).get(channel)
+            if bound_mm is not None:
+                length_mm = min(max(bound_mm / BOUND_OVER_RMS, ok_mm), max(ok_mm, doubtful_mm))
+            else:
+                length_mm = doubtful_mm if channel in channels.doubtful.get(case, ()) else ok_mm
             shift_mm = rng.normal(0.0, length_mm / math.sqrt(axes), axes)
             sample[channel] = _shift(sample[channel], shift_mm / np.asarray(spacing_mm))
     return data

@@ -19,6 +19,7 @@ class PhaseChannels:
         reference: Case -> channel of the phase the mask is drawn on.
         filled: Case -> channels that were filled because the phase is missing.
         doubtful: Case -> channels whose registration was not judged "ok".
+        error_mm: Case -> channel -> what its registration may have left (mm, in 90 % of pairs), where that is known.
     """
 
     phases: tuple[str, ...]
@@ -26,6 +27,7 @@ class PhaseChannels:
     reference: Mapping[str, int]
     filled: Mapping[str, frozenset[int]] = field(default_factory=dict)
     doubtful: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    error_mm: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
 
 
 def read_phase_channels(
@@ -53,6 +55,10 @@ def read_phase_channels(
         {case: phases.index(phase) for case, phase in references.items()},
         _channels_by_case(dataset_json.get("filled") or {}, phases),
         _channels_by_case(dataset_json.get("doubtful_registration") or {}, phases),
+        {
+            case: {phases.index(phase): float(mm) for phase, mm in errors.items()}
+            for case, errors in (dataset_json.get("registration_error_mm") or {}).items()
+        },
     )
 
 

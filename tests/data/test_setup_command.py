@@ -264,6 +264,14 @@ def test_a_doubtful_phase_is_recorded_for_training(tmp_path: Path, mismatch: dic
     assert verdicts["pv"] == "failed"
     doubtful = [phase for phase, verdict in verdicts.items() if verdict in ("check", "failed")]
     assert made.record["doubtful_registration"] == {"case_1": doubtful}
+    # What its registration may have left is known of each phase that did not fail.
+    known = made.record["registration_error_mm"]["case_1"]
+    assert set(known) == {phase for phase, verdict in verdicts.items() if verdict in ("ok", "check")}
+    quality = {row["phase"]: row for row in made.quality}
+    assert all(
+        mm == pytest.approx(float(quality[phase]["expected_error_mm"]), abs=0.006)
+        for phase, mm in known.items()
+    )
 
 
 def write_mismatch(folder: Path, mismatch: dict[str, sitk.Image], drawn_on: str = "art") -> None:

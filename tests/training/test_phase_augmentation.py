@@ -1,5 +1,7 @@
 """Phases dropped and moved in training: which, how often, and never the reference."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -83,11 +85,21 @@ def test_a_cascades_channels_stay():
     assert torch.equal(data[0, 4], before[0, 4])
 
 
-def misalign(data, cases, *, spacing_mm=(4.0, 1.0, 1.0), probability=1.0, ok_mm=0.5, doubtful_mm=3.0, seed=0):
+def misalign(
+    data,
+    cases,
+    *,
+    spacing_mm=(4.0, 1.0, 1.0),
+    probability=1.0,
+    ok_mm=0.5,
+    doubtful_mm=3.0,
+    seed=0,
+    channels=CHANNELS,
+):
     return misalign_phases(
         data,
         cases,
-        CHANNELS,
+        channels,
         spacing_mm=spacing_mm,
         probability=probability,
         ok_mm=ok_mm,
@@ -128,6 +140,20 @@ def test_shifts_are_as_long_as_asked_and_longer_where_the_registration_is_doubtf
     assert rms[1] == pytest.approx(3.0 / np.sqrt(3), rel=0.17)
 
 
+@pytest.mark.parametrize(("bound_mm", "length_mm"), [(0.1, 0.5), (1.44, 1.0), (2.88, 2.0), (150.0, 3.0)])
+def test_a_known_error_decides_between_the_least_and_the_most(bound_mm, length_mm):
+    channels = replace(CHANNELS, error_mm={"a": {0: bound_mm, 1: bound_mm}})
+    ramp = torch.arange(64.0).expand(1, 4, 4, 4, 64).clone()
+    moved = {channel: [] for channel in (0, 1)}
+    for seed in range(300):
+        change = (misalign(ramp.clone(), ["a"], seed=seed, channels=channels) - ramp)[0, :, 0, 0, 32]
+        for channel, values in moved.items():
+            values.append(float(change[channel]))
+    # Channel 1 is doubtful: where the error is known, that says no more.
+    for values in moved.values():
+        assert np.sqrt(np.mean(np.square(values))) == pytest.approx(length_mm / np.sqrt(3), rel=0.17)
+
+
 def test_two_dimensions():
     before = batch(1, size=(6, 8))
     data = misalign(before.clone(), ["a"], spacing_mm=(1.0, 1.0))
@@ -149,13 +175,18 @@ def dataset_json(**changes):
 def test_phases_are_read_from_dataset_json():
     plans = {"foreground_intensity_properties_per_channel": {"0": INTENSITIES, "1": INTENSITIES}}
     read = read_phase_channels(
-        dataset_json(filled={"x": ["art"]}, doubtful_registration={"x": ["art"]}),
+        dataset_json(
+            filled={"x": ["art"]},
+            doubtful_registration={"x": ["art"]},
+            registration_error_mm={"x": {"art": 0.7}},
+        ),
         plans,
         ["CTNormalization"] * 2,
     )
     assert read.phases == ("art", "pv")
     assert read.reference == {"x": 1}
     assert read.filled == read.doubtful == {"x": {0}}
+    assert read.error_mm == {"x": {0: 0.7}}
     assert read.absent_values == pytest.approx((-7.0, -7.0))  # (-50 - 90) / 20
 
 
