@@ -9,7 +9,7 @@ from registration_phantom import HEADER_LIKE_NIFTI, OBLIQUE, liver_mask, scan
 from scipy import ndimage
 
 from registration.layers import on_layer
-from registration.liver import find_liver
+from registration.liver import find_liver, grown_to_its_edges
 from registration.pyramid import shrink
 from registration.region import body_region
 from registration.shapes import distances_to, filled_in_slices, lowest_around, opened_in_slices, pieces
@@ -34,6 +34,22 @@ def test_the_liver_is_found_in_any_phase_and_direction(phase: int, direction: np
     # A region to fit on needs to be liver and to be most of it; it need not be all of it.
     assert (liver & truth).sum() > 0.9 * liver.sum()
     assert (liver & truth).sum() > 0.4 * truth.sum()
+
+
+def test_what_is_found_grows_to_the_livers_edges_and_not_beyond() -> None:
+    image = scan(spacing_mm=(3.0, 3.0, 3.0))
+    volume = volume_from_image(image)
+    truth = mask_from_image(liver_mask(image))
+    # 8 mm within the true edge all around, as a finder that is sure leaves it.
+    inner = distances_to(~truth, volume.spacing_zyx_mm) > 8.0
+    grown = grown_to_its_edges(inner, volume)
+
+    def dice(mask: np.ndarray) -> float:
+        return 2 * (mask & truth).sum() / (mask.sum() + truth.sum())
+
+    assert dice(inner) < 0.8
+    assert dice(grown) > 0.93
+    assert (grown & truth).sum() > 0.95 * grown.sum()
 
 
 def test_where_there_is_no_liver_none_is_found() -> None:
