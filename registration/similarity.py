@@ -7,6 +7,7 @@ Recognition 1999, doi:10.1016/S0031-3203(98)00091-0.
 
 from __future__ import annotations
 
+import copy
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -112,6 +113,15 @@ class MutualInformation:
         self.bins = bins
         self.minimal_overlap = minimal_overlap
         self.evaluations = 0
+
+    def thinned(self, step: int) -> MutualInformation:
+        """Give the same similarity by every step-th sample point."""
+        thin = copy.copy(self)
+        thin.samples = SamplePoints(self.samples.points[::step], self.samples.values[::step])
+        thin._reference_bins = self._reference_bins[::step].copy()
+        thin._points = np.ascontiguousarray(self._points[:, ::step])
+        thin.evaluations = 0
+        return thin
 
     def __call__(self, parameters: ArrayLike) -> NDArray[np.float64]:
         """Give the scores (n,) of motions (n, 6): NMI, less up to 1 where the overlap is too small."""

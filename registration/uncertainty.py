@@ -25,6 +25,8 @@ from registration.similarity import MutualInformation
 CUBE_MM = 25.0
 GRADIENT_STEP = 0.25  # of STEPS, to either side
 CURVATURE_STEP = 0.5
+CURVATURE_POINTS = 40_000  # a quarter of them doubles some errors
+MOST_POINTS = 2_000  # that a mean error is taken over
 FEWEST_CUBES = 12  # twice the parameters
 LEAST_CURVATURE = 1e-3  # as a part of the largest
 MODEL_ERROR = 3.6
@@ -53,6 +55,7 @@ class Uncertainty:
         """Give the root of the mean square error at points (n, 3) of the reference; infinite where nothing is known."""
         if self.covariance is None:
             return float("inf")
+        points = points[:: 1 + len(points) // MOST_POINTS]
         arms = move_points(points, self.motion, self.centre) - self.centre - self.motion[3:]
         # How a point moves with each parameter: an angle about an axis moves it across the axis and its arm.
         moves = np.concatenate([np.cross(axis, arms)[:, :, None] for axis in np.eye(3)], axis=2)
@@ -79,7 +82,9 @@ def uncertainty(similarity: MutualInformation, motion: Parameters) -> Uncertaint
         motion: Six parameters about its centre.
     """
     centre = similarity.centre
-    curvature = _curvature(similarity, motion)
+    # The curvature is the same by a part of the points; the scatter is not, it holds their own noise.
+    step = max(1, len(similarity.samples.points) // CURVATURE_POINTS)
+    curvature = _curvature(similarity.thinned(step), motion)
     gradients = _cube_gradients(similarity, motion)
     count = len(gradients)
     if curvature is None or count < FEWEST_CUBES:
