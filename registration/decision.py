@@ -16,6 +16,10 @@ from registration.verdict import Match, gather_evidence, judge, mean_distance
 from registration.volume import Volume
 
 LEAST_APART_MM = 0.5  # of the region's motion from the body's: less is not worth leaving the better known
+# Where both moved together the region's middle was up to twice as far from the body's as its error and what no covariance
+# sees (together); where the liver bends, at least four times.
+SHARED_ERROR_MM = 0.3
+PLAINLY = 3.0
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,9 @@ def decide(signs: Signs, body: Candidate, region: Candidate | None, settings: Re
     """Choose between the body's motion and the region's.
 
     The region leaves the body's motion only where its own is significantly another: its few voxels leave it less certain
-    than the body's, by some tenths of a mm (docs/results.md). And only where what it found can be believed; a region that
-    fails gives the body's motion, to be checked, because nobody saw how it breathed.
+    than the body's, by some tenths of a mm (docs/results.md). And only where what it found can be believed: a region that
+    fails gives the body's motion, to be checked, because nobody saw how it breathed; unless the region's edges, which no fit
+    was made on, agree better by its own motion than by the body's: then that is returned, as failed.
     """
     body_known = uncertainty(body.all_of_it, body.motion)
     if region is None:
@@ -95,11 +100,25 @@ def decide(signs: Signs, body: Candidate, region: Candidate | None, settings: Re
         move_points(points, region.motion, region.centre), move_points(points, with_body, region.centre)
     )
     from_body = MODEL_ERROR * body_known.error_mm(points)
-    if significance >= settings.least_significance and apart_mm >= LEAST_APART_MM:
+    # A liver that bends pulls its motion to all sides, so that little is significant; but its way is plain.
+    middles_apart_mm = float(np.linalg.norm(region.motion[3:] - with_body[3:]))
+    plainly = middles_apart_mm >= PLAINLY * np.hypot(known.middle_error_mm(), SHARED_ERROR_MM)
+    if plainly or (significance >= settings.least_significance and apart_mm >= LEAST_APART_MM):
         evidence, verdict, reasons = signs.of(region, region.motion)
         if verdict != "failed":
-            expected = float(np.hypot(MODEL_ERROR * known.error_mm(points), LAG * apart_mm))
+            # What the halves disagree by, a rigid motion cannot follow.
+            beside = np.hypot(LAG * apart_mm, evidence.disagreement_mm)
+            expected = float(np.hypot(MODEL_ERROR * known.error_mm(points), beside))
             return _answer(region, region.motion, region.name, expected, evidence, verdict, reasons, settings)
+        by_itself, failure = evidence, reasons
+        evidence, verdict, reasons = signs.of(region, with_body)
+        if _better_edges(by_itself, evidence):
+            # A liver that bends fits a rigid motion badly, and the body's still worse.
+            return _answer(region, region.motion, region.name, np.inf, by_itself, "failed", failure, settings)
+        if verdict != "failed":
+            told = (_kept(region, failure), *reasons)
+            expected = float(np.hypot(from_body, UNSEEN_BREATH_MM))
+            return _answer(region, with_body, "body", expected, evidence, "check", told, settings)
         unseen_mm = UNSEEN_BREATH_MM
     else:
         # What the region says without being significant may still be so, the less the less significant it is.
@@ -108,17 +127,25 @@ def decide(signs: Signs, body: Candidate, region: Candidate | None, settings: Re
         if verdict != "failed":
             expected = from_body + unseen_mm
             return _answer(region, with_body, "body", expected, evidence, verdict, reasons, settings)
-    failure = reasons
+        failure = reasons
     by_body = signs.of(body, body.motion)
     if by_body[1] == "failed":
         return _answer(region, with_body, "body", np.inf, evidence, "failed", failure, settings)
     evidence, verdict, reasons = by_body
-    told = (
-        f"the {region.name} could not be fitted, the body's motion is kept ({'; '.join(failure)})",
-        *reasons,
-    )
+    told = (_kept(region, failure), *reasons)
     expected = float(np.hypot(from_body, max(unseen_mm, UNSEEN_BREATH_MM)))
     return _answer(body, body.motion, "body", expected, evidence, "check", told, settings)
+
+
+def _better_edges(one: Evidence, other: Evidence) -> bool:
+    """Tell whether the organ's edges, which no fit was made on, agree better by one motion than by another."""
+    if one.edge_agreement is None:
+        return False
+    return other.edge_agreement is None or one.edge_agreement > other.edge_agreement
+
+
+def _kept(region: Candidate, failure: tuple[str, ...]) -> str:
+    return f"the {region.name} could not be fitted, the body's motion is kept ({'; '.join(failure)})"
 
 
 def _answer(
@@ -134,7 +161,7 @@ def _answer(
     """Give the answer; parts that disagree raise the expected error, and where the fit failed nothing is known."""
     if verdict == "failed":
         expected_error_mm = settings.search_axial_mm
-    elif verdict == "check" or not np.isfinite(expected_error_mm):
+    elif (verdict == "check" and motion_of == "body") or not np.isfinite(expected_error_mm):
         known = expected_error_mm if np.isfinite(expected_error_mm) else 0.0
         expected_error_mm = float(np.hypot(known, min(evidence.disagreement_mm, settings.search_axial_mm)))
     return Answer(judged, motion, motion_of, float(expected_error_mm), evidence, verdict, reasons)

@@ -28,7 +28,7 @@ CURVATURE_STEP = 0.5
 CURVATURE_POINTS = 40_000  # a quarter of them doubles some errors
 MOST_POINTS = 2_000  # that a mean error is taken over
 FEWEST_CUBES = 12  # twice the parameters
-LEAST_CURVATURE = 1e-3  # as a part of the largest
+LEAST_CURVATURE = 1e-2  # as a part of the largest
 MODEL_ERROR = 3.6
 LAG = 0.05
 UNSEEN_BREATH_MM = (
@@ -61,6 +61,12 @@ class Uncertainty:
         moves = np.concatenate([np.cross(axis, arms)[:, :, None] for axis in np.eye(3)], axis=2)
         moves = np.concatenate([moves, np.broadcast_to(np.eye(3), (len(arms), 3, 3))], axis=2) * STEPS
         return float(np.sqrt(np.einsum("nij,jk,nik->n", moves, self.covariance, moves).mean()))
+
+    def middle_error_mm(self) -> float:
+        """Give the root of the mean square error at the centre, where turning moves nothing; infinite where unknown."""
+        if self.covariance is None:
+            return float("inf")
+        return float(np.sqrt(np.trace(self.covariance[3:, 3:]) * STEPS[3] ** 2))
 
     def significance(self, other: Parameters) -> float:
         """Give the squared distance of another motion about the same centre, in units of the covariance (Wald).

@@ -1,0 +1,136 @@
+"""Which motion is returned: a table of what the body's and the region's fits may say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from registration import decision
+from registration.candidates import Candidate
+from registration.decision import decide
+from registration.region import SamplePoints
+from registration.settings import Evidence, RegistrationSettings
+from registration.verdict import judge
+
+GOOD = Evidence(
+    sharpness=0.9, region_sharpness=0.9, body_overlap=1.0, overlap=1.0, disagreement_mm=0.5, apart_mm=8.0
+)
+BREATHED = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 8.0])
+SETTINGS = RegistrationSettings()
+
+
+class Similarity:
+    """Stand where a similarity would: its points and its centre."""
+
+    centre = np.zeros(3)
+    samples = SamplePoints(np.random.default_rng(0).normal(0, 50, (100, 3)), np.zeros(100, np.float32))
+
+
+class Known:
+    """An uncertainty whose figures are given."""
+
+    def __init__(self, error_mm: float, significance: float = 0.0, middle_mm: float = 0.0) -> None:
+        self._error_mm, self._significance, self._middle_mm = error_mm, significance, middle_mm
+
+    def middle_error_mm(self) -> float:
+        return self._middle_mm
+
+    def error_mm(self, points: np.ndarray) -> float:
+        return self._error_mm
+
+    def significance(self, other: np.ndarray) -> float:
+        return self._significance
+
+
+def candidate(name: Any, motion: np.ndarray) -> Candidate:
+    similarity: Any = Similarity()
+    return Candidate(name, motion, similarity, similarity, np.ones((1, 1, 1), bool), (-150.0, 250.0))
+
+
+class Signs:
+    """Give evidence by what is judged: (fitted, whose motion)."""
+
+    def __init__(self, **evidence: Evidence) -> None:
+        self._evidence = evidence
+
+    def of(self, judged: Candidate, motion: np.ndarray) -> tuple[Any, ...]:
+        whose = "its_own" if judged.name != "body" and motion[5] == BREATHED[5] else "the_bodys"
+        evidence = self._evidence[f"{judged.name}_by_{whose}"]
+        return evidence, *judge(evidence, judged.name)
+
+
+@pytest.fixture
+def choose(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def run(
+        significance: float,
+        signs: Signs,
+        motion: np.ndarray = BREATHED,
+        region: bool = True,
+        middle_mm: float = 5.0,
+    ) -> decision.Answer:
+        known = iter([Known(0.05), Known(0.2, significance, middle_mm)])
+        monkeypatch.setattr(decision, "uncertainty", lambda *_: next(known))
+        body = candidate("body", np.zeros(6))
+        return decide(signs, body, candidate("liver", motion) if region else None, SETTINGS)  # type: ignore[arg-type]
+
+    return run
+
+
+def test_a_significant_region_has_its_own_motion(choose: Any) -> None:
+    answer = choose(31.0, Signs(liver_by_its_own=GOOD))
+    assert (answer.motion_of, answer.verdict) == ("liver", "ok")
+    # 3.6 x 0.2 mm, and beside it a twentieth of 8 mm and what the halves disagree by
+    assert answer.expected_error_mm == pytest.approx(np.sqrt(0.72**2 + 0.4**2 + 0.5**2))
+
+
+def test_one_that_is_not_significant_has_the_bodys(choose: Any) -> None:
+    answer = choose(15.0, Signs(liver_by_the_bodys=GOOD))
+    assert (answer.motion_of, answer.verdict) == ("body", "ok")
+    assert not answer.motion.any()
+    # 3.6 x 0.05 mm, and half of the 8 mm, because it is half significant
+    assert answer.expected_error_mm == pytest.approx(0.18 + 4.0)
+
+
+def test_a_way_that_is_plain_needs_no_significance(choose: Any) -> None:
+    # 8 mm are three times hypot(2.6, 0.3), and not three times hypot(2.7, 0.3).
+    signs = Signs(liver_by_its_own=GOOD, liver_by_the_bodys=GOOD)
+    assert choose(1.0, signs, middle_mm=2.6).motion_of == "liver"
+    assert choose(1.0, signs, middle_mm=2.7).motion_of == "body"
+
+
+def test_less_than_half_a_mm_is_not_worth_leaving_the_body(choose: Any) -> None:
+    answer = choose(1000.0, Signs(liver_by_the_bodys=GOOD), motion=BREATHED / 20)
+    assert answer.motion_of == "body"
+
+
+def test_a_region_that_fails_has_the_bodys_motion_to_be_checked(choose: Any) -> None:
+    far = replace(GOOD, apart_mm=60.0, edge_agreement=0.1)
+    answer = choose(100.0, Signs(liver_by_its_own=far, liver_by_the_bodys=replace(GOOD, edge_agreement=0.7)))
+    assert (answer.motion_of, answer.verdict) == ("body", "check")
+    assert "the liver could not be fitted, the body's motion is kept" in answer.reasons[0]
+    assert answer.expected_error_mm > 5.0
+
+
+def test_a_liver_that_bends_keeps_its_motion_where_its_edges_agree_better(choose: Any) -> None:
+    bends, behind = replace(GOOD, edge_agreement=0.19), replace(GOOD, edge_agreement=0.05)
+    answer = choose(100.0, Signs(liver_by_its_own=bends, liver_by_the_bodys=behind))
+    assert (answer.motion_of, answer.verdict) == ("liver", "failed")
+    assert answer.expected_error_mm == SETTINGS.search_axial_mm
+
+
+def test_without_edges_the_body_is_judged_by_itself(choose: Any) -> None:
+    lost = replace(GOOD, disagreement_mm=40.0)
+    signs = Signs(liver_by_its_own=lost, liver_by_the_bodys=lost, body_by_the_bodys=GOOD)
+    answer = choose(100.0, signs)
+    assert (answer.judged.name, answer.verdict) == ("body", "check")
+    signs = Signs(liver_by_its_own=lost, liver_by_the_bodys=lost, body_by_the_bodys=lost)
+    answer = choose(100.0, signs)
+    assert (answer.motion_of, answer.verdict) == ("body", "failed")
+
+
+def test_a_liver_that_was_not_found_may_have_breathed(choose: Any) -> None:
+    answer = choose(0.0, Signs(body_by_the_bodys=GOOD), region=False)
+    assert answer.expected_error_mm == pytest.approx(np.hypot(0.18, 5.0))
