@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from registration.compiled import compiled
 from registration.region import SamplePoints
 from registration.rigid import rotation_matrices
-from registration.spline import Interpolant, add_joint_histograms, cubic_interpolant, read_moved
+from registration.spline import Interpolant, add_joint_histograms, cubic_interpolant, fill_shares
 from registration.volume import Volume
 
 # Samples a thread takes at once. Fixed, so that sums are formed in the same order on any number of threads.
@@ -168,13 +168,6 @@ class MutualInformation:
         self.evaluations += len(affines)
         return histograms.sum(axis=1), inside.sum(axis=1)
 
-    def values(self, parameters: ArrayLike) -> NDArray[np.float32]:
-        """Give the moving volume's values (n, points) at the sample points moved by n motions; NaN outside its data."""
-        affines = self._affines(np.atleast_2d(np.asarray(parameters, dtype=np.float64)))
-        values = np.empty((len(affines), len(self._reference_bins)), dtype=np.float32)
-        read_moved(self._interpolant.table, self._interpolant.cubic, self._points, affines, values)
-        return values
-
     def shares(self, parameters: ArrayLike, motion: ArrayLike) -> NDArray[np.float64]:
         """Give each sample point's share in the similarity, about one motion, so that their sums' differences are its own.
 
@@ -197,12 +190,31 @@ class MutualInformation:
         filled = histogram[histogram > 0] / count
         entropy = max(-float((filled * np.log(filled)).sum()), 1e-12)
         weights = (nmi * joint - moving) / (entropy * count)
-        place = np.clip((self.values(parameters) - self._low) * self._per_unit, 0.0, self.bins[1] - 1.0)
-        outside = np.isnan(place)
-        column = np.minimum(np.where(outside, 0, place).astype(np.intp), self.bins[1] - 2)
-        rows = self._reference_bins
-        low, high = weights[rows, column], weights[rows, column + 1]
-        return np.where(outside, np.nan, low + (place - column) * (high - low))
+        affines = self._affines(np.atleast_2d(np.asarray(parameters, dtype=np.float64)))
+        shares = np.empty((len(affines), len(self._reference_bins)))
+
+        def work(first: int, step: int) -> None:
+            fill_shares(
+                self._interpolant.table,
+                self._interpolant.cubic,
+                self._points,
+                self._reference_bins,
+                affines,
+                self._low,
+                self._per_unit,
+                weights,
+                first,
+                step,
+                shares,
+            )
+
+        if self._pool is None:
+            work(0, 1)
+        else:
+            half = self._pool.submit(work, 1, 2)
+            work(0, 2)
+            half.result()
+        return shares
 
     def _affines(self, parameters: NDArray[np.float64]) -> NDArray[np.float32]:
         """Give the maps (n, 3, 4) from centred sample points to the moving layer's positions (z, y, x)."""

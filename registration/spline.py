@@ -137,15 +137,21 @@ def interpolate(coefficients, positions):  # type: ignore[no-untyped-def]
 
 
 @compiled(fastmath={"contract"})
-def read_moved(table, cubic, points, affines, values):  # type: ignore[no-untyped-def]
-    """Move sample points and read the moving volume there, as `add_joint_histograms` does.
+def fill_shares(table, cubic, points, rows, affines, low, per_unit, weights, first, step, shares):  # type: ignore[no-untyped-def]
+    """Move sample points, read the moving volume there as `add_joint_histograms` does, and look the pairs' weights up.
 
     Args:
         table: The moving volume's, from an `Interpolant`.
         cubic: Whether it holds spline coefficients.
         points: Sample points (3, n), float32.
+        rows: The reference's bin at each point (n,), int32.
         affines: 3 x 4 matrices (m, 3, 4), float32: point -> array position (z, y, x) in the moving volume.
-        values: (m, n), float32: is set to the values, NaN outside the moving volume's data.
+        low: Value at the centre of the first moving bin.
+        per_unit: Bins a unit of value.
+        weights: Of each pair of bins (reference bins, moving bins), float64; between two moving bins linear.
+        first: The first motion of this call.
+        step: Motions from one to the next.
+        shares: (m, n), float64: is set to the weights, NaN outside the moving volume's data.
     """
     low_edge, zero = -EDGE, np.float32(0.0)
     top_z = np.float32(table.shape[0] - 4) + EDGE
@@ -154,7 +160,10 @@ def read_moved(table, cubic, points, affines, values):  # type: ignore[no-untype
     row = np.uint64(table.shape[2])
     plane = np.uint64(table.shape[1]) * row
     flat = table.ravel()
-    for motion in range(len(affines)):
+    last = np.int32(weights.shape[1] - 1)
+    highest = np.float32(last)
+    low32, per_unit32 = np.float32(low), np.float32(per_unit)
+    for motion in range(first, len(affines), step):
         a = affines[motion]
         for n in range(points.shape[1]):
             px, py, pz = points[0, n], points[1, n], points[2, n]
@@ -163,11 +172,14 @@ def read_moved(table, cubic, points, affines, values):  # type: ignore[no-untype
             x = a[2, 0] * px + a[2, 1] * py + a[2, 2] * pz + a[2, 3]
             if z >= low_edge and y >= low_edge and x >= low_edge and z <= top_z and y <= top_y and x <= top_x:
                 z, y, x = max(z, zero), max(y, zero), max(x, zero)
-                values[motion, n] = (
-                    _cubic(flat, plane, row, z, y, x) if cubic else _linear(flat, plane, row, z, y, x)
-                )
+                value = _cubic(flat, plane, row, z, y, x) if cubic else _linear(flat, plane, row, z, y, x)
+                place = min(max((value - low32) * per_unit32, zero), highest)
+                column = min(np.int32(place), last - np.int32(1))
+                share = place - np.float32(column)
+                here = weights[rows[n], column]
+                shares[motion, n] = here + share * (weights[rows[n], column + 1] - here)
             else:
-                values[motion, n] = np.nan
+                shares[motion, n] = np.nan
 
 
 @compiled(fastmath={"contract"})  # fused multiply-adds; nothing that changes the order of a sum
