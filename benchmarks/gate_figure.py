@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from nnunet_multiphase.network.scam import SCAM
 from nnunet_multiphase.phases import PHASE_TITLES
-from nnunet_multiphase.prediction import load_predictor
+from nnunet_multiphase.prediction import load_model
 
 
 def gates_of(network: torch.nn.Module, image: torch.Tensor) -> tuple[list[np.ndarray], np.ndarray]:
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("case", metavar="CASE")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
-    predictor = load_predictor(options.model, mirroring=False, progress=False)
+    predictor = load_model(options.model, mirroring=False, progress=False).predictor
     network = predictor.network.eval()
     network.load_state_dict(predictor.list_of_parameters[0])
     part = "Ts" if (options.dataset / "labelsTs" / f"{options.case}.nii.gz").is_file() else "Tr"

@@ -19,7 +19,7 @@ import SimpleITK as sitk
 from nnunet_multiphase.evaluation.files import write_json
 from nnunet_multiphase.evaluation.scores import CaseScore, detection_rates, evaluate_case
 from nnunet_multiphase.phases import FILL_HU
-from nnunet_multiphase.prediction import load_predictor
+from nnunet_multiphase.prediction import load_model
 
 
 def subsets(phases: list[str], reference: str, filled: list[str]) -> list[tuple[str, ...]]:
@@ -50,7 +50,7 @@ def main() -> None:
     rows = []
     for model in options.models:
         name, _, folder = model.partition("=")
-        predictor = load_predictor(Path(folder), [options.fold], mirroring=False, progress=False)
+        predictor = load_model(Path(folder), [options.fold], mirroring=False, progress=False).predictor
         scores[name] = {}
         for label in sorted((options.dataset / "labelsTs").glob("*.nii.gz")):
             case = label.name.removesuffix(".nii.gz")

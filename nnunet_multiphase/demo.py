@@ -226,7 +226,7 @@ def _predict(
 ) -> list[CasePrediction]:
     """Predict the test patients with the trained network, then with an untrained one for comparison."""
     from nnunet_multiphase.prediction import (
-        load_predictor,
+        load_model,
         model_phases,
         prediction_summary,
         prepare_case,
@@ -236,18 +236,16 @@ def _predict(
     )
 
     # Without mirroring: on a CPU it would cost as much again as a third of the training.
-    predictor = load_predictor(
+    model = load_model(
         record.output_folder.parent, [record.fold], device=device, mirroring=False, progress=False
     )
-    prepared = [prepare_case(raw / name, model_phases(predictor)) for name in tests]
-    trained = [
-        write_prediction(case, segment_case(predictor, case), folder / "predictions") for case in prepared
-    ]
+    prepared = [prepare_case(raw / name, model_phases(model)) for name in tests]
+    trained = [write_prediction(case, segment_case(model, case), folder / "predictions") for case in prepared]
     for prediction in trained:
         print(prediction_summary(prediction), flush=True)
-    restart_from_initial_weights(predictor, seed=record.seed)
+    restart_from_initial_weights(model, seed=record.seed)
     for case in prepared:
-        write_prediction(case, segment_case(predictor, case), folder / "predictions_untrained")
+        write_prediction(case, segment_case(model, case), folder / "predictions_untrained")
     return trained
 
 

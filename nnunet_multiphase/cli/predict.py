@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     from nnunet_multiphase.prediction import (
         failed_phases,
         find_model_folder,
-        load_predictor,
+        load_model,
         model_lesion_labels,
         predict_case,
         prediction_summary,
@@ -97,17 +97,17 @@ def run(args: argparse.Namespace) -> int:
     folder = args.model_folder or find_model_folder(
         args.dataset_id, args.trainer, args.plans, args.configuration
     )
-    predictor = load_predictor(
+    model = load_model(
         folder,
         args.folds,
         device=choose_device(args.device),
         checkpoint=args.checkpoint,
         mirroring=not args.disable_tta,
     )
-    lesion_labels = model_lesion_labels(predictor, args.lesion_labels)
-    refuse_other_labels(predictor, args.output)
+    lesion_labels = model_lesion_labels(model, args.lesion_labels)
+    refuse_other_labels(model, args.output)
     settings = RegistrationSettings(
-        seed=args.seed, model=args.registration_model or trained_registration_model(predictor)
+        seed=args.seed, model=args.registration_model or trained_registration_model(model)
     )
     failures, astray = [], []
     try:
@@ -115,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
             name = case_id(case.absolute().name)
             try:
                 prediction = predict_case(
-                    predictor,
+                    model,
                     case,
                     args.output,
                     reference=args.reference,
@@ -124,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
                     settings=settings,
                     accept=args.accept,
                 )
-                write_label_record(predictor, args.output)
+                write_label_record(model, args.output)
                 print(prediction_summary(prediction), flush=True)
                 astray += [f"{name} {phase}" for phase in failed_phases(prediction)]
             except Exception as error:

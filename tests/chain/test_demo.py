@@ -13,7 +13,8 @@ from browser import needs_browser, opened
 from nnunet_multiphase.cli.main import main
 from nnunet_multiphase.evaluation.registration_error import registration_errors
 from nnunet_multiphase.prediction import (
-    load_predictor,
+    SegmentedCase,
+    load_model,
     prepare_case,
     restart_from_initial_weights,
     write_prediction,
@@ -115,15 +116,17 @@ def test_registration_brings_every_liver_within_a_slice(demo_run):
 
 
 def test_untrained_network_owes_nothing_to_the_trained_one(demo_run):
-    trained, fresh, again = (load_predictor(demo_run.model, ["0"], progress=False) for _ in range(3))
+    trained, fresh, again = (load_model(demo_run.model, ["0"], progress=False) for _ in range(3))
     restart_from_initial_weights(fresh, seed=5)
-    for tensor in again.network.parameters():
+    for tensor in again.predictor.network.parameters():
         tensor.data.fill_(7.0)
     restart_from_initial_weights(again, seed=5)
-    state = fresh.network.state_dict()
-    assert all(torch.equal(state[key], value) for key, value in again.network.state_dict().items())
-    assert not all(torch.equal(state[key], value) for key, value in trained.network.state_dict().items())
-    assert fresh.list_of_parameters[0].keys() == trained.list_of_parameters[0].keys()
+    state = fresh.predictor.network.state_dict()
+    assert all(torch.equal(state[key], value) for key, value in again.predictor.network.state_dict().items())
+    assert not all(
+        torch.equal(state[key], value) for key, value in trained.predictor.network.state_dict().items()
+    )
+    assert fresh.predictor.list_of_parameters[0].keys() == trained.predictor.list_of_parameters[0].keys()
 
 
 def test_a_crafted_segmentation_is_pasted_back_where_it_belongs(demo_run, tmp_path):
@@ -134,7 +137,7 @@ def test_a_crafted_segmentation_is_pasted_back_where_it_belongs(demo_run, tmp_pa
     labels[4:7, 20:26, 30:40] = 1
     block = sitk.GetImageFromArray(labels)
     block.CopyInformation(grid)
-    written = write_prediction(prepared, block, tmp_path)
+    written = write_prediction(prepared, SegmentedCase(block, sitk.Cast(block, sitk.sitkFloat32)), tmp_path)
     whole = sitk.ReadImage(str(written.segmentation))
     voxels = np.argwhere(sitk.GetArrayViewFromImage(whole))[:, ::-1]
     assert len(voxels) == 3 * 6 * 10

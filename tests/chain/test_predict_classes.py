@@ -15,6 +15,7 @@ from nnunet_multiphase.data.orientation import stored_grid
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.prediction import (
     PreparedCase,
+    SegmentedCase,
     model_lesion_labels,
     refuse_other_labels,
     write_label_record,
@@ -26,7 +27,7 @@ CLASSES = {"background": 0, "liver": 1, "lesion": 2}
 
 def model(labels: dict) -> SimpleNamespace:
     record = {"labels": labels, "file_ending": ".nii.gz", "reference_phase": {"Mrs_Jones": "pv"}}
-    return SimpleNamespace(dataset_json=record)
+    return SimpleNamespace(record=record)
 
 
 @pytest.fixture
@@ -52,9 +53,8 @@ def prepared(grid: sitk.Image, folder: Path) -> PreparedCase:
 
 def test_the_table_holds_lesions_and_the_file_every_class(segmentation: sitk.Image, tmp_path: Path) -> None:
     lesions = model_lesion_labels(model(CLASSES))
-    written = write_prediction(
-        prepared(segmentation, tmp_path), segmentation, tmp_path / "o", lesion_labels=lesions
-    )
+    found = SegmentedCase(segmentation, sitk.Cast(segmentation == 2, sitk.sitkFloat32))
+    written = write_prediction(prepared(segmentation, tmp_path), found, tmp_path / "o", lesion_labels=lesions)
     with written.lesion_csv.open(newline="") as stream:
         volumes_ml = [float(row["volume_ml"]) for row in csv.DictReader(stream)]
     assert volumes_ml == pytest.approx([8 * 0.002, 3 * 0.002])

@@ -36,8 +36,8 @@ def predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             (output / f"{case.name}.nii.gz").touch()
             return SimpleNamespace(aligned=SimpleNamespace(results={"art": SimpleNamespace(verdict=verdict)}))
 
-        model = SimpleNamespace(dataset_json={"labels": {"background": 0, "lesion": 1}})
-        monkeypatch.setattr(prediction, "load_predictor", lambda *_, **__: model)
+        model = SimpleNamespace(record={"labels": {"background": 0, "lesion": 1}})
+        monkeypatch.setattr(prediction, "load_model", lambda *_, **__: model)
         monkeypatch.setattr(prediction, "predict_case", stand_in)
         monkeypatch.setattr(prediction, "prediction_summary", lambda _: "done")
         for name in ("one", "two"):

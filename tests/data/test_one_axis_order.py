@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,16 +16,21 @@ from orders import ORDERS, stored
 from tiny_dataset import Dataset, nnunet_folders, write_fingerprint, write_raw
 from tiny_phases import LESION, LIVER, QUICK, mask_image, phase_image
 
-from nnunet_multiphase import alignment, prediction
+from nnunet_multiphase import alignment
 from nnunet_multiphase.data import overview
 from nnunet_multiphase.data.case_folder import read_case_folder
 from nnunet_multiphase.data.convert import CaseJob, convert_case
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.planning.multiphase_scam_planner import MultiPhaseSCAMPlanner
-from nnunet_multiphase.prediction import PreparedCase, predict_case, prepare_case, segment_case
-
-if TYPE_CHECKING:
-    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunet_multiphase.prediction import (
+    NnUNetModel,
+    PreparedCase,
+    Segmented,
+    predict_case,
+    prepare_case,
+    segment_case,
+    write,
+)
 
 LIGHT = replace(QUICK, swarm_particles=6, swarm_iterations=2, top_samples=400, bottom_samples=800, swarms=1)
 """Where it ends does not matter here, only that it ends there every time."""
@@ -132,8 +136,8 @@ def test_the_network_is_shown_the_same_voxels(prepared: list[PreparedCase]) -> N
 
 
 @pytest.fixture(scope="module")
-def predictor(tmp_path_factory: pytest.TempPathFactory) -> nnUNetPredictor:
-    """Give nnU-Net's predictor with our network as planned, never trained."""
+def model(tmp_path_factory: pytest.TempPathFactory) -> NnUNetModel:
+    """Give our network as planned, never trained, in nnU-Net's predictor."""
     import torch
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
     from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
@@ -179,7 +183,7 @@ def predictor(tmp_path_factory: pytest.TempPathFactory) -> nnUNetPredictor:
     predictor.manual_initialization(
         network, manager, configuration, [network.state_dict()], description, "MultiPhaseSCAMTrainer", None
     )
-    return predictor
+    return NnUNetModel(predictor)
 
 
 def dataset_json() -> dict:
@@ -207,26 +211,26 @@ def labels_at(points_mm: np.ndarray, segmentation: sitk.Image) -> list[int]:
 
 
 def test_the_prediction_lies_at_the_same_places_on_each_files_own_grid(
-    patients: list[Path], predictor: nnUNetPredictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    patients: list[Path], model: NnUNetModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prediction, "draw_overview", lambda *_, **__: None)  # nearly all of the time
+    monkeypatch.setattr(write, "draw_overview", lambda *_, **__: None)  # nearly all of the time
     art = sitk.ReadImage(str(patients[0] / "art.nii.gz"))
     points = np.array([art.TransformIndexToPhysicalPoint(index) for index in np.ndindex(*art.GetSize())])
-    known: dict[str, np.ndarray] = {}
-    run = predictor.predict_single_npy_array
+    known: dict[str, Segmented] = {}
+    run = model.segment
 
-    def once(stack: np.ndarray, properties: dict) -> np.ndarray:
-        key = digest(stack, properties)
+    def once(stack: np.ndarray, *rest: object) -> Segmented:
+        key = digest(stack, *rest)
         if key not in known:
-            known[key] = run(stack, properties)
+            known[key] = run(stack, *rest)
         return known[key]
 
-    monkeypatch.setattr(predictor, "predict_single_npy_array", once)
+    monkeypatch.setattr(model, "segment", once)
     expected: list[int] = []
     tables = []
     for number, patient in enumerate(patients):
         out = tmp_path / str(number)
-        result = predict_case(predictor, patient, out, missing="fill", settings=LIGHT)
+        result = predict_case(model, patient, out, missing="fill", settings=LIGHT)
         segmentation = sitk.ReadImage(str(result.segmentation))
         reference = sitk.ReadImage(str(patient / "art.nii.gz"))
         assert header(segmentation) == header(reference)
@@ -240,11 +244,11 @@ def test_the_prediction_lies_at_the_same_places_on_each_files_own_grid(
 
 
 def test_this_network_tells_a_flipped_patient_from_the_same(
-    prepared: list[PreparedCase], predictor: nnUNetPredictor
+    prepared: list[PreparedCase], model: NnUNetModel
 ) -> None:
     """Without the turning, the test above would fail."""
     case = replace(prepared[0], channels=PHASES, filled=("dl",))
     flipped = {p: sitk.Flip(image, [True, False, False]) for p, image in case.aligned.images.items()}
     other = replace(case, aligned=replace(case.aligned, images=flipped))
-    back = sitk.GetArrayFromImage(segment_case(predictor, other))[:, :, ::-1]
-    assert not np.array_equal(back, sitk.GetArrayFromImage(segment_case(predictor, case)))
+    back = sitk.GetArrayFromImage(segment_case(model, other).labels)[:, :, ::-1]
+    assert not np.array_equal(back, sitk.GetArrayFromImage(segment_case(model, case).labels))

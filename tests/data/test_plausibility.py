@@ -545,7 +545,7 @@ def test_every_check_is_named_once_in_the_documentation() -> None:
 def test_prediction_refuses_and_accepts_as_setup_does(
     case: CaseFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nnunet_multiphase import prediction
+    from nnunet_multiphase.prediction import prepare as prediction
 
     for path in case.path.glob("*.nii.gz"):
         mirror(path)

@@ -53,7 +53,7 @@ def test_predict_moves_phases_as_the_training_data_were() -> None:
     from nnunet_multiphase.prediction import trained_registration_model
 
     def told(record: dict[str, object]) -> str:
-        return trained_registration_model(SimpleNamespace(dataset_json=record))  # type: ignore[arg-type]
+        return trained_registration_model(SimpleNamespace(record=record))  # type: ignore[arg-type]
 
     assert told({"registration": {"model": "auto"}}) == "auto"
     assert told({}) == "rigid"

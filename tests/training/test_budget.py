@@ -16,7 +16,7 @@ from tiny_dataset import Dataset, preprocess
 from nnunet_multiphase.autoload import register
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.planning.multiphase_scam_planner import PLANS_NAME
-from nnunet_multiphase.prediction import load_predictor
+from nnunet_multiphase.prediction import load_model
 from nnunet_multiphase.training.budget import TrainingRecord, find_trainer, train_with_budget
 from nnunet_multiphase.training.names import TRAINERS
 
@@ -115,12 +115,12 @@ def test_a_model_of_a_dataset_without_axes_says_what_order_it_is_shown(
 ):
     model = tmp_path / "model"
     shutil.copytree(trained.output_folder.parent, model)
-    load_predictor(model, ["0"], checkpoint="checkpoint_best.pth", progress=False)
+    load_model(model, ["0"], checkpoint="checkpoint_best.pth", progress=False)
     (said,) = caplog.messages
     assert "patients are shown to it in LPS order" in said
     description = json.loads((model / "dataset.json").read_text())
     (model / "dataset.json").write_text(json.dumps({**description, "axes": "LPS"}))
-    load_predictor(model, ["0"], checkpoint="checkpoint_best.pth", progress=False)
+    load_model(model, ["0"], checkpoint="checkpoint_best.pth", progress=False)
     assert caplog.messages == [said]  # a dataset of today has nothing to be said
 
 

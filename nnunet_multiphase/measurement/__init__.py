@@ -1,0 +1,1 @@
+"""Measure lesions: sizes, places, attenuation over the phases."""

@@ -1,0 +1,42 @@
+"""Predict a new patient: raw phases in, segmentation on the reference phase's own grid and a lesion table out."""
+
+from nnunet_multiphase.prediction.case import predict_case, segment_case
+from nnunet_multiphase.prediction.model import (
+    Model,
+    Segmented,
+    model_lesion_labels,
+    model_phases,
+    trained_registration_model,
+)
+from nnunet_multiphase.prediction.model_folder import find_model_folder, trained_folds
+from nnunet_multiphase.prediction.nnunet_model import NnUNetModel, load_model, restart_from_initial_weights
+from nnunet_multiphase.prediction.prepare import PreparedCase, prepare_case
+from nnunet_multiphase.prediction.records import refuse_other_labels, write_label_record
+from nnunet_multiphase.prediction.segmented import SegmentedCase
+from nnunet_multiphase.prediction.summary import coverage_shares, failed_phases, prediction_summary
+from nnunet_multiphase.prediction.write import CasePrediction, write_prediction
+
+__all__ = [
+    "CasePrediction",
+    "Model",
+    "NnUNetModel",
+    "PreparedCase",
+    "Segmented",
+    "SegmentedCase",
+    "coverage_shares",
+    "failed_phases",
+    "find_model_folder",
+    "load_model",
+    "model_lesion_labels",
+    "model_phases",
+    "predict_case",
+    "prediction_summary",
+    "prepare_case",
+    "refuse_other_labels",
+    "restart_from_initial_weights",
+    "segment_case",
+    "trained_folds",
+    "trained_registration_model",
+    "write_label_record",
+    "write_prediction",
+]

@@ -1,0 +1,93 @@
+"""Predict one patient: register, segment, measure, write."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import SimpleITK as sitk
+
+from nnunet_multiphase.phases import FILL_HU
+from nnunet_multiphase.prediction.model import Model, model_lesion_labels, model_phases
+from nnunet_multiphase.prediction.prepare import PreparedCase, prepare_case
+from nnunet_multiphase.prediction.segmented import SegmentedCase
+from nnunet_multiphase.prediction.write import CasePrediction, write_prediction
+
+if TYPE_CHECKING:
+    from registration import RegistrationSettings
+
+
+def predict_case(
+    model: Model,
+    case_folder: Path,
+    output: Path,
+    *,
+    reference: str | None = None,
+    missing: str = "error",
+    lesion_labels: Sequence[int] | None = None,
+    settings: RegistrationSettings | None = None,
+    accept: Collection[str] = (),
+) -> CasePrediction:
+    """Register one patient's raw phases, segment them, write the result on the reference phase's original grid.
+
+    Args:
+        model: From `load_model`.
+        case_folder: Holds nc/art/pv/dl.nii.gz (those the model was trained on) and, if known, liver_<phase>.nii.gz.
+        output: Receives <case>.nii.gz, <case>_lesions.csv and, in registration/, the transforms, a quality table
+            and a before/after picture.
+        reference: Phase to bring the others to; default: the masks' phase, else pv, else the first.
+        missing: "error", or "fill" to give the model air where a phase is absent.
+        lesion_labels: Labels that are lesion: these are measured and drawn; None: as the model's dataset.json says.
+        settings: How to register; the defaults are those of setup_dataset.py.
+        accept: Names of the checks of plausibility (`check_names.CHECKS`) that are overruled; what they find is recorded.
+
+    Returns:
+        The paths and the lesions. Voxels outside `aligned.box`, where some phase has no data, are background.
+
+    Raises:
+        InputError: A phase is missing, unreadable or not a volume.
+    """
+    prepared = prepare_case(
+        case_folder,
+        model_phases(model),
+        reference=reference,
+        missing=missing,
+        settings=settings,
+        accept=accept,
+    )
+    lesions = model_lesion_labels(model, lesion_labels)
+    found = segment_case(model, prepared, lesions)
+    return write_prediction(prepared, found, output, lesion_labels=lesions)
+
+
+def segment_case(
+    model: Model, prepared: PreparedCase, lesion_labels: Sequence[int] | None = None
+) -> SegmentedCase:
+    """Show a model the registered phases.
+
+    Args:
+        model: What answers.
+        prepared: From `prepare_case`, with the model's phases.
+        lesion_labels: Labels that are lesion; None: as the model's dataset.json says.
+    """
+    aligned = prepared.aligned
+    grid = aligned.images[aligned.reference]
+    fill = np.full(grid.GetSize()[::-1], FILL_HU, np.float32)
+    stack = np.stack(
+        [
+            fill
+            if phase in prepared.filled
+            else sitk.GetArrayFromImage(aligned.images[phase]).astype(np.float32)
+            for phase in prepared.channels
+        ]
+    )  # (C, Z, Y, X)
+    found = model.segment(stack, grid.GetSpacing()[::-1], model_lesion_labels(model, lesion_labels))
+    return SegmentedCase(_on_grid(found.labels, grid), _on_grid(found.lesion_probability, grid))
+
+
+def _on_grid(values: np.ndarray, grid: sitk.Image) -> sitk.Image:
+    image = sitk.GetImageFromArray(values)
+    image.CopyInformation(grid)
+    return image

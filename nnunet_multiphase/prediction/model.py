@@ -1,0 +1,77 @@
+"""Say what a model is to the rest of the chain, whatever runs it: torch with nnU-Net, or an exported network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.label_classes import classes_of_record
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """Hold a model's answer.
+
+    Attributes:
+        labels: (Z, Y, X) uint8.
+        lesion_probability: (Z, Y, X) float32, 0..1: of the labels that are lesion together.
+    """
+
+    labels: np.ndarray
+    lesion_probability: np.ndarray
+
+
+class Model(Protocol):
+    """Answer which voxels of registered phases are lesion."""
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """Give the dataset.json it was trained with: phases, labels, registration."""
+
+    def segment(
+        self, phases_hu: np.ndarray, spacing_mm: Sequence[float], lesion_labels: Sequence[int]
+    ) -> Segmented:
+        """Segment one patient.
+
+        Args:
+            phases_hu: (C, Z, Y, X) float32 in HU, C as `model_phases` has them; FILL_HU where a phase has no data.
+            spacing_mm: Voxel size along Z, Y, X in mm.
+            lesion_labels: Labels whose probability is asked for.
+        """
+
+
+def trained_registration_model(model: Model) -> Literal["rigid", "deformable", "auto"]:
+    """Tell how the phases of a model's training data were moved; what does not say so was made rigidly."""
+    told = model.record.get("registration", {}).get("model")
+    return told if told in ("deformable", "auto") else "rigid"
+
+
+def model_phases(model: Model) -> tuple[str, ...]:
+    """Tell which phase each input channel of the model is.
+
+    Raises:
+        InputError: The model's dataset.json has no `phases`.
+    """
+    phases = model.record.get("phases")
+    if not phases:
+        raise InputError(
+            "the model's dataset.json has no `phases`: it was not made by setup_dataset.py; use nnUNetv2_predict"
+        )
+    return tuple(phases)
+
+
+def model_lesion_labels(model: Model, lesion_labels: Sequence[int] | None = None) -> tuple[int, ...]:
+    """Tell which labels of the model are lesion.
+
+    Args:
+        model: What answers.
+        lesion_labels: The user's word; None: the class of its dataset.json whose name says so.
+
+    Raises:
+        InputError: No class is called lesion or tumour, or the user's labels are none of the model's.
+    """
+    return classes_of_record(model.record, "the model's dataset.json", lesion_labels).lesion

@@ -1,0 +1,137 @@
+"""Run a trained model through nnU-Net's own predictor."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnunet_multiphase.data.orientation import AXES
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.prediction.model import Segmented, model_phases
+from nnunet_multiphase.prediction.model_folder import trained_folds
+
+if TYPE_CHECKING:
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+
+class NnUNetModel:
+    """A `Model` that nnU-Net's predictor answers for."""
+
+    def __init__(self, predictor: nnUNetPredictor) -> None:
+        self.predictor = predictor
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """Give the dataset.json it was trained with."""
+        return self.predictor.dataset_json
+
+    def segment(
+        self, phases_hu: np.ndarray, spacing_mm: Sequence[float], lesion_labels: Sequence[int]
+    ) -> Segmented:
+        """Segment one patient; see `Model.segment`."""
+        labels, probabilities = self.predictor.predict_single_npy_array(
+            phases_hu, {"spacing": [float(s) for s in spacing_mm]}, save_or_return_probabilities=True
+        )
+        manager = self.predictor.label_manager
+        if manager.has_regions:  # each head is a region, named by the label that it sets
+            heads = [n for n, label in enumerate(manager.regions_class_order) if label in lesion_labels]
+            lesion = np.max(probabilities[heads], axis=0)
+        else:
+            lesion = np.sum(probabilities[list(lesion_labels)], axis=0)
+        return Segmented(np.asarray(labels).astype(np.uint8), lesion.astype(np.float32))
+
+
+def load_model(
+    model_folder: Path,
+    folds: Sequence[int | str] | None = None,
+    *,
+    device: str = "cpu",
+    checkpoint: str = "checkpoint_final.pth",
+    mirroring: bool = True,
+    progress: bool = True,
+) -> NnUNetModel:
+    """Load a trained model.
+
+    Args:
+        model_folder: Folder with dataset.json, plans.json and fold_* folders.
+        folds: Folds whose networks vote; None takes every fold that holds `checkpoint`, but fold_all only if it is alone.
+        device: "cpu", "cuda" or "mps".
+        checkpoint: Checkpoint file name inside the fold folders.
+        mirroring: Average predictions over mirrored inputs (nnU-Net's default; 2 to 8 times slower).
+        progress: Show nnU-Net's progress bar.
+
+    Returns:
+        The model, its networks in memory.
+
+    Raises:
+        InputError: Something of the model is missing, or it was not trained on a multi-phase dataset of ours.
+    """
+    model_folder = Path(model_folder)
+    for name in ("dataset.json", "plans.json"):
+        if not (model_folder / name).is_file():
+            raise InputError(
+                f"{model_folder} is no trained model: expected {name} in it; give the folder that holds fold_0"
+            )
+    ready = trained_folds(model_folder, folds, checkpoint)
+    # Imported here: torch and nnU-Net take seconds, and wrong input should be said at once.
+    import torch
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+    from nnunet_multiphase.autoload import register
+
+    register()
+    predictor = nnUNetPredictor(
+        use_mirroring=mirroring,
+        perform_everything_on_device=device.startswith("cuda"),
+        device=torch.device(device),
+        allow_tqdm=progress,
+    )
+    predictor.initialize_from_trained_model_folder(str(model_folder), ready, checkpoint)
+    if predictor.configuration_manager.previous_stage_name is not None:
+        raise InputError(
+            f"{model_folder} is a cascade, which needs the low-resolution prediction first: "
+            "use nnUNetv2_predict, or a 3d_fullres model"
+        )
+    model = NnUNetModel(predictor)
+    model_phases(model)
+    if predictor.dataset_json.get("axes") != AXES:
+        logging.getLogger(__name__).warning(
+            "warning: %s was trained on references in the axis order of their files; patients are shown to it in %s order "
+            "(x to the left, y to the back, z to the head): set the dataset up again if its references lie otherwise",
+            model_folder,
+            AXES,
+        )
+    return model
+
+
+def restart_from_initial_weights(model: NnUNetModel, *, seed: int = 0) -> None:
+    """Replace the trained network by the same architecture, built anew and never trained, for comparison.
+
+    Args:
+        model: From `load_model`; changed in place.
+        seed: Of the initial weights.
+    """
+    import torch
+    from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+    from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
+
+    predictor = model.predictor
+    trainer = recursive_find_trainer_class_by_name(predictor.trainer_name)
+    inputs = determine_num_input_channels(
+        predictor.plans_manager, predictor.configuration_manager, predictor.dataset_json
+    )
+    outputs = predictor.label_manager.num_segmentation_heads
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        predictor.network = trainer.build_network_architecture(
+            predictor.plans_manager,
+            predictor.configuration_manager,
+            inputs,
+            outputs,
+            enable_deep_supervision=False,
+        )
+    predictor.list_of_parameters = [predictor.network.state_dict()]

@@ -1,0 +1,83 @@
+"""Check and register one patient's phases."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import SimpleITK as sitk
+
+from nnunet_multiphase.alignment import AlignedPhases, align_phases, crop
+from nnunet_multiphase.data.case_folder import CaseFolder, read_case_folder
+from nnunet_multiphase.data.check import check_case
+from nnunet_multiphase.data.mask_file import read_mask
+from nnunet_multiphase.data.orientation import StoredGrid, stored_grid, turned, upright
+from nnunet_multiphase.data.volume_file import read_volume
+from nnunet_multiphase.errors import InputError
+
+if TYPE_CHECKING:
+    from registration import RegistrationSettings
+
+
+@dataclass(frozen=True)
+class PreparedCase:
+    """One patient's phases, registered and ready for a network."""
+
+    case: CaseFolder
+    channels: tuple[str, ...]
+    filled: tuple[str, ...]  # channels the case lacks: air
+    images: dict[str, sitk.Image]  # upright, not yet moved
+    stored: StoredGrid  # of the reference, as its file has it
+    liver: sitk.Image | None
+    aligned: AlignedPhases
+    accepted: tuple[str, ...] = ()
+    """What is implausible of it and was accepted."""
+
+
+def prepare_case(
+    case_folder: Path,
+    channels: Sequence[str],
+    *,
+    reference: str | None = None,
+    missing: str = "error",
+    settings: RegistrationSettings | None = None,
+    accept: Collection[str] = (),
+) -> PreparedCase:
+    """Check and register one patient's phases; arguments and errors as in `predict_case`."""
+    case = read_case_folder(Path(case_folder), reference=reference, require_lesions=False)
+    filled = _absent_phases(case, channels, missing)
+    report = check_case(case, accept)
+    if report.problems:
+        raise InputError("; ".join(report.problems))
+    images = {phase: read_volume(case.images[phase]) for phase in channels if phase not in filled}
+    stored = stored_grid(images[case.reference])
+    own_grid = turned(images[case.reference])
+    images = {phase: upright(image) for phase, image in images.items()}
+    liver = None
+    if case.liver is not None:
+        liver = read_mask(case.liver, images[case.reference], case.images[case.reference].name)
+    aligned = align_phases(images, case.reference, liver_mask=liver, settings=settings, case=case.name)
+    # What is computed rests on rounded headers; what is told of places rests on the file's own.
+    own = crop(own_grid, aligned.box)
+    for image in aligned.images.values():
+        image.SetOrigin(own.GetOrigin())
+        image.SetDirection(own.GetDirection())
+    return PreparedCase(case, tuple(channels), filled, images, stored, liver, aligned, report.implausible)
+
+
+def _absent_phases(case: CaseFolder, channels: Sequence[str], missing: str) -> tuple[str, ...]:
+    """List the model's phases the case lacks, or refuse them."""
+    absent = tuple(phase for phase in channels if phase not in case.images)
+    if case.reference not in channels:
+        raise InputError(
+            f"case {case.name}: the reference phase {case.reference} is none of the model's ({', '.join(channels)}); "
+            "choose one of them with --reference"
+        )
+    if absent and missing != "fill":
+        raise InputError(
+            f"case {case.name}: the model expects {', '.join(channels)}, {case.path} lacks {', '.join(absent)}; "
+            "add the file or pass --missing fill"
+        )
+    return absent

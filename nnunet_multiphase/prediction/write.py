@@ -1,0 +1,110 @@
+"""Write what was found for one patient, all of it or nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from nnunet_multiphase.alignment import AlignedPhases
+from nnunet_multiphase.data.orientation import as_stored
+from nnunet_multiphase.data.overview import draw_overview
+from nnunet_multiphase.data.quality import PhaseQuality, centre_of, measure_phase, write_quality
+from nnunet_multiphase.evaluation.lesions import Lesion, lesion_image, lesion_table, write_lesion_csv
+from nnunet_multiphase.phases import PHASES
+from nnunet_multiphase.prediction.prepare import PreparedCase
+from nnunet_multiphase.prediction.segmented import SegmentedCase
+
+
+@dataclass(frozen=True)
+class CasePrediction:
+    """What was written for one patient."""
+
+    case: str
+    segmentation: Path
+    lesion_csv: Path
+    lesions: tuple[Lesion, ...]
+    aligned: AlignedPhases
+    filled: tuple[str, ...]
+    warnings: tuple[str, ...]
+    """What the registration's figures give reason to look at, phase by phase."""
+    accepted: tuple[str, ...] = ()
+    """What is implausible of the input and was accepted."""
+
+
+def write_prediction(
+    prepared: PreparedCase, found: SegmentedCase, output: Path, *, lesion_labels: Sequence[int] = (1,)
+) -> CasePrediction:
+    """Write everything of a case beside its final place, then move it there: all labels, and a table of lesions."""
+    case, aligned, output = prepared.case, prepared.aligned, Path(output)
+    only_lesions = lesion_image(found.labels, lesion_labels)
+    lesions = tuple(lesion_table(only_lesions, aligned.images))
+    full_grid = prepared.images[aligned.reference]
+    whole = sitk.Image(full_grid.GetSize(), sitk.sitkUInt8)
+    whole.CopyInformation(full_grid)
+    index, size = aligned.box
+    whole = sitk.Paste(whole, found.labels, list(size), [0, 0, 0], list(index))
+    whole = as_stored(whole, prepared.stored)
+    centre_mm = centre_of(prepared.liver, full_grid)
+    rows = [
+        measure_phase(aligned, phase, case=case.name, patient=case.patient, split="new", centre_mm=centre_mm)
+        for phase in aligned.images
+    ]
+
+    partial = output / f".{case.name}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    placed: list[Path] = []
+    try:
+        (partial / "registration").mkdir(parents=True)
+        sitk.WriteImage(whole, str(partial / f"{case.name}.nii.gz"), True)
+        phases = [phase for phase in PHASES if phase in aligned.images]
+        write_lesion_csv(lesions, partial / f"{case.name}_lesions.csv", phases=phases)
+        for phase in aligned.results:
+            target = partial / "registration" / f"{case.name}_{phase}.tfm"
+            sitk.WriteTransform(aligned.transforms[phase], str(target))
+        write_quality(_with_accepted(rows, prepared), partial / "registration" / f"{case.name}_quality.csv")
+        draw_overview(
+            aligned,
+            prepared.images,
+            partial / "registration" / f"{case.name}.png",
+            centre_mm=centre_mm,
+            lesions=only_lesions,
+            title=f"{case.name}: phases over the reference ({aligned.reference}, magenta; moving green); "
+            "prediction yellow",
+        )
+        for source in sorted(p for p in partial.rglob("*") if p.is_file()):
+            final = output / source.relative_to(partial)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            source.replace(final)
+            placed.append(final)
+    except BaseException:
+        for path in placed:  # half a patient's files would be taken for all of them
+            path.unlink(missing_ok=True)
+        raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return CasePrediction(
+        case.name,
+        output / f"{case.name}.nii.gz",
+        output / f"{case.name}_lesions.csv",
+        lesions,
+        aligned,
+        prepared.filled,
+        tuple(f"{row.phase}: {row.warnings}" for row in rows if row.warnings),
+        prepared.accepted,
+    )
+
+
+def _with_accepted(rows: Sequence[PhaseQuality], prepared: PreparedCase) -> list[PhaseQuality]:
+    """Add what was accepted of a case to the line of its reference phase."""
+    said = [text.removeprefix(f"case {prepared.case.name}") for text in prepared.accepted]
+    accepted = "; ".join(f"accepted: {text.lstrip(',: ')}" for text in said)
+    return [
+        replace(row, warnings="; ".join(filter(None, [row.warnings, accepted])))
+        if row.phase == prepared.case.reference
+        else row
+        for row in rows
+    ]
