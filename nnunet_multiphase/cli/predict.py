@@ -22,7 +22,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dataset-id",
         help="dataset number or name (501, Dataset501_X); the model is looked up in nnUNet_results",
     )
-    model.add_argument("-m", "--model-folder", type=Path, help="folder that holds plans.json and fold_*")
+    model.add_argument(
+        "-m",
+        "--model",
+        "--model-folder",
+        dest="model",
+        type=Path,
+        help="folder that holds plans.json and fold_*, or a zip of nnUNetv2_export_model_to_zip",
+    )
+    parser.add_argument(
+        "--trust-model",
+        action="store_true",
+        help="load a zip, or a checkpoint that is more than weights, although it can run any program when it is loaded",
+    )
     parser.add_argument(
         "-f",
         "--folds",
@@ -39,7 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--disable-tta", action="store_true", help="no mirroring: up to 8 times faster, slightly worse"
     )
     parser.add_argument(
-        "--reference", default=None, help="phase to bring the others to (default: liver mask's, else pv)"
+        "--reference",
+        default=None,
+        help="phase to bring the others to (default: the masks', else as most training cases of the model, else pv)",
     )
     parser.add_argument(
         "--missing", choices=("error", "fill"), default="error", help="what to do without a phase"
@@ -50,6 +64,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="labels that are lesion, and so in the table (default: the model's class called lesion or tumour)",
+    )
+    parser.add_argument(
+        "--all-grids",
+        action="store_true",
+        help="also write the labels on every other phase's own grid, to OUT/grids/<phase>",
     )
     parser.add_argument(
         "--strict", action="store_true", help="exit status 1 also where the registration of a phase failed"
@@ -86,6 +105,7 @@ def run(args: argparse.Namespace) -> int:
         find_model_folder,
         load_model,
         model_lesion_labels,
+        opened_model,
         predict_case,
         prediction_summary,
         refuse_other_labels,
@@ -94,16 +114,17 @@ def run(args: argparse.Namespace) -> int:
     )
     from registration import RegistrationSettings
 
-    folder = args.model_folder or find_model_folder(
-        args.dataset_id, args.trainer, args.plans, args.configuration
-    )
-    model = load_model(
-        folder,
-        args.folds,
-        device=choose_device(args.device),
-        checkpoint=args.checkpoint,
-        mirroring=not args.disable_tta,
-    )
+    source = args.model or find_model_folder(args.dataset_id, args.trainer, args.plans, args.configuration)
+    wanted = f"{args.trainer}__{args.plans}__{args.configuration}"
+    with opened_model(source, wanted, trusted=args.trust_model) as folder:
+        model = load_model(
+            folder,
+            args.folds,
+            device=choose_device(args.device),
+            checkpoint=args.checkpoint,
+            mirroring=not args.disable_tta,
+            trusted=args.trust_model,
+        )
     lesion_labels = model_lesion_labels(model, args.lesion_labels)
     refuse_other_labels(model, args.output)
     settings = RegistrationSettings(
@@ -123,6 +144,7 @@ def run(args: argparse.Namespace) -> int:
                     lesion_labels=lesion_labels,
                     settings=settings,
                     accept=args.accept,
+                    all_grids=args.all_grids,
                 )
                 write_label_record(model, args.output)
                 print(prediction_summary(prediction), flush=True)

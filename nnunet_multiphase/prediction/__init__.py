@@ -7,8 +7,10 @@ from nnunet_multiphase.prediction.model import (
     model_lesion_labels,
     model_phases,
     trained_registration_model,
+    usual_reference,
 )
 from nnunet_multiphase.prediction.model_folder import find_model_folder, trained_folds
+from nnunet_multiphase.prediction.model_source import opened_model
 from nnunet_multiphase.prediction.nnunet_model import NnUNetModel, load_model, restart_from_initial_weights
 from nnunet_multiphase.prediction.prepare import PreparedCase, prepare_case
 from nnunet_multiphase.prediction.records import refuse_other_labels, write_label_record
@@ -29,6 +31,7 @@ __all__ = [
     "load_model",
     "model_lesion_labels",
     "model_phases",
+    "opened_model",
     "predict_case",
     "prediction_summary",
     "prepare_case",
@@ -37,6 +40,7 @@ __all__ = [
     "segment_case",
     "trained_folds",
     "trained_registration_model",
+    "usual_reference",
     "write_label_record",
     "write_prediction",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.phases import FILL_HU
-from nnunet_multiphase.prediction.model import Model, model_lesion_labels, model_phases
+from nnunet_multiphase.prediction.model import Model, model_lesion_labels, model_phases, usual_reference
 from nnunet_multiphase.prediction.prepare import PreparedCase, prepare_case
 from nnunet_multiphase.prediction.segmented import SegmentedCase
 from nnunet_multiphase.prediction.write import CasePrediction, write_prediction
@@ -29,6 +29,7 @@ def predict_case(
     lesion_labels: Sequence[int] | None = None,
     settings: RegistrationSettings | None = None,
     accept: Collection[str] = (),
+    all_grids: bool = False,
 ) -> CasePrediction:
     """Register one patient's raw phases, segment them, write the result on the reference phase's original grid.
 
@@ -37,11 +38,13 @@ def predict_case(
         case_folder: Holds nc/art/pv/dl.nii.gz (those the model was trained on) and, if known, liver_<phase>.nii.gz.
         output: Receives <case>.nii.gz, <case>_lesions.csv and, in registration/, the transforms, a quality table
             and a before/after picture.
-        reference: Phase to bring the others to; default: the masks' phase, else pv, else the first.
+        reference: Phase to bring the others to; default: the masks' phase, else the one most of the
+            model's training cases lie on, else pv, else the first of the model's.
         missing: "error", or "fill" to give the model air where a phase is absent.
         lesion_labels: Labels that are lesion: these are measured and drawn; None: as the model's dataset.json says.
         settings: How to register; the defaults are those of setup_dataset.py.
         accept: Names of the checks of plausibility (`check_names.CHECKS`) that are overruled; what they find is recorded.
+        all_grids: Also write the labels on every other phase's original grid, to grids/<phase>/<case>.nii.gz.
 
     Returns:
         The paths and the lesions. Voxels outside `aligned.box`, where some phase has no data, are background.
@@ -53,13 +56,14 @@ def predict_case(
         case_folder,
         model_phases(model),
         reference=reference,
+        usual_reference=usual_reference(model),
         missing=missing,
         settings=settings,
         accept=accept,
     )
     lesions = model_lesion_labels(model, lesion_labels)
     found = segment_case(model, prepared, lesions)
-    return write_prediction(prepared, found, output, lesion_labels=lesions)
+    return write_prediction(prepared, found, output, lesion_labels=lesions, all_grids=all_grids)
 
 
 def segment_case(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -10,6 +11,7 @@ import numpy as np
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.label_classes import classes_of_record
+from nnunet_multiphase.phases import PHASES
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,12 @@ def model_phases(model: Model) -> tuple[str, ...]:
             "the model's dataset.json has no `phases`: it was not made by setup_dataset.py; use nnUNetv2_predict"
         )
     return tuple(phases)
+
+
+def usual_reference(model: Model) -> str | None:
+    """Name the phase that most of a model's training cases lie on; None where its dataset.json does not say."""
+    references = Counter((model.record.get("reference_phase") or {}).values())
+    return min(references, key=lambda phase: (-references[phase], PHASES.index(phase)), default=None)
 
 
 def model_lesion_labels(model: Model, lesion_labels: Sequence[int] | None = None) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from nnunet_multiphase.data.orientation import AXES
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.prediction.model import Segmented, model_phases
 from nnunet_multiphase.prediction.model_folder import trained_folds
+from nnunet_multiphase.prediction.model_source import check_checkpoints, is_own
 
 if TYPE_CHECKING:
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
@@ -53,6 +54,7 @@ def load_model(
     checkpoint: str = "checkpoint_final.pth",
     mirroring: bool = True,
     progress: bool = True,
+    trusted: bool = False,
 ) -> NnUNetModel:
     """Load a trained model.
 
@@ -63,12 +65,14 @@ def load_model(
         checkpoint: Checkpoint file name inside the fold folders.
         mirroring: Average predictions over mirrored inputs (nnU-Net's default; 2 to 8 times slower).
         progress: Show nnU-Net's progress bar.
+        trusted: Load it whatever it holds; else checkpoints that do not lie in nnUNet_results must hold weights alone.
 
     Returns:
         The model, its networks in memory.
 
     Raises:
-        InputError: Something of the model is missing, or it was not trained on a multi-phase dataset of ours.
+        InputError: Something of the model is missing, loading it could run a program, or it was not trained on a multi-phase
+            dataset of ours.
     """
     model_folder = Path(model_folder)
     for name in ("dataset.json", "plans.json"):
@@ -77,6 +81,8 @@ def load_model(
                 f"{model_folder} is no trained model: expected {name} in it; give the folder that holds fold_0"
             )
     ready = trained_folds(model_folder, folds, checkpoint)
+    if not trusted and not is_own(model_folder):
+        check_checkpoints(model_folder, ready, checkpoint)
     # Imported here: torch and nnU-Net take seconds, and wrong input should be said at once.
     import torch
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor

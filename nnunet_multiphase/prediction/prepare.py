@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,9 @@ from nnunet_multiphase.errors import InputError
 if TYPE_CHECKING:
     from registration import RegistrationSettings
 
+BEST_FIRST = ("pv", "art", "dl", "nc")
+"""The reference where neither a mask nor the model says which: what shows the liver and most lesions best."""
+
 
 @dataclass(frozen=True)
 class PreparedCase:
@@ -29,7 +32,7 @@ class PreparedCase:
     channels: tuple[str, ...]
     filled: tuple[str, ...]  # channels the case lacks: air
     images: dict[str, sitk.Image]  # upright, not yet moved
-    stored: StoredGrid  # of the reference, as its file has it
+    stored: dict[str, StoredGrid]  # by phase, as its file has it
     liver: sitk.Image | None
     aligned: AlignedPhases
     accepted: tuple[str, ...] = ()
@@ -41,18 +44,27 @@ def prepare_case(
     channels: Sequence[str],
     *,
     reference: str | None = None,
+    usual_reference: str | None = None,
     missing: str = "error",
     settings: RegistrationSettings | None = None,
     accept: Collection[str] = (),
 ) -> PreparedCase:
-    """Check and register one patient's phases; arguments and errors as in `predict_case`."""
+    """Check and register one patient's phases; arguments and errors as in `predict_case`.
+
+    `usual_reference` is the phase that the model's training cases mostly lie on: taken where no mask decides.
+    """
     case = read_case_folder(Path(case_folder), reference=reference, require_lesions=False)
+    if reference is None and case.lesions is None and case.liver is None:
+        shown = [phase for phase in BEST_FIRST if phase in case.images and phase in channels]
+        case = replace(
+            case, reference=next((p for p in shown if p == usual_reference), [*shown, case.reference][0])
+        )
     filled = _absent_phases(case, channels, missing)
     report = check_case(case, accept)
     if report.problems:
         raise InputError("; ".join(report.problems))
     images = {phase: read_volume(case.images[phase]) for phase in channels if phase not in filled}
-    stored = stored_grid(images[case.reference])
+    stored = {phase: stored_grid(image) for phase, image in images.items()}
     own_grid = turned(images[case.reference])
     images = {phase: upright(image) for phase, image in images.items()}
     liver = None

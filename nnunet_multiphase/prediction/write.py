@@ -15,6 +15,7 @@ from nnunet_multiphase.data.overview import draw_overview
 from nnunet_multiphase.data.quality import PhaseQuality, centre_of, measure_phase, write_quality
 from nnunet_multiphase.evaluation.lesions import Lesion, lesion_image, lesion_table, write_lesion_csv
 from nnunet_multiphase.phases import PHASES
+from nnunet_multiphase.prediction.other_grids import labels_on_phases
 from nnunet_multiphase.prediction.prepare import PreparedCase
 from nnunet_multiphase.prediction.segmented import SegmentedCase
 
@@ -36,7 +37,12 @@ class CasePrediction:
 
 
 def write_prediction(
-    prepared: PreparedCase, found: SegmentedCase, output: Path, *, lesion_labels: Sequence[int] = (1,)
+    prepared: PreparedCase,
+    found: SegmentedCase,
+    output: Path,
+    *,
+    lesion_labels: Sequence[int] = (1,),
+    all_grids: bool = False,
 ) -> CasePrediction:
     """Write everything of a case beside its final place, then move it there: all labels, and a table of lesions."""
     case, aligned, output = prepared.case, prepared.aligned, Path(output)
@@ -47,7 +53,8 @@ def write_prediction(
     whole.CopyInformation(full_grid)
     index, size = aligned.box
     whole = sitk.Paste(whole, found.labels, list(size), [0, 0, 0], list(index))
-    whole = as_stored(whole, prepared.stored)
+    others = labels_on_phases(prepared, whole) if all_grids else {}
+    whole = as_stored(whole, prepared.stored[aligned.reference])
     centre_mm = centre_of(prepared.liver, full_grid)
     rows = [
         measure_phase(aligned, phase, case=case.name, patient=case.patient, split="new", centre_mm=centre_mm)
@@ -60,6 +67,10 @@ def write_prediction(
     try:
         (partial / "registration").mkdir(parents=True)
         sitk.WriteImage(whole, str(partial / f"{case.name}.nii.gz"), True)
+        for phase, labels in others.items():
+            target = partial / "grids" / phase / f"{case.name}.nii.gz"
+            target.parent.mkdir(parents=True)
+            sitk.WriteImage(labels, str(target), True)
         phases = [phase for phase in PHASES if phase in aligned.images]
         write_lesion_csv(lesions, partial / f"{case.name}_lesions.csv", phases=phases)
         for phase in aligned.results:

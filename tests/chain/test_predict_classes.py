@@ -48,7 +48,7 @@ def prepared(grid: sitk.Image, folder: Path) -> PreparedCase:
     case = CaseFolder("a", folder, "a", {"pv": folder / "pv.nii.gz"}, "pv", None, None)
     box = ((0, 0, 0), grid.GetSize())
     aligned = AlignedPhases("pv", {"pv": hu}, {"pv": sitk.Euler3DTransform()}, {}, box, grid.GetSize(), 1.0)
-    return PreparedCase(case, ("pv",), (), {"pv": hu}, stored_grid(hu), None, aligned)
+    return PreparedCase(case, ("pv",), (), {"pv": hu}, {"pv": stored_grid(hu)}, None, aligned)
 
 
 def test_the_table_holds_lesions_and_the_file_every_class(segmentation: sitk.Image, tmp_path: Path) -> None:

@@ -1,0 +1,161 @@
+"""Models from elsewhere: what a zip holds, and what a checkpoint would run."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from nnunet_multiphase.cli.main import main
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.prediction.model_source import check_checkpoints, opened_model
+
+NAME = "MultiPhaseSCAMTrainer__nnUNetMultiPhaseSCAMPlans__3d_fullres"
+CHECKPOINT = "checkpoint_final.pth"
+NETWORK = {
+    "network_class_name": "nnunet_multiphase.network.dilated_scam_unet.DilatedSCAMUNet",
+    "arch_kwargs": {"conv_op": "torch.nn.modules.conv.Conv3d", "norm_op": None},
+    "_kw_requires_import": ["conv_op", "norm_op"],
+}
+
+
+class Program:
+    """What a pickle of it does when it is loaded: make a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.path),)
+
+
+def write_model(
+    folder: Path, checkpoint: object = None, architecture: dict[str, object] | None = None
+) -> Path:
+    """Write what nnU-Net writes, as far as it is looked at here."""
+    (folder / "fold_0").mkdir(parents=True)
+    (folder / "dataset.json").write_text("{}")
+    plans = {"configurations": {"3d_fullres": {"architecture": architecture or NETWORK}}}
+    (folder / "plans.json").write_text(json.dumps(plans))
+    logged = {
+        "network_weights": {"w": torch.ones(2)},
+        "logging": {"dice": [np.float64(0.5), np.float32(0.25)]},
+    }
+    torch.save(checkpoint if checkpoint is not None else logged, folder / "fold_0" / CHECKPOINT)
+    return folder
+
+
+def zipped(root: Path, out: Path) -> Path:
+    with zipfile.ZipFile(out, "w") as archive:
+        for path in sorted(p for p in root.rglob("*") if p.is_file()):
+            archive.write(path, path.relative_to(root))
+    return out
+
+
+def test_weights_and_numpys_numbers_pass(tmp_path: Path) -> None:
+    check_checkpoints(write_model(tmp_path / NAME), ["0"], CHECKPOINT)
+
+
+def test_a_checkpoint_that_runs_a_program_is_refused_before_it_runs(tmp_path: Path) -> None:
+    made = tmp_path / "made_by_the_checkpoint"
+    model = write_model(tmp_path / NAME, {"network_weights": Program(made)})
+    with pytest.raises(
+        InputError, match=r"fold_0.checkpoint_final\.pth cannot be read as weights alone.*--trust-model"
+    ):
+        check_checkpoints(model, ["0"], CHECKPOINT)
+    assert not made.exists()
+    torch.load(model / "fold_0" / CHECKPOINT, weights_only=False)
+    assert made.exists()  # it would have
+
+
+@pytest.mark.parametrize("key", ["network_class_name", "conv_op"])
+def test_plans_that_name_another_class_are_refused(tmp_path: Path, key: str) -> None:
+    architecture = json.loads(json.dumps(NETWORK))
+    (architecture if key in architecture else architecture["arch_kwargs"])[key] = "subprocess.Popen"
+    model = write_model(tmp_path / NAME, architecture=architecture)
+    with pytest.raises(InputError, match=r"plans\.json builds its network of subprocess\.Popen"):
+        check_checkpoints(model, ["0"], CHECKPOINT)
+
+
+def test_predict_does_not_load_a_strangers_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("nnUNet_results", raising=False)
+    made = tmp_path / "made_by_the_checkpoint"
+    model = write_model(tmp_path / NAME, {"network_weights": Program(made)})
+    (tmp_path / "patient").mkdir()
+    assert main(["predict", str(tmp_path / "patient"), "-m", str(model), "-o", str(tmp_path / "out")]) == 2
+    assert "cannot be read as weights alone" in capsys.readouterr().err
+    assert not made.exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_zip_needs_trust(tmp_path: Path) -> None:
+    write_model(tmp_path / "results" / "Dataset501_A" / NAME)
+    archive = zipped(tmp_path / "results", tmp_path / "model.zip")
+    with (
+        pytest.raises(InputError, match=r"model\.zip holds checkpoints, which are pickles .*--trust-model"),
+        opened_model(archive, NAME, trusted=False),
+    ):
+        pass
+
+
+def test_a_trusted_zip_is_unpacked_for_as_long_as_it_is_needed(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "results" / "Dataset501_A" / NAME)
+    archive = zipped(tmp_path / "results", tmp_path / "model.zip")
+    with opened_model(archive, NAME, trusted=True) as folder:
+        found = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+        assert found == ["dataset.json", f"fold_0/{CHECKPOINT}", "plans.json"]
+        assert (folder / "fold_0" / CHECKPOINT).read_bytes() == (model / "fold_0" / CHECKPOINT).read_bytes()
+    assert not folder.exists()
+
+
+def test_of_several_models_in_a_zip_the_named_one_is_taken(tmp_path: Path) -> None:
+    other = "nnUNetTrainer__nnUNetPlans__3d_fullres"
+    for name in (NAME, other):
+        write_model(tmp_path / "results" / "Dataset501_A" / name)
+    archive = zipped(tmp_path / "results", tmp_path / "model.zip")
+    with opened_model(archive, other, trusted=True) as folder:
+        assert (folder / "plans.json").is_file()
+    with (
+        pytest.raises(
+            InputError, match=r"holds 2 models .* 0 of them called X__Y__Z: name one with -tr, -p and -c"
+        ),
+        opened_model(archive, "X__Y__Z", trusted=True),
+    ):
+        pass
+
+
+def test_a_zip_writes_nothing_outside_and_nothing_but_a_model(tmp_path: Path) -> None:
+    archive = tmp_path / "model.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in (
+            "dataset.json",
+            "plans.json",
+            "run.py",
+            "../../../../escaped/plans.json",
+            "fold_0/x.pth",
+        ):
+            file.writestr(f"Dataset501_A/{NAME}/{name}", "{}")
+    with opened_model(archive, NAME, trusted=True) as folder:
+        assert sorted(p.name for p in folder.rglob("*") if p.is_file()) == ["dataset.json", "plans.json"]
+    assert not list(tmp_path.rglob("escaped"))
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(None, "no such file or folder"), (b"no zip", "it is neither"), ("empty", "holds no model")],
+)
+def test_what_is_no_model_is_said(tmp_path: Path, content: bytes | str | None, sentence: str) -> None:
+    path = tmp_path / "model.zip"
+    if content == "empty":
+        zipfile.ZipFile(path, "w").close()
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=sentence), opened_model(path, NAME, trusted=True):
+        pass
