@@ -96,6 +96,10 @@ def uncertainty(similarity: MutualInformation, motion: Parameters) -> Uncertaint
     if curvature is None or count < FEWEST_CUBES:
         return Uncertainty(motion, centre, None)
     scatter = gradients.T @ gradients * (count / (count - len(STEPS)))
+    if np.linalg.matrix_rank(scatter) < len(
+        STEPS
+    ):  # most cubes lie beyond the moving volume, and the rest says too little
+        return Uncertainty(motion, centre, None)
     inverse = np.linalg.inv(curvature)
     return Uncertainty(motion, centre, inverse @ scatter @ inverse)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from registration import uncertainty as uncertainty_module
 from registration.region import sample_points
 from registration.rigid import move_points
 from registration.search import STEPS, STILL, climb, climb_last
@@ -106,4 +107,20 @@ def test_too_small_a_region_says_nothing(reference: sitk.Image, medium: sitk.Ima
     region[10:13, 20:24, 20:24] = True
     known = uncertainty(similarity_of(fixed, moving, region, np.random.default_rng(0)), STILL)
     assert known.covariance is None
+    assert known.error_mm(np.zeros((3, 3))) == float("inf")
+
+
+def test_a_region_mostly_beyond_the_moving_volume_says_nothing(
+    reference: sitk.Image, medium: sitk.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fixed, moving = volume_from_image(reference), volume_from_image(medium)
+    similarity = similarity_of(fixed, moving, np.ones(fixed.values.shape, bool), np.random.default_rng(0))
+    gradients = np.zeros((20, 6))
+    gradients[:5] = np.random.default_rng(1).normal(
+        size=(5, 6)
+    )  # five cubes cannot scatter in six directions
+    monkeypatch.setattr(uncertainty_module, "_cube_gradients", lambda *_: gradients)
+    monkeypatch.setattr(uncertainty_module, "_curvature", lambda *_: np.eye(6))
+    known = uncertainty(similarity, STILL)
+    assert known.significance(STILL + 1.0) == 0.0
     assert known.error_mm(np.zeros((3, 3))) == float("inf")
