@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Compare deformations with the rigid motion they start from, on livers that bend and on livers that do not.
 
-    python benchmarks/registration_deformable.py COHORT ... --runs RUNS.jsonl [--mask] [--tools ours,elastix,antspy]
+    python benchmarks/registration_deformable.py COHORT ... --runs RUNS.jsonl [--mask] [--tools TOOL,...]
 
 COHORT is a folder of cases with truth.json, as the shared cohorts are laid out; liver_pairs_mm in it says where points of
 a bending liver lie. Each phase is registered rigidly, then every tool deforms from there. With --mask all know the liver,
 and ours the lesions, whose volume it then keeps. Errors, the Jacobian and the lesions' volumes are taken from the transform
-alone, the same way for every tool. A run is a line of RUNS.jsonl; what stands there is not run again.
+alone, the same way for every tool. TOOL is ours, elastix, antspy, convexadam or torch_spline (see
+registration_bending_peers.py). A run is a line of RUNS.jsonl; what stands there is not run again.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
+from registration_bending_peers import NEEDS, PEERS, WINDOW_HU
 from registration_pairs import Pair, breath_pairs
 
 from registration import RegistrationSettings, register
@@ -31,7 +33,7 @@ from registration.resample import resample_image
 from registration.shapes import pieces
 from registration.volume import image_like, mask_from_image
 
-NEEDS = {"ours": "registration", "elastix": "itk", "antspy": "ants"}
+THREADS_OF = ("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OMP_NUM_THREADS")  # ITK, elastix, ANTs; torch
 GRID_MM = 3.0  # on which the Jacobian is read
 
 
@@ -120,64 +122,6 @@ def harm(found: sitk.Transform, pair: Pair, lesions: sitk.Image) -> tuple[float,
     return float(sitk.GetArrayViewFromImage(jacobian).min()), max(changes, key=abs, default=0.0)
 
 
-def deform_elastix(fixed: sitk.Image, moved: sitk.Image, _: sitk.Image | None) -> sitk.Transform:
-    """Let elastix bend what is aligned rigidly: its B-spline preset, final meshes of 25 mm; within a mask it gives up."""
-    import itk
-
-    def theirs(image: sitk.Image, kind: Any) -> Any:
-        other = itk.image_from_array(sitk.GetArrayFromImage(image).astype(kind))
-        other.SetOrigin(image.GetOrigin())
-        other.SetSpacing(image.GetSpacing())
-        other.SetDirection(np.array(image.GetDirection()).reshape(3, 3))
-        return other
-
-    parameters = itk.ParameterObject.New()
-    parameters.AddParameterMap(
-        itk.ParameterObject.GetDefaultParameterMap("bspline", 3, finalGridSpacingInPhysicalUnits=25.0)
-    )
-    moving = theirs(moved, np.float32)
-    _, found = itk.elastix_registration_method(
-        theirs(fixed, np.float32), moving, parameter_object=parameters, log_to_console=False
-    )
-    with tempfile.TemporaryDirectory() as scratch:  # it writes a file that nobody asked for
-        vectors = itk.transformix_deformation_field(moving, found, output_directory=scratch)
-        field = sitk.GetImageFromArray(itk.array_from_image(vectors).astype(np.float64), isVector=True)
-    field.CopyInformation(fixed)
-    return sitk.DisplacementFieldTransform(field)
-
-
-def deform_ants(fixed: sitk.Image, moved: sitk.Image, mask: sitk.Image | None) -> sitk.Transform:
-    """Let ANTs bend what is aligned rigidly: SyN on local correlation."""
-    import ants
-
-    with tempfile.TemporaryDirectory() as scratch:
-        read = []
-        for number, image in enumerate((fixed, moved, mask)):
-            if image is not None:
-                sitk.WriteImage(image, f"{scratch}/{number}.nii")
-                read.append(ants.image_read(f"{scratch}/{number}.nii"))
-        found = ants.registration(
-            *read[:2],
-            type_of_transform="SyNOnly",
-            initial_transform="Identity",
-            syn_metric="CC",
-            syn_sampling=2,
-            reg_iterations=(40, 20, 10),
-            outprefix=f"{scratch}/ants",
-            random_seed=1,
-            **({} if mask is None else {"mask": read[2]}),
-        )
-        # Only the warp: what was found from the identity is no motion.
-        warps = [file for file in found["fwdtransforms"] if file.endswith(".nii.gz")]
-        return sitk.DisplacementFieldTransform(sitk.ReadImage(warps[0], sitk.sitkVectorFloat64))
-
-
-PEERS: dict[str, Callable[[sitk.Image, sitk.Image, sitk.Image | None], sitk.Transform]] = {
-    "elastix": deform_elastix,
-    "antspy": deform_ants,
-}
-
-
 def measure(
     pair: Pair, lesions: sitk.Image, tools: list[str], mask: bool, model: str, threads: int
 ) -> Iterator[dict[str, Any]]:
@@ -210,9 +154,8 @@ def measure(
         else:
             moved = resample_image(pair.moving, pair.reference, rigidly.rigid)
             near = None if liver is None else image_like(mask_from_image(liver).astype(np.uint8), liver)
-            warp = PEERS[tool](
-                sitk.Cast(pair.reference, sitk.sitkFloat32), sitk.Cast(moved, sitk.sitkFloat32), near
-            )
+            seen = [sitk.Clamp(image, sitk.sitkFloat32, *WINDOW_HU) for image in (pair.reference, moved)]
+            warp = PEERS[tool](*seen, near)
             seconds = time.perf_counter() - started
             found = sitk.CompositeTransform([rigidly.rigid, warp])
         jacobian, change = harm(found, pair, lesions)
@@ -279,7 +222,9 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, help="take only each so manieth pair")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    there = [tool for tool, module in NEEDS.items() if importlib.util.find_spec(module)]
+    # The peers load their libraries when first asked, and those read this then.
+    os.environ.update({name: str(options.threads) for name in THREADS_OF})
+    there = ["ours", *(tool for tool, module in NEEDS.items() if importlib.util.find_spec(module))]
     tools = there if options.tools is None else [*filter(None, options.tools.split(","))]
     runs = []
     if options.runs.exists():
