@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from nnunet_multiphase.cli.accept import add_accept
+from nnunet_multiphase.cli.inputs import add_inputs, gathered_patients, given_inputs
 from nnunet_multiphase.cli.motion import add_registration_model
 
 HELP = "register a new patient's raw phases, segment the lesions on the original grid, measure them"
@@ -13,8 +14,13 @@ HELP = "register a new patient's raw phases, segment the lesions on the original
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options; names follow nnUNetv2_predict."""
     parser.add_argument(
-        "cases", nargs="+", type=Path, metavar="CASE_FOLDER", help="folder with nc/art/pv/dl.nii.gz"
+        "inputs",
+        nargs="*",
+        type=Path,
+        metavar="INPUT",
+        help="folder with nc/art/pv/dl.nii.gz of a patient, or with DICOM files of any number of patients",
     )
+    add_inputs(parser)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
     model = parser.add_mutually_exclusive_group(required=True)
     model.add_argument(
@@ -80,24 +86,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict every case; those that fail are listed and make the exit status 1 (2 where none was predicted)."""
-    from nnunet_multiphase.data.case_folder import case_id
     from nnunet_multiphase.errors import InputError, is_ctrl_c
 
     if args.seed < 0:
         raise InputError(f"--seed {args.seed}: expected 0 or more")
     if args.output.exists() and not args.output.is_dir():
         raise InputError(f"{args.output} is a file: expected a folder for the results; name another with -o")
-    known: dict[str, Path] = {}
-    for case in args.cases:
-        if not case.is_dir():
-            raise InputError(f"{case} is not a folder: expected one with nc/art/pv/dl.nii.gz of one patient")
-        name = case_id(case.absolute().name)
-        if name.casefold() in known:
-            raise InputError(
-                f"{known[name.casefold()]} and {case} would both be written as {name}: "
-                "rename one, or predict them into two folders"
-            )
-        known[name.casefold()] = case
+    given = given_inputs(args)
 
     from nnunet_multiphase.device import choose_device
     from nnunet_multiphase.prediction import (
@@ -130,14 +125,15 @@ def run(args: argparse.Namespace) -> int:
     settings = RegistrationSettings(
         seed=args.seed, model=args.registration_model or trained_registration_model(model)
     )
-    failures, astray = [], []
+    patients, failures = gathered_patients(args, given)
+    astray, predicted = [], 0
     try:
-        for case in args.cases:
-            name = case_id(case.absolute().name)
+        for patient in patients:
+            name = patient.name
             try:
                 prediction = predict_case(
                     model,
-                    case,
+                    patient.case,
                     args.output,
                     reference=args.reference,
                     missing=args.missing,
@@ -146,6 +142,7 @@ def run(args: argparse.Namespace) -> int:
                     accept=args.accept,
                     all_grids=args.all_grids,
                 )
+                predicted += 1
                 write_label_record(model, args.output)
                 print(prediction_summary(prediction), flush=True)
                 astray += [f"{name} {phase}" for phase in failed_phases(prediction)]
@@ -160,7 +157,7 @@ def run(args: argparse.Namespace) -> int:
     if args.strict and astray:
         print(f"--strict: the registration failed of {', '.join(astray)}", file=sys.stderr)
     if failures:
-        return 2 if len(failures) == len(args.cases) else 1
+        return 1 if predicted else 2
     return 1 if args.strict and astray else 0
 
 

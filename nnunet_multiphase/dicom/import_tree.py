@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nnunet_multiphase.data.case_folder import CohortError
@@ -64,10 +64,12 @@ class Summary:
     written: tuple[str, ...]  # cases
     remarks: tuple[str, ...]
     failures: tuple[str, ...]  # cases that should have been written, files that should have been read
+    volumes: Mapping[str, Mapping[str, Volume]] = field(default_factory=dict, repr=False)
+    """Written case -> phase -> what it was made from. Identifies, and so is for the run alone: never written."""
 
 
 def import_tree(
-    root: Path,
+    root: Path | Sequence[Path],
     out: Path,
     *,
     series_table: Path | None = None,
@@ -82,7 +84,7 @@ def import_tree(
     """Turn a DICOM tree into a cohort that `setup` reads.
 
     Args:
-        root: Folder with DICOM files at any depth.
+        root: Folder with DICOM files at any depth, or several that count as one.
         out: Cohort to write: OUT/<case>/{nc,art,pv,dl}.nii.gz, masks, OUT/patients.csv.
         series_table: The user's corrections.
         mask_table: The user's corrections to what masks are and where they lie.
@@ -103,7 +105,7 @@ def import_tree(
         # pydicom and highdicom warn of odd values by quoting them, names and dates too.
         warnings.simplefilter("ignore")
         return _import_tree(
-            Path(root),
+            [Path(root)] if isinstance(root, str | Path) else [Path(folder) for folder in root],
             Path(os.path.abspath(out)),
             series_table,
             mask_table,
@@ -117,7 +119,7 @@ def import_tree(
 
 
 def _import_tree(
-    root: Path,
+    roots: Sequence[Path],
     out: Path,
     series_table: Path | None,
     mask_table: Path | None,
@@ -133,8 +135,8 @@ def _import_tree(
     corrections = read_corrections(series_table) if series_table else {}
     mask_corrections = read_mask_table(mask_table) if mask_table else {}
     own = read_own_words(words) if words else NO_OWN_WORDS
-    say(f"reading the headers in {root}")
-    tree = scan_tree(root)
+    say(f"reading the headers in {', '.join(map(str, roots))}")
+    tree = scan_tree(roots)
     say(f"{sum(len(series.slices) for series in tree.series)} images in {len(tree.series)} series")
     studies = _studies(tree)
     joined = name_bearers(studies, known, on_request=join_studies)
@@ -170,7 +172,7 @@ def _import_tree(
     remarks += _unused_masks(choices, names, masks)
     if dry_run:
         remarks += [sentence for case in sorted(masks.failures) for sentence in masks.failures[case]]
-    written: list[str] = []
+    written: dict[str, dict[str, Volume]] = {}
     failures = list(tree.lost)
     if not dry_run:
         write_pseudonyms(pseudonyms_path(out), names)
@@ -183,7 +185,7 @@ def _import_tree(
                     failures += [f"{problem}; the case was not written" for problem in masks.failures[case]]
                 elif used:
                     remarks += write_case(out, names[key], used, layers, masks.empty.get(case, ()))
-                    written.append(names[key].case)
+                    written[case] = {choice.phase: choice.volume for choice in used}
                     say(f"{names[key].case}: {', '.join(sorted(choice.phase for choice in used))}")
                 else:
                     remarks += _leave_out(out, names[key], choices[key], failures)
@@ -202,6 +204,7 @@ def _import_tree(
         written=tuple(written),
         remarks=tuple(remarks),
         failures=tuple(failures),
+        volumes=written,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,8 @@ class Tree:
     lost: tuple[str, ...] = ()
 
 
-def scan_tree(root: Path) -> Tree:
-    """Read the headers of every DICOM file below a folder.
+def scan_tree(root: Path | Sequence[Path]) -> Tree:
+    """Read the headers of every DICOM file below a folder, or several that count as one.
 
     Args:
         root: Folder; its structure and the files' suffixes mean nothing.
@@ -63,13 +64,15 @@ def scan_tree(root: Path) -> Tree:
     Raises:
         InputError: No such folder, or not one DICOM file in it.
     """
-    if not root.is_dir():
-        raise InputError(f"{root} is not a folder: expected one with DICOM files in it, at any depth")
+    roots = [root] if isinstance(root, Path) else list(root)
+    for folder in roots:
+        if not folder.is_dir():
+            raise InputError(f"{folder} is not a folder: expected one with DICOM files in it, at any depth")
     images: list[Found] = []
     masks: list[MaskFile] = []
     files: Counter[Kind] = Counter()
     damaged: Counter[tuple[str, str, str]] = Counter()
-    for path, kind in walk(root):
+    for path, kind in (found for folder in roots for found in walk(folder)):
         if kind is not Kind.DICOM:
             files[kind] += 1
             continue
@@ -99,7 +102,7 @@ def scan_tree(root: Path) -> Tree:
     if not images:
         found = "; ".join((f"{files[Kind.OTHER]} other files", *lost))
         raise InputError(
-            f"{root} holds no DICOM image: expected CT series, found {found}; "
+            f"{', '.join(map(str, roots))} holds no DICOM image: expected CT series, found {found}; "
             "give the folder that the DICOM export wrote"
         )
     series: dict[tuple[str, str, str], list[Found]] = defaultdict(list)

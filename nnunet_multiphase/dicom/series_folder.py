@@ -40,27 +40,37 @@ def read_series_folder(folder: Path) -> sitk.Image:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom quotes odd values, names too
-        tree = _whole_tree(folder)
-        volumes = [
-            resample_if_irregular(volume, on_request=False)
-            for series in tree.series
-            for volume in volumes_of(series)
-        ]
-        volumes = with_kinds(volumes)
-        phases = [volume for volume in volumes if volume.has_phase] or volumes
-        if len(phases) != 1:
-            found = len({volume.series.uid for volume in phases})
-            several = f"{found} DICOM series" if found > 1 else f"{len(phases)} volumes in one DICOM series"
-            raise InputError(
-                f"{folder} holds {several}: expected one; keep one, or use `nnunet-multiphase import-dicom`"
-            )
-        grid = _usable_grid(phases[0], folder)
+        volume = volume_of_folder(folder)
+        grid = _usable_grid(volume, folder)
         hu, remarks = read_hu_and_remarks(grid, str(folder))
         if is_interleaved(hu, grid.spacing_mm):
             raise InputError(f"{folder}: {INTERLEAVED}; {_INSTEAD}")
         image = as_image(hu, grid)
-        image.SetMetaData(REMARKS, "; ".join((*remarks, *phases[0].doubts, *phases[0].notes)))
+        image.SetMetaData(REMARKS, "; ".join((*remarks, *volume.doubts, *volume.notes)))
         return image
+
+
+def volume_of_folder(folder: Path) -> Volume:
+    """Find the one CT volume of a folder.
+
+    Raises:
+        InputError: There is none, or several.
+    """
+    tree = _whole_tree(folder)
+    volumes = [
+        resample_if_irregular(volume, on_request=False)
+        for series in tree.series
+        for volume in volumes_of(series)
+    ]
+    volumes = with_kinds(volumes)
+    phases = [volume for volume in volumes if volume.has_phase] or volumes
+    if len(phases) != 1:
+        found = len({volume.series.uid for volume in phases})
+        several = f"{found} DICOM series" if found > 1 else f"{len(phases)} volumes in one DICOM series"
+        raise InputError(
+            f"{folder} holds {several}: expected one; keep one, or use `nnunet-multiphase import-dicom`"
+        )
+    return phases[0]
 
 
 def read_drawing_folder(folder: Path) -> sitk.Image:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import SimpleITK as sitk
 
+from nnunet_multiphase.data.case_folder import CaseFolder
 from nnunet_multiphase.phases import FILL_HU
 from nnunet_multiphase.prediction.model import Model, model_lesion_labels, model_phases, usual_reference
 from nnunet_multiphase.prediction.prepare import PreparedCase, prepare_case
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def predict_case(
     model: Model,
-    case_folder: Path,
+    case_folder: Path | CaseFolder,
     output: Path,
     *,
     reference: str | None = None,
@@ -35,7 +36,8 @@ def predict_case(
 
     Args:
         model: From `load_model`.
-        case_folder: Holds nc/art/pv/dl.nii.gz (those the model was trained on) and, if known, liver_<phase>.nii.gz.
+        case_folder: Holds nc/art/pv/dl.nii.gz (those the model was trained on) and, if known, liver_<phase>.nii.gz; or
+            what such a folder would hold, as `inputs.py` makes it.
         output: Receives <case>.nii.gz, <case>_lesions.csv and, in registration/, the transforms, a quality table
             and a before/after picture.
         reference: Phase to bring the others to; default: the masks' phase, else the one most of the

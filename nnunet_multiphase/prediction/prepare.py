@@ -40,7 +40,7 @@ class PreparedCase:
 
 
 def prepare_case(
-    case_folder: Path,
+    case_folder: Path | CaseFolder,
     channels: Sequence[str],
     *,
     reference: str | None = None,
@@ -53,7 +53,7 @@ def prepare_case(
 
     `usual_reference` is the phase that the model's training cases mostly lie on: taken where no mask decides.
     """
-    case = read_case_folder(Path(case_folder), reference=reference, require_lesions=False)
+    case = _case_of(case_folder, reference)
     if reference is None and case.lesions is None and case.liver is None:
         shown = [phase for phase in BEST_FIRST if phase in case.images and phase in channels]
         case = replace(
@@ -77,6 +77,18 @@ def prepare_case(
         image.SetOrigin(own.GetOrigin())
         image.SetDirection(own.GetDirection())
     return PreparedCase(case, tuple(channels), filled, images, stored, liver, aligned, report.implausible)
+
+
+def _case_of(case_folder: Path | CaseFolder, reference: str | None) -> CaseFolder:
+    """Read a folder's layout, or take one as it was put together, with the wanted reference."""
+    if not isinstance(case_folder, CaseFolder):
+        return read_case_folder(Path(case_folder), reference=reference, require_lesions=False)
+    if reference is not None and reference not in case_folder.images:
+        raise InputError(
+            f"case {case_folder.name}: it lacks the wanted reference phase {reference}: found "
+            f"{', '.join(case_folder.images)}; choose another"
+        )
+    return case_folder if reference is None else replace(case_folder, reference=reference)
 
 
 def _absent_phases(case: CaseFolder, channels: Sequence[str], missing: str) -> tuple[str, ...]:

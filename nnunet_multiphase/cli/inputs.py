@@ -1,0 +1,58 @@
+"""What `predict` is given: case folders, DICOM trees, loose files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nnunet_multiphase.cli.sigterm import sigterm_like_ctrl_c
+
+if TYPE_CHECKING:
+    from nnunet_multiphase.prediction.inputs import Given, Patient
+
+
+def add_inputs(parser: argparse.ArgumentParser) -> None:
+    """Declare the options beside INPUT."""
+    parser.add_argument(
+        "--phase",
+        action="append",
+        default=[],
+        metavar="PHASE=FILE",
+        help="a phase (nc, art, pv, dl) of a patient whose files lie loose, or the folder of a DICOM series; repeat it",
+    )
+    parser.add_argument("--case", metavar="NAME", help="what the patient of --phase is called")
+    parser.add_argument(
+        "--series-table",
+        type=Path,
+        metavar="FILE",
+        help="OUT/imported_series.csv of an earlier run with columns phase and use corrected, for INPUT as DICOM",
+    )
+
+
+def given_inputs(args: argparse.Namespace) -> Given:
+    """Sort what the user gave, and refuse what cannot be, before anything takes time."""
+    from nnunet_multiphase.errors import InputError
+    from nnunet_multiphase.prediction.inputs import sort_inputs
+
+    given = sort_inputs(args.inputs, phases=args.phase, case=args.case)
+    if args.series_table is not None and not given.trees:
+        raise InputError("--series-table says what DICOM series are, and no DICOM tree is given")
+    return given
+
+
+def gathered_patients(args: argparse.Namespace, given: Given) -> tuple[tuple[Patient, ...], list[str]]:
+    """Import what is DICOM; the patients to predict, and what of the input failed."""
+    from nnunet_multiphase.errors import InputError
+    from nnunet_multiphase.prediction.inputs import gather_patients
+
+    with sigterm_like_ctrl_c():
+        gathered = gather_patients(
+            given, args.output, series_table=args.series_table, say=lambda line: print(line, flush=True)
+        )
+    for remark in gathered.remarks:
+        print(f"warning: {remark}", file=sys.stderr)
+    if not gathered.patients and not gathered.failures:
+        raise InputError("none of the input can be predicted: it holds no CT images")
+    return gathered.patients, list(gathered.failures)
