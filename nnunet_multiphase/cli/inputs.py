@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nnunet_multiphase.cli.sigterm import sigterm_like_ctrl_c
 
 if TYPE_CHECKING:
+    from nnunet_multiphase.dicomweb.service import Service
     from nnunet_multiphase.prediction.inputs import Given, Patient
 
 
@@ -30,26 +31,56 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
         help="OUT/imported_series.csv of an earlier run with columns phase and use corrected, for INPUT as DICOM",
     )
 
+    parser.add_argument(
+        "--dicomweb",
+        metavar="URL",
+        help="root of a DICOMweb service, such as http://localhost:8042/dicom-web; ~/.netrc or DICOMWEB_TOKEN log in",
+    )
+    parser.add_argument(
+        "--study",
+        action="append",
+        default=[],
+        metavar="UID",
+        help="StudyInstanceUID to fetch from --dicomweb, into OUT/fetched; repeat it",
+    )
+
 
 def given_inputs(args: argparse.Namespace) -> Given:
     """Sort what the user gave, and refuse what cannot be, before anything takes time."""
     from nnunet_multiphase.errors import InputError
     from nnunet_multiphase.prediction.inputs import sort_inputs
 
-    given = sort_inputs(args.inputs, phases=args.phase, case=args.case)
-    if args.series_table is not None and not given.trees:
+    if bool(args.study) != (args.dicomweb is not None):
+        raise InputError("--dicomweb URL and --study UID go together: where a study lies, and which")
+    given = sort_inputs(args.inputs, phases=args.phase, case=args.case, studies=args.study)
+    if args.series_table is not None and not given.trees and not given.studies:
         raise InputError("--series-table says what DICOM series are, and no DICOM tree is given")
     return given
 
 
-def gathered_patients(args: argparse.Namespace, given: Given) -> tuple[tuple[Patient, ...], list[str]]:
+def service_of(args: argparse.Namespace) -> Service | None:
+    """Make ready to speak to the service, and refuse an address that is none; None: none is given."""
+    if args.dicomweb is None:
+        return None
+    from nnunet_multiphase.dicomweb.service import connect
+
+    return connect(args.dicomweb)
+
+
+def gathered_patients(
+    args: argparse.Namespace, given: Given, service: Service | None
+) -> tuple[tuple[Patient, ...], list[str]]:
     """Import what is DICOM; the patients to predict, and what of the input failed."""
     from nnunet_multiphase.errors import InputError
     from nnunet_multiphase.prediction.inputs import gather_patients
 
     with sigterm_like_ctrl_c():
         gathered = gather_patients(
-            given, args.output, series_table=args.series_table, say=lambda line: print(line, flush=True)
+            given,
+            args.output,
+            service=service,
+            series_table=args.series_table,
+            say=lambda line: print(line, flush=True),
         )
     for remark in gathered.remarks:
         print(f"warning: {remark}", file=sys.stderr)

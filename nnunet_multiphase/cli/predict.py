@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from nnunet_multiphase.cli.accept import add_accept
-from nnunet_multiphase.cli.inputs import add_inputs, gathered_patients, given_inputs
+from nnunet_multiphase.cli.inputs import add_inputs, gathered_patients, given_inputs, service_of
 from nnunet_multiphase.cli.motion import add_registration_model
 
 HELP = "register a new patient's raw phases, segment the lesions on the original grid, measure them"
@@ -93,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output.exists() and not args.output.is_dir():
         raise InputError(f"{args.output} is a file: expected a folder for the results; name another with -o")
     given = given_inputs(args)
+    service = service_of(args)
 
     from nnunet_multiphase.device import choose_device
     from nnunet_multiphase.prediction import (
@@ -125,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
     settings = RegistrationSettings(
         seed=args.seed, model=args.registration_model or trained_registration_model(model)
     )
-    patients, failures = gathered_patients(args, given)
+    patients, failures = gathered_patients(args, given, service)
     astray, predicted = [], 0
     try:
         for patient in patients:

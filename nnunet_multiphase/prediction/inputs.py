@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from nnunet_multiphase.phases import PHASES
 
 if TYPE_CHECKING:
     from nnunet_multiphase.dicom.volumes import Volume
+    from nnunet_multiphase.dicomweb.service import Service
 
 IMPORTED = "imported"
 """Folder in OUT for what DICOM was turned into."""
@@ -47,10 +49,12 @@ class Given:
     Attributes:
         patients: Those of case folders and loose files.
         trees: DICOM trees, to be imported.
+        studies: UIDs of studies to be fetched first.
     """
 
     patients: tuple[Patient, ...]
     trees: tuple[Path, ...]
+    studies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ def sort_inputs(
     *,
     phases: Sequence[str] = (),
     case: str | None = None,
+    studies: Sequence[str] = (),
     require_dicom: bool = False,
 ) -> Given:
     """Tell case folders from DICOM trees, and refuse what is neither or would collide.
@@ -75,6 +80,7 @@ def sort_inputs(
         paths: Folders.
         phases: "art=FILE" for each phase of a patient whose files lie loose; a folder of one DICOM series counts as one.
         case: Name of that patient.
+        studies: StudyInstanceUIDs to be fetched from a DICOMweb service.
         require_dicom: Refuse what is no DICOM.
 
     Raises:
@@ -96,10 +102,13 @@ def sort_inputs(
             patients.append(Patient(case_id(path.absolute().name), path))
     if phases or case is not None:
         patients.append(_loose_patient(phases, case))
-    if not patients and not trees:
+    if not patients and not trees and not studies:
         raise InputError(
-            "nothing to predict: give a case folder, a DICOM tree, or --phase art=FILE --case NAME"
+            "nothing to predict: give a case folder, a DICOM tree, --phase art=FILE --case NAME, or "
+            "--dicomweb URL --study UID"
         )
+    for study in studies:
+        _check_study(study, studies)
     known: dict[str, Patient] = {}
     for patient in patients:
         _refuse_collision(known, patient)
@@ -113,45 +122,65 @@ def sort_inputs(
         from nnunet_multiphase.dicom.extra import require_dicom_libraries
 
         require_dicom_libraries()
-    return Given(tuple(patients), tuple(trees))
+    return Given(tuple(patients), tuple(trees), tuple(studies))
 
 
 def gather_patients(
     given: Given,
     output: Path,
     *,
+    service: Service | None = None,
     series_table: Path | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Gathered:
-    """Import the DICOM trees, all as one, to OUT/imported, and list every patient.
+    """Fetch studies to OUT/fetched, import them and the DICOM trees, all as one, to OUT/imported, and list every patient.
 
     Args:
         given: From `sort_inputs`.
         output: OUT.
+        service: Where the studies lie.
         series_table: The user's corrections to what the import chose, as `import-dicom` takes them.
         say: Takes a line of progress.
 
     Raises:
         InputError: The table does not fit, or an imported patient has the name of another one.
     """
-    if not given.trees:
-        return Gathered(given.patients)
+    trees, failures = list(given.trees), []
+    for study in given.studies:
+        from nnunet_multiphase.dicomweb.fetch import fetch_study
+
+        assert service is not None
+        try:
+            trees.append(fetch_study(service, study, output, say=say))
+        except InputError as error:
+            failures.append(str(error))
+    if not trees:
+        return Gathered(given.patients, tuple(failures))
     from nnunet_multiphase.dicom.import_tree import import_tree
 
     place = output / IMPORTED
     try:
-        summary = import_tree(list(given.trees), place, series_table=series_table, say=say)
+        summary = import_tree(trees, place, series_table=series_table, say=say)
     except InputError as error:
         if series_table is not None or not given.patients:
             raise
-        return Gathered(given.patients, (str(error),))
+        return Gathered(given.patients, (*failures, str(error)))
     say(f"what was taken for which phase: {summary.table}, with pictures {summary.page}")
     say(f"{summary.pseudonyms} says whose they are: keep it to yourself")
     known = {patient.name.casefold(): patient for patient in given.patients}
     imported = [Patient(name, place / name, summary.volumes[name]) for name in summary.written]
     for patient in imported:
         _refuse_collision(known, patient)
-    return Gathered((*given.patients, *imported), summary.failures, summary.remarks)
+    return Gathered((*given.patients, *imported), (*failures, *summary.failures), summary.remarks)
+
+
+def _check_study(study: str, studies: Sequence[str]) -> None:
+    if studies.count(study) > 1:
+        raise InputError(f"--study {study} is given twice: leave it out once")
+    if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*", study) or len(study) > 64:
+        raise InputError(
+            f"--study {study}: expected a StudyInstanceUID (numbers and dots, at most 64 characters)"
+        )
 
 
 def is_dicom_tree(folder: Path) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 from dicom_phantom import AXIAL, ORIGIN_MM, SHAPE, SPACING_MM
-from pydicom.dataset import FileDataset
+from pydicom.dataset import Dataset, FileDataset
 
 from nnunet_multiphase.measurement.record import Attenuation, Diameter, LesionMeasures, PatientMeasures
 
@@ -47,6 +47,19 @@ def two_measured() -> PatientMeasures:
 def no_lesion() -> PatientMeasures:
     """Make up a patient without a lesion."""
     return PatientMeasures("one", "pv", (), liver_ml=1500.0)
+
+
+def frames(item: Dataset) -> dict[tuple[int, str], np.ndarray]:
+    """Read a segmentation bit by bit (PS3.5 8.1.1: the first pixel is the lowest bit): (segment, source) -> (y, x)."""
+    bits = np.unpackbits(np.frombuffer(item.PixelData, np.uint8), bitorder="little")
+    rows, columns = item.Rows, item.Columns
+    found = {}
+    for k, frame in enumerate(item.PerFrameFunctionalGroupsSequence):
+        number = frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+        source = frame.DerivationImageSequence[0].SourceImageSequence[0].ReferencedSOPInstanceUID
+        plane = bits[k * rows * columns : (k + 1) * rows * columns].reshape(rows, columns)
+        found[int(number), str(source)] = plane
+    return found
 
 
 def saved(slices: Sequence[FileDataset], folder: Path) -> list[Path]:

@@ -14,7 +14,7 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 from dicom_phantom import CORONAL, OBLIQUE, SHAPE, phase_series
-from dicom_results import no_lesion, saved, two_lesions, two_measured
+from dicom_results import frames, no_lesion, saved, two_lesions, two_measured
 from pydicom.dataset import FileDataset
 
 from nnunet_multiphase.dicom.regrid import resample_if_irregular
@@ -46,20 +46,6 @@ def written(tmp_path_factory: pytest.TempPathFactory, series: list[FileDataset])
     return place
 
 
-def frames(path: Path) -> dict[tuple[int, str], np.ndarray]:
-    """Read a segmentation bit by bit (PS3.5 8.1.1: the first pixel is the lowest bit): (segment, source) -> (y, x)."""
-    item = pydicom.dcmread(path)
-    bits = np.unpackbits(np.frombuffer(item.PixelData, np.uint8), bitorder="little")
-    rows, columns = item.Rows, item.Columns
-    found = {}
-    for k, frame in enumerate(item.PerFrameFunctionalGroupsSequence):
-        number = frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber
-        source = frame.DerivationImageSequence[0].SourceImageSequence[0].ReferencedSOPInstanceUID
-        plane = bits[k * rows * columns : (k + 1) * rows * columns].reshape(rows, columns)
-        found[int(number), str(source)] = plane
-    return found
-
-
 def groups(path: Path) -> list[pydicom.Dataset]:
     report = pydicom.dcmread(path)
     (measurements,) = [
@@ -84,7 +70,7 @@ def numbers(group: pydicom.Dataset) -> dict[tuple[str, ...], tuple[float, str]]:
 
 def test_every_voxel_lies_on_the_image_it_was_found_on(written: Path, series: list[FileDataset]) -> None:
     labels = sitk.GetArrayFromImage(two_lesions())
-    found = frames(written / "one_seg.dcm")
+    found = frames(pydicom.dcmread(written / "one_seg.dcm"))
     expected = {
         (number, str(series[k].SOPInstanceUID)): (labels[k] == number).astype(np.uint8)
         for number, k in ((1, 4), (1, 5), (1, 6), (2, 2))
@@ -99,9 +85,9 @@ def test_planes_are_matched_in_any_direction(tmp_path: Path, orientation: tuple)
     slices = phase_series("pv", orientation=orientation)
     files = saved(slices, tmp_path / "ct")
     write_dicom(files[::-1], two_lesions(orientation), two_measured(), tmp_path)
-    assert {source for number, source in frames(tmp_path / "one_seg.dcm") if number == 1} == {
-        str(slices[k].SOPInstanceUID) for k in (4, 5, 6)
-    }
+    assert {
+        source for number, source in frames(pydicom.dcmread(tmp_path / "one_seg.dcm")) if number == 1
+    } == {str(slices[k].SOPInstanceUID) for k in (4, 5, 6)}
 
 
 def test_dcmqi_reads_the_same_voxels(written: Path) -> None:

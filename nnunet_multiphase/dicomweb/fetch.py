@@ -1,0 +1,137 @@
+"""Fetch the CT series of a study, one image after the other, into a folder that is a DICOM tree."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pydicom import Dataset
+from pydicom.uid import UID
+
+from nnunet_multiphase.dicom.header import text_of
+from nnunet_multiphase.dicomweb.service import Service, told
+from nnunet_multiphase.errors import InputError
+
+FETCHED = "fetched"
+"""Folder in OUT for what was fetched. It holds files as the PACS has them, with the patient's name."""
+
+_PAGES = 10_000
+
+
+def fetch_study(
+    service: Service, study: str, output: Path, *, say: Callable[[str], None] = lambda line: None
+) -> Path:
+    """Fetch the CT series of a study.
+
+    Only one image is held in memory. What an earlier run fetched is not fetched again.
+
+    Args:
+        service: Where it lies.
+        study: StudyInstanceUID.
+        output: OUT; the files go to OUT/fetched/study_<hash>, which is there once it is whole.
+        say: Takes a line of progress.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: The service does not answer, has no such study, or the study has no CT series.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom quotes odd values, names too
+        return _fetch_study(service, study, output, say)
+
+
+def _fetch_study(service: Service, study: str, output: Path, say: Callable[[str], None]) -> Path:
+    absent = f"it has no study {study} (or the address is not the root of its DICOMweb service): check both"
+    series: list[Dataset] = _all(
+        service, "SeriesInstanceUID", lambda page: service.client.search_for_series(study, **page), absent
+    )
+    if not series:
+        raise InputError(f"{service.url}: {absent}")
+    wanted = [item for item in series if text_of(item, "Modality") == "CT"]
+    if not wanted:
+        kinds = ", ".join(sorted({text_of(item, "Modality") or "unnamed" for item in series}))
+        raise InputError(f"{service.url}: the study {study} has no CT series: expected CT, found {kinds}")
+    folder = output / FETCHED / f"study_{hashlib.sha256(study.encode()).hexdigest()[:12]}"
+    partial = folder.with_name(f".{folder.name}.partial")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.is_dir() and not partial.exists():
+        folder.rename(partial)
+    partial.mkdir(mode=0o700, exist_ok=True)
+    for number, item in enumerate(wanted, start=1):
+        uid = text_of(item, "SeriesInstanceUID")
+        count = _fetch_series(service, study, uid, partial)
+        say(f"fetched series {number} of {len(wanted)}: {count} image(s)")
+    partial.rename(folder)
+    return folder
+
+
+def _fetch_series(service: Service, study: str, series: str, folder: Path) -> int:
+    """Fetch the images of a series that are not there yet; how many it has."""
+    images = _all(
+        service,
+        "SOPInstanceUID",
+        lambda page: service.client.search_for_instances(study, series, **page),
+        "a series of the study is gone",
+    )
+    for image in images:
+        uid = text_of(image, "SOPInstanceUID")
+        place = folder / f"{uid}.dcm"
+        if place.exists():
+            continue
+        with told(service, "fetching an image", absent="an image of the study is gone"):
+            item = _retrieved(service, study, series, uid)
+        beside = folder / f".{uid}.partial"
+        beside.unlink(missing_ok=True)
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            item.save_as(stream, enforce_file_format=True)
+        beside.replace(place)
+    return len(images)
+
+
+def _retrieved(service: Service, study: str, series: str, uid: str) -> Dataset:
+    try:
+        item: Dataset = service.client.retrieve_instance(study, series, uid)
+    except (ValueError, EOFError, AttributeError) as error:
+        raise InputError(
+            f"{service.url}: an image of the study came as no DICOM; try again, or fetch the study another way"
+        ) from error
+    if text_of(item, "SOPInstanceUID") != uid or text_of(item, "StudyInstanceUID") != study:
+        raise InputError(f"{service.url}: another image came than was asked for; the study was not fetched")
+    return item
+
+
+def _all(
+    service: Service, key: str, search: Callable[[dict[str, int]], list[dict[str, Any]]], absent: str
+) -> list[Dataset]:
+    """Search page by page, until a page brings nothing new: some services ignore where a page begins."""
+    found: dict[str, Dataset] = {}
+    for _ in range(_PAGES):
+        before = len(found)
+        with told(service, "asking for the study", absent=absent):
+            answers = search({"offset": before})
+            for answer in answers:
+                item = _parsed(service, answer)
+                uid = text_of(item, key)
+                if not UID(uid).is_valid:  # it becomes a file's name
+                    raise InputError(
+                        f"{service.url}: an answer has no valid {key}; fetch the study another way"
+                    )
+                found[uid] = item
+        if len(found) == before:
+            break
+    return list(found.values())
+
+
+def _parsed(service: Service, answer: dict[str, Any]) -> Dataset:
+    try:
+        return Dataset.from_json(answer)
+    except Exception as error:  # whatever pydicom trips over in JSON that is none of DICOM's
+        raise InputError(
+            f"{service.url} does not answer as a DICOMweb service does: {type(error).__name__}"
+        ) from error

@@ -1,0 +1,121 @@
+"""Speak to a DICOMweb service, and say in a sentence what is in the way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import urlsplit
+
+from nnunet_multiphase.errors import InputError
+
+TOKEN = "DICOMWEB_TOKEN"
+"""Environment variable with a token to be shown to the service (OAuth's bearer)."""
+
+_TIMEOUT_S = 60.0
+_RETRY_MS = 250  # twice it before the second attempt, four times before the third
+
+
+@dataclass(frozen=True)
+class Service:
+    """Hold the address of a DICOMweb service and what speaks to it."""
+
+    url: str
+    client: Any
+
+
+def connect(url: str) -> Service:
+    """Make ready to speak to a service; nothing is sent yet.
+
+    User name and password come from ~/.netrc, a token from the variable DICOMWEB_TOKEN, the certificates of a hospital's
+    own authority from the file in REQUESTS_CA_BUNDLE.
+
+    Args:
+        url: Root of the service, such as http://host:8042/dicom-web.
+
+    Raises:
+        InputError: No such URL, or dicomweb-client is not installed.
+    """
+    try:
+        parts = urlsplit(url)
+        plain = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # no such port
+        plain = False
+    if not plain:
+        raise InputError(
+            f"--dicomweb {url}: expected the http or https address of a DICOMweb service, such as "
+            "http://localhost:8042/dicom-web"
+        )
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise InputError(
+            "--dicomweb: the address must not hold a password or a query, as it is shown: put user name and password into "
+            f"~/.netrc, or a token into the variable {TOKEN}"
+        )
+    missing = [name for name in ("pydicom", "highdicom", "dicomweb_client") if find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f"--dicomweb needs {' and '.join(missing)}, which this environment lacks: "
+            'run pip install "nnunet-multiphase[dicomweb]"'
+        )
+    from dicomweb_client.web import DICOMwebClient
+
+    token = os.environ.get(TOKEN)
+    headers = {"Authorization": f"Bearer {token}"} if token else None
+    client = DICOMwebClient(url.rstrip("/"), headers=headers, timeout=_TIMEOUT_S)
+    client.set_http_retry_params(max_attempts=3, wait_exponential_multiplier=_RETRY_MS)
+    return Service(url, client)
+
+
+@contextmanager
+def told(service: Service, what: str, *, absent: str = "") -> Iterator[None]:
+    """Turn what goes wrong in a block into one sentence.
+
+    Args:
+        service: Whom the block speaks to.
+        what: What is asked of it, such as "asking for the study".
+        absent: What 404 means here.
+
+    Raises:
+        InputError: The service cannot be reached, refuses, or does not answer as DICOMweb.
+    """
+    import requests
+
+    url = service.url
+    try:
+        yield
+    except requests.exceptions.SSLError as error:
+        raise InputError(
+            f"{url}: its certificate is not trusted here; name the file of your authority's certificates in the variable "
+            "REQUESTS_CA_BUNDLE"
+        ) from error
+    except requests.exceptions.Timeout as error:
+        raise InputError(f"{url}: no answer for {_TIMEOUT_S:.0f} s, {what}; try again later") from error
+    except requests.exceptions.JSONDecodeError as error:
+        raise InputError(_no_dicomweb(url)) from error
+    except requests.exceptions.ConnectionError as error:
+        raise InputError(
+            f"{url}: nobody answers there, {what} (connection refused, closed, or no such host); check the address and that "
+            "the service runs"
+        ) from error
+    except requests.exceptions.HTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        if status in (401, 403):
+            raise InputError(
+                f"{url} answers {status} ({'log in' if status == 401 else 'forbidden'}), {what}: put the user name and "
+                f"password for {urlsplit(url).hostname} into ~/.netrc, or a token into the variable {TOKEN}"
+            ) from error
+        if status == 404 and absent:
+            raise InputError(f"{url}: {absent}") from error
+        raise InputError(f"{url} answers {status}, {what}; ask those who run it") from error
+    except requests.exceptions.RequestException as error:
+        raise InputError(f"{url}: {type(error).__name__}, {what}") from error
+
+
+def _no_dicomweb(url: str) -> str:
+    return (
+        f"{url} does not answer as a DICOMweb service does: expected its root, such as "
+        "http://localhost:8042/dicom-web (Orthanc) or http://host/dcm4chee-arc/aets/DCM4CHEE/rs"
+    )
