@@ -1,9 +1,8 @@
-"""Take a segmentation apart into lesions: one per connected component, with size, place, HU per phase."""
+"""Take a segmentation apart into lesions: one per connected component, with size and place."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cc3d
 import numpy as np
@@ -13,8 +12,6 @@ from scipy.spatial.distance import pdist
 
 from nnunet_multiphase.data.orientation import turned
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.evaluation.files import write_csv
-from nnunet_multiphase.phases import FILL_HU, PHASES
 
 CONNECTIVITY = 26
 """Voxels that share a face, an edge or a corner belong to one lesion."""
@@ -29,14 +26,12 @@ class Lesion:
         volume_ml: voxels times voxel volume, in ml.
         diameter_mm: longest in-slice (axial) diameter over all slices, as RECIST reads it, in mm.
         centre_mm: mean of the voxel centres in SimpleITK's physical (LPS) frame, in mm.
-        mean_hu: phase -> mean HU over the lesion's voxels that hold data; nan where none does.
     """
 
     id: int
     volume_ml: float
     diameter_mm: float
     centre_mm: tuple[float, float, float]
-    mean_hu: dict[str, float]
 
 
 def label_lesions(mask: np.ndarray) -> np.ndarray:
@@ -70,7 +65,7 @@ def lesion_image(labels: sitk.Image, lesion_labels: Sequence[int]) -> sitk.Image
     return image
 
 
-def lesion_table(segmentation: sitk.Image, images: Mapping[str, sitk.Image]) -> list[Lesion]:
+def lesion_table(segmentation: sitk.Image) -> list[Lesion]:
     """Measure every lesion of a segmentation.
 
     The diameter is the largest distance between two midpoints of outer voxel edges within one axial slice,
@@ -79,20 +74,13 @@ def lesion_table(segmentation: sitk.Image, images: Mapping[str, sitk.Image]) -> 
 
     Args:
         segmentation: 3D mask; every non-zero voxel is lesion (of several labels take `lesion_image` first).
-        images: phase -> CT in HU on the segmentation's grid; voxels of exactly -1024 hold no data.
 
     Returns:
         Lesions from the largest to the smallest; an empty list for an empty segmentation.
-
-    Raises:
-        InputError: an image lies on another grid than the segmentation.
     """
-    for phase, image in images.items():
-        require_same_grid(segmentation, image, f"the segmentation and the {phase} image")
-    segmentation, images = turned(segmentation), {phase: turned(image) for phase, image in images.items()}
+    segmentation = turned(segmentation)
     labels = label_lesions(sitk.GetArrayViewFromImage(segmentation))
     statistics = cc3d.statistics(labels.astype(np.uint32))
-    volumes_hu = {phase: sitk.GetArrayViewFromImage(images[phase]) for phase in _phase_order(images)}
     spacing_xy = segmentation.GetSpacing()[:2]
     voxel_ml = math.prod(segmentation.GetSpacing()) / 1000.0
 
@@ -107,7 +95,6 @@ def lesion_table(segmentation: sitk.Image, images: Mapping[str, sitk.Image]) -> 
                 volume_ml=int(statistics["voxel_counts"][lesion_id]) * voxel_ml,
                 diameter_mm=slice_diameter_mm(inside, spacing_xy),
                 centre_mm=tuple(segmentation.TransformContinuousIndexToPhysicalPoint(centre_xyz)),
-                mean_hu={phase: _mean_hu(hu[box][inside]) for phase, hu in volumes_hu.items()},
             )
         )
     return lesions
@@ -143,28 +130,6 @@ def require_same_grid(
         raise InputError(f"{which} must lie on one grid, but have {problem}; {remedy}")
 
 
-def write_lesion_csv(
-    lesions: Sequence[Lesion], path: Path | str, *, phases: Sequence[str] | None = None
-) -> Path:
-    """Write a lesion table as CSV (one row a lesion; only the header when there is none).
-
-    Columns: lesion, volume_ml, diameter_mm, centre_x_mm, centre_y_mm, centre_z_mm, and mean_hu_<phase> for
-    each of `phases` (default: those of the first lesion). A mean without data is an empty cell.
-    """
-    if phases is None:
-        phases = _phase_order(lesions[0].mean_hu) if lesions else []
-    header = ["lesion", "volume_ml", "diameter_mm", "centre_x_mm", "centre_y_mm", "centre_z_mm"]
-    rows = []
-    for lesion in lesions:
-        means = [lesion.mean_hu.get(phase, math.nan) for phase in phases]
-        rows.append(
-            [str(lesion.id), f"{lesion.volume_ml:.6g}", f"{lesion.diameter_mm:.6g}"]
-            + [f"{coordinate:.3f}" for coordinate in lesion.centre_mm]
-            + ["" if math.isnan(mean) else f"{mean:.2f}" for mean in means]
-        )
-    return write_csv(Path(path), header + [f"mean_hu_{phase}" for phase in phases], rows)
-
-
 def _plane_diameter_mm(plane: np.ndarray, spacing_xy: Sequence[float]) -> float:
     """Measure the largest distance (mm) between midpoints of pixel edges of a (y, x) mask."""
     y, x = np.nonzero(plane)
@@ -173,17 +138,6 @@ def _plane_diameter_mm(plane: np.ndarray, spacing_xy: Sequence[float]) -> float:
         [np.stack([x + dx, y + dy], axis=1) for dx, dy in ((half, 0), (-half, 0), (0, half), (0, -half))]
     ) * np.asarray(spacing_xy, dtype=np.float64)
     return float(pdist(points[ConvexHull(points).vertices]).max())
-
-
-def _mean_hu(voxels: np.ndarray) -> float:
-    """Average the voxels that hold data; nan where none does."""
-    data = voxels[voxels != FILL_HU]
-    return float(data.mean(dtype=np.float64)) if data.size else math.nan
-
-
-def _phase_order(phases: Mapping[str, object]) -> list[str]:
-    """Sort phases as nnU-Net's channels are, others behind them by name."""
-    return sorted(phases, key=lambda phase: (PHASES.index(phase) if phase in PHASES else len(PHASES), phase))
 
 
 def _numbers(values: Sequence[float]) -> str:

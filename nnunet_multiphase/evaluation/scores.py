@@ -218,7 +218,7 @@ def evaluate_case(
     )
     # Lesion numbers depend on sizes and scan order only, so the table of the whole image numbers them alike.
     truth_rows, prediction_rows = (
-        {lesion.id: lesion for lesion in lesion_table(mask_image(mask, truth), {})}
+        {lesion.id: lesion for lesion in lesion_table(mask_image(mask, truth))}
         for mask in (lesions_t, lesions_p)
     )
     lesions = []

@@ -38,14 +38,15 @@ class LesionMeasures:
         perpendicular: Longest diameter perpendicular to it, in the same slice.
         diameter_3d: Largest distance between two of its points.
         centroid_mm: Mean of its voxel centres.
-        side: Side of the liver that the centroid lies in.
+        side: Side of the liver that the centroid lies in, by an approximation (`surroundings.Sides`); None near the border.
         lesion: phase -> attenuation of the lesion.
         ring: phase -> attenuation of the liver within 10 mm around it, other lesions left out.
         enhancement_hu: phase -> mean HU above the non-contrast phase's.
         absolute_washout_percent: Washout from the arterial to the delayed (else portal venous) phase.
         relative_washout_percent: The same without the non-contrast phase.
         arterial_hyperenhancement: Whether it enhances more than the liver around it on the arterial phase.
-        washout: Whether it turns from brighter to darker than the liver around it on the portal venous or delayed phase.
+        washout: Whether it becomes darker than the liver around it on the portal venous or delayed phase, compared with the
+            arterial one.
         confidence: Mean probability of lesion over its voxels, 0..1.
         surface_distance_mm: From its nearest voxel to the liver's surface; 0 where it reaches it.
     """
@@ -78,7 +79,7 @@ class PatientMeasures:
         lesions: From the largest to the smallest.
         liver: phase -> attenuation of the liver without lesions.
         liver_source: What the liver is of; "found" is rough, and its volume is not told.
-        liver_ml: Volume with its lesions.
+        liver_ml: Volume with its lesions; None where the liver is only found, or ends where the volume ends.
     """
 
     case: str

@@ -1,10 +1,12 @@
 """Predict a new patient: raw phases in, segmentation on the reference phase's own grid and a lesion table out."""
 
 from nnunet_multiphase.prediction.case import predict_case, segment_case
+from nnunet_multiphase.prediction.coverage import coverage_shares
 from nnunet_multiphase.prediction.model import (
     Model,
     Segmented,
     model_lesion_labels,
+    model_liver_labels,
     model_phases,
     trained_registration_model,
     usual_reference,
@@ -15,7 +17,7 @@ from nnunet_multiphase.prediction.nnunet_model import NnUNetModel, load_model, r
 from nnunet_multiphase.prediction.prepare import PreparedCase, prepare_case
 from nnunet_multiphase.prediction.records import refuse_other_labels, write_label_record
 from nnunet_multiphase.prediction.segmented import SegmentedCase
-from nnunet_multiphase.prediction.summary import coverage_shares, failed_phases, prediction_summary
+from nnunet_multiphase.prediction.summary import failed_phases, prediction_summary
 from nnunet_multiphase.prediction.write import CasePrediction, write_prediction
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "find_model_folder",
     "load_model",
     "model_lesion_labels",
+    "model_liver_labels",
     "model_phases",
     "opened_model",
     "predict_case",

@@ -11,7 +11,13 @@ import SimpleITK as sitk
 
 from nnunet_multiphase.data.case_folder import CaseFolder
 from nnunet_multiphase.phases import FILL_HU
-from nnunet_multiphase.prediction.model import Model, model_lesion_labels, model_phases, usual_reference
+from nnunet_multiphase.prediction.model import (
+    Model,
+    model_lesion_labels,
+    model_liver_labels,
+    model_phases,
+    usual_reference,
+)
 from nnunet_multiphase.prediction.prepare import PreparedCase, prepare_case
 from nnunet_multiphase.prediction.segmented import SegmentedCase
 from nnunet_multiphase.prediction.write import CasePrediction, write_prediction
@@ -65,7 +71,14 @@ def predict_case(
     )
     lesions = model_lesion_labels(model, lesion_labels)
     found = segment_case(model, prepared, lesions)
-    return write_prediction(prepared, found, output, lesion_labels=lesions, all_grids=all_grids)
+    return write_prediction(
+        prepared,
+        found,
+        output,
+        lesion_labels=lesions,
+        liver_labels=model_liver_labels(model, lesions),
+        all_grids=all_grids,
+    )
 
 
 def segment_case(

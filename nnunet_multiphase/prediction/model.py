@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.label_classes import classes_of_record
+from nnunet_multiphase.label_classes import LIVER, classes_of_record
 from nnunet_multiphase.phases import PHASES
 
 
@@ -70,6 +70,12 @@ def usual_reference(model: Model) -> str | None:
     """Name the phase that most of a model's training cases lie on; None where its dataset.json does not say."""
     references = Counter((model.record.get("reference_phase") or {}).values())
     return min(references, key=lambda phase: (-references[phase], PHASES.index(phase)), default=None)
+
+
+def model_liver_labels(model: Model, lesion_labels: Sequence[int] | None = None) -> tuple[int, ...]:
+    """Tell which labels of the model are liver, lesions in it or not; none where it has no class of that name."""
+    classes = classes_of_record(model.record, "the model's dataset.json", lesion_labels)
+    return next((values for name, values in classes.others.items() if name.lower() == LIVER), ())
 
 
 def model_lesion_labels(model: Model, lesion_labels: Sequence[int] | None = None) -> tuple[int, ...]:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import numpy as np
-
-from nnunet_multiphase.alignment import AlignedPhases
 from nnunet_multiphase.data.quality import shown_by
+from nnunet_multiphase.measurement.record import LesionMeasures, PatientMeasures
+from nnunet_multiphase.prediction.coverage import coverage_shares
 from nnunet_multiphase.prediction.write import CasePrediction
 
 
 def prediction_summary(prediction: CasePrediction) -> str:
     """Tell the result in a few lines for the terminal."""
     aligned = prediction.aligned
-    lines = [f"{prediction.case}: {len(prediction.lesions)} lesion(s) -> {prediction.segmentation}"]
-    for lesion in prediction.lesions:
-        shown = ", ".join(f"{phase} {value:.0f}" for phase, value in lesion.mean_hu.items())
-        lines.append(
-            f"  lesion {lesion.id}: {lesion.volume_ml:.2f} ml, {lesion.diameter_mm:.1f} mm, mean HU {shown}"
-        )
+    measures = prediction.measures
+    lines = [
+        f"{prediction.case}: {_number(measures)} -> {prediction.segmentation} (research only, no medical device)"
+    ]
+    lines += [_told(lesion) for lesion in measures.lesions]
     if aligned.results:
         regions = {result.region for result in aligned.results.values()}
         lines.append(f"  registered to {aligned.reference} on {_fitted(regions)}")
@@ -46,15 +44,26 @@ def failed_phases(prediction: CasePrediction) -> list[str]:
     return [phase for phase, result in results.items() if result.verdict == "failed"]
 
 
-def coverage_shares(aligned: AlignedPhases) -> tuple[float, float]:
-    """Tell what share of the reference volume was not looked at, and what share lacked some phase.
+def _number(measures: PatientMeasures) -> str:
+    """Tell how many lesions there are and how much of the liver they are."""
+    text = f"{len(measures.lesions)} lesion(s)"
+    if measures.lesions:
+        text += f", {measures.burden_ml:.2f} ml"
+    if measures.burden_percent is not None:
+        text += f", {measures.burden_percent:.1f} % of the liver"
+    return text
 
-    Returns:
-        Share outside the crop box; share inside it where not every phase has data. Both 0..1.
-    """
-    full = float(np.prod(aligned.full_size))
-    inside = float(np.prod(aligned.box[1])) / full
-    return 1.0 - inside, inside - aligned.covered_fraction
+
+def _told(lesion: LesionMeasures) -> str:
+    """Tell one lesion in a line."""
+    text = f"  lesion {lesion.id}: {lesion.volume_ml:.2f} ml, {lesion.axial.mm:.1f} x {lesion.perpendicular.mm:.1f} mm"
+    if lesion.lesion:
+        text += ", mean HU " + ", ".join(
+            f"{phase} {region.mean_hu:.0f}" for phase, region in lesion.lesion.items()
+        )
+    for what, holds in (("hyperenhancement", lesion.arterial_hyperenhancement), ("washout", lesion.washout)):
+        text += f", {what}" if holds else ""
+    return text if lesion.confidence is None else f"{text}, confidence {lesion.confidence:.2f}"
 
 
 def _fitted(regions: Collection[str]) -> str:

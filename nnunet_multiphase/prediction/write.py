@@ -13,8 +13,13 @@ from nnunet_multiphase.alignment import AlignedPhases
 from nnunet_multiphase.data.orientation import as_stored
 from nnunet_multiphase.data.overview import draw_overview
 from nnunet_multiphase.data.quality import PhaseQuality, centre_of, measure_phase, write_quality
-from nnunet_multiphase.evaluation.lesions import Lesion, lesion_image, lesion_table, write_lesion_csv
+from nnunet_multiphase.evaluation.lesions import lesion_image
+from nnunet_multiphase.measurement.measure import measure_patient
+from nnunet_multiphase.measurement.record import PatientMeasures
+from nnunet_multiphase.measurement.table import write_measures_csv, write_measures_json
 from nnunet_multiphase.phases import PHASES
+from nnunet_multiphase.prediction.coverage import coverage_shares
+from nnunet_multiphase.prediction.liver import liver_of
 from nnunet_multiphase.prediction.other_grids import labels_on_phases
 from nnunet_multiphase.prediction.prepare import PreparedCase
 from nnunet_multiphase.prediction.segmented import SegmentedCase
@@ -27,7 +32,7 @@ class CasePrediction:
     case: str
     segmentation: Path
     lesion_csv: Path
-    lesions: tuple[Lesion, ...]
+    measures: PatientMeasures
     aligned: AlignedPhases
     filled: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -42,12 +47,13 @@ def write_prediction(
     output: Path,
     *,
     lesion_labels: Sequence[int] = (1,),
+    liver_labels: Sequence[int] = (),
     all_grids: bool = False,
 ) -> CasePrediction:
     """Write everything of a case beside its final place, then move it there: all labels, and a table of lesions."""
     case, aligned, output = prepared.case, prepared.aligned, Path(output)
     only_lesions = lesion_image(found.labels, lesion_labels)
-    lesions = tuple(lesion_table(only_lesions, aligned.images))
+    measures = _measures(prepared, found, only_lesions, liver_labels)
     full_grid = prepared.images[aligned.reference]
     whole = sitk.Image(full_grid.GetSize(), sitk.sitkUInt8)
     whole.CopyInformation(full_grid)
@@ -72,7 +78,8 @@ def write_prediction(
             target.parent.mkdir(parents=True)
             sitk.WriteImage(labels, str(target), True)
         phases = [phase for phase in PHASES if phase in aligned.images]
-        write_lesion_csv(lesions, partial / f"{case.name}_lesions.csv", phases=phases)
+        write_measures_csv(measures, partial / f"{case.name}_lesions.csv", phases)
+        write_measures_json(measures, partial / f"{case.name}_lesions.json", _known_of(prepared, rows))
         for phase in aligned.results:
             target = partial / "registration" / f"{case.name}_{phase}.tfm"
             sitk.WriteTransform(aligned.transforms[phase], str(target))
@@ -101,12 +108,46 @@ def write_prediction(
         case.name,
         output / f"{case.name}.nii.gz",
         output / f"{case.name}_lesions.csv",
-        lesions,
+        measures,
         aligned,
         prepared.filled,
-        tuple(f"{row.phase}: {row.warnings}" for row in rows if row.warnings),
+        _warnings(rows),
         prepared.accepted,
     )
+
+
+def _measures(
+    prepared: PreparedCase, found: SegmentedCase, lesions: sitk.Image, liver_labels: Sequence[int]
+) -> PatientMeasures:
+    """Measure the lesions on every phase whose place is known."""
+    aligned = prepared.aligned
+    failed = {phase for phase, result in aligned.results.items() if result.verdict == "failed"}
+    return measure_patient(
+        prepared.case.name,
+        aligned.reference,
+        lesions,
+        {phase: image for phase, image in aligned.images.items() if phase not in failed},
+        probability=found.lesion_probability,
+        liver=liver_of(prepared, found.labels, lesions, liver_labels),
+    )
+
+
+def _known_of(prepared: PreparedCase, rows: Sequence[PhaseQuality]) -> dict[str, object]:
+    """Gather what a reader of the measures must know of the case."""
+    outside, partly = coverage_shares(prepared.aligned)
+    return {
+        "phases": [phase for phase in PHASES if phase in prepared.aligned.images],
+        "phases_lacking": list(prepared.filled),
+        "verdicts": {phase: result.verdict for phase, result in prepared.aligned.results.items()},
+        "not_looked_at_percent": 100 * outside,
+        "without_some_phase_percent": 100 * partly,
+        "warnings": list(_warnings(rows)),
+        "accepted": list(prepared.accepted),
+    }
+
+
+def _warnings(rows: Sequence[PhaseQuality]) -> tuple[str, ...]:
+    return tuple(f"{row.phase}: {row.warnings}" for row in rows if row.warnings)
 
 
 def _with_accepted(rows: Sequence[PhaseQuality], prepared: PreparedCase) -> list[PhaseQuality]:

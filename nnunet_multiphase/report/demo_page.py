@@ -148,10 +148,10 @@ def _predictions(outcome: DemoOutcome) -> Section:
 def _lesions(outcome: DemoOutcome) -> Section:
     phases = [p for p in PHASE_TITLES if any(p in c.aligned.images for c in outcome.predictions)]
     rows = [
-        [c.case, str(lesion.id), shown(lesion.volume_ml), shown(lesion.diameter_mm, 1)]
-        + [shown(lesion.mean_hu.get(p, float("nan")), 0) for p in phases]
+        [c.case, str(lesion.id), shown(lesion.volume_ml), shown(lesion.axial.mm, 1)]
+        + [shown(lesion.lesion[p].mean_hu if p in lesion.lesion else float("nan"), 0) for p in phases]
         for c in outcome.predictions
-        for lesion in c.lesions
+        for lesion in c.measures.lesions
     ]
     header = ("case", "lesion", "volume ml", "diameter mm", *(f"HU {p}" for p in phases))
     return Section(

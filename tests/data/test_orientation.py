@@ -164,7 +164,7 @@ def test_an_axial_diameter_is_axial_however_the_mask_is_stored(order) -> None:
     mask = sitk.GetImageFromArray(np.zeros((20, 20, 20), np.uint8))
     mask.SetSpacing((1.0, 2.0, 4.0))
     mask[3:8, 5, 2:17] = 1  # 5 mm to the left, one voxel deep, 60 mm high: only the 5 mm are axial
-    (lesion,) = lesion_table(stored(mask, order), {})
+    (lesion,) = lesion_table(stored(mask, order))
     assert lesion.diameter_mm == pytest.approx(5.0)
     assert lesion.volume_ml == pytest.approx(5 * 15 * 8 / 1000)
 

@@ -1,18 +1,15 @@
 """Lesions as components: order, connectivity, volume, axial diameter, centre, HU. Expectations by hand."""
 
-import csv
 import math
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.lesions import (
     label_lesions,
     lesion_table,
     slice_diameter_mm,
-    write_lesion_csv,
 )
 
 SPACING_XYZ = (0.8, 1.5, 5.0)
@@ -62,7 +59,7 @@ def test_different_label_values_that_touch_are_one_lesion():
 def test_an_empty_mask_has_no_lesion():
     empty = np.zeros((3, 4, 5), np.uint8)
     assert not label_lesions(empty).any()
-    assert lesion_table(image(empty), {"pv": image(empty.astype(np.int16))}) == []
+    assert lesion_table(image(empty)) == []
 
 
 def test_a_mask_needs_three_axes():
@@ -71,14 +68,14 @@ def test_a_mask_needs_three_axes():
 
 
 def test_volume_of_a_box_is_its_voxels_times_their_size():
-    large, small = lesion_table(image(two_boxes()), {})
+    large, small = lesion_table(image(two_boxes()))
     # 2*3*10 and 2*2*2 voxels of .8*1.5*5 = 6 mm3; exact but for floating point
     assert large.volume_ml == pytest.approx(0.36, rel=1e-12)
     assert small.volume_ml == pytest.approx(0.048, rel=1e-12)
 
 
 def test_centre_of_a_box_is_its_middle_in_the_patients_frame():
-    large, _ = lesion_table(image(two_boxes()), {})
+    large, _ = lesion_table(image(two_boxes()))
     # middle index x 8.5, y 6, z 4.5; x runs along the patient's +y, y along -x:
     # 10 - 6*1.5, -20 + 8.5*.8, 30 + 4.5*5
     assert large.centre_mm == pytest.approx((1.0, -13.2, 52.5), abs=1e-9)
@@ -95,7 +92,7 @@ def test_diameter_of_a_single_voxel_is_its_longer_side():
 
 
 def test_diameter_of_a_box_runs_between_edge_midpoints():
-    large, _ = lesion_table(image(two_boxes()), {})
+    large, _ = lesion_table(image(two_boxes()))
     # 10 x 3 voxels: from the left edge's midpoint of one corner voxel to the right edge's of the opposite one
     assert large.diameter_mm == pytest.approx(math.hypot(10 * 0.8, 2 * 1.5), rel=1e-12)
 
@@ -117,55 +114,8 @@ def test_a_sphere_has_its_own_volume_and_diameter(radius_mm):
     z, y, x = np.ogrid[:21, :45, :55]
     centre = (10.3, 22.1, 27.4)
     r2 = ((x - centre[2]) * 0.7) ** 2 + ((y - centre[1]) * 0.9) ** 2 + ((z - centre[0]) * 2.0) ** 2
-    (lesion,) = lesion_table(image((r2 <= radius_mm**2).astype(np.uint8), spacing), {})
+    (lesion,) = lesion_table(image((r2 <= radius_mm**2).astype(np.uint8), spacing))
     # the surface is known to half a voxel; its error averages out over the hundreds of surface voxels: 3 %
     assert lesion.volume_ml == pytest.approx(4 / 3 * math.pi * radius_mm**3 / 1000, rel=0.03)
     # each of the two ends is off by half an in-plane voxel (diagonal .57 mm) at most
     assert lesion.diameter_mm == pytest.approx(2 * radius_mm, abs=2 * 0.57)
-
-
-def test_mean_hu_is_taken_inside_the_lesion_per_phase():
-    mask = two_boxes()
-    hu = np.full(mask.shape, 50, np.int16)
-    hu[4, 5:8, 4:14], hu[5, 5:8, 4:14] = 100, 120
-    large, small = lesion_table(image(mask), {"pv": image(hu), "nc": image((hu - 60).astype(np.int16))})
-    assert large.mean_hu == {"nc": 50.0, "pv": 110.0}
-    assert small.mean_hu == {"nc": -10.0, "pv": 50.0}
-
-
-def test_mean_hu_leaves_out_voxels_without_data():
-    mask = two_boxes()
-    hu = np.full(mask.shape, 80, np.int16)
-    hu[4, 5:8, 4:14] = -1024
-    hu[0:2, 0:2, 0:2] = -1024
-    large, small = lesion_table(image(mask), {"art": image(hu)})
-    assert large.mean_hu == {"art": 80.0}
-    assert math.isnan(small.mean_hu["art"])
-
-
-def test_an_image_on_another_grid_is_refused():
-    mask = two_boxes()
-    with pytest.raises(InputError, match=r"art image must lie on one grid.*origins"):
-        lesion_table(image(mask), {"art": image(mask, origin=(10.0, -20.0, 31.0))})
-
-
-def test_csv_holds_the_table(tmp_path):
-    mask = two_boxes()
-    lesions = lesion_table(image(mask), {"pv": image(np.full(mask.shape, 80, np.int16))})
-    path = write_lesion_csv(lesions, tmp_path / "sub" / "lesions.csv", phases=("nc", "pv"))
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["lesion"] for row in rows] == ["1", "2"]
-    for row, lesion in zip(rows, lesions, strict=True):
-        assert float(row["volume_ml"]) == pytest.approx(lesion.volume_ml, rel=1e-5)  # six digits
-        assert float(row["diameter_mm"]) == pytest.approx(lesion.diameter_mm, rel=1e-5)
-        centre = [float(row[f"centre_{axis}_mm"]) for axis in "xyz"]
-        assert centre == pytest.approx(lesion.centre_mm, abs=1e-3)  # written in micrometres
-        assert (row["mean_hu_nc"], row["mean_hu_pv"]) == ("", "80.00")
-
-
-def test_csv_without_lesions_has_the_same_header(tmp_path):
-    mask = two_boxes()
-    full = write_lesion_csv(lesion_table(image(mask), {}), tmp_path / "full.csv", phases=("art",))
-    empty = write_lesion_csv([], tmp_path / "empty.csv", phases=("art",))
-    assert empty.read_text() == full.read_text().splitlines()[0] + "\n"
