@@ -32,6 +32,16 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
     )
 
     parser.add_argument(
+        "--join-studies",
+        action="store_true",
+        help="make one patient of a patient's studies of one day, such as phases under two accession numbers, in DICOM",
+    )
+    parser.add_argument(
+        "--resample-irregular",
+        action="store_true",
+        help="bring tilted or unevenly spaced DICOM slices to an even grid; such a reference gets no DICOM results",
+    )
+    parser.add_argument(
         "--dicomweb",
         metavar="URL",
         help="root of a DICOMweb service, such as http://localhost:8042/dicom-web; ~/.netrc or DICOMWEB_TOKEN log in",
@@ -52,7 +62,9 @@ def given_inputs(args: argparse.Namespace) -> Given:
 
     if bool(args.study) != (args.dicomweb is not None):
         raise InputError("--dicomweb URL and --study UID go together: where a study lies, and which")
-    given = sort_inputs(args.inputs, phases=args.phase, case=args.case, studies=args.study)
+    given = sort_inputs(
+        args.inputs, phases=args.phase, case=args.case, studies=args.study, require_dicom=bool(args.dicom)
+    )
     if args.series_table is not None and not given.trees and not given.studies:
         raise InputError("--series-table says what DICOM series are, and no DICOM tree is given")
     return given
@@ -80,6 +92,8 @@ def gathered_patients(
             args.output,
             service=service,
             series_table=args.series_table,
+            resample_irregular=args.resample_irregular,
+            join_studies=args.join_studies,
             say=lambda line: print(line, flush=True),
         )
     for remark in gathered.remarks:

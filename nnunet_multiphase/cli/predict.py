@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from nnunet_multiphase.cli.accept import add_accept
+from nnunet_multiphase.cli.dicom_results import add_dicom_results, dicom_results, refuse_dicom_results
 from nnunet_multiphase.cli.inputs import add_inputs, gathered_patients, given_inputs, service_of
 from nnunet_multiphase.cli.motion import add_registration_model
 
@@ -76,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also write the labels on every other phase's own grid, to OUT/grids/<phase>",
     )
+    add_dicom_results(parser)
     parser.add_argument(
         "--strict", action="store_true", help="exit status 1 also where the registration of a phase failed"
     )
@@ -92,6 +94,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"--seed {args.seed}: expected 0 or more")
     if args.output.exists() and not args.output.is_dir():
         raise InputError(f"{args.output} is a file: expected a folder for the results; name another with -o")
+    refuse_dicom_results(args)
     given = given_inputs(args)
     service = service_of(args)
 
@@ -146,6 +149,7 @@ def run(args: argparse.Namespace) -> int:
                 predicted += 1
                 write_label_record(model, args.output)
                 print(prediction_summary(prediction), flush=True)
+                failures += dicom_results(args, patient, prediction, lesion_labels, service)
                 astray += [f"{name} {phase}" for phase in failed_phases(prediction)]
             except Exception as error:
                 if is_ctrl_c(error):

@@ -79,6 +79,7 @@ def import_tree(
     dry_run: bool = False,
     resample_irregular: bool = False,
     join_studies: bool = False,
+    with_masks: bool = True,
     say: Callable[[str], None] = lambda line: None,
 ) -> Summary:
     """Turn a DICOM tree into a cohort that `setup` reads.
@@ -93,6 +94,7 @@ def import_tree(
         dry_run: Write the tables and the page of the series only.
         resample_irregular: Bring tilted and unevenly spaced slices to an even grid, instead of refusing them.
         join_studies: Make one case of a patient's studies of one day.
+        with_masks: Look for masks; a new patient is predicted without, whoever drew them.
         say: Takes a line of progress.
 
     Returns:
@@ -114,6 +116,7 @@ def import_tree(
             dry_run,
             resample_irregular,
             join_studies,
+            with_masks,
             say,
         )
 
@@ -128,6 +131,7 @@ def _import_tree(
     dry_run: bool,
     resample_irregular: bool,
     join_studies: bool,
+    with_masks: bool,
     say: Callable[[str], None],
 ) -> Summary:
     known = read_pseudonyms(pseudonyms_path(out))
@@ -148,7 +152,7 @@ def _import_tree(
         )
     everything = [volume for found in volumes.values() for volume in found]
     masks = find_layers(
-        tree.masks,
+        tree.masks if with_masks else (),
         everything,
         {key: names[key] for key in joined},
         mask_corrections,
@@ -184,7 +188,8 @@ def _import_tree(
                 if used and case in masks.failures:
                     failures += [f"{problem}; the case was not written" for problem in masks.failures[case]]
                 elif used:
-                    remarks += write_case(out, names[key], used, layers, masks.empty.get(case, ()))
+                    told = write_case(out, names[key], used, layers, masks.empty.get(case, ()))
+                    remarks += told if with_masks else []  # there it is that no lesion mask is there
                     written[case] = {choice.phase: choice.volume for choice in used}
                     say(f"{names[key].case}: {', '.join(sorted(choice.phase for choice in used))}")
                 else:

@@ -41,7 +41,8 @@ def read_series_folder(folder: Path) -> sitk.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom quotes odd values, names too
         volume = volume_of_folder(folder)
-        grid = _usable_grid(volume, folder)
+        grid = volume.grid
+        assert grid is not None
         hu, remarks = read_hu_and_remarks(grid, str(folder))
         if is_interleaved(hu, grid.spacing_mm):
             raise InputError(f"{folder}: {INTERLEAVED}; {_INSTEAD}")
@@ -54,7 +55,7 @@ def volume_of_folder(folder: Path) -> Volume:
     """Find the one CT volume of a folder.
 
     Raises:
-        InputError: There is none, or several.
+        InputError: There is none, or several, or one that import-dicom would not use.
     """
     tree = _whole_tree(folder)
     volumes = [
@@ -70,7 +71,7 @@ def volume_of_folder(folder: Path) -> Volume:
         raise InputError(
             f"{folder} holds {several}: expected one; keep one, or use `nnunet-multiphase import-dicom`"
         )
-    return phases[0]
+    return replace(phases[0], grid=_usable_grid(phases[0], folder))
 
 
 def read_drawing_folder(folder: Path) -> sitk.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import highdicom as hd
@@ -160,6 +161,8 @@ def _attenuation(phase: str, found: Attenuation) -> Sequence[Measurement]:
     """Give mean and standard deviation, each modified by its phase (TID 300 may be extended so)."""
     measurements = []
     for derivation, value in ((codes.SCT.Mean, found.mean_hu), (codes.SCT.StandardDeviation, found.sd_hu)):
+        if not math.isfinite(value):  # nothing was measured there
+            continue
         measurement = Measurement(
             name=codes.DCM.AttenuationCoefficient,
             value=_decimal(value),

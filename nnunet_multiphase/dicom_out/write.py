@@ -11,6 +11,7 @@ from pathlib import Path
 import SimpleITK as sitk
 from pydicom import Dataset
 
+from nnunet_multiphase.dicom_out.paths import dicom_paths, remove_dicom
 from nnunet_multiphase.dicom_out.report import measurement_report
 from nnunet_multiphase.dicom_out.segmentation import segmentation
 from nnunet_multiphase.dicom_out.source import read_source
@@ -33,17 +34,6 @@ class DicomFiles:
     def paths(self) -> tuple[Path, ...]:
         """List the files that are there, the segmentation first, as the report refers to it."""
         return (self.report,) if self.segmentation is None else (self.segmentation, self.report)
-
-
-def dicom_paths(output: Path, case: str) -> tuple[Path, Path]:
-    """Give the places of a case's segmentation and report."""
-    return output / f"{case}_seg.dcm", output / f"{case}_sr.dcm"
-
-
-def remove_dicom(output: Path, case: str) -> None:
-    """Remove what an earlier run wrote: it would pass for this one's."""
-    for path in dicom_paths(output, case):
-        path.unlink(missing_ok=True)
 
 
 def write_dicom(

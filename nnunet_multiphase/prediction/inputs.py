@@ -131,6 +131,8 @@ def gather_patients(
     *,
     service: Service | None = None,
     series_table: Path | None = None,
+    resample_irregular: bool = False,
+    join_studies: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> Gathered:
     """Fetch studies to OUT/fetched, import them and the DICOM trees, all as one, to OUT/imported, and list every patient.
@@ -140,6 +142,8 @@ def gather_patients(
         output: OUT.
         service: Where the studies lie.
         series_table: The user's corrections to what the import chose, as `import-dicom` takes them.
+        resample_irregular: As `import-dicom` has it; DICOM results of such a reference are refused.
+        join_studies: As `import-dicom` has it.
         say: Takes a line of progress.
 
     Raises:
@@ -160,7 +164,15 @@ def gather_patients(
 
     place = output / IMPORTED
     try:
-        summary = import_tree(trees, place, series_table=series_table, say=say)
+        summary = import_tree(
+            trees,
+            place,
+            series_table=series_table,
+            resample_irregular=resample_irregular,
+            join_studies=join_studies,
+            with_masks=False,
+            say=say,
+        )
     except InputError as error:
         if series_table is not None or not given.patients:
             raise

@@ -4,13 +4,55 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import SimpleITK as sitk
 
 if find_spec("pydicom") is None or find_spec("highdicom") is None:
     collect_ignore_glob = ["test_*.py"]
+
+
+@pytest.fixture
+def predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, list[object]]]:
+    """Run `predict` into tmp_path/out with a stand-in for the network: its exit status, and the cases it was given.
+
+    Of a case folder it finds the two lesions of `dicom_results.py` on pv.
+    """
+    from dicom_results import two_lesions, two_measured
+
+    from nnunet_multiphase import prediction
+    from nnunet_multiphase.cli.main import main
+
+    def run(*arguments: object) -> tuple[int, list[object]]:
+        seen: list[object] = []
+
+        def stand_in(_model: object, case: Any, output: Path, **_: object) -> SimpleNamespace:
+            seen.append(case)
+            segmentation = output / f"{case.name}.nii.gz"
+            output.mkdir(parents=True, exist_ok=True)
+            sitk.WriteImage(two_lesions() > 0, str(segmentation))
+            return SimpleNamespace(
+                case=case.name,
+                segmentation=segmentation,
+                measures=replace(two_measured(), case=case.name),
+                aligned=SimpleNamespace(reference="pv", results={}),
+            )
+
+        model = SimpleNamespace(record={"labels": {"background": 0, "lesion": 1}})
+        monkeypatch.setattr(prediction, "opened_model", lambda *_, **__: nullcontext(tmp_path))
+        monkeypatch.setattr(prediction, "load_model", lambda *_, **__: model)
+        monkeypatch.setattr(prediction, "predict_case", stand_in)
+        monkeypatch.setattr(prediction, "prediction_summary", lambda _: "done")
+        status = main(["predict", *map(str, arguments), "-m", str(tmp_path), "-o", str(tmp_path / "out")])
+        return status, seen
+
+    return run
 
 
 @pytest.fixture

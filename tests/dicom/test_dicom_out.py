@@ -20,8 +20,8 @@ from pydicom.dataset import FileDataset
 from nnunet_multiphase.dicom.regrid import resample_if_irregular
 from nnunet_multiphase.dicom.scan import scan_tree
 from nnunet_multiphase.dicom.volumes import volumes_of
-from nnunet_multiphase.dicom_out import write_dicom
 from nnunet_multiphase.dicom_out.source import source_files
+from nnunet_multiphase.dicom_out.write import write_dicom
 from nnunet_multiphase.errors import InputError
 
 
@@ -227,6 +227,9 @@ def test_without_a_lesion_there_is_a_report_and_no_segmentation(written: Path, t
     assert files.segmentation is None
     assert "0 lesions found, on the portal" in pydicom.dcmread(files.report).ContentSequence[-1].TextValue
     assert [numbers(group) for group in groups(files.report)] == [{("118565006",): (0.0, "ml")}]
+    if shutil.which("dciodvfy"):
+        done = subprocess.run(["dciodvfy", str(files.report)], capture_output=True, encoding="utf-8")
+        assert [line for line in done.stderr.splitlines() if line.startswith("Error")] == []
 
 
 def test_odd_patient_attributes_are_taken_over_and_not_quoted(

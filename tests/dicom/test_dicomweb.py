@@ -101,7 +101,8 @@ def test_what_is_in_the_way_is_told_in_one_sentence(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nobody_there_is_told(tmp_path: Path) -> None:
+def test_nobody_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnunet_multiphase.dicomweb.service._RETRY_MS", 1)
     with serving(always(200)) as url:
         pass
     with pytest.raises(InputError, match=r"nobody answers there, asking for the study .connection refused"):
@@ -206,6 +207,14 @@ def test_what_is_not_stored_is_told_and_stays(
     with serving(answer) as url, pytest.raises(InputError, match=sentence):
         store_files(connect(url), [path])
     assert path.exists()
+
+
+def test_what_is_there_already_is_stored(tmp_path: Path) -> None:
+    path = tmp_path / "one_sr.dcm"
+    phase_series("pv")[0].save_as(path, enforce_file_format=True)
+    duplicate = b'{"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [273]}}]}}'
+    with serving(always(202, duplicate)) as url:
+        store_files(connect(url), [path])
 
 
 def test_what_is_confirmed_is_stored(tmp_path: Path) -> None:

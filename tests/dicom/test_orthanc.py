@@ -22,6 +22,7 @@ from nnunet_multiphase.errors import InputError
 
 pytestmark = needs_orthanc
 STUDY = str(uid("P1", "first"))
+OTHER = str(uid("P2", "first"))
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,13 @@ def pacs(place: Path) -> Iterator[Service]:
     """Run a PACS that holds art, pv and a report of one study."""
     with running_orthanc(place / "pacs") as url:
         service = connect(url)
-        slices = [*phase_series("art"), *phase_series("pv"), *phase_series("nc", Modality="SR")[:1]]
+        slices = [
+            *phase_series("art"),
+            *phase_series("pv"),
+            *phase_series("nc", Modality="SR")[:1],
+            *phase_series("art", description="arteriell", patient="P2"),
+            *phase_series("pv", description="portal venous", patient="P2"),
+        ]
         store_files(service, saved(slices, place / "sent"))
         yield service
 
@@ -57,7 +64,7 @@ def results(place: Path, pacs: Service) -> tuple[Path, Path]:
 def test_every_ct_image_comes_back_as_it_was_sent(place: Path, pacs: Service) -> None:
     said: list[str] = []
     folder = fetch_study(pacs, STUDY, place / "fresh", say=said.append)
-    sent = [path for path in (place / "sent").iterdir() if pydicom.dcmread(path).Modality == "CT"]
+    sent = sorted((place / "sent").iterdir())[:24]
     assert sorted(path.read_bytes() for path in folder.iterdir()) == sorted(
         path.read_bytes() for path in sent
     )
@@ -93,6 +100,40 @@ def test_results_come_back_equal(pacs: Service, results: tuple[Path, Path]) -> N
         if path == results[0]:
             plane = frames(back)[2, str(uid("P1", "first", "pv", 3))]
             assert np.argwhere(plane).tolist() == [[20, 6], [21, 6]]
+
+
+def test_the_command_fetches_predicts_and_stores(predict, pacs: Service, tmp_path: Path) -> None:
+    assert len(pacs.client.search_for_series(OTHER)) == 2
+    options = ("--dicomweb", pacs.url, "--study", OTHER, "--store")
+    assert predict(*options) == (0, [tmp_path / "out" / "imported" / "patient_001"])
+    for kind in ("seg", "sr"):
+        item = pydicom.dcmread(tmp_path / "out" / f"patient_001_{kind}.dcm")
+        assert pacs.client.retrieve_instance(OTHER, item.SeriesInstanceUID, item.SOPInstanceUID) == item
+
+
+def test_what_cannot_be_stored_is_an_error_and_stays(
+    predict,
+    pacs: Service,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(service: Service, files: object) -> None:
+        raise InputError(f"{service.url} answers 507, storing it")
+
+    monkeypatch.setattr("nnunet_multiphase.dicomweb.store.store_files", full)
+    assert predict("--dicomweb", pacs.url, "--study", OTHER, "--store")[0] == 1
+    assert f"all results are written, and not all stored: {pacs.url} answers 507" in capsys.readouterr().err
+    assert (tmp_path / "out" / "patient_001_sr.dcm").exists()
+
+
+def test_a_study_that_is_lacking_costs_the_others_nothing(
+    predict, pacs: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--dicomweb", pacs.url, "--study", "1.2.3", "--study", OTHER)
+    status, seen = predict(*options)
+    assert (status, len(seen)) == (1, 1)
+    assert f"error: {pacs.url}: it has no study 1.2.3 " in capsys.readouterr().err
 
 
 def test_a_study_that_is_not_there_is_told(place: Path, pacs: Service) -> None:

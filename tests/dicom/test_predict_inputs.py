@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from dicom_phantom import phase_series, save, uid
+from dicom_phantom import lesion_mask, make_seg, phase_series, save, uid
 from test_dicom_privacy import leaks
 
-from nnunet_multiphase import prediction
-from nnunet_multiphase.cli.main import main
-from nnunet_multiphase.data.case_folder import CaseFolder
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.prediction.inputs import Patient, gather_patients, is_dicom_tree, sort_inputs
 from nnunet_multiphase.prediction.prepare import prepare_case
@@ -38,30 +32,6 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("inputs") / "tree"
     save_study(place, "art", "pv", patient="MRN-4711")
     return place
-
-
-@pytest.fixture
-def predict(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., tuple[int, list[Path | CaseFolder]]]:
-    """Run `predict` with a stand-in for the network: its exit status, and what it was given."""
-
-    def run(*arguments: str | Path) -> tuple[int, list[Path | CaseFolder]]:
-        seen: list[Path | CaseFolder] = []
-
-        def stand_in(_model: object, case: Path | CaseFolder, output: Path, **_: object) -> SimpleNamespace:
-            seen.append(case)
-            return SimpleNamespace(aligned=SimpleNamespace(results={}))
-
-        model = SimpleNamespace(record={"labels": {"background": 0, "lesion": 1}})
-        monkeypatch.setattr(prediction, "opened_model", lambda *_, **__: nullcontext(tmp_path))
-        monkeypatch.setattr(prediction, "load_model", lambda *_, **__: model)
-        monkeypatch.setattr(prediction, "predict_case", stand_in)
-        monkeypatch.setattr(prediction, "prediction_summary", lambda _: "done")
-        status = main(["predict", *map(str, arguments), "-m", str(tmp_path), "-o", str(tmp_path / "out")])
-        return status, seen
-
-    return run
 
 
 def test_a_tree_is_imported_and_its_patient_predicted(predict, tree: Path, tmp_path: Path) -> None:
@@ -123,6 +93,16 @@ def test_the_run_alone_knows_where_a_patients_dicom_lies(
         assert not identifies or path.stat().st_mode & 0o077 == 0
 
 
+def test_masks_in_a_tree_are_not_looked_at(
+    predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slices = phase_series("pv", description="portal venous")
+    save([*slices, make_seg(slices, {"Lesion 1": lesion_mask()})], tmp_path / "tree")
+    status, (case,) = predict(tmp_path / "tree")
+    assert (status, [path.name for path in case.iterdir()]) == (0, ["pv.nii.gz"])
+    assert "mask" not in capsys.readouterr().err
+
+
 def test_a_correction_of_the_series_table_is_followed(predict, tree: Path, tmp_path: Path) -> None:
     predict(tree)
     table = tmp_path / "corrected.csv"
@@ -130,6 +110,15 @@ def test_a_correction_of_the_series_table_is_followed(predict, tree: Path, tmp_p
     table.write_text(text.replace(",art,", ",dl,"), encoding="utf-8")
     _, (case,) = predict(tree, "--series-table", table)
     assert sorted(path.name for path in case.iterdir()) == ["dl.nii.gz", "pv.nii.gz"]
+
+
+def test_studies_of_one_day_are_one_patient_on_request(predict, tmp_path: Path) -> None:
+    for phase in ("art", "pv"):
+        save_study(tmp_path / "tree", phase, study=phase)
+    assert len(predict(tmp_path / "tree")[1]) == 2
+    (tmp_path / "out").rename(tmp_path / "before")
+    _, (case,) = predict(tmp_path / "tree", "--join-studies")
+    assert sorted(path.name for path in case.iterdir()) == ["art.nii.gz", "pv.nii.gz"]
 
 
 def test_loose_files_are_a_case_of_the_name_given(predict, tmp_path: Path) -> None:
