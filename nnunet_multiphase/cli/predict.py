@@ -79,6 +79,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_dicom_results(parser)
     parser.add_argument(
+        "--everywhere",
+        action="store_true",
+        help="look for lesions in the whole volume, not only about the liver where that is surely known",
+    )
+    parser.add_argument(
         "--strict", action="store_true", help="exit status 1 also where the registration of a phase failed"
     )
     add_accept(parser)
@@ -145,6 +150,7 @@ def run(args: argparse.Namespace) -> int:
                     settings=settings,
                     accept=args.accept,
                     all_grids=args.all_grids,
+                    everywhere=args.everywhere,
                 )
                 predicted += 1
                 write_label_record(model, args.output)

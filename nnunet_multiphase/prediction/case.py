@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import SimpleITK as sitk
 
+from nnunet_multiphase.alignment import Box, crop
 from nnunet_multiphase.data.case_folder import CaseFolder
 from nnunet_multiphase.phases import FILL_HU
 from nnunet_multiphase.prediction.model import (
@@ -20,6 +21,7 @@ from nnunet_multiphase.prediction.model import (
 )
 from nnunet_multiphase.prediction.prepare import PreparedCase, prepare_case
 from nnunet_multiphase.prediction.segmented import SegmentedCase
+from nnunet_multiphase.prediction.window import Window, liver_window
 from nnunet_multiphase.prediction.write import CasePrediction, write_prediction
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ def predict_case(
     settings: RegistrationSettings | None = None,
     accept: Collection[str] = (),
     all_grids: bool = False,
+    everywhere: bool = False,
 ) -> CasePrediction:
     """Register one patient's raw phases, segment them, write the result on the reference phase's original grid.
 
@@ -53,6 +56,7 @@ def predict_case(
         settings: How to register; the defaults are those of setup_dataset.py.
         accept: Names of the checks of plausibility (`check_names.CHECKS`) that are overruled; what they find is recorded.
         all_grids: Also write the labels on every other phase's original grid, to grids/<phase>/<case>.nii.gz.
+        everywhere: Look beyond the surroundings of the liver, too.
 
     Returns:
         The paths and the lesions. Voxels outside `aligned.box`, where some phase has no data, are background.
@@ -70,7 +74,8 @@ def predict_case(
         accept=accept,
     )
     lesions = model_lesion_labels(model, lesion_labels)
-    found = segment_case(model, prepared, lesions)
+    window = None if everywhere else liver_window(prepared, model.patch_mm[::-1])
+    found = segment_case(model, prepared, lesions, window=window)
     return write_prediction(
         prepared,
         found,
@@ -82,7 +87,11 @@ def predict_case(
 
 
 def segment_case(
-    model: Model, prepared: PreparedCase, lesion_labels: Sequence[int] | None = None
+    model: Model,
+    prepared: PreparedCase,
+    lesion_labels: Sequence[int] | None = None,
+    *,
+    window: Window | None = None,
 ) -> SegmentedCase:
     """Show a model the registered phases.
 
@@ -90,23 +99,28 @@ def segment_case(
         model: What answers.
         prepared: From `prepare_case`, with the model's phases.
         lesion_labels: Labels that are lesion; None: as the model's dataset.json says.
+        window: Where to look; elsewhere is background. None: everywhere.
     """
     aligned = prepared.aligned
-    grid = aligned.images[aligned.reference]
-    fill = np.full(grid.GetSize()[::-1], FILL_HU, np.float32)
-    stack = np.stack(
-        [
-            fill
-            if phase in prepared.filled
-            else sitk.GetArrayFromImage(aligned.images[phase]).astype(np.float32)
-            for phase in prepared.channels
-        ]
-    )  # (C, Z, Y, X)
+    whole = aligned.images[aligned.reference]
+    box = ((0, 0, 0), whole.GetSize()) if window is None else window.box
+    shown = {phase: crop(image, box) for phase, image in aligned.images.items()}
+    grid = shown[aligned.reference]
+    stack = np.full((len(prepared.channels), *grid.GetSize()[::-1]), FILL_HU, np.float32)  # (C, Z, Y, X)
+    for channel, phase in enumerate(prepared.channels):
+        if phase not in prepared.filled:
+            stack[channel] = sitk.GetArrayViewFromImage(shown[phase])
     found = model.segment(stack, grid.GetSpacing()[::-1], model_lesion_labels(model, lesion_labels))
-    return SegmentedCase(_on_grid(found.labels, grid), _on_grid(found.lesion_probability, grid))
+    return SegmentedCase(
+        _within(found.labels, box, whole), _within(found.lesion_probability, box, whole), window
+    )
 
 
-def _on_grid(values: np.ndarray, grid: sitk.Image) -> sitk.Image:
-    image = sitk.GetImageFromArray(values)
+def _within(values: np.ndarray, box: Box, grid: sitk.Image) -> sitk.Image:
+    """Put values (Z, Y, X) of a box into a grid that is 0 elsewhere."""
+    everywhere = np.zeros(grid.GetSize()[::-1], values.dtype)
+    z, y, x = (slice(first, first + count) for first, count in zip(box[0][::-1], box[1][::-1], strict=True))
+    everywhere[z, y, x] = values
+    image = sitk.GetImageFromArray(everywhere)
     image.CopyInformation(grid)
     return image

@@ -34,6 +34,10 @@ class Model(Protocol):
     def record(self) -> Mapping[str, Any]:
         """Give the dataset.json it was trained with: phases, labels, registration."""
 
+    @property
+    def patch_mm(self) -> tuple[float, float, float]:
+        """Give the extent (Z, Y, X) that it is shown at a time, in mm."""
+
     def segment(
         self, phases_hu: np.ndarray, spacing_mm: Sequence[float], lesion_labels: Sequence[int]
     ) -> Segmented:

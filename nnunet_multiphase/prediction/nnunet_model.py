@@ -30,6 +30,15 @@ class NnUNetModel:
         """Give the dataset.json it was trained with."""
         return self.predictor.dataset_json
 
+    @property
+    def patch_mm(self) -> tuple[float, float, float]:
+        """Give the extent (Z, Y, X) of its patch in mm."""
+        plan = self.predictor.configuration_manager
+        extent = [float(n * s) for n, s in zip(plan.patch_size, plan.spacing, strict=True)]
+        backward = self.predictor.plans_manager.transpose_backward
+        z, y, x = (extent[axis] for axis in backward)
+        return z, y, x
+
     def segment(
         self, phases_hu: np.ndarray, spacing_mm: Sequence[float], lesion_labels: Sequence[int]
     ) -> Segmented:

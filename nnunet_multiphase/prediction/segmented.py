@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import SimpleITK as sitk
 
+from nnunet_multiphase.prediction.window import Window
+
 
 @dataclass(frozen=True)
 class SegmentedCase:
@@ -14,7 +16,9 @@ class SegmentedCase:
     Attributes:
         labels: uint8.
         lesion_probability: float32, 0..1.
+        window: Where the model looked; None: everywhere.
     """
 
     labels: sitk.Image
     lesion_probability: sitk.Image
+    window: Window | None = None

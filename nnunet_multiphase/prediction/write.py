@@ -23,6 +23,7 @@ from nnunet_multiphase.prediction.liver import liver_of
 from nnunet_multiphase.prediction.other_grids import labels_on_phases
 from nnunet_multiphase.prediction.prepare import PreparedCase
 from nnunet_multiphase.prediction.segmented import SegmentedCase
+from nnunet_multiphase.prediction.window import Window
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class CasePrediction:
     segmentation: Path
     lesion_csv: Path
     measures: PatientMeasures
+    window: Window | None
+    """Where the model looked; None: everywhere."""
     aligned: AlignedPhases
     filled: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -79,7 +82,7 @@ def write_prediction(
             sitk.WriteImage(labels, str(target), True)
         phases = [phase for phase in PHASES if phase in aligned.images]
         write_measures_csv(measures, partial / f"{case.name}_lesions.csv", phases)
-        write_measures_json(measures, partial / f"{case.name}_lesions.json", _known_of(prepared, rows))
+        write_measures_json(measures, partial / f"{case.name}_lesions.json", _known_of(prepared, found, rows))
         for phase in aligned.results:
             target = partial / "registration" / f"{case.name}_{phase}.tfm"
             sitk.WriteTransform(aligned.transforms[phase], str(target))
@@ -109,6 +112,7 @@ def write_prediction(
         output / f"{case.name}.nii.gz",
         output / f"{case.name}_lesions.csv",
         measures,
+        found.window,
         aligned,
         prepared.filled,
         _warnings(rows),
@@ -132,7 +136,9 @@ def _measures(
     )
 
 
-def _known_of(prepared: PreparedCase, rows: Sequence[PhaseQuality]) -> dict[str, object]:
+def _known_of(
+    prepared: PreparedCase, found: SegmentedCase, rows: Sequence[PhaseQuality]
+) -> dict[str, object]:
     """Gather what a reader of the measures must know of the case."""
     outside, partly = coverage_shares(prepared.aligned)
     return {
@@ -141,6 +147,7 @@ def _known_of(prepared: PreparedCase, rows: Sequence[PhaseQuality]) -> dict[str,
         "verdicts": {phase: result.verdict for phase, result in prepared.aligned.results.items()},
         "not_looked_at_percent": 100 * outside,
         "without_some_phase_percent": 100 * partly,
+        "looked_within_mm_of_the_liver": found.window and found.window.margin_mm,
         "warnings": list(_warnings(rows)),
         "accepted": list(prepared.accepted),
     }

@@ -1,0 +1,121 @@
+"""Where the network looks: about a liver that is surely known, and everywhere else nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from nnunet_multiphase.alignment import AlignedPhases
+from nnunet_multiphase.data.case_folder import CaseFolder
+from nnunet_multiphase.data.orientation import stored_grid
+from nnunet_multiphase.prediction import PreparedCase, Segmented, segment_case
+from nnunet_multiphase.prediction.window import FOUND_MARGIN_MM, MASK_MARGIN_MM, liver_window
+
+SIZE, SPACING_MM = (150, 120, 100), (3.0, 3.0, 4.0)
+
+
+def grid(values: np.ndarray) -> sitk.Image:
+    image = sitk.GetImageFromArray(values)
+    image.SetSpacing(SPACING_MM)
+    return image
+
+
+def organ(half_mm: float) -> np.ndarray:
+    """A cube about voxel (60, 50, 50) that reaches so far to each side."""
+    x, y, z = np.meshgrid(*[np.arange(n) for n in SIZE], indexing="ij")
+    inside = [
+        abs(v - middle) * mm <= half_mm
+        for v, middle, mm in zip((x, y, z), (60, 50, 50), SPACING_MM, strict=True)
+    ]
+    return np.logical_and.reduce(inside).transpose(2, 1, 0).astype(np.uint8)
+
+
+def prepared(*, mask: np.ndarray | None = None, found: np.ndarray | None = None) -> PreparedCase:
+    hu = grid(np.full(SIZE[::-1], 60, np.int16))
+    results = {}
+    if found is not None:
+        results["nc"] = SimpleNamespace(region="liver", fitted=grid(found), verdict="ok")
+    aligned = AlignedPhases("pv", {"pv": hu}, {}, results, ((0, 0, 0), SIZE), SIZE, 1.0)  # type: ignore[arg-type]
+    case = CaseFolder("a", Path(), "a", {}, "pv", None, None)
+    liver = None if mask is None else grid(mask)
+    return PreparedCase(case, ("pv",), (), {"pv": hu}, {"pv": stored_grid(hu)}, liver, aligned)
+
+
+def test_a_drawn_liver_gets_twenty_millimetres() -> None:
+    window = liver_window(prepared(mask=organ(45.0)))
+    assert window is not None
+    # 15 and 11 voxels to each side; 20 mm are 7 and 5 voxels.
+    assert window.box == ((60 - 15 - 7, 50 - 15 - 7, 50 - 11 - 5), (2 * 22 + 1, 2 * 22 + 1, 2 * 16 + 1))
+    assert (window.margin_mm, window.found) == (MASK_MARGIN_MM, False)
+    assert window.share == pytest.approx(45 * 45 * 33 / np.prod(SIZE))
+
+
+def test_a_found_liver_gets_sixty_and_ends_where_the_volume_does() -> None:
+    window = liver_window(prepared(found=organ(60.0)))
+    assert window is not None
+    start, size = window.box
+    # What was fitted reaches 4 mm beyond the liver: 20 voxels less 2, and 60 mm are 20 voxels.
+    assert (start[0], size[0]) == (60 - 18 - 20, 2 * 38 + 1)
+    assert (start[1], start[1] + size[1]) == (50 - 18 - 20, 50 + 18 + 20 + 1)
+    assert (window.margin_mm, window.found) == (FOUND_MARGIN_MM, True)
+
+
+def test_a_found_liver_that_is_suspiciously_small_is_not_trusted() -> None:
+    assert liver_window(prepared(found=organ(45.0))) is None  # some 600 ml
+    assert liver_window(prepared(mask=organ(45.0))) is not None  # but drawn it is
+
+
+def test_without_a_liver_the_network_looks_everywhere() -> None:
+    assert liver_window(prepared()) is None
+    assert liver_window(prepared(mask=np.zeros(SIZE[::-1], np.uint8))) is None
+
+
+def test_a_window_of_nearly_everything_is_none() -> None:
+    assert liver_window(prepared(mask=organ(220.0))) is None
+
+
+@pytest.mark.parametrize("place", [(60, 50, 50), (4, 118, 95)])
+def test_the_window_holds_at_least_a_patch(place: tuple[int, int, int]) -> None:
+    mask = np.zeros(SIZE[::-1], np.uint8)
+    mask[place[2], place[1], place[0]] = 1
+    window = liver_window(prepared(mask=mask), (150.0, 90.0, 200.0))
+    assert window is not None
+    assert window.box[1] == (50, 30, 50)
+    for first, count, voxels, at in zip(*window.box, SIZE, place, strict=True):
+        assert 0 <= first <= at < first + count <= voxels
+
+
+class Marks:
+    """A model that calls everything lesion."""
+
+    patch_mm = (0.0, 0.0, 0.0)
+
+    def __init__(self) -> None:
+        self.record = {"labels": {"background": 0, "lesion": 1}}
+        self.seen: tuple[int, ...] = ()
+
+    def segment(
+        self, phases_hu: np.ndarray, spacing_mm: Sequence[float], lesion_labels: Sequence[int]
+    ) -> Segmented:
+        self.seen = phases_hu.shape
+        ones = np.ones(phases_hu.shape[1:], np.uint8)
+        return Segmented(ones, ones.astype(np.float32))
+
+
+def test_outside_of_the_window_is_background() -> None:
+    case, model = prepared(mask=organ(45.0)), Marks()
+    window = liver_window(case)
+    assert window is not None
+    found = segment_case(model, case, window=window)
+    start, size = window.box
+    assert model.seen == (1, *size[::-1])
+    expected = np.zeros(SIZE[::-1], np.uint8)
+    expected[tuple(slice(a, a + n) for a, n in zip(start[::-1], size[::-1], strict=True))] = 1
+    assert np.array_equal(sitk.GetArrayFromImage(found.labels), expected)
+    assert np.array_equal(sitk.GetArrayFromImage(found.lesion_probability), expected.astype(np.float32))
+    assert np.all(sitk.GetArrayFromImage(segment_case(model, case).labels) == 1)
