@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Any
 
 from pydicom import Dataset
-from pydicom.uid import UID, generate_uid
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from pydicom.valuerep import DA, TM
 
 from nnunet_multiphase import __version__
 from nnunet_multiphase.dicom.header import text_of
+from nnunet_multiphase.dicom_out.source import SourceSeries
 
 NAME = "nnunet-multiphase"
 RESEARCH_ONLY = "For research only; not a medical device"
 
 PATIENT_AND_STUDY: tuple[str, ...] = (
-    "SpecificCharacterSet",
     "PatientName",
     "PatientID",
     "PatientBirthDate",
@@ -28,8 +30,30 @@ PATIENT_AND_STUDY: tuple[str, ...] = (
     "AccessionNumber",
     "ReferringPhysicianName",
 )
-"""Taken over byte by byte, odd as they may be: a PACS files a result by them. Type 1 and 2 of PS3.3 C.7.1.1, C.7.2.1."""
+"""Type 1 and 2 of DICOM PS3.3 C.7.1.1 and C.7.2.1: a PACS files a result by them."""
 
+OPTIONAL: tuple[str, ...] = (
+    "SpecificCharacterSet",
+    "IssuerOfPatientID",
+    "PatientAge",
+    "PatientIdentityRemoved",
+    "DeidentificationMethod",
+    "StudyDescription",
+)
+"""Taken over where the source has a value."""
+
+_NEEDED = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "FrameOfReferenceUID",
+    "Rows",
+    "Columns",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+)
 _NO_DATE = "19000101"
 
 
@@ -51,20 +75,32 @@ def equipment() -> dict[str, Any]:
     }
 
 
-def plain_headers(headers: tuple[Any, ...]) -> list[Dataset]:
-    """Copy headers with values that highdicom takes, and does not quote on the terminal, for patient and study."""
-    plain = []
-    for header in headers:
-        item = Dataset()
-        item.update(header)
-        item.file_meta = header.file_meta
-        for name in (name for name in PATIENT_AND_STUDY if name != "StudyInstanceUID"):
-            if name in item:
-                del item[name]  # not overwritten: the element is the header's, too
-            if name != "SpecificCharacterSet":
-                setattr(item, name, "")
-        plain.append(item)
-    return plain
+def plain_headers(source: SourceSeries) -> list[Dataset]:
+    """Give headers of which highdicom takes what it needs, and neither chokes on odd values nor quotes them."""
+    return [_plain(header, source.step_mm) for header in source.headers]
+
+
+def _plain(header: Any, step_mm: float) -> Dataset:
+    item = Dataset()
+    for name in _NEEDED:
+        setattr(item, name, header[name].value)
+    item.Modality = "CT"
+    thickness = _number(header, "SliceThickness")
+    item.SliceThickness = thickness if thickness else step_mm
+    for name in PATIENT_AND_STUDY:
+        if name != "StudyInstanceUID":
+            setattr(item, name, "")
+    item.file_meta = FileMetaDataset()
+    item.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return item
+
+
+def _number(header: Any, name: str) -> float | None:
+    try:
+        value = float(header.get(name))
+    except (TypeError, ValueError):
+        return None
+    return value if math.isfinite(value) and value > 0 else None
 
 
 def content_date(header: Any) -> tuple[str, str]:
@@ -86,13 +122,15 @@ def settle(made: Dataset, header: Any) -> None:
         made: From highdicom; changed in place.
         header: Of an image of the source, as it was read.
     """
-    for name in PATIENT_AND_STUDY:
+    for name in PATIENT_AND_STUDY:  # byte by byte, odd as they may be
         if name in header:
             made[name] = header[name]
-        elif name == "SpecificCharacterSet":
-            made.pop(name, None)
         else:
             setattr(made, name, "")
+    for name in OPTIONAL:
+        made.pop(name, None)
+        if text_of(header, name):
+            made[name] = header[name]
     date, time = content_date(header)
     for name in ("ContentDate", "InstanceCreationDate"):
         setattr(made, name, date)

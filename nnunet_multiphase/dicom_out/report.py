@@ -52,7 +52,7 @@ def measurement_report(
     segments = {} if segmentation is None else {int(s.SegmentNumber): s for s in segmentation.SegmentSequence}
     if sorted(segments) != sorted(lesion.id for lesion in measures.lesions):
         raise ValueError(f"expected a segment for each lesion, found {sorted(segments)}")
-    headers = plain_headers(source.headers)
+    headers = plain_headers(source)
     found = fixed_uid(
         *(str(header.SOPInstanceUID) for header in source.headers),
         str(segmentation.SOPInstanceUID) if segmentation is not None else "",

@@ -60,7 +60,7 @@ def segmentation(source: SourceSeries, lesions: sitk.Image) -> Dataset:
             )
         )
     made = hd.seg.Segmentation(
-        source_images=plain_headers(source.headers),
+        source_images=plain_headers(source),
         pixel_array=labels,
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=segments,
@@ -80,4 +80,6 @@ def segmentation(source: SourceSeries, lesions: sitk.Image) -> Dataset:
 def _found(source: SourceSeries, labels: np.ndarray) -> str:
     """Name what was found on what: another result on the same images is another instance."""
     uids = "\n".join(str(header.SOPInstanceUID) for header in source.headers)
-    return fixed_uid(uids, np.ascontiguousarray(labels, dtype="<u2").tobytes(), __version__)
+    places = np.flatnonzero(labels)  # few: hashing every voxel takes a second
+    marks = labels.ravel()[places]
+    return fixed_uid(uids, places.astype("<i8").tobytes(), marks.astype("<u2").tobytes(), __version__)

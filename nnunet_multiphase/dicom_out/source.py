@@ -24,9 +24,11 @@ class SourceSeries:
 
     Attributes:
         headers: One data set a plane, without pixels, in the order of the grid's planes.
+        step_mm: Distance between planes.
     """
 
     headers: tuple[Any, ...]
+    step_mm: float
 
     @property
     def first(self) -> Any:
@@ -88,23 +90,23 @@ def read_source(files: Sequence[Path], grid: sitk.Image, what: str) -> SourceSer
     along = max(2 * ROUNDING_MM, 2 * STEP_TOLERANCE * spacing[2])
     for k, header in enumerate(headers):
         away = _numbers(header, "ImagePositionPatient", 3) - grid.TransformIndexToPhysicalPoint((0, 0, k))
-        in_plane = np.abs(away @ direction[:, :2])
         turned = _numbers(header, "ImageOrientationPatient", 6) - direction[:, :2].T.ravel()
-        if (
-            (int(header.Rows), int(header.Columns)) != (rows, columns)
-            or abs(float(away @ direction[:, 2])) > along
-            or (in_plane > spacing[:2]).any()
-            or np.abs(turned).max() > 2 * ORIENTATION_TOLERANCE
-        ):
+        scale = _numbers(header, "PixelSpacing", 2)[::-1] / spacing[:2]
+        fits = (
+            (header.get("Rows"), header.get("Columns")) == (rows, columns)
+            and abs(float(away @ direction[:, 2])) <= along
+            and (np.abs(away @ direction[:, :2]) <= spacing[:2]).all()
+            and np.abs(turned).max() <= 2 * ORIENTATION_TOLERANCE
+            and np.abs(scale - 1).max() <= ORIENTATION_TOLERANCE
+        )  # of a place that is not given (NaN) nothing holds
+        if not fits:
             raise InputError(
                 f"{what}: plane {k + 1} of the labels' grid is no image of the source series (an instance is lacking, or "
                 f"the grid is another one); {_REFUSED}"
             )
-    return SourceSeries(tuple(headers))
+    return SourceSeries(tuple(headers), float(spacing[2]))
 
 
 def _numbers(header: Any, name: str, count: int) -> np.ndarray:
-    values = np.array([float(value) for value in header.get(name) or ()])
-    if len(values) != count:
-        return np.full(count, np.inf)
-    return values
+    values = [float(value) for value in header.get(name) or ()]
+    return np.array(values if len(values) == count else [np.nan] * count)

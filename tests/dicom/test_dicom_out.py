@@ -16,10 +16,12 @@ import SimpleITK as sitk
 from dicom_phantom import CORONAL, OBLIQUE, SHAPE, phase_series
 from dicom_results import frames, no_lesion, saved, two_lesions, two_measured
 from pydicom.dataset import FileDataset
+from test_dicom_privacy import plant
 
 from nnunet_multiphase.dicom.regrid import resample_if_irregular
 from nnunet_multiphase.dicom.scan import scan_tree
 from nnunet_multiphase.dicom.volumes import volumes_of
+from nnunet_multiphase.dicom_out.identity import OPTIONAL, PATIENT_AND_STUDY
 from nnunet_multiphase.dicom_out.source import source_files
 from nnunet_multiphase.dicom_out.write import write_dicom
 from nnunet_multiphase.errors import InputError
@@ -262,6 +264,30 @@ def test_dciodvfy_finds_no_error(written: Path, file: str) -> None:
     assert [line for line in said if line.startswith("Error")] == []
 
 
+@pytest.mark.parametrize(
+    "lacking", ["Modality", "SliceThickness", "SpecificCharacterSet", "PatientID", "SeriesDescription"]
+)
+def test_images_may_lack_what_no_place_depends_on(tmp_path: Path, lacking: str) -> None:
+    files = saved(phase_series("pv", **{lacking: None}), tmp_path / "ct")
+    write_dicom(files, two_lesions(), two_measured(), tmp_path)
+    measures = (
+        pydicom.dcmread(tmp_path / "one_seg.dcm").SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    )
+    assert (measures.PixelSpacing, measures.SpacingBetweenSlices) == ([6, 5], 5)
+
+
+def test_what_else_a_header_holds_is_not_taken_over(tmp_path: Path) -> None:
+    slices = phase_series("pv", patient="MRN-4711")
+    plant(slices[0])  # the lowest, which speaks for all
+    write_dicom(saved(slices, tmp_path / "ct"), two_lesions(), two_measured(), tmp_path)
+    for file in ("one_seg.dcm", "one_sr.dcm"):
+        planted = {
+            e.keyword for e in pydicom.dcmread(tmp_path / file).iterall() if "PLANTED" in str(e.value).upper()
+        }
+        assert planted <= {*PATIENT_AND_STUDY, *OPTIONAL}
+        assert "PatientName" in planted
+
+
 def refuse(files: list[Path], sentence: str, place: Path, lesions: sitk.Image | None = None) -> None:
     """See that nothing is written, with that sentence."""
     with pytest.raises(InputError, match=sentence):
@@ -284,6 +310,15 @@ def test_another_grid_is_refused(tmp_path: Path) -> None:
     lesions = two_lesions()
     lesions.SetOrigin((0.0, -80.0, 50.0))
     refuse(saved(phase_series("pv"), tmp_path / "ct"), "plane 1 of the labels' grid", tmp_path, lesions)
+
+
+@pytest.mark.parametrize(
+    "lacking", ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows"]
+)
+def test_images_without_a_place_are_refused(tmp_path: Path, lacking: str) -> None:
+    refuse(
+        saved(phase_series("pv", **{lacking: None}), tmp_path / "ct"), "plane 1 of the labels' grid", tmp_path
+    )
 
 
 def test_a_grid_of_several_series_is_refused(tmp_path: Path) -> None:
