@@ -13,7 +13,7 @@ from pydicom import Dataset
 from pydicom.uid import UID
 
 from nnunet_multiphase.dicom.header import text_of
-from nnunet_multiphase.dicomweb.service import Service, told
+from nnunet_multiphase.dicomweb.service import Service, parsed, told
 from nnunet_multiphase.errors import InputError
 
 FETCHED = "fetched"
@@ -63,16 +63,20 @@ def _fetch_study(service: Service, study: str, output: Path, say: Callable[[str]
     if folder.is_dir() and not partial.exists():
         folder.rename(partial)
     partial.mkdir(mode=0o700, exist_ok=True)
+    kept: set[str] = set()
     for number, item in enumerate(wanted, start=1):
-        uid = text_of(item, "SeriesInstanceUID")
-        count = _fetch_series(service, study, uid, partial)
-        say(f"fetched series {number} of {len(wanted)}: {count} image(s)")
+        names = _fetch_series(service, study, text_of(item, "SeriesInstanceUID"), partial)
+        say(f"fetched series {number} of {len(wanted)}: {len(names)} image(s)")
+        kept |= names
+    for path in partial.iterdir():  # what the study no longer has, and what a stopped run left
+        if path.name not in kept:
+            path.unlink()
     partial.rename(folder)
     return folder
 
 
-def _fetch_series(service: Service, study: str, series: str, folder: Path) -> int:
-    """Fetch the images of a series that are not there yet; how many it has."""
+def _fetch_series(service: Service, study: str, series: str, folder: Path) -> set[str]:
+    """Fetch the images of a series that are not there yet; the names of all its files."""
     images = _all(
         service,
         "SOPInstanceUID",
@@ -91,7 +95,7 @@ def _fetch_series(service: Service, study: str, series: str, folder: Path) -> in
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
             item.save_as(stream, enforce_file_format=True)
         beside.replace(place)
-    return len(images)
+    return {f"{text_of(image, 'SOPInstanceUID')}.dcm" for image in images}
 
 
 def _retrieved(service: Service, study: str, series: str, uid: str) -> Dataset:
@@ -114,9 +118,8 @@ def _all(
     for _ in range(_PAGES):
         before = len(found)
         with told(service, "asking for the study", absent=absent):
-            answers = search({"offset": before})
-            for answer in answers:
-                item = _parsed(service, answer)
+            for answer in search({"offset": before}):
+                item = parsed(service, answer)
                 uid = text_of(item, key)
                 if not UID(uid).is_valid:  # it becomes a file's name
                     raise InputError(
@@ -126,12 +129,3 @@ def _all(
         if len(found) == before:
             break
     return list(found.values())
-
-
-def _parsed(service: Service, answer: dict[str, Any]) -> Dataset:
-    try:
-        return Dataset.from_json(answer)
-    except Exception as error:  # whatever pydicom trips over in JSON that is none of DICOM's
-        raise InputError(
-            f"{service.url} does not answer as a DICOMweb service does: {type(error).__name__}"
-        ) from error

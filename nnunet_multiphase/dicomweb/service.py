@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from nnunet_multiphase.errors import InputError
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 TOKEN = "DICOMWEB_TOKEN"
 """Environment variable with a token to be shown to the service (OAuth's bearer)."""
@@ -110,8 +113,24 @@ def told(service: Service, what: str, *, absent: str = "") -> Iterator[None]:
         if status == 404 and absent:
             raise InputError(f"{url}: {absent}") from error
         raise InputError(f"{url} answers {status}, {what}; ask those who run it") from error
+    except (TypeError, KeyError) as error:  # JSON of another kind
+        raise InputError(_no_dicomweb(url)) from error
     except requests.exceptions.RequestException as error:
         raise InputError(f"{url}: {type(error).__name__}, {what}") from error
+
+
+def parsed(service: Service, answer: Any) -> Dataset:
+    """Read one answer of a search.
+
+    Raises:
+        InputError: It is none of DICOM's.
+    """
+    from pydicom import Dataset
+
+    try:
+        return Dataset.from_json(answer)
+    except Exception as error:  # whatever pydicom trips over in other JSON
+        raise InputError(_no_dicomweb(service.url)) from error
 
 
 def _no_dicomweb(url: str) -> str:

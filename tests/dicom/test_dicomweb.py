@@ -88,6 +88,7 @@ def series(*modalities: str) -> bytes:
             r"does not answer as a DICOMweb service does: expected its root",
         ),
         (always(200, b'["a"]'), r"does not answer as a DICOMweb service does"),
+        (always(200, b"7"), r"does not answer as a DICOMweb service does"),
         (always(200, b'[{"0020000E": {"vr": "UI", "Value": ["../../x"]}}]'), r"no valid SeriesInstanceUID"),
     ],
 )
@@ -184,47 +185,70 @@ def test_a_study_of_which_an_image_is_lost_is_not_there(tmp_path: Path) -> None:
     assert [path.name[:7] for path in (tmp_path / "fetched").iterdir()] == [".study_"]
 
 
+def answering(
+    status: int, body: bytes, *, there: bool = False, kind: str = "application/dicom+json"
+) -> Callable:
+    """Answer so to what is to be stored, and to a search for it whether it is there."""
+    found = [{"00080018": {"vr": "UI", "Value": [uid("P1", "first", "pv", 1)]}}] if there else []
+
+    def answer(path: str, headers: dict[str, str]) -> Answer:
+        if "/instances" in path:
+            return 200, "application/dicom+json", json.dumps(found).encode()
+        return status, kind, body
+
+    return answer
+
+
+def failure(reason: int) -> bytes:
+    return json.dumps(
+        {"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [reason]}}]}}
+    ).encode()
+
+
+@pytest.fixture
+def result(tmp_path: Path) -> Path:
+    path = tmp_path / "one_sr.dcm"
+    phase_series("pv")[0].save_as(path, enforce_file_format=True)
+    return path
+
+
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (always(200, b"{}"), "did not store one_sr.dcm: it does not confirm it; the file stays at"),
-        (
-            always(
-                202,
-                b'{"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [272]}}]}}',
-            ),
-            "did not store one_sr.dcm: failure reason 272, PS3.18",
-        ),
-        (always(401), "answers 401 .log in., storing one_sr.dcm"),
-        (always(507), "answers 507, storing one_sr.dcm"),
+        (answering(200, b"{}"), "did not store one_sr.dcm: it is not there; the file stays at"),
+        (answering(409, b""), "did not store one_sr.dcm: it is not there; the file stays at"),
+        (answering(202, failure(272)), "did not store one_sr.dcm: failure reason 272, PS3.18"),
+        (answering(401, b""), "answers 401 .log in., storing one_sr.dcm"),
+        (answering(507, b""), "answers 507, storing one_sr.dcm"),
     ],
 )
 def test_what_is_not_stored_is_told_and_stays(
-    tmp_path: Path, answer: Callable[..., Answer], sentence: str
+    result: Path, answer: Callable[..., Answer], sentence: str
 ) -> None:
-    path = tmp_path / "one_sr.dcm"
-    phase_series("pv")[0].save_as(path, enforce_file_format=True)
     with serving(answer) as url, pytest.raises(InputError, match=sentence):
-        store_files(connect(url), [path])
-    assert path.exists()
+        store_files(connect(url), [result])
+    assert result.exists()
 
 
-def test_what_is_there_already_is_stored(tmp_path: Path) -> None:
-    path = tmp_path / "one_sr.dcm"
-    phase_series("pv")[0].save_as(path, enforce_file_format=True)
-    duplicate = b'{"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [273]}}]}}'
-    with serving(always(202, duplicate)) as url:
-        store_files(connect(url), [path])
-
-
-def test_what_is_confirmed_is_stored(tmp_path: Path) -> None:
-    path = tmp_path / "one_sr.dcm"
-    phase_series("pv")[0].save_as(path, enforce_file_format=True)
-    confirmed = {
-        "00081199": {
-            "vr": "SQ",
-            "Value": [{"00081155": {"vr": "UI", "Value": [uid("P1", "first", "pv", 1)]}}],
-        }
-    }
-    with serving(always(200, json.dumps(confirmed).encode())) as url:
-        store_files(connect(url), [path])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        answering(202, failure(0x0111), there=True),  # duplicate
+        answering(409, b"", there=True),
+        answering(200, b"{}", there=True, kind="application/dicom+json; charset=utf-8"),
+        answering(
+            200,
+            json.dumps(
+                {
+                    "00081199": {
+                        "vr": "SQ",
+                        "Value": [{"00081155": {"vr": "UI", "Value": [uid("P1", "first", "pv", 1)]}}],
+                    }
+                }
+            ).encode(),
+        ),
+    ],
+)
+def test_what_is_there_is_stored(result: Path, answer: Callable[..., Answer]) -> None:
+    with serving(answer) as url:
+        store_files(connect(url), [result])

@@ -83,6 +83,14 @@ def test_what_was_fetched_is_not_fetched_again(place: Path, pacs: Service) -> No
     assert len(list(folder.iterdir())) == 24
 
 
+def test_what_the_study_no_longer_has_goes(place: Path, pacs: Service) -> None:
+    folder = fetch_study(pacs, STUDY, place / "changed")
+    for name in ("1.2.3.dcm", ".1.2.4.partial"):
+        (folder / name).touch()
+    fetch_study(pacs, STUDY, place / "changed")
+    assert len(list(folder.iterdir())) == 24
+
+
 def test_results_are_found_in_their_study(pacs: Service, results: tuple[Path, Path]) -> None:
     for path in results:
         item = pydicom.dcmread(path)
