@@ -31,8 +31,8 @@ def prediction_summary(prediction: CasePrediction) -> str:
     if window is not None:
         which = "found" if window.found else "drawn"
         lines.append(
-            f"  looked within {window.margin_mm:.0f} mm of the liver that was {which}, {100 * window.share:.0f} % of the "
-            "volume: all else is background (--everywhere looks there, too)"
+            f"  looked about the liver that was {which}, in {100 * window.share:.0f} % of the volume: all else is "
+            "background (--everywhere looks there, too)"
         )
     outside, partly = coverage_shares(aligned)
     if outside >= 0.005:

@@ -147,7 +147,7 @@ def _known_of(
         "verdicts": {phase: result.verdict for phase, result in prepared.aligned.results.items()},
         "not_looked_at_percent": 100 * outside,
         "without_some_phase_percent": 100 * partly,
-        "looked_within_mm_of_the_liver": found.window and found.window.margin_mm,
+        "looked_only_about_the_liver": found.window is not None,
         "warnings": list(_warnings(rows)),
         "accepted": list(prepared.accepted),
     }

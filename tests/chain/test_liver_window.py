@@ -14,7 +14,7 @@ from nnunet_multiphase.alignment import AlignedPhases
 from nnunet_multiphase.data.case_folder import CaseFolder
 from nnunet_multiphase.data.orientation import stored_grid
 from nnunet_multiphase.prediction import PreparedCase, Segmented, segment_case
-from nnunet_multiphase.prediction.window import FOUND_MARGIN_MM, MASK_MARGIN_MM, liver_window
+from nnunet_multiphase.prediction.window import liver_window
 
 SIZE, SPACING_MM = (150, 120, 100), (3.0, 3.0, 4.0)
 
@@ -51,18 +51,20 @@ def test_a_drawn_liver_gets_twenty_millimetres() -> None:
     assert window is not None
     # 15 and 11 voxels to each side; 20 mm are 7 and 5 voxels.
     assert window.box == ((60 - 15 - 7, 50 - 15 - 7, 50 - 11 - 5), (2 * 22 + 1, 2 * 22 + 1, 2 * 16 + 1))
-    assert (window.margin_mm, window.found) == (MASK_MARGIN_MM, False)
+    assert not window.found
     assert window.share == pytest.approx(45 * 45 * 33 / np.prod(SIZE))
 
 
-def test_a_found_liver_gets_sixty_and_ends_where_the_volume_does() -> None:
+def test_a_found_liver_gets_wider_margins_above_all_to_the_left_and_to_the_feet() -> None:
     window = liver_window(prepared(found=organ(60.0)))
     assert window is not None
     start, size = window.box
-    # What was fitted reaches 4 mm beyond the liver: 20 voxels less 2, and 60 mm are 20 voxels.
-    assert (start[0], size[0]) == (60 - 18 - 20, 2 * 38 + 1)
-    assert (start[1], start[1] + size[1]) == (50 - 18 - 20, 50 + 18 + 20 + 1)
-    assert (window.margin_mm, window.found) == (FOUND_MARGIN_MM, True)
+    end = tuple(np.add(start, size))
+    # What was fitted reaches 4 mm beyond the liver: 20 voxels less 2 in the slices, 15 less 1 across.
+    assert (start[0], end[0]) == (60 - 18 - 10, 60 + 18 + 30 + 1)  # 30 mm to the right, 90 to the left
+    assert (start[1], end[1]) == (50 - 18 - 10, 50 + 18 + 10 + 1)
+    assert (start[2], end[2]) == (50 - 14 - 15, 50 + 14 + 10 + 1)  # 60 mm to the feet, 40 to the head
+    assert window.found
 
 
 def test_a_found_liver_that_is_suspiciously_small_is_not_trusted() -> None:
