@@ -51,7 +51,7 @@ def dicom_results(
         return []
     from nnunet_multiphase.prediction.dicom_results import write_dicom_results
 
-    what = "the labels and the table are written, the DICOM results are not"
+    what = "the labels and the table are written, the DICOM results are not (--no-dicom does without)"
     try:
         files = write_dicom_results(prediction, patient.dicom, lesion_labels, args.output)
         print(f"  for the PACS, with the patient's name: {', '.join(map(str, files.paths))}")

@@ -55,7 +55,13 @@ def check_destination(out: Path, names: Iterable[Name]) -> None:
 
 
 def write_case(
-    out: Path, name: Name, choices: Sequence[Choice], layers: Sequence[Layer], empty: Sequence[str] = ()
+    out: Path,
+    name: Name,
+    choices: Sequence[Choice],
+    layers: Sequence[Layer],
+    empty: Sequence[str] = (),
+    *,
+    compress: bool = True,
 ) -> list[str]:
     """Write one case; a case of that name from an earlier import is replaced.
 
@@ -65,6 +71,7 @@ def write_case(
         choices: The volumes that are used, one a phase.
         layers: The masks on them.
         empty: Lesion masks in which nothing was drawn and which lie nowhere, as they are called in a message.
+        compress: Write phases as .nii.gz, not .nii, which takes a tenth of the time and twice the space.
 
     Returns:
         What the user should know, one sentence each.
@@ -78,7 +85,7 @@ def write_case(
     shutil.rmtree(partial, ignore_errors=True)
     try:
         partial.mkdir()
-        remarks = _write_files(partial, name, choices, layers, empty)
+        remarks = _write_files(partial, name, choices, layers, empty, compress)
         remove_case(out, name)
         partial.rename(out / name.case)
     finally:
@@ -108,7 +115,12 @@ def write_patients(out: Path, names: Iterable[Name]) -> None:
 
 
 def _write_files(
-    folder: Path, name: Name, choices: Sequence[Choice], layers: Sequence[Layer], empty: Sequence[str]
+    folder: Path,
+    name: Name,
+    choices: Sequence[Choice],
+    layers: Sequence[Layer],
+    empty: Sequence[str],
+    compress: bool,
 ) -> list[str]:
     remarks: list[str] = []
     lesions: dict[str, Masks] = {}  # phase -> what was drawn on it, where that is a lesion mask
@@ -117,7 +129,7 @@ def _write_files(
         assert volume.grid is not None
         what = f"case {name.case}, {phase} (series {volume.key})"
         hu = read_hu(volume.grid, what)
-        sitk.WriteImage(as_image(hu, volume.grid), str(folder / f"{phase}.nii.gz"))
+        sitk.WriteImage(as_image(hu, volume.grid), str(folder / f"{phase}.nii{'.gz' if compress else ''}"))
         masks = draw_masks([layer for layer in layers if layer.volume_key == volume.key], volume, what)
         remarks += masks.notes
         try:

@@ -80,6 +80,7 @@ def import_tree(
     resample_irregular: bool = False,
     join_studies: bool = False,
     with_masks: bool = True,
+    compress: bool = True,
     say: Callable[[str], None] = lambda line: None,
 ) -> Summary:
     """Turn a DICOM tree into a cohort that `setup` reads.
@@ -95,6 +96,7 @@ def import_tree(
         resample_irregular: Bring tilted and unevenly spaced slices to an even grid, instead of refusing them.
         join_studies: Make one case of a patient's studies of one day.
         with_masks: Look for masks; a new patient is predicted without, whoever drew them.
+        compress: Write phases as .nii.gz, not .nii, which takes a tenth of the time and twice the space.
         say: Takes a line of progress.
 
     Returns:
@@ -117,6 +119,7 @@ def import_tree(
             resample_irregular,
             join_studies,
             with_masks,
+            compress,
             say,
         )
 
@@ -132,6 +135,7 @@ def _import_tree(
     resample_irregular: bool,
     join_studies: bool,
     with_masks: bool,
+    compress: bool,
     say: Callable[[str], None],
 ) -> Summary:
     known = read_pseudonyms(pseudonyms_path(out))
@@ -188,7 +192,9 @@ def _import_tree(
                 if used and case in masks.failures:
                     failures += [f"{problem}; the case was not written" for problem in masks.failures[case]]
                 elif used:
-                    told = write_case(out, names[key], used, layers, masks.empty.get(case, ()))
+                    told = write_case(
+                        out, names[key], used, layers, masks.empty.get(case, ()), compress=compress
+                    )
                     remarks += told if with_masks else []  # there it is that no lesion mask is there
                     written[case] = {choice.phase: choice.volume for choice in used}
                     say(f"{names[key].case}: {', '.join(sorted(choice.phase for choice in used))}")

@@ -171,6 +171,7 @@ def gather_patients(
             resample_irregular=resample_irregular,
             join_studies=join_studies,
             with_masks=False,
+            compress=False,
             say=say,
         )
     except InputError as error:

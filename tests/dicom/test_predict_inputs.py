@@ -37,7 +37,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_tree_is_imported_and_its_patient_predicted(predict, tree: Path, tmp_path: Path) -> None:
     status, seen = predict(tree)
     assert (status, seen) == (0, [tmp_path / "out" / "imported" / "patient_001"])
-    assert sorted(path.name for path in seen[0].iterdir()) == ["art.nii.gz", "pv.nii.gz"]
+    assert sorted(path.name for path in seen[0].iterdir()) == ["art.nii", "pv.nii"]
 
 
 def test_two_trees_are_imported_as_one_and_a_folder_goes_with_them(
@@ -55,7 +55,7 @@ def test_phases_of_one_study_in_two_trees_are_one_patient(predict, tmp_path: Pat
     save_study(tmp_path / "b", "pv")
     status, (case,) = predict(tmp_path / "a", tmp_path / "b")
     assert status == 0
-    assert sorted(path.name for path in case.iterdir()) == ["art.nii.gz", "pv.nii.gz"]
+    assert sorted(path.name for path in case.iterdir()) == ["art.nii", "pv.nii"]
 
 
 def test_what_cannot_be_imported_costs_the_others_nothing(
@@ -99,7 +99,7 @@ def test_masks_in_a_tree_are_not_looked_at(
     slices = phase_series("pv", description="portal venous")
     save([*slices, make_seg(slices, {"Lesion 1": lesion_mask()})], tmp_path / "tree")
     status, (case,) = predict(tmp_path / "tree")
-    assert (status, [path.name for path in case.iterdir()]) == (0, ["pv.nii.gz"])
+    assert (status, [path.name for path in case.iterdir()]) == (0, ["pv.nii"])
     assert "mask" not in capsys.readouterr().err
 
 
@@ -109,7 +109,7 @@ def test_a_correction_of_the_series_table_is_followed(predict, tree: Path, tmp_p
     text = (tmp_path / "out" / "imported_series.csv").read_text(encoding="utf-8")
     table.write_text(text.replace(",art,", ",dl,"), encoding="utf-8")
     _, (case,) = predict(tree, "--series-table", table)
-    assert sorted(path.name for path in case.iterdir()) == ["dl.nii.gz", "pv.nii.gz"]
+    assert sorted(path.name for path in case.iterdir()) == ["dl.nii", "pv.nii"]
 
 
 def test_studies_of_one_day_are_one_patient_on_request(predict, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_studies_of_one_day_are_one_patient_on_request(predict, tmp_path: Path) 
     assert len(predict(tmp_path / "tree")[1]) == 2
     (tmp_path / "out").rename(tmp_path / "before")
     _, (case,) = predict(tmp_path / "tree", "--join-studies")
-    assert sorted(path.name for path in case.iterdir()) == ["art.nii.gz", "pv.nii.gz"]
+    assert sorted(path.name for path in case.iterdir()) == ["art.nii", "pv.nii"]
 
 
 def test_loose_files_are_a_case_of_the_name_given(predict, tmp_path: Path) -> None:
