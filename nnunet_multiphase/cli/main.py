@@ -17,6 +17,7 @@ COMMANDS: tuple[str, ...] = (
     "setup",
     "register",
     "predict",
+    "export",
     "evaluate",
     "benchmark",
     "demo",

@@ -35,7 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model-folder",
         dest="model",
         type=Path,
-        help="folder that holds plans.json and fold_*, or a zip of nnUNetv2_export_model_to_zip",
+        help="folder that holds plans.json and fold_*, a zip of nnUNetv2_export_model_to_zip, or a folder of "
+        "`nnunet-multiphase export`",
+    )
+    parser.add_argument(
+        "--runtime",
+        choices=("torch", "onnx", "openvino"),
+        default=None,
+        help="what runs the network (default: torch; for an exported model onnx, else openvino, whichever is installed)",
     )
     parser.add_argument(
         "--trust-model",
@@ -103,13 +110,11 @@ def run(args: argparse.Namespace) -> int:
     given = given_inputs(args)
     service = service_of(args)
 
-    from nnunet_multiphase.device import choose_device
     from nnunet_multiphase.prediction import (
         failed_phases,
         find_model_folder,
-        load_model,
+        load_for_runtime,
         model_lesion_labels,
-        opened_model,
         predict_case,
         prediction_summary,
         refuse_other_labels,
@@ -120,15 +125,16 @@ def run(args: argparse.Namespace) -> int:
 
     source = args.model or find_model_folder(args.dataset_id, args.trainer, args.plans, args.configuration)
     wanted = f"{args.trainer}__{args.plans}__{args.configuration}"
-    with opened_model(source, wanted, trusted=args.trust_model) as folder:
-        model = load_model(
-            folder,
-            args.folds,
-            device=choose_device(args.device),
-            checkpoint=args.checkpoint,
-            mirroring=not args.disable_tta,
-            trusted=args.trust_model,
-        )
+    model = load_for_runtime(
+        source,
+        args.runtime,
+        wanted=wanted,
+        folds=args.folds,
+        device=args.device,
+        checkpoint=args.checkpoint,
+        mirroring=not args.disable_tta,
+        trusted=args.trust_model,
+    )
     lesion_labels = model_lesion_labels(model, args.lesion_labels)
     refuse_other_labels(model, args.output)
     settings = RegistrationSettings(

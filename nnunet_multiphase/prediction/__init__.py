@@ -2,6 +2,7 @@
 
 from nnunet_multiphase.prediction.case import predict_case, segment_case
 from nnunet_multiphase.prediction.coverage import coverage_shares
+from nnunet_multiphase.prediction.load import load_for_runtime
 from nnunet_multiphase.prediction.model import (
     Model,
     Segmented,
@@ -30,6 +31,7 @@ __all__ = [
     "coverage_shares",
     "failed_phases",
     "find_model_folder",
+    "load_for_runtime",
     "load_model",
     "model_lesion_labels",
     "model_liver_labels",

@@ -101,19 +101,32 @@ def segment_case(
         lesion_labels: Labels that are lesion; None: as the model's dataset.json says.
         window: Where to look; elsewhere is background. None: everywhere.
     """
-    aligned = prepared.aligned
-    whole = aligned.images[aligned.reference]
+    whole = prepared.aligned.images[prepared.aligned.reference]
     box = ((0, 0, 0), whole.GetSize()) if window is None else window.box
-    shown = {phase: crop(image, box) for phase, image in aligned.images.items()}
+    found = model.segment(*network_input(prepared, box), model_lesion_labels(model, lesion_labels))
+    return SegmentedCase(
+        _within(found.labels, box, whole), _within(found.lesion_probability, box, whole), window
+    )
+
+
+def network_input(prepared: PreparedCase, box: Box | None = None) -> tuple[np.ndarray, tuple[float, ...]]:
+    """Give the registered phases as a model takes them.
+
+    Args:
+        prepared: The case.
+        box: What of the grid; None: all.
+
+    Returns:
+        (C, Z, Y, X) float32 in HU, and the spacing along Z, Y, X in mm.
+    """
+    aligned = prepared.aligned
+    shown = {phase: image if box is None else crop(image, box) for phase, image in aligned.images.items()}
     grid = shown[aligned.reference]
     stack = np.full((len(prepared.channels), *grid.GetSize()[::-1]), FILL_HU, np.float32)  # (C, Z, Y, X)
     for channel, phase in enumerate(prepared.channels):
         if phase not in prepared.filled:
             stack[channel] = sitk.GetArrayViewFromImage(shown[phase])
-    found = model.segment(stack, grid.GetSpacing()[::-1], model_lesion_labels(model, lesion_labels))
-    return SegmentedCase(
-        _within(found.labels, box, whole), _within(found.lesion_probability, box, whole), window
-    )
+    return stack, grid.GetSpacing()[::-1]
 
 
 def _within(values: np.ndarray, box: Box, grid: sitk.Image) -> sitk.Image:

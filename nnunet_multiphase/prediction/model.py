@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from nnunet_multiphase.data.orientation import AXES
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.label_classes import LIVER, classes_of_record
 from nnunet_multiphase.phases import PHASES
@@ -68,6 +70,17 @@ def model_phases(model: Model) -> tuple[str, ...]:
             "the model's dataset.json has no `phases`: it was not made by setup_dataset.py; use nnUNetv2_predict"
         )
     return tuple(phases)
+
+
+def warn_of_other_axes(model: Model, where: object) -> None:
+    """Warn where a model was trained on references in the axis order of their files."""
+    if model.record.get("axes") != AXES:
+        logging.getLogger(__name__).warning(
+            "warning: %s was trained on references in the axis order of their files; patients are shown to it in %s order "
+            "(x to the left, y to the back, z to the head): set the dataset up again if its references lie otherwise",
+            where,
+            AXES,
+        )
 
 
 def usual_reference(model: Model) -> str | None:

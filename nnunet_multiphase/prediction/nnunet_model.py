@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnunet_multiphase.data.orientation import AXES
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.prediction.model import Segmented, model_phases
+from nnunet_multiphase.prediction.model import Segmented, model_phases, warn_of_other_axes
 from nnunet_multiphase.prediction.model_folder import trained_folds
 from nnunet_multiphase.prediction.model_source import check_checkpoints, is_own
 
@@ -113,13 +111,7 @@ def load_model(
         )
     model = NnUNetModel(predictor)
     model_phases(model)
-    if predictor.dataset_json.get("axes") != AXES:
-        logging.getLogger(__name__).warning(
-            "warning: %s was trained on references in the axis order of their files; patients are shown to it in %s order "
-            "(x to the left, y to the back, z to the head): set the dataset up again if its references lie otherwise",
-            model_folder,
-            AXES,
-        )
+    warn_of_other_axes(model, model_folder)
     return model
 
 

@@ -1,0 +1,95 @@
+"""`nnunet-multiphase export`: a trained model to ONNX, which predicts without torch and nnU-Net."""
+
+import argparse
+from pathlib import Path
+
+HELP = "write a trained model as ONNX, checked against torch, to predict without torch and nnU-Net"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options; names follow `predict`."""
+    parser.add_argument(
+        "model",
+        type=Path,
+        metavar="MODEL",
+        help="folder that holds plans.json and fold_*, or a zip of nnUNetv2_export_model_to_zip",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder to make; it holds the exported model",
+    )
+    parser.add_argument(
+        "-f",
+        "--folds",
+        nargs="+",
+        default=None,
+        help="folds to export (default: all that are trained; fold_all only if it is alone)",
+    )
+    parser.add_argument("-tr", "--trainer", default="MultiPhaseSCAMTrainer")
+    parser.add_argument("-p", "--plans", default="nnUNetMultiPhaseSCAMPlans")
+    parser.add_argument("-c", "--configuration", default="3d_fullres")
+    parser.add_argument("--checkpoint", default="checkpoint_final.pth")
+    parser.add_argument(
+        "--check",
+        nargs="+",
+        default=[],
+        type=Path,
+        metavar="CASE_FOLDER",
+        help="patients to compare with torch's answer on (default: noise with structure)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of that noise and of the registration")
+    parser.add_argument(
+        "--trust-model",
+        action="store_true",
+        help="load a zip, or a checkpoint that is more than weights, although it can run any program when it is loaded",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export, compare, say what was found; 0, or 2 where the exported model does not answer as torch's."""
+    from nnunet_multiphase.runtime.export import export_model, require_exporter
+
+    require_exporter()
+    from nnunet_multiphase.prediction import (
+        load_model,
+        model_phases,
+        opened_model,
+        prepare_case,
+        trained_folds,
+        usual_reference,
+    )
+    from nnunet_multiphase.prediction.case import network_input
+    from registration import RegistrationSettings
+
+    wanted = f"{args.trainer}__{args.plans}__{args.configuration}"
+    with opened_model(args.model, wanted, trusted=args.trust_model) as folder:
+        folds = trained_folds(folder, args.folds, args.checkpoint)
+        model = load_model(
+            folder, folds, checkpoint=args.checkpoint, progress=False, trusted=args.trust_model
+        )
+    checks = []
+    for case in args.check:
+        prepared = prepare_case(
+            case,
+            model_phases(model),
+            usual_reference=usual_reference(model),
+            missing="fill",
+            settings=RegistrationSettings(seed=args.seed),
+        )
+        checks.append(network_input(prepared))
+    equality = export_model(
+        model,
+        folds,
+        args.output,
+        checks=checks,
+        seed=args.seed,
+        origin={"checkpoint": args.checkpoint},
+        say=lambda line: print(line, flush=True),
+    )
+    print("\n".join(equality.lines()))
+    print(f"predict with it: nnunet-multiphase predict CASE_FOLDER -m {args.output} -o OUT")
+    return 0
