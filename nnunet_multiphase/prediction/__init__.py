@@ -19,6 +19,7 @@ from nnunet_multiphase.prediction.prepare import PreparedCase, prepare_case
 from nnunet_multiphase.prediction.records import refuse_other_labels, write_label_record
 from nnunet_multiphase.prediction.segmented import SegmentedCase
 from nnunet_multiphase.prediction.summary import failed_phases, prediction_summary
+from nnunet_multiphase.prediction.window import Window, liver_window
 from nnunet_multiphase.prediction.write import CasePrediction, write_prediction
 
 __all__ = [
@@ -28,9 +29,11 @@ __all__ = [
     "PreparedCase",
     "Segmented",
     "SegmentedCase",
+    "Window",
     "coverage_shares",
     "failed_phases",
     "find_model_folder",
+    "liver_window",
     "load_for_runtime",
     "load_model",
     "model_lesion_labels",
