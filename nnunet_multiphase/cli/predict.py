@@ -8,6 +8,7 @@ from nnunet_multiphase.cli.accept import add_accept
 from nnunet_multiphase.cli.dicom_results import add_dicom_results, dicom_results, refuse_dicom_results
 from nnunet_multiphase.cli.inputs import add_inputs, gathered_patients, given_inputs, service_of
 from nnunet_multiphase.cli.motion import add_registration_model
+from nnunet_multiphase.cli.pages import add_pages, page_writer, write_index
 
 HELP = "register a new patient's raw phases, segment the lesions on the original grid, measure them"
 
@@ -85,6 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also write the labels on every other phase's own grid, to OUT/grids/<phase>",
     )
     add_dicom_results(parser)
+    add_pages(parser)
     parser.add_argument(
         "--everywhere",
         action="store_true",
@@ -142,6 +144,7 @@ def run(args: argparse.Namespace) -> int:
     )
     patients, failures = gathered_patients(args, given, service)
     astray, predicted = [], 0
+    page = page_writer(args, lesion_labels, failures)
     try:
         for patient in patients:
             name = patient.name
@@ -157,6 +160,7 @@ def run(args: argparse.Namespace) -> int:
                     accept=args.accept,
                     all_grids=args.all_grids,
                     everywhere=args.everywhere,
+                    then=page,
                 )
                 predicted += 1
                 write_label_record(model, args.output)
@@ -169,6 +173,8 @@ def run(args: argparse.Namespace) -> int:
                 # Whatever one patient brings up in nnU-Net, numpy or torch must not cost the patients after it.
                 failures.append(_failure(name, error, args.output))
     finally:  # also where Ctrl-C ends it
+        if predicted:
+            write_index(args, failures)
         for failure in failures:
             print(f"error: {failure}", file=sys.stderr)
     if args.strict and astray:

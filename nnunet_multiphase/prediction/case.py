@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,7 @@ def predict_case(
     accept: Collection[str] = (),
     all_grids: bool = False,
     everywhere: bool = False,
+    then: Callable[[CasePrediction, PreparedCase, SegmentedCase], None] | None = None,
 ) -> CasePrediction:
     """Register one patient's raw phases, segment them, write the result on the reference phase's original grid.
 
@@ -57,6 +58,7 @@ def predict_case(
         accept: Names of the checks of plausibility (`check_names.CHECKS`) that are overruled; what they find is recorded.
         all_grids: Also write the labels on every other phase's original grid, to grids/<phase>/<case>.nii.gz.
         everywhere: Look beyond the surroundings of the liver, too.
+        then: Called with what was written and what it was made of, which is not kept.
 
     Returns:
         The paths and the lesions. Voxels outside `aligned.box`, where some phase has no data, are background.
@@ -76,7 +78,7 @@ def predict_case(
     lesions = model_lesion_labels(model, lesion_labels)
     window = None if everywhere else liver_window(prepared, model.patch_mm[::-1])
     found = segment_case(model, prepared, lesions, window=window)
-    return write_prediction(
+    prediction = write_prediction(
         prepared,
         found,
         output,
@@ -84,6 +86,9 @@ def predict_case(
         liver_labels=model_liver_labels(model, lesions),
         all_grids=all_grids,
     )
+    if then is not None:
+        then(prediction, prepared, found)
+    return prediction
 
 
 def segment_case(

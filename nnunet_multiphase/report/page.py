@@ -44,10 +44,11 @@ class Markup:
 
 @dataclass(frozen=True)
 class Section:
-    """Hold a heading and what stands below it, in order."""
+    """Hold a heading and what stands below it, in order; `on_screen` is left out of the print."""
 
     title: str
     blocks: Sequence[Text | Table | Figure | Markup]
+    on_screen: bool = False
 
 
 _NUMBER = re.compile(r"-?|[-+]?\d[\d.,x ]*(e[-+]?\d+)?( ?%)?")
@@ -74,7 +75,7 @@ figure { margin: 1.25rem 0; }
 figure img { max-width: 100%; height: auto; display: block; }
 @media print {
   body { padding: 0; max-width: none; font-size: 11pt; }
-  nav { display: none; }
+  nav, .on-screen { display: none; }
   h2 { break-after: avoid; }
   figure, tr { break-inside: avoid; }
   .wide { overflow: visible; }
@@ -85,7 +86,13 @@ figure img { max-width: 100%; height: auto; display: block; }
 
 
 def write_report(
-    path: Path | str, *, title: str, sections: Sequence[Section], style: str = "", script: str = ""
+    path: Path | str,
+    *,
+    title: str,
+    sections: Sequence[Section],
+    lead: str = "",
+    style: str = "",
+    script: str = "",
 ) -> Path:
     """Write the page, whole or not at all.
 
@@ -93,6 +100,7 @@ def write_report(
         path: the .html file; its folder is made.
         title: heading of the page.
         sections: what it holds, in order. All text is escaped, pictures are embedded; Markup stays as it is.
+        lead: a sentence below the title.
         style: more CSS, after the page's own.
         script: JavaScript that runs when the page stands; the page has to be readable without.
 
@@ -113,10 +121,12 @@ def write_report(
         '<link rel="icon" href="data:,">',
         f"<title>{escape(title)}</title><style>{STYLE}{style}</style></head><body>",
         f"<h1>{escape(title)}</h1>",
+        f'<p class="lead">{escape(lead)}</p>' if lead else "",
         f"<nav>{links}</nav>" if len(sections) > 1 else "",
     ]
     for i, section in enumerate(sections, 1):
-        parts.append(f'<section id="s{i}"><h2>{escape(section.title)}</h2>')
+        kind = ' class="on-screen"' if section.on_screen else ""
+        parts.append(f'<section id="s{i}"{kind}><h2>{escape(section.title)}</h2>')
         parts.extend(_block(block) for block in section.blocks)
         parts.append("</section>")
     if script:

@@ -1,0 +1,146 @@
+"""Lay out a list of all predicted patients, from the measures that lie beside their pages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from nnunet_multiphase.report.page import Markup, Section, write_report
+from nnunet_multiphase.report.patient_page import NOTE
+from nnunet_multiphase.report.series_style import STYLE
+from nnunet_multiphase.report.sorted_table import SCRIPT, body_start, column_class, count, mark, sorted_table
+
+INDEX = "index.html"
+MEASURES = "_lesions.json"
+WORST_FIRST = ("failed", "check", "ok", "")
+KINDS = {"failed": "lost", "check": "look", "ok": "used"}
+"""Verdict -> class of its label and its row."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """Hold a column's head and how it sorts first."""
+
+    name: str
+    number: bool = False
+    descending: bool = False
+
+
+COLUMNS = (
+    Column("case"),
+    Column("lesions", number=True, descending=True),
+    Column("largest mm", number=True, descending=True),
+    Column("burden ml", number=True, descending=True),
+    Column("% of liver", number=True, descending=True),
+    Column("registration"),
+    Column("to know"),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Hold what the list says of one patient; None is what is not known."""
+
+    case: str
+    page: str | None
+    lesions: int
+    largest_mm: float | None
+    burden_ml: float
+    burden_percent: float | None
+    verdict: str
+    to_know: tuple[str, ...]
+
+
+def write_patient_index(folder: Path) -> Path:
+    """Write index.html of the patients in a folder, those whose registration is worst first.
+
+    Args:
+        folder: Holds <case>_lesions.json of each patient, and <case>.html where it has a page.
+
+    Returns:
+        The path. What cannot be read as measures is no patient.
+    """
+    folder = Path(folder)
+    rows = [row for path in sorted(folder.glob(f"*{MEASURES}")) if (row := _row(path)) is not None]
+    rows.sort(key=lambda row: WORST_FIRST.index(row.verdict))
+    table = sorted_table(
+        COLUMNS,
+        (_body(row) for row in rows),
+        came_by="registration",
+        what="patients",
+        words="case, failed, check ...",
+        wide=True,
+    )
+    found = f"<p>{count(len(rows), 'patient')}, {sum(row.lesions > 0 for row in rows)} with lesions.</p>"
+    return write_report(
+        folder / INDEX,
+        title="Predicted patients",
+        lead=NOTE,
+        sections=[Section("Patients, the doubtful first", [Markup(found), table])],
+        style=STYLE,
+        script=SCRIPT,
+    )
+
+
+def _row(path: Path) -> Row | None:
+    """Read one patient's measures; None where they are none, such as a file cut off or of another program."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        lesions = content["lesions"]
+        verdicts = set(content.get("verdicts", {}).values())
+        to_know = [f"lacking: {phase}" for phase in content.get("phases_lacking", [])]
+        to_know += [*content.get("warnings", []), *content.get("accepted", [])]
+        if content["liver"]["source"] in (None, "found"):
+            to_know.append("liver only found roughly" if content["liver"]["source"] else "no liver known")
+        page = path.with_name(f"{path.name.removesuffix(MEASURES)}.html")
+        return Row(
+            str(content["case"]),
+            page.name if page.is_file() else None,
+            len(lesions),
+            max((float(lesion["axial"]["mm"]) for lesion in lesions), default=None),
+            float(content["burden_ml"]),
+            None if content["burden_percent"] is None else float(content["burden_percent"]),
+            next(verdict for verdict in WORST_FIRST if verdict in verdicts or not verdict),
+            tuple(map(str, to_know)),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _body(row: Row) -> str:
+    name = escape(row.case)
+    if row.page is not None:
+        name = f'<a href="{escape(quote(row.page), quote=True)}">{name}</a>'
+    cells = [
+        name,
+        str(row.lesions),
+        _figure(row.largest_mm, 1),
+        _figure(row.burden_ml, 2),
+        _figure(row.burden_percent, 1),
+        mark(row.verdict, KINDS[row.verdict]) if row.verdict else "one phase",
+        "".join(f"<div>{escape(text)}</div>" for text in row.to_know),
+    ]
+    keys: Sequence[float | str | None] = (
+        row.case,
+        row.lesions,
+        row.largest_mm,
+        row.burden_ml,
+        row.burden_percent,
+        float(WORST_FIRST.index(row.verdict)),
+        float(-len(row.to_know)),
+    )
+    tags = ('th scope="row"', *["td"] * (len(cells) - 1))
+    written = "".join(
+        f"<{tag}{column_class(column)}>{cell}</{tag[:2]}>"
+        for tag, column, cell in zip(tags, COLUMNS, cells, strict=True)
+    )
+    return f"{body_start(KINDS.get(row.verdict, 'none'), keys)}<tr>{written}</tr></tbody>"
+
+
+def _figure(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"

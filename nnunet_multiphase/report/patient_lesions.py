@@ -1,0 +1,187 @@
+"""Lay out a patient's lesions: each one's key slice on every phase, its enhancement and its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import numpy as np
+import SimpleITK as sitk
+
+from nnunet_multiphase.measurement.record import Attenuation, Diameter, LesionMeasures
+from nnunet_multiphase.phases import PHASE_TITLES
+from nnunet_multiphase.report.enhancement_curve import enhancement_curve
+from nnunet_multiphase.report.page import Table, data_uri
+from nnunet_multiphase.report.slices import Box2, outlines, path_of, picture
+
+MOST_CARDS = 20
+"""Lesions with pictures: a model that finds hundreds of specks shall not make a page of 100 MB."""
+AROUND_MM = 30.0
+LEAST_MM = 110.0
+QUALITY = 85
+
+
+def key_slice(lesion: LesionMeasures, grid: sitk.Image) -> int:
+    """Give the slice of a grid that holds a lesion's longest axial diameter."""
+    index = grid.TransformPhysicalPointToContinuousIndex(lesion.axial.ends_mm[0])
+    return int(np.clip(round(index[2]), 0, grid.GetSize()[2] - 1))
+
+
+def lesion_card(
+    lesion: LesionMeasures,
+    volumes: Mapping[str, np.ndarray],
+    numbers: np.ndarray,
+    grid: sitk.Image,
+    *,
+    first_slice: int,
+) -> str:
+    """Write a lesion's pictures and numbers (HTML).
+
+    Args:
+        lesion: What was measured.
+        volumes: phase -> HU (z, y, x) on the grid.
+        numbers: (z, y, x) lesions by number, on the grid.
+        grid: Where in space.
+        first_slice: Number that the grid's first slice has in the reference volume.
+    """
+    z = key_slice(lesion, grid)
+    box = _frame(lesion, numbers[z], grid)
+    figures = "".join(
+        f"<figure>{_drawn(lesion, phase, hu[z], numbers[z], box, grid)}"
+        f"<figcaption>{escape(PHASE_TITLES.get(phase, phase))}{_mean(lesion.lesion.get(phase))}</figcaption></figure>"
+        for phase, hu in volumes.items()
+    )
+    rows = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in _numbers(lesion))
+    return (
+        f'<article class="lesion" id="lesion{lesion.id}"><h3>Lesion {lesion.id} '
+        f"<small>{lesion.axial.mm:.1f} &times; {lesion.perpendicular.mm:.1f} mm, slice {first_slice + z}</small> "
+        f'<button type="button" data-jump="{lesion.id}" hidden>show it in the slices</button></h3>'
+        f'<div class="phases">{figures}</div>'
+        f'<div class="facts"><div>{enhancement_curve(lesion, list(volumes))}</div><dl>{rows}</dl></div></article>'
+    )
+
+
+def lesion_table(lesions: Sequence[LesionMeasures], phases: Sequence[str]) -> Table:
+    """Write a row a lesion."""
+    header = ["lesion", "ml", "axial mm", "across mm", "3-D mm"]
+    header += [f"{phase} HU" for phase in phases] + [f"{phase} around" for phase in phases]
+    header += ["hyper-enhancement", "washout", "side", "to surface mm", "confidence"]
+    rows = [
+        [
+            str(lesion.id),
+            f"{lesion.volume_ml:.2f}",
+            *(f"{d.mm:.1f}" for d in (lesion.axial, lesion.perpendicular, lesion.diameter_3d)),
+            *(_hu(lesion.lesion.get(phase)) for phase in phases),
+            *(_hu(lesion.ring.get(phase)) for phase in phases),
+            _yes(lesion.arterial_hyperenhancement),
+            _yes(lesion.washout),
+            lesion.side or "-",
+            _or_dash(lesion.surface_distance_mm, 0),
+            _or_dash(lesion.confidence, 2),
+        ]
+        for lesion in lesions
+    ]
+    return Table(
+        header, rows, "HU: mean in the lesion, and in the liver within 10 mm around it. -: not measured."
+    )
+
+
+def _frame(lesion: LesionMeasures, plane: np.ndarray, grid: sitk.Image) -> Box2:
+    """Frame a lesion in its slice by a square in mm, cut where the slice ends."""
+    rows, columns = np.nonzero(plane == lesion.id)
+    spacing = grid.GetSpacing()
+    middle = [
+        (int(v.min()) + int(v.max())) / 2 if len(v) else n / 2
+        for v, n in zip((columns, rows), plane.shape[::-1], strict=True)
+    ]
+    side_mm = max(LEAST_MM, lesion.axial.mm + 2 * AROUND_MM)
+    index, size = [], []
+    for centre, step, voxels in zip(middle, spacing[:2], plane.shape[::-1], strict=True):
+        count = min(voxels, round(side_mm / step))
+        index.append(int(np.clip(round(centre - count / 2), 0, voxels - count)))
+        size.append(count)
+    return index[0], index[1], size[0], size[1]
+
+
+def _drawn(
+    lesion: LesionMeasures, phase: str, plane_hu: np.ndarray, plane: np.ndarray, box: Box2, grid: sitk.Image
+) -> str:
+    """Draw a slice with outlines and the two diameters, in mm from the frame's corner (SVG)."""
+    x, y, width, height = box
+    spacing = grid.GetSpacing()
+    jpeg = picture(plane_hu[y : y + height, x : x + width], spacing, QUALITY)
+    wide, high = width * spacing[0], height * spacing[1]
+    paths = "".join(
+        f'<path class="{"outline" if line.lesion == lesion.id else "other"}" d="{path_of(line, box, spacing)}"/>'
+        for line in outlines(plane)
+    )
+    title = PHASE_TITLES.get(phase, phase)
+    said = (
+        f"lesion {lesion.id} outlined on the {title} phase, {lesion.axial.mm:.1f} mm long and "
+        f"{lesion.perpendicular.mm:.1f} mm across"
+    )
+    return (
+        f'<svg viewBox="0 0 {wide:.1f} {high:.1f}" role="img" aria-label="{escape(said, quote=True)}">'
+        f'<image href="{data_uri(jpeg)}" width="{wide:.1f}" height="{high:.1f}" preserveAspectRatio="none"/>'
+        f"{paths}{_line('axial', lesion.axial, box, grid)}"
+        f"{_line('perpendicular', lesion.perpendicular, box, grid)}</svg>"
+    )
+
+
+def _line(kind: str, diameter: Diameter, box: Box2, grid: sitk.Image) -> str:
+    """Draw a diameter where it was taken, and its length beside it."""
+    spacing = grid.GetSpacing()
+    ends = []
+    for end in diameter.ends_mm:
+        i, j, _ = grid.TransformPhysicalPointToContinuousIndex(end)
+        ends.append(((i + 0.5 - box[0]) * spacing[0], (j + 0.5 - box[1]) * spacing[1]))
+    (x1, y1), (x2, y2) = ends
+    left, right = sorted(ends)
+    # The long one's to the right, the other's to the left: so they do not cover each other.
+    x, y, anchor = (right[0] + 2, right[1], "start") if kind == "axial" else (left[0] - 2, left[1], "end")
+    return (
+        f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{diameter.mm:.1f} mm</text>'
+    )
+
+
+def _numbers(lesion: LesionMeasures) -> list[tuple[str, str]]:
+    """List what was measured, each with what it is called; what was not is left out."""
+    found: list[tuple[str, str | None]] = [
+        ("volume", f"{lesion.volume_ml:.2f} ml"),
+        ("longest axial diameter", f"{lesion.axial.mm:.1f} mm"),
+        ("perpendicular to it", f"{lesion.perpendicular.mm:.1f} mm"),
+        ("longest in space", f"{lesion.diameter_3d.mm:.1f} mm"),
+        ("side of the liver", lesion.side),
+        ("to the liver's surface", _with(lesion.surface_distance_mm, 0, "mm")),
+        ("arterial hyperenhancement", _told(lesion.arterial_hyperenhancement)),
+        ("washout", _told(lesion.washout)),
+        ("absolute washout", _with(lesion.absolute_washout_percent, 0, "%")),
+        ("relative washout", _with(lesion.relative_washout_percent, 0, "%")),
+        ("mean probability of lesion", _with(lesion.confidence, 2, "")),
+    ]
+    return [(escape(name), escape(value)) for name, value in found if value is not None]
+
+
+def _mean(region: Attenuation | None) -> str:
+    return "" if region is None else f" <small>{region.mean_hu:.0f} ± {region.sd_hu:.0f} HU</small>"
+
+
+def _hu(region: Attenuation | None) -> str:
+    return "-" if region is None else f"{region.mean_hu:.0f}"
+
+
+def _yes(holds: bool | None) -> str:
+    return _told(holds) or "-"
+
+
+def _told(holds: bool | None) -> str | None:
+    return None if holds is None else "yes" if holds else "no"
+
+
+def _or_dash(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _with(value: float | None, digits: int, unit: str) -> str | None:
+    return None if value is None else f"{value:.{digits}f} {unit}".strip()

@@ -1,0 +1,166 @@
+"""Lay out one patient's result: what to know first, each lesion on every phase, the table, and all slices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from nnunet_multiphase.evaluation.lesions import label_lesions, lesion_image
+from nnunet_multiphase.measurement.record import PatientMeasures
+from nnunet_multiphase.phases import PHASE_TITLES, PHASES
+from nnunet_multiphase.prediction.prepare import PreparedCase
+from nnunet_multiphase.prediction.segmented import SegmentedCase
+from nnunet_multiphase.prediction.write import CasePrediction
+from nnunet_multiphase.report.page import Figure, Markup, Section, Text, write_report
+from nnunet_multiphase.report.patient_lesions import MOST_CARDS, key_slice, lesion_card, lesion_table
+from nnunet_multiphase.report.patient_style import STYLE
+from nnunet_multiphase.report.patient_warnings import Warning, warnings_of
+from nnunet_multiphase.report.slice_viewer import SCRIPT, slice_viewer
+from nnunet_multiphase.report.slices import outlines, path_of, pictures, region_to_show, slices_to_show
+from nnunet_multiphase.report.sorted_table import count
+
+NOTE = "For research only, not a medical device."
+SOURCES = {
+    "mask": "the mask that came with the case",
+    "model": "what the model calls liver",
+    "found": "what the registration took for it, roughly",
+}
+REGISTRATION = (
+    "The reference is magenta, the moving phase green; where they agree the sum is grey. Left by the headers, right after "
+    "registration; yellow is the prediction."
+)
+
+
+def write_patient_page(
+    prediction: CasePrediction,
+    prepared: PreparedCase,
+    found: SegmentedCase,
+    path: Path,
+    *,
+    lesion_labels: Sequence[int] = (1,),
+) -> Path:
+    """Write a patient's page, whole or not at all; the same input makes the same bytes.
+
+    Args:
+        prediction: As written; its registration's picture lies beside the segmentation, in registration/.
+        prepared: What was segmented.
+        found: How.
+        path: The .html file.
+        lesion_labels: Labels that are lesion.
+
+    Returns:
+        The path.
+    """
+    measures, grid = prediction.measures, found.labels
+    images = prepared.aligned.images
+    volumes = {p: sitk.GetArrayViewFromImage(images[p]) for p in PHASES if p in images}
+    numbers = label_lesions(sitk.GetArrayFromImage(lesion_image(found.labels, lesion_labels)))
+    first_slice = prepared.aligned.box[0][2] + 1
+    cards = "".join(
+        lesion_card(lesion, volumes, numbers, grid, first_slice=first_slice)
+        for lesion in measures.lesions[:MOST_CARDS]
+    )
+    sections = [
+        Section("Warnings", [_warnings(warnings_of(prediction))]),
+        Section("In short", [_summary(measures)]),
+    ]
+    if measures.lesions:
+        lesions = [Markup(cards)]
+        left = len(measures.lesions) - MOST_CARDS
+        if left > 0:
+            lesions.insert(
+                0, Markup(f"<p>The {MOST_CARDS} largest; {count(left, 'lesion')} more in the table.</p>")
+            )
+        table = lesion_table(measures.lesions, list(volumes))
+        sections += [Section("Lesions", lesions), Section("Table", [table])]
+    sections.append(Section("Registration", _registration(prediction)))
+    viewer = _viewer(measures, prepared, found, volumes, numbers, first_slice)
+    sections.append(Section("Slices", [Markup(viewer)], on_screen=True))
+    return write_report(
+        path,
+        title=f"{prediction.case}: liver lesions on {count(len(volumes), 'phase')}",
+        lead=NOTE,
+        sections=sections,
+        style=STYLE,
+        script=SCRIPT,
+    )
+
+
+def _warnings(found: Sequence[Warning]) -> Markup:
+    if not found:
+        return Markup("<p>None. Look at the registration all the same, before you believe the numbers.</p>")
+    items = "".join(
+        f'<li class="{warning.kind}"><b>{escape(warning.about)}:</b> {escape(warning.text)}</li>'
+        for warning in found
+    )
+    return Markup(f'<ul class="warnings">{items}</ul>')
+
+
+def _summary(measures: PatientMeasures) -> Markup:
+    """Say number, burden and reference phase."""
+    reference = PHASE_TITLES.get(measures.reference, measures.reference)
+    parts = [
+        f"<b>{count(len(measures.lesions), 'lesion')}</b>" if measures.lesions else "<b>No lesion found</b>"
+    ]
+    if measures.lesions:
+        parts.append(f"<b>{measures.burden_ml:.2f} ml</b>")
+    if measures.lesions and measures.burden_percent is not None:
+        parts.append(f"<b>{measures.burden_percent:.1f} %</b> of the liver ({measures.liver_ml:.0f} ml)")
+    parts.append(f"measured on the <b>{escape(reference)}</b> phase")
+    lines = [f'<p class="sum">{", ".join(parts)}.</p>']
+    if measures.liver_source is None:
+        lines.append("<p>No liver is known: nothing is compared with it.</p>")
+    else:
+        hu = ", ".join(f"{phase} {region.mean_hu:.0f} HU" for phase, region in measures.liver.items())
+        lines.append(
+            f"<p>The liver is {SOURCES[measures.liver_source]}{f': {escape(hu)}' if hu else ''}.</p>"
+        )
+    return Markup("".join(lines))
+
+
+def _registration(prediction: CasePrediction) -> list[Text | Figure]:
+    """Show the phases before and after registration, as prediction drew them."""
+    drawn = prediction.segmentation.parent / "registration" / f"{prediction.case}.png"
+    if not prediction.aligned.results:
+        return [Text("There is one phase only: nothing was registered.")]
+    verdicts = "; ".join(
+        f"{PHASE_TITLES.get(phase, phase)}: {result.verdict}, expected error {result.expected_error_mm:.1f} mm"
+        for phase, result in prediction.aligned.results.items()
+    )
+    alt = f"Each phase over the reference before and after registration. {verdicts}."
+    return [Text(f"{verdicts}."), Figure(drawn, REGISTRATION, alt)]
+
+
+def _viewer(
+    measures: PatientMeasures,
+    prepared: PreparedCase,
+    found: SegmentedCase,
+    volumes: dict[str, np.ndarray],
+    numbers: np.ndarray,
+    first_slice: int,
+) -> str:
+    """Cut the slices about the liver."""
+    grid, spacing = found.labels, found.labels.GetSpacing()
+    box = region_to_show(prepared, grid, liver_labelled=measures.liver_source == "model")
+    keys = {lesion.id: key_slice(lesion, grid) for lesion in measures.lesions[:MOST_CARDS]}
+    slices = slices_to_show(box, list(keys.values()))
+    plane = (*box[0][:2], *box[1][:2])
+    drawn = pictures(list(volumes.values()), box, slices, spacing)
+    total = prepared.aligned.full_size[2]
+    names = []
+    for z in slices:
+        height = grid.TransformContinuousIndexToPhysicalPoint(
+            [box[0][0] + box[1][0] / 2, box[0][1] + box[1][1] / 2, float(z)]
+        )[2]
+        names.append(f"slice {first_slice + z} of {total}, z {height:.1f} mm")
+    return slice_viewer(
+        dict(zip(volumes, drawn, strict=True)),
+        [[(line.lesion, path_of(line, plane, spacing)) for line in outlines(numbers[z])] for z in slices],
+        names,
+        {lesion: slices.index(z) for lesion, z in keys.items()},
+        (box[1][0] * spacing[0], box[1][1] * spacing[1]),
+    )

@@ -1,0 +1,89 @@
+"""Say what a reader of a patient's page has to know before the numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from nnunet_multiphase.data.quality import shown_by
+from nnunet_multiphase.phases import PHASE_TITLES
+from nnunet_multiphase.prediction.coverage import coverage_shares
+from nnunet_multiphase.prediction.write import CasePrediction
+
+WORTH_SAYING = 0.005
+"""Of the volume: less is nothing in percent."""
+
+
+@dataclass(frozen=True)
+class Warning:
+    """Hold one thing to know: `failed` and `check` as the registration judges, `note` for the rest."""
+
+    kind: Literal["failed", "check", "note"]
+    about: str
+    text: str
+
+
+def warnings_of(prediction: CasePrediction) -> list[Warning]:
+    """List what a reader has to know, the worst first."""
+    found = [*_registration(prediction), *_accepted(prediction), *_where(prediction)]
+    if prediction.filled:
+        about = ", ".join(PHASE_TITLES.get(phase, phase) for phase in prediction.filled)
+        text = "the model was shown air instead; expect a less certain result."
+        found.append(Warning("check", f"Lacking: {about}", text))
+    order = ("failed", "check", "note")
+    return sorted(found, key=lambda warning: order.index(warning.kind))
+
+
+def _registration(prediction: CasePrediction) -> list[Warning]:
+    """Tell what the figures of each phase's registration give reason to look at."""
+    found = []
+    results = prediction.aligned.results
+    for line in prediction.warnings:
+        phase, _, text = line.partition(": ")
+        kind: Literal["failed", "check"] = "check"
+        if phase in results and results[phase].verdict != "ok":
+            kind = "failed" if results[phase].verdict == "failed" else "check"
+            text += (
+                f". In nine of ten such registrations the mean error is below {results[phase].expected_error_mm:.1f} mm"
+                if kind == "check"
+                else ". Nobody knows where this phase lies: nothing was measured on it"
+            )
+        found.append(Warning(kind, f"Registration, {PHASE_TITLES.get(phase, phase)}", f"{text}."))
+    regions = {result.region for result in results.values()}
+    if "body" in regions:
+        text = "no liver was found; the registration followed the whole body, and the liver may be off by the breath."
+        found.append(Warning("check", "Liver", text))
+    elif "liver" in regions:
+        text = "found without a mask, and only roughly: the registration followed that."
+        found.append(Warning("note", "Liver", text))
+    return found
+
+
+def _accepted(prediction: CasePrediction) -> list[Warning]:
+    """Tell what is implausible of the input and was overruled."""
+    named = f"case {prediction.case}"
+    return [
+        Warning("check", "Accepted although implausible", text.removeprefix(named).lstrip(",: "))
+        for text in prediction.accepted
+    ]
+
+
+def _where(prediction: CasePrediction) -> list[Warning]:
+    """Tell where was looked, and with what."""
+    aligned, found = prediction.aligned, []
+    window = prediction.window
+    if window is not None:
+        which = "was found" if window.found else "was drawn"
+        text = f"only about the liver that {which}, in {100 * window.share:.0f} % of the volume; all else is background."
+        found.append(Warning("note", "Where was looked", text))
+    outside, partly = coverage_shares(aligned)
+    if outside >= WORTH_SAYING:
+        text = (
+            f"{100 * outside:.0f} % of the {PHASE_TITLES.get(aligned.reference, aligned.reference)} volume lies beyond what "
+            f"{shown_by(aligned)} show: no lesion is found there."
+        )
+        found.append(Warning("note", "Not looked at", text))
+    if partly >= WORTH_SAYING:
+        text = f"{100 * partly:.0f} % was looked at without the phases that have no data there."
+        found.append(Warning("note", "Partly covered", text))
+    return found
