@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -87,15 +89,22 @@ def write_prediction(
             target = partial / "registration" / f"{case.name}_{phase}.tfm"
             sitk.WriteTransform(aligned.transforms[phase], str(target))
         write_quality(_with_accepted(rows, prepared), partial / "registration" / f"{case.name}_quality.csv")
-        draw_overview(
-            aligned,
-            prepared.images,
-            partial / "registration" / f"{case.name}.png",
-            centre_mm=centre_mm,
-            lesions=only_lesions,
-            title=f"{case.name}: phases over the reference ({aligned.reference}, magenta; moving green); "
-            "prediction yellow",
-        )
+        if find_spec("matplotlib") is not None:
+            draw_overview(
+                aligned,
+                prepared.images,
+                partial / "registration" / f"{case.name}.png",
+                centre_mm=centre_mm,
+                lesions=only_lesions,
+                title=f"{case.name}: phases over the reference ({aligned.reference}, magenta; moving green); "
+                "prediction yellow",
+            )
+        else:  # left out where an exported model runs with as little as possible
+            logging.getLogger(__name__).warning(
+                "warning: case %s: no picture of the registration is drawn, for matplotlib is not installed",
+                case.name,
+            )
+            (output / "registration" / f"{case.name}.png").unlink(missing_ok=True)  # of an earlier run
         for source in sorted(p for p in partial.rglob("*") if p.is_file()):
             final = output / source.relative_to(partial)
             final.parent.mkdir(parents=True, exist_ok=True)

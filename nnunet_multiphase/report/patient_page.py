@@ -131,6 +131,10 @@ def _registration(prediction: CasePrediction) -> list[Text | Figure]:
         f"{PHASE_TITLES.get(phase, phase)}: {result.verdict}, expected error {result.expected_error_mm:.1f} mm"
         for phase, result in prediction.aligned.results.items()
     )
+    if not drawn.is_file():
+        return [
+            Text(f"{verdicts}. No picture was drawn: matplotlib is not installed; compare the slices below.")
+        ]
     alt = f"Each phase over the reference before and after registration. {verdicts}."
     return [Text(f"{verdicts}."), Figure(drawn, REGISTRATION, alt)]
 

@@ -3,45 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from tiny_model import copied, model_of, network, patient, plans, record, single_precision
+from tiny_model import (
+    Exported,
+    copied,
+    model_of,
+    network,
+    one_thread,
+    patient,
+    plans,
+    record,
+    single_precision,
+)
 
 from nnunet_multiphase.prediction import NnUNetModel
-from nnunet_multiphase.runtime.equality import Equality
 from nnunet_multiphase.runtime.export import export_model
 
 
-@dataclass(frozen=True)
-class Exported:
-    """Hold a network in nnU-Net's predictor, and the folder it was exported to."""
-
-    network: torch.nn.Module
-    model: NnUNetModel
-    folder: Path
-    equality: Equality
-
-
 @pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Let torch work in one thread: on a busy machine two wait for each other longer than these windows take."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def _in_one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    net = network(3)
-    model = model_of(net, plans(), record())
-    _balance(net, model)
     folder = tmp_path_factory.mktemp("exported") / "model"
-    equality = export_model(model, ["0"], folder)
+    with one_thread():
+        net = network(3)
+        model = model_of(net, plans(), record())
+        _balance(net, model)
+        equality = export_model(model, ["0"], folder)
     return Exported(net, model, folder, equality)
 
 

@@ -10,8 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Exported
-from tiny_model import REGIONS, SPACING_MM, copied, model_of, patient, plans, record, single_precision
+from tiny_model import (
+    REGIONS,
+    SPACING_MM,
+    Exported,
+    copied,
+    model_of,
+    patient,
+    plans,
+    record,
+    single_precision,
+)
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.prediction.load import load_for_runtime

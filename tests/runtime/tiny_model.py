@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunet_multiphase.network.defaults import ARCH_KWARGS_REQ_IMPORT, NETWORK_CLASS, default_arch_kwargs
 from nnunet_multiphase.phases import FILL_HU, PHASES
 from nnunet_multiphase.prediction import NnUNetModel
+from nnunet_multiphase.runtime.equality import Equality
 
 PATCH = (8, 16, 16)
 SPACING_MM = (4.0, 1.5, 1.5)
@@ -24,6 +27,16 @@ STRIDES = [[1, 1, 1], [1, 2, 2], [2, 2, 2], [2, 2, 2], [1, 2, 2]]
 KERNELS = [[1, 3, 3]] + [[3, 3, 3]] * 4
 LABELS = {"background": 0, "liver": 1, "lesion": 2}
 REGIONS = {"background": 0, "liver": [1, 2], "lesion": 2}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Hold a network in nnU-Net's predictor, and the folder it was exported to."""
+
+    network: torch.nn.Module
+    model: NnUNetModel
+    folder: Path
+    equality: Equality
 
 
 def plans(**changes: Any) -> dict:
@@ -139,3 +152,14 @@ def single_precision() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "half", torch.float32)
         yield
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch work in one thread: on a busy machine two wait for each other longer than these windows take."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
