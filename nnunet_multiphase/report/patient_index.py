@@ -17,6 +17,14 @@ from nnunet_multiphase.report.sorted_table import SCRIPT, body_start, column_cla
 
 INDEX = "index.html"
 MEASURES = "_lesions.json"
+LOOK = """
+.lead { font-weight: 600; }
+body { max-width: 76rem; }
+#cases a { color: var(--link); }
+#cases td, #cases th, #cases tbody th, #cases tbody tr:first-child td { padding: .4rem .6rem; }
+#cases td.to { overflow-wrap: anywhere; }
+#cases thead th { white-space: normal; }
+"""
 WORST_FIRST = ("failed", "check", "ok", "")
 KINDS = {"failed": "lost", "check": "look", "ok": "used"}
 """Verdict -> class of its label and its row."""
@@ -82,7 +90,7 @@ def write_patient_index(folder: Path) -> Path:
         title="Predicted patients",
         lead=NOTE,
         sections=[Section("Patients, the doubtful first", [Markup(found), table])],
-        style=STYLE,
+        style=STYLE + LOOK,
         script=SCRIPT,
     )
 

@@ -18,7 +18,11 @@ MOST_CARDS = 20
 """Lesions with pictures: a model that finds hundreds of specks shall not make a page of 100 MB."""
 AROUND_MM = 30.0
 LEAST_MM = 110.0
-QUALITY = 85
+QUALITY = 75
+TABLE = (
+    "HU: mean in the lesion / in the liver within 10 mm around it. Depth: from the lesion to the liver's surface. "
+    "-: not measured."
+)
 
 
 def key_slice(lesion: LesionMeasures, grid: sitk.Image) -> int:
@@ -64,15 +68,14 @@ def lesion_card(
 def lesion_table(lesions: Sequence[LesionMeasures], phases: Sequence[str]) -> Table:
     """Write a row a lesion."""
     header = ["lesion", "ml", "axial mm", "across mm", "3-D mm"]
-    header += [f"{phase} HU" for phase in phases] + [f"{phase} around" for phase in phases]
-    header += ["hyper-enhancement", "washout", "side", "to surface mm", "confidence"]
+    header += [f"{phase} HU" for phase in phases]
+    header += ["hyper-enhancement", "washout", "side", "depth mm", "confidence"]
     rows = [
         [
             str(lesion.id),
             f"{lesion.volume_ml:.2f}",
             *(f"{d.mm:.1f}" for d in (lesion.axial, lesion.perpendicular, lesion.diameter_3d)),
-            *(_hu(lesion.lesion.get(phase)) for phase in phases),
-            *(_hu(lesion.ring.get(phase)) for phase in phases),
+            *(f"{_hu(lesion.lesion.get(phase))} / {_hu(lesion.ring.get(phase))}" for phase in phases),
             _yes(lesion.arterial_hyperenhancement),
             _yes(lesion.washout),
             lesion.side or "-",
@@ -81,9 +84,7 @@ def lesion_table(lesions: Sequence[LesionMeasures], phases: Sequence[str]) -> Ta
         ]
         for lesion in lesions
     ]
-    return Table(
-        header, rows, "HU: mean in the lesion, and in the liver within 10 mm around it. -: not measured."
-    )
+    return Table(header, rows, TABLE)
 
 
 def _frame(lesion: LesionMeasures, plane: np.ndarray, grid: sitk.Image) -> Box2:
@@ -121,7 +122,8 @@ def _drawn(
         f"{lesion.perpendicular.mm:.1f} mm across"
     )
     return (
-        f'<svg viewBox="0 0 {wide:.1f} {high:.1f}" role="img" aria-label="{escape(said, quote=True)}">'
+        f'<svg viewBox="0 0 {wide:.1f} {high:.1f}" style="--wide:{wide:.1f}px" role="img" '
+        f'aria-label="{escape(said, quote=True)}">'
         f'<image href="{data_uri(jpeg)}" width="{wide:.1f}" height="{high:.1f}" preserveAspectRatio="none"/>'
         f"{paths}{_line('axial', lesion.axial, box, grid)}"
         f"{_line('perpendicular', lesion.perpendicular, box, grid)}</svg>"

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.evaluation.lesions import label_lesions, lesion_image
 from nnunet_multiphase.measurement.record import PatientMeasures
 from nnunet_multiphase.phases import PHASE_TITLES, PHASES
 from nnunet_multiphase.prediction.prepare import PreparedCase
@@ -20,7 +19,14 @@ from nnunet_multiphase.report.patient_lesions import MOST_CARDS, key_slice, lesi
 from nnunet_multiphase.report.patient_style import STYLE
 from nnunet_multiphase.report.patient_warnings import Warning, warnings_of
 from nnunet_multiphase.report.slice_viewer import SCRIPT, slice_viewer
-from nnunet_multiphase.report.slices import outlines, path_of, pictures, region_to_show, slices_to_show
+from nnunet_multiphase.report.slices import (
+    numbered,
+    outlines,
+    path_of,
+    pictures,
+    region_to_show,
+    slices_to_show,
+)
 from nnunet_multiphase.report.sorted_table import count
 
 NOTE = "For research only, not a medical device."
@@ -58,7 +64,7 @@ def write_patient_page(
     measures, grid = prediction.measures, found.labels
     images = prepared.aligned.images
     volumes = {p: sitk.GetArrayViewFromImage(images[p]) for p in PHASES if p in images}
-    numbers = label_lesions(sitk.GetArrayFromImage(lesion_image(found.labels, lesion_labels)))
+    numbers = numbered(found.labels, lesion_labels)
     first_slice = prepared.aligned.box[0][2] + 1
     cards = "".join(
         lesion_card(lesion, volumes, numbers, grid, first_slice=first_slice)

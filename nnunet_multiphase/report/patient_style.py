@@ -10,6 +10,7 @@ STYLE = """
 body { color: var(--ink); background: var(--paper); max-width: 76rem; }
 h2 { border-bottom-color: var(--line); }
 h3 { font-size: 1.05rem; margin: 1.5rem 0 .5rem; }
+caption { max-width: min(56rem, 85vw); }
 small, nav, caption, figcaption { color: var(--soft); }
 nav a { color: var(--link); }
 thead th { border-bottom-color: var(--strong); }
@@ -30,8 +31,8 @@ th, td { border-bottom-color: var(--line); padding: .3rem .5rem; }
 .phases line { stroke-width: 1.4px; vector-effect: non-scaling-stroke; }
 .phases line.axial { stroke: #4fd6ff; }
 .phases line.perpendicular { stroke: #ff9ee5; }
-.phases text { font-size: 5px; fill: #ffe11a; paint-order: stroke; stroke: #000; stroke-width: 1px;
-  dominant-baseline: middle; }
+.phases text { font-size: calc(var(--wide) * .05); font-weight: 600; fill: #ffe11a; paint-order: stroke; stroke: #000;
+  stroke-width: .14em; dominant-baseline: middle; }
 .phases line.axial + text { fill: #4fd6ff; }
 .phases line.perpendicular + text { fill: #ff9ee5; }
 .facts { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; align-items: flex-start; margin: .5rem 0 2rem; }
@@ -61,12 +62,13 @@ figure img { background: #fff; }
 @media (max-width: 600px) {
   body { padding-left: .6rem; padding-right: .6rem; }
   .phases { gap: .3rem; }
-  .phases text { font-size: 7px; }
+  .phases text { font-size: calc(var(--wide) * .065); }
 }
 @media print {
-  :root { --ink: #1b1f24; --soft: #57606a; --paper: #fff; --line: #d5dae0; --strong: #8c959f; --stripe: #f4f6f8;
-    --red: #c62f2f; --amber: #d99a00; --lesion: #b14a00; --around: #0072b2; }
+  :root { color-scheme: light; --ink: #1b1f24; --soft: #57606a; --paper: #fff; --line: #d5dae0; --strong: #8c959f;
+    --stripe: #f4f6f8; --red: #c62f2f; --amber: #d99a00; --lesion: #b14a00; --around: #0072b2; }
   button { display: none; }
+  h3 { break-after: avoid; }
   article { break-inside: avoid; }
   .phases { grid-template-columns: repeat(4, 1fr); }
   .facts { margin-bottom: .5rem; }

@@ -33,8 +33,8 @@ def slice_viewer(
     """
     wide, high = size_mm
     figures = "".join(
-        f'<figure><svg viewBox="0 0 {wide:.1f} {high:.1f}" role="img" data-phase="{escape(phase, quote=True)}" '
-        f'aria-label="{escape(PHASE_TITLES.get(phase, phase), quote=True)} phase">'
+        f'<figure><svg viewBox="0 0 {wide:.1f} {high:.1f}" style="--wide:{wide:.1f}px" role="img" '
+        f'data-phase="{escape(phase, quote=True)}" aria-label="{escape(PHASE_TITLES.get(phase, phase), quote=True)} phase">'
         f'<image width="{wide:.1f}" height="{high:.1f}" preserveAspectRatio="none"/><g class="outlines"></g></svg>'
         f"<figcaption>{escape(PHASE_TITLES.get(phase, phase))}</figcaption></figure>"
         for phase in pictures
