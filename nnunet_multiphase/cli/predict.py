@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 from nnunet_multiphase.cli.accept import add_accept
-from nnunet_multiphase.cli.dicom_results import add_dicom_results, dicom_results, refuse_dicom_results
+from nnunet_multiphase.cli.dicom_results import add_dicom_results, refuse_dicom_results
 from nnunet_multiphase.cli.inputs import add_inputs, gathered_patients, given_inputs, service_of
 from nnunet_multiphase.cli.motion import add_registration_model
-from nnunet_multiphase.cli.pages import add_pages, page_writer, write_index
+from nnunet_multiphase.cli.pages import add_pages, write_index
 
 HELP = "register a new patient's raw phases, segment the lesions on the original grid, measure them"
 
@@ -95,6 +95,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strict", action="store_true", help="exit status 1 also where the registration of a phase failed"
     )
+    parser.add_argument(
+        "--dask-scheduler",
+        metavar="ADDRESS",
+        help="work on a Dask cluster, such as tcp://host:8786, whose workers see the same folders",
+    )
     add_accept(parser)
     add_registration_model(parser, None, "as the model's training data were, else rigid")
     parser.add_argument("--seed", type=int, default=0, help="seed of the registration")
@@ -102,7 +107,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict every case; those that fail are listed and make the exit status 1 (2 where none was predicted)."""
-    from nnunet_multiphase.errors import InputError, is_ctrl_c
+    from nnunet_multiphase.errors import InputError
 
     if args.seed < 0:
         raise InputError(f"--seed {args.seed}: expected 0 or more")
@@ -112,66 +117,29 @@ def run(args: argparse.Namespace) -> int:
     given = given_inputs(args)
     service = service_of(args)
 
-    from nnunet_multiphase.prediction import (
-        failed_phases,
-        find_model_folder,
-        load_for_runtime,
-        model_lesion_labels,
-        predict_case,
-        prediction_summary,
-        refuse_other_labels,
-        trained_registration_model,
-        write_label_record,
-    )
-    from registration import RegistrationSettings
+    from nnunet_multiphase.cli.patients import load, predict_here, predict_on_cluster
+    from nnunet_multiphase.prediction import model_lesion_labels, refuse_other_labels
 
-    source = args.model or find_model_folder(args.dataset_id, args.trainer, args.plans, args.configuration)
-    wanted = f"{args.trainer}__{args.plans}__{args.configuration}"
-    model = load_for_runtime(
-        source,
-        args.runtime,
-        wanted=wanted,
-        folds=args.folds,
-        device=args.device,
-        checkpoint=args.checkpoint,
-        mirroring=not args.disable_tta,
-        trusted=args.trust_model,
-    )
-    lesion_labels = model_lesion_labels(model, args.lesion_labels)
+    if args.dask_scheduler is not None and args.store:
+        raise InputError(
+            "--store sends results from this machine, and --dask-scheduler makes them on others: use one of them"
+        )
+    model = load(args)
+    model_lesion_labels(model, args.lesion_labels)
     refuse_other_labels(model, args.output)
-    settings = RegistrationSettings(
-        seed=args.seed, model=args.registration_model or trained_registration_model(model)
-    )
     patients, failures = gathered_patients(args, given, service)
+    if args.dask_scheduler is None:
+        outcomes = predict_here(args, model, patients, service)
+    else:
+        outcomes = predict_on_cluster(args, patients)
     astray, predicted = [], 0
-    page = page_writer(args, lesion_labels, failures)
     try:
-        for patient in patients:
-            name = patient.name
-            try:
-                prediction = predict_case(
-                    model,
-                    patient.case,
-                    args.output,
-                    reference=args.reference,
-                    missing=args.missing,
-                    lesion_labels=lesion_labels,
-                    settings=settings,
-                    accept=args.accept,
-                    all_grids=args.all_grids,
-                    everywhere=args.everywhere,
-                    then=page,
-                )
-                predicted += 1
-                write_label_record(model, args.output)
-                print(prediction_summary(prediction), flush=True)
-                failures += dicom_results(args, patient, prediction, lesion_labels, service)
-                astray += [f"{name} {phase}" for phase in failed_phases(prediction)]
-            except Exception as error:
-                if is_ctrl_c(error):
-                    raise KeyboardInterrupt from error
-                # Whatever one patient brings up in nnU-Net, numpy or torch must not cost the patients after it.
-                failures.append(_failure(name, error, args.output))
+        for outcome in outcomes:
+            if outcome.told:
+                print(outcome.told, flush=True)
+            predicted += outcome.predicted
+            failures += outcome.failures
+            astray += outcome.astray
     finally:  # also where Ctrl-C ends it
         if predicted:
             write_index(args, failures)
@@ -182,16 +150,3 @@ def run(args: argparse.Namespace) -> int:
     if failures:
         return 1 if predicted else 2
     return 1 if args.strict and astray else 0
-
-
-def _failure(name: str, error: Exception, output: Path) -> str:
-    """Say in one line which patient failed and why, and whether what stands there is of an earlier run."""
-    from nnunet_multiphase.errors import InputError
-
-    text = " ".join(str(error).split())
-    if not isinstance(error, InputError | OSError):
-        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    if not text.startswith(f"case {name}"):
-        text = f"case {name}: {text}"
-    earlier = output / f"{name}.nii.gz"
-    return f"{text} ({earlier} is an earlier run's)" if earlier.exists() else text

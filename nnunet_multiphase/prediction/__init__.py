@@ -1,6 +1,6 @@
 """Predict a new patient: raw phases in, segmentation on the reference phase's own grid and a lesion table out."""
 
-from nnunet_multiphase.prediction.case import predict_case, segment_case
+from nnunet_multiphase.prediction.case import predict_case, prepare_for, segment_case
 from nnunet_multiphase.prediction.coverage import coverage_shares
 from nnunet_multiphase.prediction.load import load_for_runtime
 from nnunet_multiphase.prediction.model import (
@@ -43,6 +43,7 @@ __all__ = [
     "predict_case",
     "prediction_summary",
     "prepare_case",
+    "prepare_for",
     "refuse_other_labels",
     "restart_from_initial_weights",
     "segment_case",

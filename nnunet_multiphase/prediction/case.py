@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def predict_case(
     model: Model,
-    case_folder: Path | CaseFolder,
+    case: Path | CaseFolder | PreparedCase,
     output: Path,
     *,
     reference: str | None = None,
@@ -46,8 +46,8 @@ def predict_case(
 
     Args:
         model: From `load_model`.
-        case_folder: Holds nc/art/pv/dl.nii.gz (those the model was trained on) and, if known, liver_<phase>.nii.gz; or
-            what such a folder would hold, as `inputs.py` makes it.
+        case: Folder that holds nc/art/pv/dl.nii.gz (those the model was trained on) and, if known, liver_<phase>.nii.gz;
+            or what such a folder would hold, as `inputs.py` makes it; or what `prepare_for` made of either.
         output: Receives <case>.nii.gz, <case>_lesions.csv and, in registration/, the transforms, a quality table
             and a before/after picture.
         reference: Phase to bring the others to; default: the masks' phase, else the one most of the
@@ -66,14 +66,10 @@ def predict_case(
     Raises:
         InputError: A phase is missing, unreadable or not a volume.
     """
-    prepared = prepare_case(
-        case_folder,
-        model_phases(model),
-        reference=reference,
-        usual_reference=usual_reference(model),
-        missing=missing,
-        settings=settings,
-        accept=accept,
+    prepared = (
+        case
+        if isinstance(case, PreparedCase)
+        else prepare_for(model, case, reference=reference, missing=missing, settings=settings, accept=accept)
     )
     lesions = model_lesion_labels(model, lesion_labels)
     window = None if everywhere else liver_window(prepared, model.patch_mm[::-1])
@@ -89,6 +85,27 @@ def predict_case(
     if then is not None:
         then(prediction, prepared, found)
     return prediction
+
+
+def prepare_for(
+    model: Model,
+    case: Path | CaseFolder,
+    *,
+    reference: str | None = None,
+    missing: str = "error",
+    settings: RegistrationSettings | None = None,
+    accept: Collection[str] = (),
+) -> PreparedCase:
+    """Check and register one patient's phases as a model wants them; arguments and errors as in `predict_case`."""
+    return prepare_case(
+        case,
+        model_phases(model),
+        reference=reference,
+        usual_reference=usual_reference(model),
+        missing=missing,
+        settings=settings,
+        accept=accept,
+    )
 
 
 def segment_case(

@@ -9,6 +9,9 @@ from nnunet_multiphase.measurement.record import LesionMeasures, PatientMeasures
 from nnunet_multiphase.prediction.coverage import coverage_shares
 from nnunet_multiphase.prediction.write import CasePrediction
 
+MOST_TOLD = 12
+"""Lesions, from the largest on."""
+
 
 def prediction_summary(prediction: CasePrediction) -> str:
     """Tell the result in a few lines for the terminal."""
@@ -17,7 +20,9 @@ def prediction_summary(prediction: CasePrediction) -> str:
     lines = [
         f"{prediction.case}: {_number(measures)} -> {prediction.segmentation} (research only, no medical device)"
     ]
-    lines += [_told(lesion) for lesion in measures.lesions]
+    lines += [_told(lesion) for lesion in measures.lesions[:MOST_TOLD]]
+    if len(measures.lesions) > MOST_TOLD:
+        lines.append(f"  ... and {len(measures.lesions) - MOST_TOLD} more: {prediction.lesion_csv}")
     if aligned.results:
         regions = {result.region for result in aligned.results.values()}
         lines.append(f"  registered to {aligned.reference} on {_fitted(regions)}")

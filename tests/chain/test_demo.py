@@ -9,6 +9,7 @@ import pytest
 import SimpleITK as sitk
 import torch
 from browser import needs_browser, opened
+from distributed import LocalCluster
 
 from nnunet_multiphase.cli.main import main
 from nnunet_multiphase.evaluation.registration_error import registration_errors
@@ -196,3 +197,12 @@ def test_patient_without_a_phase_is_predicted_when_filling_is_asked_for(demo_run
     assert (
         found.GetSize() == sitk.ReadImage(str(case / "pv.nii.gz")).GetSize()
     )  # pv is the reference without masks
+
+
+def test_a_dask_cluster_predicts_the_same(demo_run, tmp_path):
+    case = demo_run.folder / "raw" / demo_run.test_cases[0]
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+        assert predict(demo_run, case, tmp_path / "there", "--dask-scheduler", cluster.scheduler_address) == 0
+    assert predict(demo_run, case, tmp_path / "here") == 0
+    for name in (f"{case.name}.nii.gz", f"{case.name}_lesions.csv", f"{case.name}.html", "index.html"):
+        assert (tmp_path / "there" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()

@@ -37,7 +37,8 @@ def predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             return SimpleNamespace(aligned=SimpleNamespace(results={"art": SimpleNamespace(verdict=verdict)}))
 
         model = SimpleNamespace(record={"labels": {"background": 0, "lesion": 1}})
-        monkeypatch.setattr(prediction, "load_model", lambda *_, **__: model)
+        monkeypatch.setattr(prediction, "load_for_runtime", lambda *_, **__: model)
+        monkeypatch.setattr(prediction, "prepare_for", lambda _model, case, **_: case)
         monkeypatch.setattr(prediction, "predict_case", stand_in)
         monkeypatch.setattr(prediction, "prediction_summary", lambda _: "done")
         for name in ("one", "two"):

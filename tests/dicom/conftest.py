@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -45,8 +44,8 @@ def predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tu
             )
 
         model = SimpleNamespace(record={"labels": {"background": 0, "lesion": 1}})
-        monkeypatch.setattr(prediction, "opened_model", lambda *_, **__: nullcontext(tmp_path))
-        monkeypatch.setattr(prediction, "load_model", lambda *_, **__: model)
+        monkeypatch.setattr(prediction, "load_for_runtime", lambda *_, **__: model)
+        monkeypatch.setattr(prediction, "prepare_for", lambda _model, case, **_: case)
         monkeypatch.setattr(prediction, "predict_case", stand_in)
         monkeypatch.setattr(prediction, "prediction_summary", lambda _: "done")
         status = main(["predict", *map(str, arguments), "-m", str(tmp_path), "-o", str(tmp_path / "out")])
