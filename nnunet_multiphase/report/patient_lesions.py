@@ -38,6 +38,7 @@ def lesion_card(
     grid: sitk.Image,
     *,
     first_slice: int,
+    captions: Mapping[str, str],
 ) -> str:
     """Write a lesion's pictures and numbers (HTML).
 
@@ -47,12 +48,13 @@ def lesion_card(
         numbers: (z, y, x) lesions by number, on the grid.
         grid: Where in space.
         first_slice: Number that the grid's first slice has in the reference volume.
+        captions: phase -> what it is called (HTML).
     """
     z = key_slice(lesion, grid)
     box = _frame(lesion, numbers[z], grid)
     figures = "".join(
         f"<figure>{_drawn(lesion, phase, hu[z], numbers[z], box, grid)}"
-        f"<figcaption>{escape(PHASE_TITLES.get(phase, phase))}{_mean(lesion.lesion.get(phase))}</figcaption></figure>"
+        f"<figcaption>{captions[phase]}{_mean(lesion.lesion.get(phase))}</figcaption></figure>"
         for phase, hu in volumes.items()
     )
     rows = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in _numbers(lesion))
@@ -166,7 +168,11 @@ def _numbers(lesion: LesionMeasures) -> list[tuple[str, str]]:
 
 
 def _mean(region: Attenuation | None) -> str:
-    return "" if region is None else f" <small>{region.mean_hu:.0f} ± {region.sd_hu:.0f} HU</small>"
+    return (
+        " <small>not measured</small>"
+        if region is None
+        else f" <small>{region.mean_hu:.0f} ± {region.sd_hu:.0f} HU</small>"
+    )
 
 
 def _hu(region: Attenuation | None) -> str:

@@ -66,8 +66,9 @@ def write_patient_page(
     volumes = {p: sitk.GetArrayViewFromImage(images[p]) for p in PHASES if p in images}
     numbers = numbered(found.labels, lesion_labels)
     first_slice = prepared.aligned.box[0][2] + 1
+    captions = {phase: _caption(phase, prediction) for phase in volumes}
     cards = "".join(
-        lesion_card(lesion, volumes, numbers, grid, first_slice=first_slice)
+        lesion_card(lesion, volumes, numbers, grid, first_slice=first_slice, captions=captions)
         for lesion in measures.lesions[:MOST_CARDS]
     )
     sections = [
@@ -84,7 +85,7 @@ def write_patient_page(
         table = lesion_table(measures.lesions, list(volumes))
         sections += [Section("Lesions", lesions), Section("Table", [table])]
     sections.append(Section("Registration", _registration(prediction)))
-    viewer = _viewer(measures, prepared, found, volumes, numbers, first_slice)
+    viewer = _viewer(measures, prepared, found, volumes, numbers, first_slice, captions)
     sections.append(Section("Slices", [Markup(viewer)], on_screen=True))
     return write_report(
         path,
@@ -134,7 +135,8 @@ def _registration(prediction: CasePrediction) -> list[Text | Figure]:
     if not prediction.aligned.results:
         return [Text("There is one phase only: nothing was registered.")]
     verdicts = "; ".join(
-        f"{PHASE_TITLES.get(phase, phase)}: {result.verdict}, expected error {result.expected_error_mm:.1f} mm"
+        f"{PHASE_TITLES.get(phase, phase)}: {result.verdict}"
+        + (f", expected error {result.expected_error_mm:.1f} mm" if result.verdict != "failed" else "")
         for phase, result in prediction.aligned.results.items()
     )
     if not drawn.is_file():
@@ -145,6 +147,15 @@ def _registration(prediction: CasePrediction) -> list[Text | Figure]:
     return [Text(f"{verdicts}."), Figure(drawn, REGISTRATION, alt)]
 
 
+def _caption(phase: str, prediction: CasePrediction) -> str:
+    """Name a phase wherever it is shown, with what is doubtful of its place (HTML)."""
+    result = prediction.aligned.results.get(phase)
+    name = escape(PHASE_TITLES.get(phase, phase))
+    if result is None or result.verdict == "ok":
+        return name
+    return f'{name} <b class="{result.verdict}">registration {result.verdict}</b>'
+
+
 def _viewer(
     measures: PatientMeasures,
     prepared: PreparedCase,
@@ -152,6 +163,7 @@ def _viewer(
     volumes: dict[str, np.ndarray],
     numbers: np.ndarray,
     first_slice: int,
+    captions: dict[str, str],
 ) -> str:
     """Cut the slices about the liver."""
     grid, spacing = found.labels, found.labels.GetSpacing()
@@ -173,4 +185,5 @@ def _viewer(
         names,
         {lesion: slices.index(z) for lesion, z in keys.items()},
         (box[1][0] * spacing[0], box[1][1] * spacing[1]),
+        captions,
     )

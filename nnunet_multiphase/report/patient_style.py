@@ -25,6 +25,8 @@ th, td { border-bottom-color: var(--line); padding: .3rem .5rem; }
 .sum { font-size: 1.1rem; max-width: none; }
 .phases { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(46%, 15rem), 1fr)); gap: .5rem; }
 .phases figure { margin: 0; }
+.phases b { color: var(--ink); border-bottom: 2px solid var(--amber); font-weight: 600; }
+.phases b.failed { border-bottom-color: var(--red); }
 .phases svg { display: block; width: 100%; height: auto; background: #000; overflow: hidden; }
 .phases path { fill: none; stroke: #ffe11a; stroke-width: 1.6px; vector-effect: non-scaling-stroke; }
 .phases path.other { stroke-dasharray: 4 3; }

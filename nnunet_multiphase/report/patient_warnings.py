@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from nnunet_multiphase.data.quality import shown_by
 from nnunet_multiphase.phases import PHASE_TITLES
 from nnunet_multiphase.prediction.coverage import coverage_shares
 from nnunet_multiphase.prediction.write import CasePrediction
+
+if TYPE_CHECKING:
+    from registration import RegistrationResult
 
 WORTH_SAYING = 0.005
 """Of the volume: less is nothing in percent."""
@@ -43,12 +46,8 @@ def _registration(prediction: CasePrediction) -> list[Warning]:
         kind: Literal["failed", "check"] = "check"
         if phase in results and results[phase].verdict != "ok":
             kind = "failed" if results[phase].verdict == "failed" else "check"
-            text += (
-                f". In nine of ten such registrations the mean error is below {results[phase].expected_error_mm:.1f} mm"
-                if kind == "check"
-                else ". Nobody knows where this phase lies: nothing was measured on it"
-            )
-        found.append(Warning(kind, f"Registration, {PHASE_TITLES.get(phase, phase)}", f"{text}."))
+            text += f". {_error(results[phase])}"
+        found.append(Warning(kind, f"{PHASE_TITLES.get(phase, phase)} phase".capitalize(), f"{text}."))
     regions = {result.region for result in results.values()}
     if "body" in regions:
         text = "no liver was found; the registration followed the whole body, and the liver may be off by the breath."
@@ -57,6 +56,16 @@ def _registration(prediction: CasePrediction) -> list[Warning]:
         text = "found without a mask, and only roughly: the registration followed that."
         found.append(Warning("note", "Liver", text))
     return found
+
+
+def _error(result: RegistrationResult) -> str:
+    """Tell how far off a phase may be."""
+    if result.verdict == "failed":
+        return (
+            f"Nobody knows where it lies, within {result.expected_error_mm:.0f} mm: nothing was measured on it, and what is "
+            "outlined on it may lie elsewhere"
+        )
+    return f"In nine of ten such registrations the mean error is below {result.expected_error_mm:.1f} mm"
 
 
 def _accepted(prediction: CasePrediction) -> list[Warning]:

@@ -21,6 +21,7 @@ def slice_viewer(
     names: Sequence[str],
     jumps: Mapping[int, int],
     size_mm: tuple[float, float],
+    captions: Mapping[str, str],
 ) -> str:
     """Write the viewer and what it shows (HTML); `SCRIPT` brings it to life, and without it stays hidden.
 
@@ -30,13 +31,14 @@ def slice_viewer(
         names: Of each slice.
         jumps: lesion -> place of its key slice among the slices.
         size_mm: Width and height of the pictures.
+        captions: phase -> what it is called (HTML).
     """
     wide, high = size_mm
     figures = "".join(
         f'<figure><svg viewBox="0 0 {wide:.1f} {high:.1f}" style="--wide:{wide:.1f}px" role="img" '
         f'data-phase="{escape(phase, quote=True)}" aria-label="{escape(PHASE_TITLES.get(phase, phase), quote=True)} phase">'
         f'<image width="{wide:.1f}" height="{high:.1f}" preserveAspectRatio="none"/><g class="outlines"></g></svg>'
-        f"<figcaption>{escape(PHASE_TITLES.get(phase, phase))}</figcaption></figure>"
+        f"<figcaption>{captions[phase]}</figcaption></figure>"
         for phase in pictures
     )
     buttons = "".join(

@@ -72,10 +72,23 @@ def test_a_failed_registration_comes_first_with_its_reasons(tmp_path):
     (first, failed), (second, check), *_ = warned(html)
     assert (first, second) == ("failed", "check")
     assert (
-        "arterial: registration failed: nothing fits, far off. Nobody knows where this phase lies" in failed
+        "Arterial phase: registration failed: nothing fits, far off. Nobody knows where it lies, within 80 mm"
+        in failed
     )
-    assert "non-contrast: registration check: edges differ." in check
+    assert "Non-contrast phase: registration check: edges differ." in check
     assert "below 3.4 mm" in check
+
+
+def test_a_doubtful_phase_is_called_so_wherever_it_is_shown(tmp_path):
+    html = page_of(tmp_path, results={"nc": result("check"), "art": result("failed")})
+    captions = [text_of(caption) for caption in re.findall(r"<figcaption>(.*?)</figcaption>", html)]
+    # In two lesions and once among the slices.
+    for name in ("non-contrast registration check", "arterial registration failed"):
+        assert sum(caption.startswith(name) for caption in captions) == 3
+    assert (
+        sum(caption.startswith("portal venous") and "registration" not in caption for caption in captions)
+        == 3
+    )
 
 
 @pytest.mark.parametrize(
