@@ -7,7 +7,9 @@ import re
 from html import unescape
 
 import numpy as np
+import patient_cases
 import pytest
+import SimpleITK as sitk
 from browser import needs_browser, opened
 from patient_cases import FIRST_SLICE, FULL_SLICES, HU, lesions, patient, result
 from PIL import Image
@@ -265,3 +267,27 @@ def test_a_browser_pages_through_all_phases_at_once(page, tmp_path):
     assert seen["jump"]["outlines"] == [1, 1, 1]
     assert (seen["focus"], seen["plain"], seen["screen"]) == (True, False, True)
     assert seen["print"] == [False, False, True]
+
+
+def test_on_an_oblique_grid_lines_and_outlines_lie_where_they_do_on_a_straight_one(
+    page, tmp_path, monkeypatch
+):
+    upright = patient_cases.grid
+
+    def tilted(values):
+        image = upright(values)
+        turn = sitk.Euler3DTransform()
+        turn.SetRotation(0.2, -0.1, 0.15)
+        image.SetDirection(turn.GetMatrix())
+        return image
+
+    monkeypatch.setattr(patient_cases, "grid", tilted)
+    html = page_of(tmp_path)
+    drawn = r'<(?:path|line) class="(?:outline|axial|perpendicular)".*?/>'
+    assert len(re.findall(drawn, page)) == 3 * 2 * len(HU)
+    # To a tenth of a mm, as written: rounding may differ in the last digit.
+    ends = [
+        np.array(re.findall(r"-?\d+\.\d", " ".join(re.findall(drawn, text))), float) for text in (page, html)
+    ]
+    assert np.abs(ends[0] - ends[1]).max() < 0.15
+    assert slices_of(html)["pictures"] == slices_of(page)["pictures"]
