@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 WINDOW_HU = (-160.0, 240.0)
 """Black and white: width 400 about 40 HU, as abdomens are read."""
 MARGIN_MM = 15.0
+FOUND_MARGIN_MM = 45.0
+"""About a liver that was only found: its left lobe and lower end are what is missed of it."""
 MOST_PIXELS = 256
 MOST_SLICES = 150
 MOST_BYTES = 4_000_000
@@ -61,7 +63,8 @@ def region_to_show(prepared: PreparedCase, labels: sitk.Image, *, liver_labelled
     if not any(box is not None for box in boxes) and not liver_labelled:
         return (0, 0, 0), _triple(full)
     known = [box for box in (*boxes, _extent(labels)) if box is not None]
-    margin = np.ceil(MARGIN_MM / np.array(labels.GetSpacing())).astype(int)
+    surely = prepared.liver is not None or liver_labelled
+    margin = np.ceil((MARGIN_MM if surely else FOUND_MARGIN_MM) / np.array(labels.GetSpacing())).astype(int)
     low = np.clip(np.min([low for low, _ in known], axis=0) - margin, 0, full - 1)
     high = np.clip(np.max([high for _, high in known], axis=0) + margin, low + 1, full)
     return _triple(low), _triple(high - low)
