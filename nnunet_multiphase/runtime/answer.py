@@ -56,8 +56,12 @@ def _of_labels(
     logits: np.ndarray, _: Sequence[int], lesion_labels: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Take the largest logit's label; softmax for the probability."""
-    labels = logits.argmax(0)
-    logits -= logits.max(0)
+    best = logits[0].copy()
+    labels = np.zeros(best.shape, np.uint8)
+    for label, head in enumerate(logits[1:], 1):  # argmax along the first axis takes three times as long
+        labels[head > best] = label
+        np.maximum(best, head, out=best)
+    logits -= best
     np.exp(logits, out=logits)
     return labels, logits[list(lesion_labels)].sum(0) / logits.sum(0)
 

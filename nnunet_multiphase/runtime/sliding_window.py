@@ -10,7 +10,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 Network = Callable[[np.ndarray], np.ndarray]
-"""Takes (1, C, *patch) float32 and gives logits (1, heads, *patch) float32."""
+"""Takes (1, C, *patch) float32 and gives logits (1, heads, *patch) float32, a new array each time."""
 
 STEP = 0.5
 """Windows are at most this share of the patch apart."""
@@ -46,12 +46,13 @@ def window_weights(patch: Sequence[int]) -> np.ndarray:
 
 def mirrored_mean(network: Network, window: np.ndarray, mirror_axes: Sequence[int]) -> np.ndarray:
     """Average a network's logits over a window (1, C, *patch) mirrored along every choice of axes."""
-    total = np.array(network(window))
+    total = network(window)
     choices = [c for k in range(len(mirror_axes)) for c in combinations(mirror_axes, k + 1)]
     for choice in choices:
         axes = tuple(axis + 2 for axis in choice)
         total += np.flip(network(np.ascontiguousarray(np.flip(window, axes))), axes)
-    total /= len(choices) + 1
+    if choices:
+        total /= len(choices) + 1
     return total
 
 
@@ -90,7 +91,9 @@ def window_logits(
         for start in starts:
             place = _window(start, patch)
             window = np.ascontiguousarray(image[place])[None]
-            sums[place] += mirrored_mean(network, window, mirror_axes)[0] * weights
+            logits = mirrored_mean(network, window, mirror_axes)[0]
+            logits *= weights
+            sums[place] += logits
             weight_sum[place[1:]] += weights
     sums /= weight_sum
     return sums[inner]
