@@ -19,6 +19,7 @@ MOST_CARDS = 20
 AROUND_MM = 30.0
 LEAST_MM = 110.0
 QUALITY = 75
+BESIDE = "\u00a0/\u00a0"  # no line ends there
 TABLE = (
     "HU: mean in the lesion / in the liver within 10 mm around it. Depth: from the lesion to the liver's surface. "
     "-: not measured."
@@ -77,7 +78,7 @@ def lesion_table(lesions: Sequence[LesionMeasures], phases: Sequence[str]) -> Ta
             str(lesion.id),
             f"{lesion.volume_ml:.2f}",
             *(f"{d.mm:.1f}" for d in (lesion.axial, lesion.perpendicular, lesion.diameter_3d)),
-            *(f"{_hu(lesion.lesion.get(phase))} / {_hu(lesion.ring.get(phase))}" for phase in phases),
+            *(f"{_hu(lesion.lesion.get(phase))}{BESIDE}{_hu(lesion.ring.get(phase))}" for phase in phases),
             _yes(lesion.arterial_hyperenhancement),
             _yes(lesion.washout),
             lesion.side or "-",

@@ -14,6 +14,7 @@ caption { max-width: min(56rem, 85vw); }
 small, nav, caption, figcaption { color: var(--soft); }
 nav a { color: var(--link); }
 thead th { border-bottom-color: var(--strong); }
+thead th.number { white-space: normal; }
 th, td { border-bottom-color: var(--line); padding: .3rem .5rem; }
 .lead { font-weight: 600; }
 .warnings { list-style: none; margin: .75rem 0; padding: 0; max-width: 60rem; }
