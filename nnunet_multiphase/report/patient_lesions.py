@@ -78,7 +78,7 @@ def lesion_table(lesions: Sequence[LesionMeasures], phases: Sequence[str]) -> Ta
             str(lesion.id),
             f"{lesion.volume_ml:.2f}",
             *(f"{d.mm:.1f}" for d in (lesion.axial, lesion.perpendicular, lesion.diameter_3d)),
-            *(f"{_hu(lesion.lesion.get(phase))}{BESIDE}{_hu(lesion.ring.get(phase))}" for phase in phases),
+            *(_beside(lesion.lesion.get(phase), lesion.ring.get(phase)) for phase in phases),
             _yes(lesion.arterial_hyperenhancement),
             _yes(lesion.washout),
             lesion.side or "-",
@@ -174,6 +174,10 @@ def _mean(region: Attenuation | None) -> str:
         if region is None
         else f" <small>{region.mean_hu:.0f} ± {region.sd_hu:.0f} HU</small>"
     )
+
+
+def _beside(lesion: Attenuation | None, around: Attenuation | None) -> str:
+    return "-" if lesion is None and around is None else f"{_hu(lesion)}{BESIDE}{_hu(around)}"
 
 
 def _hu(region: Attenuation | None) -> str:

@@ -128,6 +128,16 @@ def test_each_lesion_is_shown_on_each_phase_with_both_diameters(page):
         assert np.hypot(x2 - x1, y2 - y1) == pytest.approx(float(long_mm), abs=0.15)  # of rounded tenths
 
 
+def test_the_table_has_lesion_and_liver_beside_each_other(page):
+    rows = re.findall(r"<tr><td.*?</tr>", page)
+    assert [
+        [cell.replace("\u00a0", "") for cell in re.findall(r"<td.*?>(.*?)</td>", row)][5:8] for row in rows
+    ] == [
+        ["40/50", "110/60", "70/110"],
+        ["40/50", "110/60", "70/110"],
+    ]
+
+
 def test_the_key_slice_is_counted_in_the_reference_volume(page):
     # Index 5 is the lowest of three equal slices; the box begins at the reference's fifth; people count from 1.
     assert f"slice {FIRST_SLICE + 5 + 1}<" in page
