@@ -110,6 +110,8 @@ def write_prediction(
             final.parent.mkdir(parents=True, exist_ok=True)
             source.replace(final)
             placed.append(final)
+        for path in _all_files(output, case.name) - set(placed):
+            path.unlink(missing_ok=True)  # an earlier run's, of phases or pictures that this one lacks
     except BaseException:
         for path in placed:  # half a patient's files would be taken for all of them
             path.unlink(missing_ok=True)
@@ -127,6 +129,13 @@ def write_prediction(
         _warnings(rows),
         prepared.accepted,
     )
+
+
+def _all_files(output: Path, case: str) -> set[Path]:
+    """Name the files of a case that not every run writes."""
+    registration, grids = output / "registration", output / "grids"
+    transforms = {registration / f"{case}_{phase}.tfm" for phase in PHASES}
+    return {registration / f"{case}.png", *transforms, *(grids / p / f"{case}.nii.gz" for p in PHASES)}
 
 
 def _measures(

@@ -87,3 +87,16 @@ def test_predictions_of_two_meanings_do_not_share_a_folder(tmp_path: Path) -> No
     refuse_other_labels(model(CLASSES), tmp_path)
     with pytest.raises(InputError, match=r"predictions with other labels lie there .*choose another -o"):
         refuse_other_labels(model({"background": 0, "lesion": 1}), tmp_path)
+
+
+def test_a_second_run_leaves_nothing_of_the_first_that_it_did_not_write(
+    segmentation: sitk.Image, tmp_path: Path
+) -> None:
+    found = SegmentedCase(segmentation, sitk.Cast(segmentation == 2, sitk.sitkFloat32))
+    stale = [tmp_path / "o" / name for name in ("registration/a_nc.tfm", "grids/nc/a.nii.gz")]
+    other = tmp_path / "o" / "registration" / "b_nc.tfm"  # another patient's
+    for path in (*stale, other):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    write_prediction(prepared(segmentation, tmp_path), found, tmp_path / "o", lesion_labels=(2,))
+    assert [path.exists() for path in (*stale, other)] == [False, False, True]
