@@ -33,6 +33,7 @@ class NnUNetModel:
         """Give the extent (Z, Y, X) of its patch in mm."""
         plan = self.predictor.configuration_manager
         extent = [float(n * s) for n, s in zip(plan.patch_size, plan.spacing, strict=True)]
+        extent = [0.0] * (3 - len(extent)) + extent  # a 2D network is shown slices
         backward = self.predictor.plans_manager.transpose_backward
         z, y, x = (extent[axis] for axis in backward)
         return z, y, x

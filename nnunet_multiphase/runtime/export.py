@@ -175,7 +175,9 @@ def onnx_of(network: Any, shape: Sequence[int]) -> bytes:
     """
     import torch
 
-    network.eval()
+    from nnunet_multiphase.runtime.instance_norm import with_exact_norms
+
+    network = with_exact_norms(network).eval()
     # Structure makes no difference to the graph; values that are no constant keep every branch as it is on a patient.
     example = torch.linspace(-1, 1, int(np.prod(shape)), dtype=torch.float32).reshape(tuple(shape))
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]

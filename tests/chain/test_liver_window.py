@@ -13,7 +13,7 @@ import SimpleITK as sitk
 from nnunet_multiphase.alignment import AlignedPhases
 from nnunet_multiphase.data.case_folder import CaseFolder
 from nnunet_multiphase.data.orientation import stored_grid
-from nnunet_multiphase.prediction import PreparedCase, Segmented, segment_case
+from nnunet_multiphase.prediction import NnUNetModel, PreparedCase, Segmented, segment_case
 from nnunet_multiphase.prediction.window import liver_window
 
 SIZE, SPACING_MM = (150, 120, 100), (3.0, 3.0, 4.0)
@@ -121,3 +121,19 @@ def test_outside_of_the_window_is_background() -> None:
     assert np.array_equal(sitk.GetArrayFromImage(found.labels), expected)
     assert np.array_equal(sitk.GetArrayFromImage(found.lesion_probability), expected.astype(np.float32))
     assert np.all(sitk.GetArrayFromImage(segment_case(model, case).labels) == 1)
+
+
+@pytest.mark.parametrize(
+    ("patch", "spacing", "backward", "extent"),
+    [
+        ((10, 20, 30), (4.0, 2.0, 1.0), (0, 1, 2), (40, 40, 30)),
+        ((20, 30), (2.0, 1.0), (1, 2, 0), (40, 30, 0)),
+    ],
+)
+def test_a_patch_is_told_in_the_images_axes_and_a_slice_has_no_depth(
+    patch: tuple, spacing: tuple, backward: tuple, extent: tuple
+) -> None:
+    plan = SimpleNamespace(patch_size=patch, spacing=spacing)
+    plans = SimpleNamespace(transpose_backward=backward)
+    predictor = SimpleNamespace(configuration_manager=plan, plans_manager=plans)
+    assert NnUNetModel(predictor).patch_mm == extent  # type: ignore[arg-type]
