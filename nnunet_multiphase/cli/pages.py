@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,14 +47,16 @@ def page_writer(
     return write
 
 
-def write_index(args: argparse.Namespace, failures: list[str]) -> None:
+def write_index(
+    args: argparse.Namespace, failures: list[str], failed: Mapping[str, str] | None = None
+) -> None:
     """Write the list of all patients in OUT; one that an earlier run wrote is kept up to date without --page, too."""
     from nnunet_multiphase.report.patient_index import INDEX, write_patient_index
 
     if not args.output.is_dir() or not (args.page or (args.output / INDEX).exists()):
         return
     try:
-        print(f"look at {write_patient_index(args.output)}", flush=True)
+        print(f"look at {write_patient_index(args.output, failed)}", flush=True)
     except Exception as error:
         _fail(failures, f"{args.output / INDEX}, the list of all patients, was not written", error)
 

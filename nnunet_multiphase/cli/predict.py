@@ -115,6 +115,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"{args.output} is a file: expected a folder for the results; name another with -o")
     refuse_dicom_results(args)
     given = given_inputs(args)
+    refuse_output(args)
     service = service_of(args)
 
     from nnunet_multiphase.cli.patients import load, predict_here, predict_on_cluster
@@ -128,21 +129,25 @@ def run(args: argparse.Namespace) -> int:
     model_lesion_labels(model, args.lesion_labels)
     refuse_other_labels(model, args.output)
     patients, failures = gathered_patients(args, given, service)
+    refuse_names(args, [patient.name for patient in patients])
     if args.dask_scheduler is None:
         outcomes = predict_here(args, model, patients, service)
     else:
         outcomes = predict_on_cluster(args, patients)
     astray, predicted = [], 0
+    failed: dict[str, str] = {}
     try:
         for outcome in outcomes:
             if outcome.told:
                 print(outcome.told, flush=True)
             predicted += outcome.predicted
             failures += outcome.failures
+            if not outcome.predicted:
+                failed[outcome.name] = "; ".join(outcome.failures)
             astray += outcome.astray
     finally:  # also where Ctrl-C ends it
         if predicted:
-            write_index(args, failures)
+            write_index(args, failures, failed)
         for failure in failures:
             print(f"error: {failure}", file=sys.stderr)
     if args.strict and astray:
@@ -150,3 +155,32 @@ def run(args: argparse.Namespace) -> int:
     if failures:
         return 1 if predicted else 2
     return 1 if args.strict and astray else 0
+
+
+def refuse_output(args: argparse.Namespace) -> None:
+    """Refuse a folder for the results that cannot be written, or that is an input, before anything takes time."""
+    import os
+
+    from nnunet_multiphase.errors import InputError
+
+    output = Path(os.path.abspath(args.output))
+    if output.resolve() in {Path(given).resolve() for given in args.inputs}:
+        raise InputError(
+            f"{args.output} is the input as well: results among the phases would be taken for phases; name another with -o"
+        )
+    there = next(folder for folder in (output, *output.parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(
+            f"{args.output} cannot be written: {there} is a file, or not yours to write in; name another with -o"
+        )
+
+
+def refuse_names(args: argparse.Namespace, names: list[str]) -> None:
+    """Refuse a patient whose page would be the list of all."""
+    from nnunet_multiphase.errors import InputError
+
+    taken = [name for name in names if name.casefold() == "index"]
+    if taken and args.page:
+        raise InputError(
+            f"case {taken[0]}: {taken[0]}.html is the list of all patients; give the case another name, or pass --no-page"
+        )

@@ -17,7 +17,7 @@ from nnunet_multiphase.measurement.attenuation import RING_MM, attenuations, rin
 from nnunet_multiphase.measurement.dynamics import dynamics
 from nnunet_multiphase.measurement.record import Diameter, LesionMeasures, PatientMeasures
 from nnunet_multiphase.measurement.shapes import Chord, axial_diameters, diameter_3d
-from nnunet_multiphase.measurement.surroundings import Sides, Surface
+from nnunet_multiphase.measurement.surroundings import Sides, Surface, touching
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ def measure_patient(
     numbers = label_lesions(sitk.GetArrayViewFromImage(grid))
     organ = None if liver is None else _array(liver.mask) != 0
     known = liver is not None and liver.source != "found" and organ is not None and bool(organ.any())
-    with_lesions = organ | (numbers > 0) if known and organ is not None else None
+    in_liver = touching(numbers, organ) if known and organ is not None else None
+    with_lesions = organ | in_liver if organ is not None and in_liver is not None else None
     surface = None if with_lesions is None else Surface(with_lesions, spacing_mm)
     sides = None if with_lesions is None else Sides(with_lesions, spacing_mm)
 
@@ -94,6 +95,7 @@ def measure_patient(
             close = ring(lesion, numbers[box] > 0, organ[box], spacing_mm)
             around = attenuations(close, {phase: hu[box] for phase, hu in phases_hu.items()})
         course = dynamics(own, around)
+        outside = None if in_liver is None else not bool(in_liver[tight][inside].any())
         measured.append(
             LesionMeasures(
                 id=number,
@@ -102,7 +104,7 @@ def measure_patient(
                 perpendicular=_diameter(perpendicular, start, grid),
                 diameter_3d=_diameter(diameter_3d(inside, spacing_mm), start, grid),
                 centroid_mm=grid.TransformContinuousIndexToPhysicalPoint(centroid.tolist()),
-                side=None if sides is None else sides.of(centroid),
+                side=None if sides is None or outside else sides.of(centroid),
                 lesion=own,
                 ring=around,
                 enhancement_hu=course.enhancement_hu,
@@ -111,8 +113,9 @@ def measure_patient(
                 arterial_hyperenhancement=course.arterial_hyperenhancement,
                 washout=course.washout,
                 confidence=None if certain is None else float(certain[tight][inside].mean(dtype=np.float64)),
+                outside_liver=outside,
                 surface_distance_mm=None
-                if surface is None
+                if surface is None or outside
                 else surface.distance_mm(np.argwhere(inside)[:, ::-1] + start),
             )
         )

@@ -47,6 +47,8 @@ class LesionMeasures:
         arterial_hyperenhancement: Whether it enhances more than the liver around it on the arterial phase.
         washout: Whether it becomes darker than the liver around it on the portal venous or delayed phase, compared with the
             arterial one.
+        outside_liver: Whether it shares no face with the liver that was drawn or segmented: then it has neither side nor
+            depth.
         confidence: Mean probability of lesion over its voxels, 0..1.
         surface_distance_mm: From its nearest voxel to the liver's surface; 0 where it reaches it.
     """
@@ -65,6 +67,7 @@ class LesionMeasures:
     relative_washout_percent: float | None = None
     arterial_hyperenhancement: bool | None = None
     washout: bool | None = None
+    outside_liver: bool | None = None
     confidence: float | None = None
     surface_distance_mm: float | None = None
 

@@ -16,6 +16,25 @@ TURNED_DEGREES = 30.0  # of Cantlie's line, from the spine to the front and to t
 UNSURE_MM = 10.0  # from the plane: such a lesion is given no side
 
 
+def touching(lesions: np.ndarray, organ: np.ndarray) -> np.ndarray:
+    """Mark the lesions that share a voxel or a voxel's face with an organ.
+
+    Args:
+        lesions: (z, y, x) numbers of lesions, 0 elsewhere.
+        organ: (z, y, x) bool; lesions may be left out of it.
+
+    Returns:
+        (z, y, x) bool: those lesions, whole.
+    """
+    near = {int(number) for number in np.unique(lesions[organ])}
+    for axis in range(3):
+        one, other = [slice(None)] * 3, [slice(None)] * 3
+        one[axis], other[axis] = slice(1, None), slice(None, -1)
+        for here, beside in ((tuple(one), tuple(other)), (tuple(other), tuple(one))):
+            near |= {int(number) for number in np.unique(lesions[here][organ[beside]])}
+    return np.asarray(np.isin(lesions, sorted(near - {0})))
+
+
 class Surface:
     """Hold a liver's surface."""
 

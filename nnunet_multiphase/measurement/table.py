@@ -77,6 +77,7 @@ def _row(lesion: LesionMeasures, phases: Sequence[str]) -> dict[str, object]:
         "washout": lesion.washout,
         "side": lesion.side,
         "surface_distance_mm": lesion.surface_distance_mm,
+        "outside_liver": lesion.outside_liver,
         "confidence": lesion.confidence,
     }
 

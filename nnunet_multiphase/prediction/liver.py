@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import SimpleITK as sitk
 
+from nnunet_multiphase.evaluation.lesions import label_lesions
 from nnunet_multiphase.measurement.measure import Liver
+from nnunet_multiphase.measurement.surroundings import touching
 from nnunet_multiphase.prediction.prepare import PreparedCase
 from registration.resample import resample_labels
 
@@ -35,11 +37,13 @@ def liver_of(
         box = tuple(slice(i, i + n) for i, n in zip(reversed(index), reversed(size), strict=True))
         organ = sitk.GetArrayFromImage(prepared.liver) != 0
         mask = _on(lesions, organ[box])
-        organ[box] |= lesion
+        organ[box] |= touching(label_lesions(lesion), organ[box])
         return Liver(mask, "mask", _whole_ml(organ, lesions))
     organ = np.isin(sitk.GetArrayViewFromImage(labels), list(liver_labels))
     if organ.any():
-        return Liver(_on(lesions, organ), "model", _whole_ml(organ | lesion, lesions))
+        return Liver(
+            _on(lesions, organ), "model", _whole_ml(organ | touching(label_lesions(lesion), organ), lesions)
+        )
     found = next((r for r in prepared.aligned.results.values() if r.region == "liver"), None)
     if found is None:
         return None

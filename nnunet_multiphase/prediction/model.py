@@ -15,6 +15,11 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.label_classes import LIVER, classes_of_record
 from nnunet_multiphase.phases import PHASES
 
+NO_NUMBERS = (
+    "the model answers with values that are no numbers (NaN or infinite): its weights or its normalisation are damaged; "
+    "restore the model"
+)
+
 
 @dataclass(frozen=True)
 class Segmented:

@@ -7,6 +7,7 @@ The plans name classes to be imported: only those of networks are let through.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -22,7 +23,11 @@ from nnunet_multiphase.errors import InputError
 PART_OF_MODEL = re.compile(
     r"dataset\.json|plans\.json|dataset_fingerprint\.json|fold_\w+/checkpoint_\w+\.pth"
 )
-NETWORK_PACKAGES = ("nnunet_multiphase.network.", "dynamic_network_architectures.", "torch.nn.")
+NETWORK_PACKAGES = ("nnunet_multiphase.network.", "dynamic_network_architectures.", "torch.nn.modules.")
+NETWORK_MODULES = re.compile(
+    r"torch\.nn(\.modules(\.\w+)?)?|nnunet_multiphase\.network(\.\w+)*|dynamic_network_architectures(\.\w+)*"
+)
+"""An attribute's attribute would lead anywhere: torch.nn.functional.torch.os.system."""
 TRUST = "pass --trust-model if you know who made it"
 
 
@@ -116,11 +121,29 @@ def _check_plans(path: Path) -> None:
             *(arguments.get(k) for k in told.get("_kw_requires_import") or ()),
         ]
         for name in named:
-            if name and not str(name).startswith(NETWORK_PACKAGES):
+            if name and not _is_network_part(str(name)):
                 raise InputError(
-                    f"{path} builds its network of {name}, which is none of this package's, "
-                    f"dynamic_network_architectures' or torch's: {TRUST}"
+                    f"{path} builds its network of {name}, which is no layer or network of this package, "
+                    f"dynamic_network_architectures or torch: {TRUST}"
                 )
+
+
+def _is_network_part(name: str) -> bool:
+    """Tell whether a name leads straight to a class of layers or networks; nothing else is imported or called."""
+    import torch
+
+    module, _, attribute = name.rpartition(".")
+    if not NETWORK_MODULES.fullmatch(module):
+        return False
+    try:
+        found = getattr(importlib.import_module(module), attribute, None)
+    except ImportError:
+        return False
+    return (
+        isinstance(found, type)
+        and issubclass(found, torch.nn.Module)
+        and found.__module__.startswith(NETWORK_PACKAGES)
+    )
 
 
 def _unpack(source: Path, folder: Path, wanted: str) -> Path:

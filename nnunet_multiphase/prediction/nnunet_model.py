@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.prediction.model import Segmented, model_phases, warn_of_other_axes
+from nnunet_multiphase.prediction.model import NO_NUMBERS, Segmented, model_phases, warn_of_other_axes
 from nnunet_multiphase.prediction.model_folder import trained_folds
 from nnunet_multiphase.prediction.model_source import check_checkpoints, is_own
 
@@ -51,6 +51,8 @@ class NnUNetModel:
             lesion = np.max(probabilities[heads], axis=0)
         else:
             lesion = np.sum(probabilities[list(lesion_labels)], axis=0)
+        if not np.isfinite(lesion).all():
+            raise InputError(NO_NUMBERS)
         return Segmented(np.asarray(labels).astype(np.uint8), lesion.astype(np.float32))
 
 
@@ -104,7 +106,14 @@ def load_model(
         device=torch.device(device),
         allow_tqdm=progress,
     )
-    predictor.initialize_from_trained_model_folder(str(model_folder), ready, checkpoint)
+    try:
+        predictor.initialize_from_trained_model_folder(str(model_folder), ready, checkpoint)
+    except Exception as error:  # torch and nnU-Net raise many kinds
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise InputError(
+            f"{model_folder} cannot be loaded ({type(error).__name__}: {first}): plans.json, dataset.json and "
+            f"{checkpoint} do not fit one another or are damaged; restore what nnU-Net wrote"
+        ) from error
     if predictor.configuration_manager.previous_stage_name is not None:
         raise InputError(
             f"{model_folder} is a cascade, which needs the low-resolution prediction first: "

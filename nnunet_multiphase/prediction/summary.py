@@ -25,7 +25,8 @@ def prediction_summary(prediction: CasePrediction) -> str:
         lines.append(f"  ... and {len(measures.lesions) - MOST_TOLD} more: {prediction.lesion_csv}")
     if aligned.results:
         regions = {result.region for result in aligned.results.values()}
-        lines.append(f"  registered to {aligned.reference} on {_fitted(regions)}")
+        lines.append(f"  registered to {aligned.reference} on {_fitted(regions, measures)}")
+    lines += [f"  {text}" for text in prediction.remarks]
     lines += [f"  accepted: {text}" for text in prediction.accepted]
     lines += [f"  look at the registration of {warning}" for warning in prediction.warnings]
     if prediction.filled:
@@ -78,8 +79,11 @@ def _told(lesion: LesionMeasures) -> str:
     return text if lesion.confidence is None else f"{text}, confidence {lesion.confidence:.2f}"
 
 
-def _fitted(regions: Collection[str]) -> str:
+def _fitted(regions: Collection[str], measures: PatientMeasures) -> str:
     """Say what the registration held on to, by the least certain of the phases."""
     if "body" in regions:
-        return "the whole body, where no liver was found: the liver may be off"
+        why = (
+            "the liver mask could not be fitted" if measures.liver_source == "mask" else "no liver was found"
+        )
+        return f"the whole body, where {why}: the liver may be off"
     return "the liver, found without a mask" if "liver" in regions else "the liver mask"

@@ -25,6 +25,8 @@ FOUND_MARGINS_MM: Margins = ((30.0, 90.0), (30.0, 30.0), (60.0, 40.0))
 """On the patients used for tuning up to 64 mm of a left lobe, and 40 mm of a liver with a large tumour at its lower end,
 were not found; elsewhere 30 mm at most."""
 LEAST_FOUND_ML = 700.0
+LEAST_DRAWN_ML = 300.0
+"""Smaller is a part of a liver, whoever drew it; what is left after a large resection has more."""
 FITTED_BEYOND_MM = 4.0  # `RegistrationSettings.region_margin_mm`
 WORTH_IT = 0.9  # of the volume: more than that saves nothing
 
@@ -85,7 +87,8 @@ def _widened(low: int, high: int, least: int, voxels: int) -> tuple[int, int]:
 def _sure_liver(prepared: PreparedCase, grid: sitk.Image) -> tuple[sitk.Image | None, Margins]:
     """Give the liver that was drawn, or the one found if it is as large as a liver, and the margins it needs."""
     if prepared.liver is not None:
-        return crop(prepared.liver, prepared.aligned.box), MASK_MARGINS_MM
+        drawn = None if is_small(prepared.liver) else prepared.liver
+        return (None if drawn is None else crop(drawn, prepared.aligned.box)), MASK_MARGINS_MM
     results = [result for result in prepared.aligned.results.values() if result.region == "liver"]
     if not results:
         return None, FOUND_MARGINS_MM
@@ -97,7 +100,15 @@ def _sure_liver(prepared: PreparedCase, grid: sitk.Image) -> tuple[sitk.Image | 
         useImageSpacing=True,
     )
     liver = sitk.Cast(within >= FITTED_BEYOND_MM, sitk.sitkUInt8)
-    found_ml = np.count_nonzero(sitk.GetArrayViewFromImage(liver)) * math.prod(liver.GetSpacing()) / 1000.0
-    if found_ml < LEAST_FOUND_ML:
+    if _ml(liver) < LEAST_FOUND_ML:
         return None, FOUND_MARGINS_MM
     return resample_labels(liver, grid), FOUND_MARGINS_MM
+
+
+def is_small(liver: sitk.Image) -> bool:
+    """Tell whether a liver mask is smaller than any liver."""
+    return _ml(liver) < LEAST_DRAWN_ML
+
+
+def _ml(mask: sitk.Image) -> float:
+    return float(np.count_nonzero(sitk.GetArrayViewFromImage(mask)) * math.prod(mask.GetSpacing()) / 1000.0)

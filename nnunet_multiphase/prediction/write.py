@@ -24,6 +24,7 @@ from nnunet_multiphase.prediction.coverage import coverage_shares
 from nnunet_multiphase.prediction.liver import liver_of
 from nnunet_multiphase.prediction.other_grids import labels_on_phases
 from nnunet_multiphase.prediction.prepare import PreparedCase
+from nnunet_multiphase.prediction.remarks import remarks_on
 from nnunet_multiphase.prediction.segmented import SegmentedCase
 from nnunet_multiphase.prediction.window import Window
 
@@ -44,6 +45,8 @@ class CasePrediction:
     """What the registration's figures give reason to look at, phase by phase."""
     accepted: tuple[str, ...] = ()
     """What is implausible of the input and was accepted."""
+    remarks: tuple[str, ...] = ()
+    """What else has to be known before the numbers are believed."""
 
 
 def write_prediction(
@@ -59,6 +62,7 @@ def write_prediction(
     case, aligned, output = prepared.case, prepared.aligned, Path(output)
     only_lesions = lesion_image(found.labels, lesion_labels)
     measures = _measures(prepared, found, only_lesions, liver_labels)
+    remarks = remarks_on(prepared, measures)
     full_grid = prepared.images[aligned.reference]
     whole = sitk.Image(full_grid.GetSize(), sitk.sitkUInt8)
     whole.CopyInformation(full_grid)
@@ -84,7 +88,9 @@ def write_prediction(
             sitk.WriteImage(labels, str(target), True)
         phases = [phase for phase in PHASES if phase in aligned.images]
         write_measures_csv(measures, partial / f"{case.name}_lesions.csv", phases)
-        write_measures_json(measures, partial / f"{case.name}_lesions.json", _known_of(prepared, found, rows))
+        write_measures_json(
+            measures, partial / f"{case.name}_lesions.json", _known_of(prepared, found, rows, remarks)
+        )
         for phase in aligned.results:
             target = partial / "registration" / f"{case.name}_{phase}.tfm"
             sitk.WriteTransform(aligned.transforms[phase], str(target))
@@ -128,6 +134,7 @@ def write_prediction(
         prepared.filled,
         _warnings(rows),
         prepared.accepted,
+        remarks,
     )
 
 
@@ -155,7 +162,7 @@ def _measures(
 
 
 def _known_of(
-    prepared: PreparedCase, found: SegmentedCase, rows: Sequence[PhaseQuality]
+    prepared: PreparedCase, found: SegmentedCase, rows: Sequence[PhaseQuality], remarks: Sequence[str]
 ) -> dict[str, object]:
     """Gather what a reader of the measures must know of the case."""
     outside, partly = coverage_shares(prepared.aligned)
@@ -168,6 +175,7 @@ def _known_of(
         "looked_only_about_the_liver": found.window is not None,
         "warnings": list(_warnings(rows)),
         "accepted": list(prepared.accepted),
+        "remarks": list(remarks),
     }
 
 

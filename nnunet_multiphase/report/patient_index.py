@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -64,17 +64,20 @@ class Row:
     to_know: tuple[str, ...]
 
 
-def write_patient_index(folder: Path) -> Path:
+def write_patient_index(folder: Path, failed: Mapping[str, str] | None = None) -> Path:
     """Write index.html of the patients in a folder, those whose registration is worst first.
 
     Args:
         folder: Holds <case>_lesions.json of each patient, and <case>.html where it has a page.
+        failed: Patient -> why it was not predicted this time; what an earlier run left of it is not listed.
 
     Returns:
         The path. What cannot be read as measures is no patient.
     """
     folder = Path(folder)
+    failed = failed or {}
     rows = [row for path in sorted(folder.glob(f"*{MEASURES}")) if (row := _row(path)) is not None]
+    rows = [row for row in rows if row.case not in failed]
     rows.sort(key=lambda row: WORST_FIRST.index(row.verdict))
     table = sorted_table(
         COLUMNS,
@@ -89,10 +92,18 @@ def write_patient_index(folder: Path) -> Path:
         folder / INDEX,
         title="Predicted patients",
         lead=NOTE,
-        sections=[Section("Patients, the doubtful first", [Markup(found), table])],
+        sections=[*_not_predicted(failed), Section("Patients, the doubtful first", [Markup(found), table])],
         style=STYLE + LOOK,
         script=SCRIPT,
     )
+
+
+def _not_predicted(failed: Mapping[str, str]) -> list[Section]:
+    """Say first who is lacking in the list."""
+    if not failed:
+        return []
+    items = "".join(f"<li><b>{escape(case)}</b>: {escape(why)}</li>" for case, why in sorted(failed.items()))
+    return [Section(f"Not predicted: {count(len(failed), 'patient')}", [Markup(f"<ul>{items}</ul>")])]
 
 
 def _row(path: Path) -> Row | None:
@@ -102,7 +113,7 @@ def _row(path: Path) -> Row | None:
         lesions = content["lesions"]
         verdicts = set(content.get("verdicts", {}).values())
         to_know = [f"lacking: {phase}" for phase in content.get("phases_lacking", [])]
-        to_know += [*content.get("warnings", []), *content.get("accepted", [])]
+        to_know += [*content.get("remarks", []), *content.get("warnings", []), *content.get("accepted", [])]
         if content["liver"]["source"] in (None, "found"):
             to_know.append("liver only found roughly" if content["liver"]["source"] else "no liver known")
         page = path.with_name(f"{path.name.removesuffix(MEASURES)}.html")

@@ -29,6 +29,7 @@ class Warning:
 def warnings_of(prediction: CasePrediction) -> list[Warning]:
     """List what a reader has to know, the worst first."""
     found = [*_registration(prediction), *_accepted(prediction), *_where(prediction)]
+    found += [Warning("check", "Before you read on", f"{text}.") for text in prediction.remarks]
     if prediction.filled:
         about = ", ".join(PHASE_TITLES.get(phase, phase) for phase in prediction.filled)
         text = "the model was shown air instead; expect a less certain result."
@@ -50,7 +51,12 @@ def _registration(prediction: CasePrediction) -> list[Warning]:
         found.append(Warning(kind, f"{PHASE_TITLES.get(phase, phase)} phase".capitalize(), f"{text}."))
     regions = {result.region for result in results.values()}
     if "body" in regions:
-        text = "no liver was found; the registration followed the whole body, and the liver may be off by the breath."
+        why = (
+            "the mask could not be fitted"
+            if prediction.measures.liver_source == "mask"
+            else "no liver was found"
+        )
+        text = f"{why}; the registration followed the whole body, and the liver may be off by the breath."
         found.append(Warning("check", "Liver", text))
     elif "liver" in regions:
         text = "found without a mask, and only roughly: the registration followed that."

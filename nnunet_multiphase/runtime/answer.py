@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nnunet_multiphase.prediction.model import Segmented
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.prediction.model import NO_NUMBERS, Segmented
 from nnunet_multiphase.runtime.description import ModelDescription
 from nnunet_multiphase.runtime.preprocessing import NetworkInput
 from nnunet_multiphase.runtime.resampling import LogitResampler
@@ -42,6 +43,8 @@ def segmented(
     for start in range(0, len(inner_labels), SLICES):
         stop = min(start + SLICES, len(inner_labels))
         here = back.slices(start, stop)
+        if not np.isfinite(here).all():
+            raise InputError(NO_NUMBERS)
         decide = _of_regions if description.region_values else _of_labels
         decided = decide(here, description.region_values, lesion_labels)
         inner_labels[start:stop], inner_probability[start:stop] = decided

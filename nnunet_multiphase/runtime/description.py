@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -155,6 +156,16 @@ def _check(description: ModelDescription) -> None:
         raise ValueError("region_values and heads differ in number")
     if min(description.patch_size) < 1 or min(description.spacing_mm) <= 0 or description.heads < 1:
         raise ValueError("a size is not positive")
+    for scheme in description.normalisation:
+        values = (scheme.low_hu, scheme.high_hu, scheme.mean_hu, scheme.sd_hu)
+        if (
+            not all(math.isfinite(value) for value in values)
+            or scheme.sd_hu <= 0
+            or scheme.low_hu >= scheme.high_hu
+        ):
+            raise ValueError("a channel's normalisation is none: low below high and sd above 0 are expected")
+    if not all(math.isfinite(value) for value in description.spacing_mm):
+        raise ValueError("spacing_mm is no number")
     if not description.networks:
         raise ValueError("it has no networks")
     for network in description.networks:

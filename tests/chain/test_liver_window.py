@@ -75,6 +75,7 @@ def test_a_found_liver_that_is_suspiciously_small_is_not_trusted() -> None:
 def test_without_a_liver_the_network_looks_everywhere() -> None:
     assert liver_window(prepared()) is None
     assert liver_window(prepared(mask=np.zeros(SIZE[::-1], np.uint8))) is None
+    assert liver_window(prepared(mask=organ(30.0))) is None  # drawn, but of 250 ml no whole liver
 
 
 def test_a_window_of_nearly_everything_is_none() -> None:
@@ -84,11 +85,12 @@ def test_a_window_of_nearly_everything_is_none() -> None:
 @pytest.mark.parametrize("place", [(60, 50, 50), (4, 118, 95)])
 def test_the_window_holds_at_least_a_patch(place: tuple[int, int, int]) -> None:
     mask = np.zeros(SIZE[::-1], np.uint8)
-    mask[place[2], place[1], place[0]] = 1
-    window = liver_window(prepared(mask=mask), (150.0, 90.0, 200.0))
+    x, y, z = (np.clip(at, 12, n - 13) for at, n in zip(place, SIZE, strict=True))
+    mask[z - 12 : z + 13, y - 12 : y + 13, x - 12 : x + 13] = 1  # some 560 ml
+    window = liver_window(prepared(mask=mask), (240.0, 330.0, 360.0))
     assert window is not None
-    assert window.box[1] == (50, 30, 50)
-    for first, count, voxels, at in zip(*window.box, SIZE, place, strict=True):
+    assert window.box[1] == (80, 110, 90)
+    for first, count, voxels, at in zip(*window.box, SIZE, (x, y, z), strict=True):
         assert 0 <= first <= at < first + count <= voxels
 
 

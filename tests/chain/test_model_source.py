@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import zipfile
 from pathlib import Path
 
@@ -73,12 +74,25 @@ def test_a_checkpoint_that_runs_a_program_is_refused_before_it_runs(tmp_path: Pa
     assert made.exists()  # it would have
 
 
+OTHERS = [
+    "subprocess.Popen",
+    "torch.nn.functional.torch.os.system",  # a module's attribute is another module
+    "torch.nn.functional.relu",
+    "torch.nn.modules.module.torch",
+    "torch.hub.load",
+    "exec",
+    "dynamic_network_architectures.architectures.unet.nn.functional.torch.os.system",
+    "nnunet_multiphase.network.nowhere.Net",
+]
+
+
 @pytest.mark.parametrize("key", ["network_class_name", "conv_op"])
-def test_plans_that_name_another_class_are_refused(tmp_path: Path, key: str) -> None:
+@pytest.mark.parametrize("other", OTHERS)
+def test_plans_that_name_another_class_are_refused(tmp_path: Path, key: str, other: str) -> None:
     architecture = json.loads(json.dumps(NETWORK))
-    (architecture if key in architecture else architecture["arch_kwargs"])[key] = "subprocess.Popen"
+    (architecture if key in architecture else architecture["arch_kwargs"])[key] = other
     model = write_model(tmp_path / NAME, architecture=architecture)
-    with pytest.raises(InputError, match=r"plans\.json builds its network of subprocess\.Popen"):
+    with pytest.raises(InputError, match=rf"plans\.json builds its network of {re.escape(other)}"):
         check_checkpoints(model, ["0"], CHECKPOINT)
 
 

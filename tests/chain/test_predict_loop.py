@@ -1,5 +1,6 @@
 """Several patients in one command: what one of them brings up costs the others nothing."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -126,3 +127,38 @@ def test_what_is_no_dataset_is_refused(tmp_path: Path, monkeypatch, given: str) 
     monkeypatch.setenv("nnUNet_results", str(tmp_path))
     with pytest.raises(InputError, match="expected a dataset's number"):
         find_model_folder(given, "T", "P", "C")
+
+
+def test_who_failed_stands_on_the_list_and_not_an_earlier_result(predict, tmp_path: Path) -> None:
+    assert predict({"one": ValueError("bad")}) == 1
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert "Not predicted: 1 patient" in page
+    assert "case one: ValueError: bad" in page
+
+
+@pytest.mark.parametrize(
+    ("output", "sentence"),
+    [
+        ("one", "is the input as well"),
+        ("file/out", "cannot be written: .*file is a file"),
+        ("link", "is the input as well"),
+    ],
+)
+def test_a_folder_that_cannot_hold_results_is_refused_before_anything_takes_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], output: str, sentence: str
+) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "one")
+    assert main(["predict", str(tmp_path / "one"), "-m", str(tmp_path), "-o", str(tmp_path / output)]) == 2
+    assert re.search(sentence, capsys.readouterr().err)
+
+
+def test_a_patient_called_as_the_list_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "Index").mkdir()
+    model = SimpleNamespace(record={"labels": {"background": 0, "lesion": 1}})
+    monkeypatch.setattr(prediction, "load_for_runtime", lambda *_, **__: model)
+    assert main(["predict", str(tmp_path / "Index"), "-m", str(tmp_path), "-o", str(tmp_path / "out")]) == 2
+    assert "Index.html is the list of all patients" in capsys.readouterr().err

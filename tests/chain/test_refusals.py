@@ -75,7 +75,7 @@ def test_predict_names_a_case_folder_that_is_not_there(tmp_path: Path, capsys):
 def test_predict_says_when_the_results_variable_is_unset(tmp_path: Path, capsys, monkeypatch):
     monkeypatch.delenv("nnUNet_results", raising=False)
     assert "nnUNet_results is not set" in refusal(
-        capsys, "predict", str(tmp_path), "-d", "501", "-o", str(tmp_path)
+        capsys, "predict", str(tmp_path), "-d", "501", "-o", str(tmp_path / "o")
     )
 
 

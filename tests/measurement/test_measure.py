@@ -165,6 +165,18 @@ def test_sides_are_the_patients_and_none_near_the_border() -> None:
     assert lesion.side is None
 
 
+def test_a_lesion_outside_the_liver_is_told_and_has_neither_side_nor_depth() -> None:
+    far = box((22, 24), (57, 59), (61, 63))
+    beside = box((8, 12), (20, 30), (60, 62))  # shares a face with the liver, which ends at x 60
+    lesions = image((LARGE | far | beside).astype(np.uint8))
+    found = measure_patient(
+        "a", "pv", lesions, {}, liver=Liver(image(LIVER.astype(np.uint8)), "mask")
+    ).lesions
+    assert [lesion.outside_liver for lesion in found] == [False, False, True]
+    assert (found[2].side, found[2].surface_distance_mm) == (None, None)
+    assert found[1].surface_distance_mm == 0.0
+
+
 def test_a_liver_that_was_only_found_gives_attenuation_but_neither_size_nor_place() -> None:
     found = measured(liver=Liver(image(LIVER.astype(np.uint8)), "found"))
     large = found.lesions[0]

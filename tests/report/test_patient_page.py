@@ -99,7 +99,7 @@ def test_a_doubtful_phase_is_called_so_wherever_it_is_shown(tmp_path):
         ({"filled": ("dl",)}, "Lacking: delayed: the model was shown air instead"),
         ({"accepted": ("case a: voxels of 9 mm",)}, "Accepted although implausible: voxels of 9 mm"),
         ({"results": {"nc": result(region="liver")}}, "Liver: found without a mask, and only roughly"),
-        ({"results": {"nc": result(region="body")}}, "Liver: no liver was found"),
+        ({"results": {"nc": result(region="body")}}, "Liver: the mask could not be fitted"),
         (
             {"window": Window(((0, 0, 0), (9, 9, 9)), True, 0.4)},
             "the liver that was found, in 40 % of the volume",

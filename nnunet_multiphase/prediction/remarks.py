@@ -1,0 +1,44 @@
+"""Say what has to be known before a patient's numbers are believed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from nnunet_multiphase.measurement.record import PatientMeasures
+from nnunet_multiphase.prediction.prepare import PreparedCase
+from nnunet_multiphase.prediction.window import LEAST_DRAWN_ML, is_small
+
+
+def remarks_on(prepared: PreparedCase, measures: PatientMeasures) -> tuple[str, ...]:
+    """List what of the input was not used, and what could not be measured for it, a sentence each.
+
+    Args:
+        prepared: The case.
+        measures: What was measured.
+    """
+    case, found = prepared.case, []
+    folder = Path(os.path.abspath(case.path)).name
+    if folder != case.name and case.path.is_dir():
+        found.append(
+            f"the results of {folder} are called {case.name}: other characters are not safe in file names"
+        )
+    if case.unused_liver is not None:
+        found.append(
+            f"{case.unused_liver.name} was not used: it is drawn on another phase than the reference, {case.reference}; "
+            "name its phase with --reference"
+        )
+    if prepared.liver is not None and is_small(prepared.liver):
+        found.append(
+            f"the liver mask has less than {LEAST_DRAWN_ML:.0f} ml, less than a liver: it was not used to say where to look"
+        )
+    if measures.liver_source is None:
+        found.append("no liver is known: nothing was compared with it, and no share of it is told")
+    outside = [lesion for lesion in measures.lesions if lesion.outside_liver]
+    if outside:
+        volume_ml = sum(lesion.volume_ml for lesion in outside)
+        found.append(
+            f"{len(outside)} of {len(measures.lesions)} lesions ({volume_ml:.2f} ml) lie outside the liver: they are false, "
+            "or the liver is incomplete"
+        )
+    return tuple(found)

@@ -1,0 +1,58 @@
+"""What has to be known before a patient's numbers are believed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from nnunet_multiphase.prediction.remarks import remarks_on
+
+
+def liver(millilitres: int) -> sitk.Image:
+    image = sitk.GetImageFromArray(np.ones((10, 10, millilitres // 100), np.uint8))
+    image.SetSpacing((10.0, 10.0, 10.0))  # a voxel is a ml
+    return image
+
+
+def told(
+    folder: Path, *, unused: bool = False, mask: sitk.Image | None = None, source: str | None = "mask"
+) -> str:
+    case = SimpleNamespace(
+        name="odd_name",
+        path=folder,
+        reference="art",
+        unused_liver=Path("liver_pv.nii.gz") if unused else None,
+    )
+    lesions = [
+        SimpleNamespace(outside_liver=o, volume_ml=v) for o, v in ((False, 5.0), (True, 2.0), (True, 1.5))
+    ]
+    measures = SimpleNamespace(liver_source=source, lesions=lesions if source == "mask" else [])
+    return " | ".join(remarks_on(SimpleNamespace(case=case, liver=mask), measures))  # type: ignore[arg-type]
+
+
+def test_lesions_outside_the_liver_are_counted(tmp_path: Path) -> None:
+    assert "2 of 3 lesions (3.50 ml) lie outside the liver" in told(tmp_path)
+
+
+def test_a_name_that_was_changed_is_told(tmp_path: Path) -> None:
+    (tmp_path / "odd name").mkdir()
+    assert "the results of odd name are called odd_name" in told(tmp_path / "odd name")
+    (tmp_path / "odd_name").mkdir()
+    assert "are called" not in told(tmp_path / "odd_name")
+
+
+def test_a_mask_that_was_not_used_is_told(tmp_path: Path) -> None:
+    assert "liver_pv.nii.gz was not used" in told(tmp_path, unused=True)
+
+
+@pytest.mark.parametrize(("millilitres", "small"), [(200, True), (400, False)])
+def test_a_mask_that_is_no_whole_liver_is_told(tmp_path: Path, millilitres: int, small: bool) -> None:
+    assert ("less than 300 ml" in told(tmp_path, mask=liver(millilitres))) is small
+
+
+def test_without_a_liver_that_is_told(tmp_path: Path) -> None:
+    assert "no liver is known" in told(tmp_path, source=None)
