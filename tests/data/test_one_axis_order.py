@@ -38,6 +38,8 @@ LIGHT = replace(QUICK, swarm_particles=6, swarm_iterations=2, top_samples=400, b
 REFERENCE = {"spacing_mm": (9.0, 8.0, 10.0), "tilt_degrees": 12.0}
 MOVING = {"spacing_mm": (10.0, 10.0, 9.0), "tilt_degrees": -8.0}
 CHANNELS = ("nc", "art", "pv")
+WORDS = ("arterial_hyperenhancement", "washout", "side", "outside_liver")
+"""Columns of the lesion table that are no numbers."""
 
 
 def write_patient(folder: Path, number: int) -> Path:
@@ -238,9 +240,7 @@ def test_the_prediction_lies_at_the_same_places_on_each_files_own_grid(
         expected = expected or labels
         assert labels == expected
         rows = read_csv(result.lesion_csv)
-        words.append(
-            [[row.pop(name) for name in ("arterial_hyperenhancement", "washout", "side")] for row in rows]
-        )
+        words.append([[row.pop(name) for name in WORDS] for row in rows])
         tables.append([[float(v or "nan") for v in row.values()] for row in rows])
     assert 0.1 < np.mean(expected) < 0.9  # both labels, else nothing would be shown
     assert words == [words[0]] * 48
