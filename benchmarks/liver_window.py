@@ -20,7 +20,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from nnunet_multiphase.alignment import align_phases
+from nnunet_multiphase.alignment import align_phases, box_slices
 from nnunet_multiphase.data.case_folder import CaseFolder
 from nnunet_multiphase.data.orientation import stored_grid, turned, upright
 from nnunet_multiphase.phantom.cohort import sample_case
@@ -70,10 +70,8 @@ def outside(
     window = liver_window(PreparedCase(case, tuple(images), (), images, stored, None, aligned))
     if window is None:
         return None
-    (x, y, z), (across, down, along) = window.box
-    crop = tuple(slice(at, at + n) for at, n in zip(aligned.box[0][::-1], aligned.box[1][::-1], strict=True))
-    shown = liver[crop]
-    seen = shown[z : z + along, y : y + down, x : x + across]
+    shown = liver[box_slices(aligned.box)]
+    seen = shown[box_slices(window.box)]
     return 1 - seen.sum() / shown.sum(), window.share
 
 

@@ -240,8 +240,13 @@ def bounding_box(mask: np.ndarray) -> Box:
 
 def _share_within(box: Box, mask: np.ndarray) -> float:
     """Give the share of a box, 0..1, that a mask (z, y, x) covers."""
-    z, y, x = (slice(first, first + count) for first, count in zip(box[0][::-1], box[1][::-1], strict=True))
-    return float(mask[z, y, x].mean())
+    return float(mask[box_slices(box)].mean())
+
+
+def box_slices(box: Box) -> tuple[slice, slice, slice]:
+    """Give a box as slices of an array (z, y, x)."""
+    x, y, z = (slice(first, first + count) for first, count in zip(*box, strict=True))
+    return z, y, x
 
 
 def crop(image: sitk.Image, box: Box) -> sitk.Image:

@@ -132,12 +132,17 @@ def require_same_grid(
 
 def _plane_diameter_mm(plane: np.ndarray, spacing_xy: Sequence[float]) -> float:
     """Measure the largest distance (mm) between midpoints of pixel edges of a (y, x) mask."""
+    return float(pdist(plane_outline(plane, spacing_xy)).max())
+
+
+def plane_outline(plane: np.ndarray, spacing_xy: Sequence[float]) -> np.ndarray:
+    """Give the convex outline (n, 2) in mm, in order, of a (y, x) mask through its pixels' edge midpoints."""
     y, x = np.nonzero(plane)
     half = 0.5
     points = np.concatenate(
         [np.stack([x + dx, y + dy], axis=1) for dx, dy in ((half, 0), (-half, 0), (0, half), (0, -half))]
     ) * np.asarray(spacing_xy, dtype=np.float64)
-    return float(pdist(points[ConvexHull(points).vertices]).max())
+    return points[ConvexHull(points).vertices]
 
 
 def _numbers(values: Sequence[float]) -> str:

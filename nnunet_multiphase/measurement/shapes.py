@@ -14,6 +14,8 @@ from scipy.ndimage import binary_erosion
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist, squareform
 
+from nnunet_multiphase.evaluation.lesions import plane_outline
+
 
 @dataclass(frozen=True)
 class Chord:
@@ -38,7 +40,7 @@ def axial_diameters(mask: np.ndarray, spacing_mm: Sequence[float]) -> tuple[Chor
     """
     best: tuple[float, int, np.ndarray, int, int] | None = None
     for z in np.flatnonzero(mask.any(axis=(1, 2))):
-        outline = _outline(mask[z], spacing_mm[:2])
+        outline = plane_outline(mask[z], spacing_mm[:2])
         length, first, second = _longest(outline)
         if best is None or length > best[0] + 1e-9:
             best = (length, int(z), outline, first, second)
@@ -65,15 +67,6 @@ def diameter_3d(mask: np.ndarray, spacing_mm: Sequence[float]) -> Chord:
     corners = points[np.sort(ConvexHull(points).vertices)]
     length, first, second = _longest(corners)
     return Chord(length, (corners[first] / spacing_mm, corners[second] / spacing_mm))
-
-
-def _outline(plane: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
-    """Give the convex outline (n, 2) in mm, in order, of a (y, x) mask through its pixels' edge midpoints."""
-    y, x = np.nonzero(plane)
-    points = np.concatenate(
-        [np.stack([x + dx, y + dy], axis=1) for dx, dy in ((0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5))]
-    ) * np.asarray(spacing_mm, float)
-    return points[ConvexHull(points).vertices]
 
 
 def _longest(points: np.ndarray) -> tuple[float, int, int]:

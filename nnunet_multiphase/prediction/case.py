@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.alignment import Box, crop
+from nnunet_multiphase.alignment import Box, box_slices, crop
 from nnunet_multiphase.data.case_folder import CaseFolder
 from nnunet_multiphase.phases import FILL_HU
 from nnunet_multiphase.prediction.model import (
@@ -23,6 +23,7 @@ from nnunet_multiphase.prediction.prepare import PreparedCase, prepare_case
 from nnunet_multiphase.prediction.segmented import SegmentedCase
 from nnunet_multiphase.prediction.window import Window, liver_window
 from nnunet_multiphase.prediction.write import CasePrediction, write_prediction
+from registration.volume import image_like
 
 if TYPE_CHECKING:
     from registration import RegistrationSettings
@@ -154,8 +155,5 @@ def network_input(prepared: PreparedCase, box: Box | None = None) -> tuple[np.nd
 def _within(values: np.ndarray, box: Box, grid: sitk.Image) -> sitk.Image:
     """Put values (Z, Y, X) of a box into a grid that is 0 elsewhere."""
     everywhere = np.zeros(grid.GetSize()[::-1], values.dtype)
-    z, y, x = (slice(first, first + count) for first, count in zip(box[0][::-1], box[1][::-1], strict=True))
-    everywhere[z, y, x] = values
-    image = sitk.GetImageFromArray(everywhere)
-    image.CopyInformation(grid)
-    return image
+    everywhere[box_slices(box)] = values
+    return image_like(everywhere, grid)

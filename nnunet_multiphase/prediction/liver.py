@@ -8,13 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 import SimpleITK as sitk
 
+from nnunet_multiphase.alignment import box_slices
 from nnunet_multiphase.evaluation.lesions import label_lesions
 from nnunet_multiphase.measurement.measure import Liver
 from nnunet_multiphase.measurement.surroundings import touching
 from nnunet_multiphase.prediction.prepare import PreparedCase
 from registration.resample import resample_labels
+from registration.volume import image_like
 
-RIM_MM = 6.0  # 4 of them are `RegistrationSettings.region_margin_mm`
+RIM_MM = 6.0  # the rim of what was found is the least certain; 4 of them are `RegistrationSettings.region_margin_mm`
 
 
 def liver_of(
@@ -33,31 +35,34 @@ def liver_of(
     """
     lesion = sitk.GetArrayViewFromImage(lesions) != 0
     if prepared.liver is not None:
-        index, size = prepared.aligned.box
-        box = tuple(slice(i, i + n) for i, n in zip(reversed(index), reversed(size), strict=True))
+        box = box_slices(prepared.aligned.box)
         organ = sitk.GetArrayFromImage(prepared.liver) != 0
-        mask = _on(lesions, organ[box])
+        mask = image_like(organ[box].astype(np.uint8), lesions)
         organ[box] |= touching(label_lesions(lesion), organ[box])
         return Liver(mask, "mask", _whole_ml(organ, lesions))
     organ = np.isin(sitk.GetArrayViewFromImage(labels), list(liver_labels))
     if organ.any():
-        return Liver(
-            _on(lesions, organ), "model", _whole_ml(organ | touching(label_lesions(lesion), organ), lesions)
-        )
-    found = next((r for r in prepared.aligned.results.values() if r.region == "liver"), None)
-    if found is None:
+        whole_ml = _whole_ml(organ | touching(label_lesions(lesion), organ), lesions)
+        return Liver(image_like(organ.astype(np.uint8), lesions), "model", whole_ml)
+    found = found_liver(prepared, RIM_MM)
+    return None if found is None else Liver(resample_labels(found, lesions), "found")
+
+
+def found_liver(prepared: PreparedCase, depth_mm: float) -> sitk.Image | None:
+    """Give what lies so deep in the region that the registration fitted, where that is a liver it found.
+
+    What is fitted reaches beyond the liver, whose edge is what holds.
+
+    Returns:
+        uint8 mask on the registration's own coarse grid.
+    """
+    result = next((r for r in prepared.aligned.results.values() if r.region == "liver"), None)
+    if result is None:
         return None
-    # What was fitted reaches beyond the liver, whose edge is what holds; and its rim is the least certain.
-    surely = sitk.SignedMaurerDistanceMap(
-        found.fitted, insideIsPositive=True, squaredDistance=False, useImageSpacing=True
+    within = sitk.SignedMaurerDistanceMap(
+        result.fitted, insideIsPositive=True, squaredDistance=False, useImageSpacing=True
     )
-    return Liver(resample_labels(sitk.Cast(surely >= RIM_MM, sitk.sitkUInt8), lesions), "found")
-
-
-def _on(grid: sitk.Image, mask: np.ndarray) -> sitk.Image:
-    image = sitk.GetImageFromArray(mask.astype(np.uint8))
-    image.CopyInformation(grid)
-    return image
+    return sitk.Cast(within >= depth_mm, sitk.sitkUInt8)
 
 
 def _whole_ml(organ: np.ndarray, grid: sitk.Image) -> float | None:

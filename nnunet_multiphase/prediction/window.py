@@ -14,6 +14,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.alignment import Box, bounding_box, crop
+from nnunet_multiphase.prediction.liver import found_liver
 from nnunet_multiphase.prediction.prepare import PreparedCase
 from registration.resample import resample_labels
 
@@ -89,18 +90,8 @@ def _sure_liver(prepared: PreparedCase, grid: sitk.Image) -> tuple[sitk.Image | 
     if prepared.liver is not None:
         drawn = None if is_small(prepared.liver) else prepared.liver
         return (None if drawn is None else crop(drawn, prepared.aligned.box)), MASK_MARGINS_MM
-    results = [result for result in prepared.aligned.results.values() if result.region == "liver"]
-    if not results:
-        return None, FOUND_MARGINS_MM
-    fitted = results[0].fitted
-    within = sitk.SignedMaurerDistanceMap(
-        sitk.Cast(fitted != 0, sitk.sitkUInt8),
-        insideIsPositive=True,
-        squaredDistance=False,
-        useImageSpacing=True,
-    )
-    liver = sitk.Cast(within >= FITTED_BEYOND_MM, sitk.sitkUInt8)
-    if _ml(liver) < LEAST_FOUND_ML:
+    liver = found_liver(prepared, FITTED_BEYOND_MM)
+    if liver is None or _ml(liver) < LEAST_FOUND_ML:
         return None, FOUND_MARGINS_MM
     return resample_labels(liver, grid), FOUND_MARGINS_MM
 
