@@ -26,15 +26,15 @@ import torch
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from torch import nn
 
-from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.evaluation.benchmark_prediction import (
+from nnunet_multiphase.benchmark.prediction import (
     predict_model,
     score_model,
     test_cases,
     validation_cases,
 )
-from nnunet_multiphase.evaluation.benchmark_settings import BenchmarkSettings, Model, claim_folder
-from nnunet_multiphase.evaluation.benchmark_training import train_model
+from nnunet_multiphase.benchmark.settings import BenchmarkSettings, Model, claim_folder
+from nnunet_multiphase.benchmark.training import train_model
+from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.comparison import compare_values
 from nnunet_multiphase.evaluation.files import write_json
 from nnunet_multiphase.network.complexity import count_gmacs, count_parameters

@@ -41,8 +41,8 @@ def run(args: argparse.Namespace) -> int:
         if value is not None and value <= 0:
             raise InputError(f"--{name.replace('_', '-')} must be above 0, got {value}")
 
-    from nnunet_multiphase.evaluation.benchmark import run_benchmark
-    from nnunet_multiphase.evaluation.benchmark_settings import BenchmarkSettings
+    from nnunet_multiphase.benchmark.run import run_benchmark
+    from nnunet_multiphase.benchmark.settings import BenchmarkSettings
     from nnunet_multiphase.evaluation.tables import text_table
     from nnunet_multiphase.report.benchmark_page import comparison_lines, write_benchmark_page
 

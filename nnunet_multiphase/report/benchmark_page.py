@@ -7,7 +7,7 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
-from nnunet_multiphase.evaluation.benchmark import BenchmarkResult
+from nnunet_multiphase.benchmark.run import BenchmarkResult
 from nnunet_multiphase.evaluation.case_files import find_images
 from nnunet_multiphase.evaluation.lesions import lesion_image
 from nnunet_multiphase.evaluation.tables import CASE_HEADER, case_rows, shown

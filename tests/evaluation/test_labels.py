@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from nnunet_multiphase.benchmark.prediction import score_model
+from nnunet_multiphase.benchmark.settings import MODELS
 from nnunet_multiphase.cli.main import main
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.evaluation.benchmark_prediction import score_model
-from nnunet_multiphase.evaluation.benchmark_settings import MODELS
 from nnunet_multiphase.evaluation.folders import evaluate_folders
 from nnunet_multiphase.evaluation.label_choice import LabelOptions
 from nnunet_multiphase.evaluation.scores import evaluate_case

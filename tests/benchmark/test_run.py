@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from nnunet_multiphase.benchmark.run import run_benchmark
+from nnunet_multiphase.benchmark.settings import BenchmarkSettings
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.evaluation.benchmark import run_benchmark
-from nnunet_multiphase.evaluation.benchmark_settings import BenchmarkSettings
 from nnunet_multiphase.evaluation.folders import evaluate_folders
 
 DATASET = "Dataset977_Tiny"

@@ -1,7 +1,7 @@
 """Train one model on one fold, in a process of its own.
 
 A process for each training keeps the peak memory of one out of the next one's figures. The child runs
-`python -m nnunet_multiphase.evaluation.benchmark_training TASK.json RECORD.json`.
+`python -m nnunet_multiphase.benchmark.training TASK.json RECORD.json`.
 """
 
 import json
@@ -15,8 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from nnunet_multiphase.benchmark.settings import BenchmarkSettings, Model
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.evaluation.benchmark_settings import BenchmarkSettings, Model
 from nnunet_multiphase.evaluation.files import write_json
 
 CALIBRATION_EPOCHS = 2
@@ -88,7 +88,7 @@ def _child(output: Path, name: str, task: Mapping[str, Any], results: Path) -> d
     command = [
         sys.executable,
         "-m",
-        "nnunet_multiphase.evaluation.benchmark_training",
+        "nnunet_multiphase.benchmark.training",
         str(task_file),
         str(record),
     ]

@@ -7,20 +7,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nnunet_multiphase.evaluation.benchmark_prediction import (
+from nnunet_multiphase.benchmark.prediction import (
     predict_model,
     score_model,
     test_cases,
     validation_cases,
 )
-from nnunet_multiphase.evaluation.benchmark_settings import (
+from nnunet_multiphase.benchmark.settings import (
     MODELS,
     BenchmarkSettings,
     Model,
     claim_folder,
     find_dataset,
 )
-from nnunet_multiphase.evaluation.benchmark_training import train_model
+from nnunet_multiphase.benchmark.training import train_model
 from nnunet_multiphase.evaluation.comparison import PairedComparison, compare_paired
 from nnunet_multiphase.evaluation.files import write_json
 from nnunet_multiphase.evaluation.scores import Scores

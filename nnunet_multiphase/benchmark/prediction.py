@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nnunet_multiphase.benchmark.settings import BenchmarkSettings, Model
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.evaluation.benchmark_settings import BenchmarkSettings, Model
 from nnunet_multiphase.evaluation.case_files import find_images
 from nnunet_multiphase.evaluation.files import write_json
 from nnunet_multiphase.evaluation.folders import evaluate_pairs
