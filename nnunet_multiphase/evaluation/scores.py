@@ -4,16 +4,17 @@ Which labels are lesion, and which are another class such as the liver, is decid
 counted in the lesions' labels alone; voxels of an ignore label count for nothing, on either side.
 
 What is undefined is nan, and left out of every mean:
-- truth and prediction empty: a true negative case; Dice, HD95, sensitivity, precision and F1 undefined.
-- truth empty, prediction not: a false-alarm case; Dice 0, precision 0, F1 0; HD95 and sensitivity undefined.
-- prediction empty, truth not: Dice 0, sensitivity 0, F1 0; HD95 and precision undefined.
+- truth and prediction empty: a true negative case; Dice, NSD, HD95, sensitivity, precision, F1 and panoptic quality
+  undefined.
+- truth empty, prediction not: a false-alarm case; Dice, NSD, precision, F1 and panoptic quality 0; HD95 and sensitivity
+  undefined.
+- prediction empty, truth not: Dice, NSD, sensitivity, F1 and panoptic quality 0; HD95 and precision undefined.
 - relative volume error is undefined for an empty truth.
-False positives per case count every case, empty ones too. Over a folder, sensitivity, precision and F1 pool
-the lesions of all cases.
+False positives per case count every case, empty ones too. Over a folder, sensitivity, precision, F1 and panoptic
+quality pool the lesions of all cases.
 """
 
 import math
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -21,8 +22,6 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-import torch
-from monai.metrics import compute_hausdorff_distance
 
 from nnunet_multiphase.data.orientation import turned
 from nnunet_multiphase.evaluation.files import csv_cell, write_csv, write_json
@@ -34,6 +33,8 @@ from nnunet_multiphase.evaluation.label_choice import (
 )
 from nnunet_multiphase.evaluation.lesions import label_lesions, lesion_table, require_same_grid
 from nnunet_multiphase.evaluation.matching import IOU_THRESHOLD, match_lesions
+from nnunet_multiphase.evaluation.sizes import counted_by_size
+from nnunet_multiphase.evaluation.surfaces import hd95_mm, normalised_surface_dice
 from nnunet_multiphase.label_classes import LESION, LabelClasses, whole_numbers
 
 WRONG_GRID = (
@@ -62,16 +63,20 @@ class CaseScore:
     Attributes:
         case: name of the case.
         dice: 2|P n T| / (|P| + |T|) over voxels, 0..1.
+        nsd: share of both surfaces within 2 mm of the other one, 0..1.
         hd95_mm: the larger of the two directed 95th percentiles of the distance between the surfaces, in mm.
         truth_ml, prediction_ml: volumes in ml.
         volume_error_ml: prediction minus truth, in ml.
         volume_error_relative: the same, divided by the truth's volume.
         found, missed, false: lesions matched, missed, and predicted where none is.
         sensitivity, precision, f1: of the case's lesions, 0..1.
+        panoptic_quality: summed IoU of the found lesions / (found + missed / 2 + false / 2), 0..1: F1 times the mean IoU of
+            the found lesions (Kirillov et al., CVPR 2019, doi:10.1109/CVPR.2019.00963; they match from IoU .5 on).
     """
 
     case: str
     dice: float
+    nsd: float
     hd95_mm: float
     truth_ml: float
     prediction_ml: float
@@ -83,6 +88,7 @@ class CaseScore:
     sensitivity: float
     precision: float
     f1: float
+    panoptic_quality: float
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,7 @@ class ClassScore:
     case: str
     name: str
     dice: float
+    nsd: float
     hd95_mm: float
     truth_ml: float
     prediction_ml: float
@@ -132,6 +139,7 @@ class Scores:
             "dice_mean": _mean(c.dice for c in scores),
             "dice_median": _median(c.dice for c in scores),
             "dice_cases": _defined(c.dice for c in scores),
+            "nsd_mean": _mean(c.nsd for c in scores),
             "hd95_mm_mean": _mean(c.hd95_mm for c in scores),
             "hd95_mm_median": _median(c.hd95_mm for c in scores),
             "hd95_cases": _defined(c.hd95_mm for c in scores),
@@ -149,6 +157,7 @@ class Scores:
             "dice_mean": _mean(c.dice for c in self.cases),
             "dice_median": _median(c.dice for c in self.cases),
             "dice_cases": _defined(c.dice for c in self.cases),
+            "nsd_mean": _mean(c.nsd for c in self.cases),
             "hd95_mm_mean": _mean(c.hd95_mm for c in self.cases),
             "hd95_mm_median": _median(c.hd95_mm for c in self.cases),
             "hd95_cases": _defined(c.hd95_mm for c in self.cases),
@@ -162,6 +171,11 @@ class Scores:
             "lesion_sensitivity": sensitivity,
             "lesion_precision": precision,
             "lesion_f1": f1,
+            "panoptic_quality": panoptic_quality((row.iou for row in self.lesions), found, missed, false),
+            "lesions_by_size": {
+                size: {"found": hit, "lesions": total}
+                for size, (hit, total) in counted_by_size(self.lesions).items()
+            },
             "false_positives_per_case": false / len(self.cases) if self.cases else math.nan,
             "true_negative_cases": sum(c.truth_ml == 0 and c.prediction_ml == 0 for c in self.cases),
             "false_alarm_cases": sum(c.truth_ml == 0 and c.prediction_ml > 0 for c in self.cases),
@@ -215,6 +229,7 @@ def evaluate_case(
         sensitivity=sensitivity,
         precision=precision,
         f1=f1,
+        panoptic_quality=panoptic_quality((m.iou for m in matches), found, missed, false),
     )
     # Lesion numbers depend on sizes and scan order only, so the table of the whole image numbers them alike.
     truth_rows, prediction_rows = (
@@ -297,13 +312,14 @@ def mask_image(mask: np.ndarray, grid: sitk.Image) -> sitk.Image:
 
 
 def _overlap_and_volumes(p: np.ndarray, t: np.ndarray, spacing_xyz: Sequence[float]) -> dict[str, float]:
-    """Compare two (z, y, x) masks: Dice, HD95 and volumes under the records' names."""
+    """Compare two (z, y, x) masks: Dice, NSD, HD95 and volumes under the records' names."""
     voxel_ml = math.prod(spacing_xyz) / 1000.0
     p_voxels, t_voxels = int(np.count_nonzero(p)), int(np.count_nonzero(t))
     error_ml = (p_voxels - t_voxels) * voxel_ml
     overlap = int(np.count_nonzero(p & t))
     return {
         "dice": 2.0 * overlap / (p_voxels + t_voxels) if p_voxels + t_voxels else math.nan,
+        "nsd": normalised_surface_dice(p, t, spacing_xyz[::-1]),
         "hd95_mm": hd95_mm(p, t, spacing_xyz[::-1]),
         "truth_ml": t_voxels * voxel_ml,
         "prediction_ml": p_voxels * voxel_ml,
@@ -312,32 +328,18 @@ def _overlap_and_volumes(p: np.ndarray, t: np.ndarray, spacing_xyz: Sequence[flo
     }
 
 
-def hd95_mm(prediction: np.ndarray, truth: np.ndarray, spacing_zyx: Sequence[float]) -> float:
-    """Measure the 95th percentile Hausdorff distance of two (z, y, x) bool masks.
-
-    Surfaces are the voxels with a face neighbour outside the mask; spacing in mm along z, y, x.
-
-    Returns:
-        mm; nan when either mask is empty.
-    """
-    if not prediction.any() or not truth.any():
-        return math.nan
-    p, t = (torch.from_numpy(np.ascontiguousarray(m))[None, None].float() for m in (prediction, truth))
-    with warnings.catch_warnings():
-        # MONAI 1.5 and 1.6 warn about a deprecated argument of their own that they pass themselves.
-        warnings.filterwarnings("ignore", message=".*always_return_as_numpy.*", category=FutureWarning)
-        distance = compute_hausdorff_distance(
-            p, t, include_background=True, percentile=95, spacing=[float(s) for s in spacing_zyx]
-        )
-    return float(distance.item())
-
-
 def detection_rates(found: int, missed: int, false: int) -> tuple[float, float, float]:
     """Compute sensitivity, precision and F1 of counted lesions; nan where the denominator is 0."""
     sensitivity = found / (found + missed) if found + missed else math.nan
     precision = found / (found + false) if found + false else math.nan
     counted = 2 * found + missed + false
     return sensitivity, precision, 2 * found / counted if counted else math.nan
+
+
+def panoptic_quality(ious: Iterable[float], found: int, missed: int, false: int) -> float:
+    """Compute the panoptic quality of counted lesions, given the IoU of each (0 where not found); nan without any."""
+    counted = 2 * found + missed + false
+    return 2 * math.fsum(ious) / counted if counted else math.nan
 
 
 def write_scores(scores: Scores, folder: Path | str) -> list[Path]:

@@ -64,16 +64,19 @@ def labels_line(scores: Scores) -> str:
 
 
 def summary_lines(scores: Scores) -> list[str]:
-    """Say in three lines what the numbers over all cases are, and of how many cases."""
+    """Say in four lines what the numbers over all cases are, and of how many cases."""
     s = scores.summary()
     return [
         f"Dice {shown(s['dice_mean'], 3)} (mean of {s['dice_cases']} cases; "
-        f"median {shown(s['dice_median'], 3)}), "
+        f"median {shown(s['dice_median'], 3)}), NSD {shown(s['nsd_mean'], 3)} at 2 mm, "
         f"HD95 {shown(s['hd95_mm_mean'], 1)} mm (mean of {s['hd95_cases']})",
         f"lesions: sensitivity {shown(s['lesion_sensitivity'])} ({s['lesions_found']} of {s['lesions']}), "
         f"precision {shown(s['lesion_precision'])}, F1 {shown(s['lesion_f1'])}, "
+        f"panoptic quality {shown(s['panoptic_quality'])}, "
         f"false positives per case {shown(s['false_positives_per_case'])} "
         f"(found: IoU >= {s['iou_threshold']:g})",
+        "lesions found by their size in the truth: "
+        + ", ".join(f"{size} {n['found']} of {n['lesions']}" for size, n in s["lesions_by_size"].items()),
         f"cases without lesion: {s['true_negative_cases']} rightly empty, {s['false_alarm_cases']} with a "
         f"false alarm; cases with lesions but an empty prediction: {s['empty_prediction_cases']}",
     ]

@@ -1,4 +1,4 @@
-"""Scores of crafted cases, counted by hand; HD95 against scipy; what is undefined; faulty folders."""
+"""Scores of crafted cases, counted by hand; what is undefined; faulty folders."""
 
 import csv
 import json
@@ -8,13 +8,15 @@ import shutil
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from panoptica import InputType, MaxBipartiteMatching, Metric, Panoptica_Evaluator, UnmatchedInstancePair
 from scipy import ndimage, stats
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.comparison import compare_paired
 from nnunet_multiphase.evaluation.folders import evaluate_folders
+from nnunet_multiphase.evaluation.lesions import label_lesions
 from nnunet_multiphase.evaluation.matching import match_masks
-from nnunet_multiphase.evaluation.scores import evaluate_case, hd95_mm, write_scores
+from nnunet_multiphase.evaluation.scores import evaluate_case, write_scores
 
 SPACING_XYZ = (1.0, 2.0, 4.0)
 SHAPE = (6, 16, 30)
@@ -82,23 +84,57 @@ def test_rates_of_a_case_follow_from_its_counts():
     assert (score.sensitivity, score.precision, score.f1) == (0.5, 0.5, 0.5)
 
 
+# by hand from the IoUs in CASES: 24 / 40; .4 / (1 + .5); .5 / (1 + .5)
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("perfect", 1.0),
+        ("one missed", 1 / 1.5),
+        ("shifted by a quarter", 0.6),
+        ("two drawn as one", 0.4 / 1.5),
+        ("one drawn as two", 0.5 / 1.5),
+        ("beside", 0.0),
+    ],
+)
+def test_panoptic_quality_of_a_crafted_case_follows_from_its_overlaps(name, expected):
+    truth, prediction, *_ = CASES[name]
+    score, _ = evaluate_case(image(mask(*prediction)), image(mask(*truth)), case=name)
+    assert score.panoptic_quality == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_panoptic_quality_agrees_with_panoptica(seed):
+    rng = np.random.default_rng(seed)
+    truth = ndimage.gaussian_filter(rng.normal(size=SHAPE), (0.5, 1.5, 1.5)) > 0.18
+    prediction = truth ^ (ndimage.gaussian_filter(rng.normal(size=SHAPE), (0.5, 1, 1)) > 0.38)
+    score, _ = evaluate_case(image(prediction.astype(np.uint8)), image(truth.astype(np.uint8)), case="x")
+    pair = UnmatchedInstancePair(*(label_lesions(m).astype(np.uint32) for m in (prediction, truth)))
+    matcher = MaxBipartiteMatching(matching_metric=Metric.IOU, matching_threshold=0.1)
+    of_panoptica = Panoptica_Evaluator(InputType.UNMATCHED_INSTANCE, instance_matcher=matcher)
+    (result,) = of_panoptica.evaluate(pair.prediction_arr, pair.reference_arr, verbose=False).values()
+    assert 0.1 < score.panoptic_quality < 0.9
+    assert score.panoptic_quality == pytest.approx(float(result.pq), rel=1e-6)
+
+
 def test_nothing_there_and_nothing_predicted_defines_no_score():
     score, lesions = evaluate_case(image(mask()), image(mask()), case="x")
-    undefined = (score.dice, score.hd95_mm, score.sensitivity, score.precision, score.f1)
-    assert all(math.isnan(value) for value in undefined)
+    undefined = (score.dice, score.nsd, score.hd95_mm, score.sensitivity, score.precision, score.f1)
+    assert all(math.isnan(value) for value in (*undefined, score.panoptic_quality))
     assert lesions == []
 
 
 def test_a_false_alarm_scores_zero_and_has_no_sensitivity():
     score, _ = evaluate_case(image(mask(C)), image(mask()), case="x")
-    assert (score.dice, score.precision, score.f1) == (0.0, 0.0, 0.0)
+    assert (score.dice, score.nsd) == (0.0, 0.0)
+    assert (score.precision, score.f1, score.panoptic_quality) == (0.0, 0.0, 0.0)
     assert math.isnan(score.sensitivity)
     assert math.isnan(score.hd95_mm)
 
 
 def test_an_empty_prediction_scores_zero_and_has_no_precision():
     score, _ = evaluate_case(image(mask()), image(mask(A)), case="x")
-    assert (score.dice, score.sensitivity, score.f1) == (0.0, 0.0, 0.0)
+    assert (score.dice, score.nsd) == (0.0, 0.0)
+    assert (score.sensitivity, score.f1, score.panoptic_quality) == (0.0, 0.0, 0.0)
     assert math.isnan(score.precision)
     assert math.isnan(score.hd95_mm)
 
@@ -135,28 +171,6 @@ def test_swapping_prediction_and_truth_swaps_missed_and_false():
         assert one == sorted(swap[outcome] for outcome in other)
 
 
-def scipy_hd95(p, t, spacing_zyx):
-    """Measure HD95 with scipy alone: face-neighbour surfaces, exact distance maps, numpy's percentile."""
-    surfaces = [m & ~ndimage.binary_erosion(m) for m in (p, t)]
-    to_p, to_t = (ndimage.distance_transform_edt(~s, sampling=spacing_zyx) for s in surfaces)
-    return max(np.percentile(to_t[surfaces[0]], 95), np.percentile(to_p[surfaces[1]], 95))
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_hd95_agrees_with_scipy_on_anisotropic_blobs(seed):
-    rng = np.random.default_rng(seed)
-    spacing_zyx = (4.0, 0.8, 1.3)
-    p, t = (ndimage.gaussian_filter(rng.normal(size=(9, 26, 31)), (1, 3, 3)) > 0.02 for _ in range(2))
-    expected = scipy_hd95(p, t, spacing_zyx)
-    assert expected > 1.0
-    assert hd95_mm(p, t, spacing_zyx) == pytest.approx(expected, rel=1e-5)  # MONAI computes in float32
-
-
-def test_hd95_of_two_shifted_plates_is_the_shift():
-    p, t = mask((2, 0, 0, 1, 16, 30)), mask((4, 0, 0, 1, 16, 30))
-    assert hd95_mm(p > 0, t > 0, (4.0, 2.0, 1.0)) == pytest.approx(8.0)
-
-
 @pytest.fixture
 def folders(tmp_path):
     """Four cases: perfect (Dice 1), shifted (Dice .75), rightly empty, false alarm."""
@@ -184,6 +198,11 @@ def test_a_folder_is_summed_up_over_the_cases_that_define_a_score(folders):
     assert summary["lesion_precision"] == 0.75  # 3 of 4
     assert summary["lesion_f1"] == pytest.approx(6 / 7)
     assert summary["false_positives_per_case"] == 0.25
+    # IoU 1, 1 and .6; three found, one false
+    assert summary["panoptic_quality"] == pytest.approx(2.6 / 3.5)
+    # A is 4 wide and 8 long, B 8 wide and 8 long, midpoint to midpoint 8.5 and 10.6 mm
+    sizes = {size: (n["found"], n["lesions"]) for size, n in summary["lesions_by_size"].items()}
+    assert sizes == {"under 10 mm": (2, 2), "10 to 20 mm": (1, 1), "over 20 mm": (0, 0)}
     assert (summary["true_negative_cases"], summary["false_alarm_cases"]) == (1, 1)
 
 
