@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,6 @@ from scipy.ndimage import binary_erosion
 from nnunet_multiphase.alignment import AlignedPhases, crop, data_box, signed
 from nnunet_multiphase.phases import FILL_HU, PHASE_TITLES
 from registration.own_style import own_style
-from registration.resample import resample_image
 
 WINDOW_HU = (-120.0, 220.0)
 AXIAL_WIDTH_PIXELS = 300
@@ -50,16 +49,23 @@ def draw_overview(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    reference = aligned.images[aligned.reference]
-    mask = reference * 0 if lesions is None else lesions
+    reference = _upright(aligned.images[aligned.reference])
+    at = _voxel(reference, centre_mm)
+    cuts = _cuts(reference, at)
+    outlined = [np.zeros(cut.shape, bool) for cut in cuts]
+    if lesions is not None:
+        outlined = [cut > 0 for cut in _cuts(_upright(lesions), at)]
     rows = []
     moved = [
         phase for phase in aligned.results if phase in aligned.images
     ]  # a failed phase may have been left out
     for phase in moved:
         moving = crop(signed(images[phase]), data_box(images[phase]))
-        before = resample_image(moving, reference, None, fill_hu=FILL_HU)
-        halves = [_half(reference, shown, mask, centre_mm) for shown in (before, aligned.images[phase])]
+        after = _cuts(_upright(aligned.images[phase]), at)
+        halves = [
+            _half(cuts, shown, outlined, reference.GetSpacing()[::-1])
+            for shown in (_cuts_by_header(moving, reference, at), after)
+        ]
         gap = np.ones((halves[0].shape[0], 4 * GAP_PIXELS, 3))
         rows.append(np.concatenate([halves[0], gap, halves[1]], axis=1))
     height, width = (rows[0].shape[:2]) if rows else (1, 2 * AXIAL_WIDTH_PIXELS)
@@ -96,21 +102,19 @@ def draw_overview(
     return path
 
 
-def _half(reference: sitk.Image, moving: sitk.Image, mask: sitk.Image, centre_mm: np.ndarray) -> np.ndarray:
+def _half(
+    reference: Sequence[np.ndarray],
+    moving: Sequence[np.ndarray],
+    outlined: Sequence[np.ndarray],
+    spacing_mm: Sequence[float],
+) -> np.ndarray:
     """Lay three planes out on one canvas: (rows, columns, RGB), 0..1."""
-    fixed, moved, outlined = (_upright(image) for image in (reference, moving, mask))
-    spacing = fixed.GetSpacing()[::-1]  # (z, y, x), like the arrays
-    at = _voxel(fixed, centre_mm)
-    pixel_mm = fixed.GetSize()[0] * spacing[2] / AXIAL_WIDTH_PIXELS
+    pixel_mm = reference[0].shape[1] * spacing_mm[2] / AXIAL_WIDTH_PIXELS
     pictures = []
-    for plane in range(3):
-        pixels_mm = [step for axis, step in enumerate(spacing) if axis != plane]
-        cuts = [
-            _to_scale(_plane(sitk.GetArrayViewFromImage(image), plane, at[plane]), pixels_mm, pixel_mm)
-            for image in (fixed, moved, outlined)
-        ]
-        picture = _fuse(cuts[0], cuts[1])
-        inside = cuts[2] > 0
+    for plane, cuts in enumerate(zip(reference, moving, outlined, strict=True)):
+        pixels_mm = [step for axis, step in enumerate(spacing_mm) if axis != plane]
+        fixed, moved, inside = (_to_scale(cut, pixels_mm, pixel_mm) for cut in cuts)
+        picture = _fuse(fixed, moved)
         picture[inside & ~binary_erosion(inside)] = YELLOW
         pictures.append(picture)
     axial, coronal, sagittal = pictures
@@ -136,9 +140,29 @@ def _voxel(image: sitk.Image, point_mm: np.ndarray) -> tuple[int, int, int]:
     return z, y, x
 
 
-def _plane(volume: np.ndarray, plane: int, at: int) -> np.ndarray:
-    """Cut a (z, y, x) volume; the head is up in coronal and sagittal planes."""
-    cut = np.take(volume, at, axis=plane)
+def _cuts(image: sitk.Image, at: Sequence[int]) -> list[np.ndarray]:
+    """Cut a volume across z, y and x; the head is up in coronal and sagittal planes."""
+    volume = sitk.GetArrayViewFromImage(image)  # which lives no longer than the image
+    return [_head_up(np.take(volume, number, axis=plane), plane) for plane, number in enumerate(at)]
+
+
+def _cuts_by_header(moving: sitk.Image, reference: sitk.Image, at: Sequence[int]) -> list[np.ndarray]:
+    """Cut a volume where its header says that the reference's three planes are."""
+    resample = sitk.ResampleImageFilter()
+    resample.SetNumberOfWorkUnits(1)  # ITK's roundings depend on how many share the work
+    resample.SetDefaultPixelValue(FILL_HU)
+    found = []
+    for plane, number in enumerate(at):
+        axis = 2 - plane
+        size, index = list(reference.GetSize()), [0, 0, 0]
+        size[axis], index[axis] = 1, number
+        resample.SetReferenceImage(sitk.RegionOfInterest(reference, size, index))
+        cut = sitk.GetArrayFromImage(resample.Execute(moving))
+        found.append(_head_up(cut.squeeze(plane), plane))
+    return found
+
+
+def _head_up(cut: np.ndarray, plane: int) -> np.ndarray:
     return cut if plane == 0 else cut[::-1]
 
 
