@@ -11,7 +11,8 @@ import SimpleITK as sitk
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import FILL_HU
 from registration import RegistrationResult, RegistrationSettings, register
-from registration.resample import coverage, resample_image
+from registration.resample import resample_with_coverage
+from registration.volume import image_like
 
 Box = tuple[tuple[int, int, int], tuple[int, int, int]]
 """First voxel and size, both (x, y, z)."""
@@ -101,7 +102,8 @@ def align_phases(
         if phase == reference:
             transforms[phase] = sitk.Euler3DTransform()
             resampled[phase] = fixed
-            has_data = sitk.GetArrayFromImage(coverage(moving, fixed)).astype(bool)
+            has_data: np.ndarray = np.zeros(covered.shape, bool)
+            has_data[box_slices(fixed_data)] = True
         else:
             result = _register(
                 crop(fixed, fixed_data),
@@ -125,8 +127,9 @@ def align_phases(
             if by_headers:
                 by_header.append(phase)
             transforms[phase] = sitk.Euler3DTransform() if by_headers else result.transform
-            resampled[phase] = resample_image(moving, fixed, transforms[phase], fill_hu=FILL_HU)
-            has_data = sitk.GetArrayFromImage(coverage(moving, fixed, transforms[phase])).astype(bool)
+            resampled[phase], has_data = resample_with_coverage(
+                moving, fixed, transforms[phase], fill_hu=FILL_HU, threads=settings.threads
+            )
         covered &= has_data
         if phase != reference and results[phase].verdict == "failed" and not registered:
             not_trusted[phase] = has_data
@@ -263,7 +266,8 @@ def signed(image: sitk.Image) -> sitk.Image:
 
 def _as_int16(image: sitk.Image, has_data: np.ndarray) -> sitk.Image:
     """Round to whole HU, with air where there are no data."""
-    values = np.clip(np.rint(sitk.GetArrayFromImage(image)), -32768, 32767)
-    rounded = sitk.GetImageFromArray(np.where(has_data, values, FILL_HU).astype(np.int16))
-    rounded.CopyInformation(image)
-    return rounded
+    values = sitk.GetArrayFromImage(image)
+    if values.dtype != np.int16:
+        values = np.clip(np.rint(values), -32768, 32767).astype(np.int16)
+    values[~has_data] = FILL_HU
+    return image_like(values, image)

@@ -57,7 +57,7 @@ def spline_coefficients(values: NDArray) -> NDArray[np.float32]:
 
 # The indices below are unsigned: numba would test each signed one for "counted from the end".
 @compiled(inline="always")
-def _cubic(flat, plane, row, z, y, x):  # type: ignore[no-untyped-def]
+def cubic_value(flat, plane, row, z, y, x):  # type: ignore[no-untyped-def]
     """Interpolate a padded table of coefficients, (planes of rows) flattened, at one position inside the volume."""
     iz, iy, ix = np.int32(z), np.int32(y), np.int32(x)  # positions are not negative, so this is the floor
     tz, ty, tx = np.float32(z - iz), np.float32(y - iy), np.float32(x - ix)
@@ -95,7 +95,7 @@ def _cubic(flat, plane, row, z, y, x):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline="always")
-def _linear(flat, plane, row, z, y, x):  # type: ignore[no-untyped-def]
+def linear_value(flat, plane, row, z, y, x):  # type: ignore[no-untyped-def]
     """Interpolate a padded table of values, (planes of rows) flattened, at one position inside the volume."""
     iz, iy, ix = np.int32(z), np.int32(y), np.int32(x)
     tz, ty, tx = np.float32(z - iz), np.float32(y - iy), np.float32(x - ix)
@@ -130,7 +130,7 @@ def interpolate(coefficients, positions):  # type: ignore[no-untyped-def]
     for n in range(len(positions)):
         z, y, x = positions[n, 0], positions[n, 1], positions[n, 2]
         if z >= 0 and y >= 0 and x >= 0 and z <= top_z and y <= top_y and x <= top_x:
-            values[n] = _cubic(flat, plane, row, z, y, x)
+            values[n] = cubic_value(flat, plane, row, z, y, x)
         else:
             values[n] = np.nan
     return values
@@ -172,7 +172,11 @@ def fill_shares(table, cubic, points, rows, affines, low, per_unit, weights, fir
             x = a[2, 0] * px + a[2, 1] * py + a[2, 2] * pz + a[2, 3]
             if z >= low_edge and y >= low_edge and x >= low_edge and z <= top_z and y <= top_y and x <= top_x:
                 z, y, x = max(z, zero), max(y, zero), max(x, zero)
-                value = _cubic(flat, plane, row, z, y, x) if cubic else _linear(flat, plane, row, z, y, x)
+                value = (
+                    cubic_value(flat, plane, row, z, y, x)
+                    if cubic
+                    else linear_value(flat, plane, row, z, y, x)
+                )
                 place = min(max((value - low32) * per_unit32, zero), highest)
                 column = min(np.int32(place), last - np.int32(1))
                 share = place - np.float32(column)
@@ -234,7 +238,11 @@ def add_joint_histograms(  # type: ignore[no-untyped-def]
             x = xx * px[n] + xy * py[n] + xz * pz[n] + x0
             if z >= low_edge and y >= low_edge and x >= low_edge and z <= top_z and y <= top_y and x <= top_x:
                 z, y, x = max(z, zero), max(y, zero), max(x, zero)
-                value = _cubic(flat, plane, row, z, y, x) if cubic else _linear(flat, plane, row, z, y, x)
+                value = (
+                    cubic_value(flat, plane, row, z, y, x)
+                    if cubic
+                    else linear_value(flat, plane, row, z, y, x)
+                )
                 place = min(max((value - low32) * per_unit32, zero), highest)
                 column = min(np.int32(place), last - np.int32(1))
                 share = place - np.float32(column)
