@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,12 +99,15 @@ class _Judged:
         return bool(found)
 
 
-def check_case(case: CaseFolder, accept: Collection[str] = ()) -> CaseReport:
+def check_case(
+    case: CaseFolder, accept: Collection[str] = (), *, read: Callable[[Path], sitk.Image] = read_volume
+) -> CaseReport:
     """Read all files of a case.
 
     Args:
         case: Where they are.
         accept: Names of checks (see `check_names`) whose findings are no problems but warnings.
+        read: How phases are read, for who keeps what was read.
     """
     problems: list[str] = []
     judged = _Judged(case.name, accept)
@@ -119,7 +122,7 @@ def check_case(case: CaseFolder, accept: Collection[str] = ()) -> CaseReport:
     grids: dict[str, sitk.Image] = {}
     for phase, path in case.images.items():
         try:
-            image = read_volume(path)
+            image = read(path)
         except InputError as error:
             problems.append(f"case {case.name}, phase {phase}: {error}")
             continue
@@ -147,7 +150,7 @@ def check_case(case: CaseFolder, accept: Collection[str] = ()) -> CaseReport:
         found = [locate_liver(sample) for phase, sample in judged.samples.items() if phase in judged.bodies]
         judged.livers += [liver for liver in found if liver is not None]
         judged.add(f"case {case.name}", [find_liver_on_the_left(judged.livers)])
-    read: dict[str, np.ndarray] = {}
+    drawn: dict[str, np.ndarray] = {}
     lesion_voxels = 0
     for kind, phase, files in masks:
         if files is None or phase not in grids:
@@ -155,7 +158,7 @@ def check_case(case: CaseFolder, accept: Collection[str] = ()) -> CaseReport:
         try:
             mask = sitk.GetArrayFromImage(read_mask(files, grids[phase], case.images[phase].name))
         except GridError as error:
-            problems.append(f"case {case.name}: {error}{_where_it_fits(files, case)}")
+            problems.append(f"case {case.name}: {error}{_where_it_fits(files, case, read)}")
             continue
         except InputError as error:
             problems.append(f"case {case.name}: {error}")
@@ -178,9 +181,9 @@ def check_case(case: CaseFolder, accept: Collection[str] = ()) -> CaseReport:
                 liver_drawn=case.liver is not None,
             )
         if phase == case.reference:
-            read[kind] = mask.astype(bool)
-    if "lesions" in read and "liver" in read and read["lesions"].any():
-        outside = float((read["lesions"] & ~read["liver"]).sum() / read["lesions"].sum())
+            drawn[kind] = mask.astype(bool)
+    if "lesions" in drawn and "liver" in drawn and drawn["lesions"].any():
+        outside = float((drawn["lesions"] & ~drawn["liver"]).sum() / drawn["lesions"].sum())
         if outside > MISPLACED_SHARE:
             problems.append(
                 f"case {case.name}: {100 * outside:.0f} % of {case.lesions} lie outside {case.liver}: they do not belong "
@@ -191,7 +194,7 @@ def check_case(case: CaseFolder, accept: Collection[str] = ()) -> CaseReport:
                 f"case {case.name}: {100 * outside:.0f} % of the lesions lie outside the liver mask"
             )
         judged.add(
-            f"case {case.name}: {case.lesions}", [_exchanged_for_liver(read["lesions"], read["liver"])]
+            f"case {case.name}: {case.lesions}", [_exchanged_for_liver(drawn["lesions"], drawn["liver"])]
         )
     return CaseReport(
         case.name,
@@ -263,12 +266,12 @@ def _judge_mask(
         judged.warnings += [f"{where} {strange}"] if strange else []
 
 
-def _where_it_fits(files: MaskFiles, case: CaseFolder) -> str:
+def _where_it_fits(files: MaskFiles, case: CaseFolder, read: Callable[[Path], sitk.Image]) -> str:
     """Name the phases on whose grid a mask lies, if any: public sets have masks named after the wrong one."""
     fits = []
     for phase, path in case.images.items():
         try:
-            read_mask(files, read_volume(path), phase)
+            read_mask(files, read(path), phase)
         except InputError:
             continue  # an image that is unreadable, or another grid again
         fits.append(phase)

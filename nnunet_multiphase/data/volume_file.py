@@ -5,9 +5,8 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import SimpleITK as sitk
@@ -91,7 +90,7 @@ def read_volume(path: Path, *, drawing: bool = False) -> sitk.Image:
     path, channel = split_channel(path)
     if not path.is_file():
         raise InputError(f"{path} does not exist or is no file: expected a NIfTI volume; restore it")
-    with _quiet_itk():
+    with _quiet_itk:
         reader = read_information(path)
         _check_shape(path, reader, channel)
         _check_content(path, reader)
@@ -107,15 +106,32 @@ def read_volume(path: Path, *, drawing: bool = False) -> sitk.Image:
     return image
 
 
-@contextmanager
-def _quiet_itk() -> Iterator[None]:
-    """Keep ITK's own warnings off the terminal: what matters in them is checked, and said with the file's name."""
-    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    try:
-        yield
-    finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+class _QuietITK:
+    """Keep ITK's own warnings off the terminal: what matters in them is checked, and said with the file's name.
+
+    The switch is the whole process's: of several threads the first turns it off, and the last back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._inside = 0
+        self._shown = True
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+                sitk.ProcessObject.SetGlobalWarningDisplay(False)
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                sitk.ProcessObject.SetGlobalWarningDisplay(self._shown)
+
+
+_quiet_itk = _QuietITK()
 
 
 def read_information(path: Path) -> sitk.ImageFileReader:
@@ -130,7 +146,7 @@ def read_information(path: Path) -> sitk.ImageFileReader:
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
-        with _quiet_itk():
+        with _quiet_itk:
             reader.ReadImageInformation()
     except RuntimeError as error:
         raise InputError(_unreadable(path, error)) from error
@@ -239,7 +255,7 @@ def read_unchecked(path: Path) -> sitk.Image:
         InputError: It cannot be read.
     """
     try:
-        with _quiet_itk():
+        with _quiet_itk:
             return sitk.ReadImage(str(path))
     except RuntimeError as error:
         raise InputError(_unreadable(path, error)) from error

@@ -56,13 +56,18 @@ def found_liver(prepared: PreparedCase, depth_mm: float) -> sitk.Image | None:
     Returns:
         uint8 mask on the registration's own coarse grid.
     """
-    result = next((r for r in prepared.aligned.results.values() if r.region == "liver"), None)
-    if result is None:
+    fitted = fitted_liver(prepared)
+    if fitted is None:
         return None
     within = sitk.SignedMaurerDistanceMap(
-        result.fitted, insideIsPositive=True, squaredDistance=False, useImageSpacing=True
+        fitted, insideIsPositive=True, squaredDistance=False, useImageSpacing=True
     )
     return sitk.Cast(within >= depth_mm, sitk.sitkUInt8)
+
+
+def fitted_liver(prepared: PreparedCase) -> sitk.Image | None:
+    """Give the region that the registration fitted, where that is a liver it found and some mm around it."""
+    return next((r.fitted for r in prepared.aligned.results.values() if r.region == "liver"), None)
 
 
 def _whole_ml(organ: np.ndarray, grid: sitk.Image) -> float | None:

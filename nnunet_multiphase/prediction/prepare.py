@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 BEST_FIRST = ("pv", "art", "dl", "nc")
 """The reference where neither a mask nor the model says which: what shows the liver and most lesions best."""
+
+READERS = 2
+"""Files read at once: most of it is unpacking."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +64,8 @@ def prepare_case(
             case, reference=next((p for p in shown if p == usual_reference), [*shown, case.reference][0])
         )
     filled = _absent_phases(case, channels, missing)
-    report = check_case(case, accept)
-    if report.problems:
-        raise InputError("; ".join(report.problems))
-    images = {phase: read_volume(case.images[phase]) for phase in channels if phase not in filled}
+    read = _checked(case, accept)
+    images = {phase: read.images[phase] for phase in channels if phase not in filled}
     stored = {phase: stored_grid(image) for phase, image in images.items()}
     own_grid = turned(images[case.reference])
     images = {phase: upright(image) for phase, image in images.items()}
@@ -76,7 +78,25 @@ def prepare_case(
     for image in aligned.images.values():
         image.SetOrigin(own.GetOrigin())
         image.SetDirection(own.GetDirection())
-    return PreparedCase(case, tuple(channels), filled, images, stored, liver, aligned, report.implausible)
+    return PreparedCase(case, tuple(channels), filled, images, stored, liver, aligned, read.implausible)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Hold a case's phases as their files have them, and what was accepted of them."""
+
+    images: dict[str, sitk.Image]
+    implausible: tuple[str, ...]
+
+
+def _checked(case: CaseFolder, accept: Collection[str]) -> _Read:
+    """Read all phases, once, and refuse what cannot be used."""
+    with ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="read") as pool:
+        volumes = {path: pool.submit(read_volume, path) for path in case.images.values()}
+        report = check_case(case, accept, read=lambda path: volumes[path].result())
+    if report.problems:
+        raise InputError("; ".join(report.problems))
+    return _Read({phase: volumes[path].result() for phase, path in case.images.items()}, report.implausible)
 
 
 def _case_of(case_folder: Path | CaseFolder, reference: str | None) -> CaseFolder:

@@ -106,7 +106,7 @@ def test_the_reference_is_the_models_usual_phase_where_no_mask_decides(
 ) -> None:
     chosen: list[str] = []
 
-    def look(case: CaseFolder, accept: object) -> SimpleNamespace:
+    def look(case: CaseFolder, accept: object, *, read: object) -> SimpleNamespace:
         chosen.append(case.reference)
         return SimpleNamespace(problems=["seen enough"])
 
