@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +16,9 @@ from registration.volume import image_like
 
 Box = tuple[tuple[int, int, int], tuple[int, int, int]]
 """First voxel and size, both (x, y, z)."""
+
+FindTransform = Callable[..., RegistrationResult]
+"""Brings a moving volume to a reference as `registration.register` does, with its arguments."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ def align_phases(
     on_failure: str = "check",
     registered: bool = False,
     case: str = "",
+    find: FindTransform = register,
 ) -> AlignedPhases:
     """Register every other phase to the reference, resample it there and crop to where all have data.
 
@@ -72,6 +76,7 @@ def align_phases(
         on_failure: One of `phases.ON_FAILURE`.
         registered: The phases are aligned already: the registration only checks that, and nothing is moved.
         case: Named in messages.
+        find: What finds the transform; another than ours only to compare with.
 
     Returns:
         The phases in the order of `images`. Voxels where a phase has no data are -1024 HU.
@@ -112,6 +117,7 @@ def align_phases(
                 settings,
                 f"case {case}, phase {phase}",
                 reference,
+                find,
             )
             results[phase] = result
             failed = result.verdict == "failed"
@@ -196,9 +202,10 @@ def _register(
     settings: RegistrationSettings,
     what: str,
     reference: str,
+    find: FindTransform,
 ) -> RegistrationResult:
     try:
-        return register(fixed, moving, reference_mask=liver, settings=settings)
+        return find(fixed, moving, reference_mask=liver, settings=settings)
     except ValueError as error:
         raise InputError(f"{what}: cannot be registered to {reference}: {error}") from error
 

@@ -20,6 +20,10 @@ PLANNER_DOOR = "nnunetv2.experiment_planning.plan_and_preprocess_api"
 PLANNERS: dict[str, str] = {
     "MultiPhaseSCAMPlanner": "nnunet_multiphase.planning.multiphase_scam_planner",
     "MultiPhaseSCAMPlannerUndilated": "nnunet_multiphase.planning.variants",
+    "MultiPhaseSCAMPlannerPlainSkips": "nnunet_multiphase.planning.ablations",
+    "MultiPhaseSCAMPlannerLinearMasks": "nnunet_multiphase.planning.ablations",
+    "MultiPhaseSCAMPlannerFocalLoss": "nnunet_multiphase.planning.ablations",
+    "MultiPhaseSCAMPlannerDiceLoss": "nnunet_multiphase.planning.ablations",
 }
 """Class name -> dotted module, for every planner nnU-Net may be asked for by name."""
 

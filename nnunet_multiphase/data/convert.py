@@ -20,6 +20,7 @@ from nnunet_multiphase.errors import InputError, is_ctrl_c
 from nnunet_multiphase.phases import FILL_HU
 
 if TYPE_CHECKING:
+    from nnunet_multiphase.alignment import FindTransform
     from registration import RegistrationSettings
 
 
@@ -41,6 +42,7 @@ class CaseJob:
     mark: str = ""  # digest of inputs and settings, see data/finished.py
     run: str = ""  # the run that wants it, see data/finished.py
     targets: TargetClasses = LESIONS
+    find: FindTransform | None = None  # of another registration than ours, to compare with
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ def _convert(job: CaseJob, missing: Sequence[str]) -> tuple[PhaseQuality, ...]:
     # Imported here: numba takes a second, and only a case that is converted needs it.
     from nnunet_multiphase.alignment import align_phases, crop
     from nnunet_multiphase.data.overview import draw_overview
+    from registration import register
 
     case = job.case
     images = {phase: read_upright(case.images[phase]) for phase in job.channels if phase in case.images}
@@ -134,6 +137,7 @@ def _convert(job: CaseJob, missing: Sequence[str]) -> tuple[PhaseQuality, ...]:
         on_failure=job.on_failure,
         registered=job.registered,
         case=case.name,
+        find=job.find or register,
     )
     astray = [
         phase

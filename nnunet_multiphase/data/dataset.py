@@ -28,6 +28,7 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import ON_FAILURE, PHASES
 
 if TYPE_CHECKING:
+    from nnunet_multiphase.alignment import FindTransform
     from registration import RegistrationSettings
 
 MISSING = ("error", "skip", "fill")
@@ -142,6 +143,7 @@ def build_dataset(
     settings: RegistrationSettings | None = None,
     accept: Collection[str] = (),
     progress: bool = False,
+    find: FindTransform | None = None,
 ) -> DatasetSummary:
     """Convert a cohort to $nnUNet_raw/Dataset<ID>_<name>.
 
@@ -167,6 +169,7 @@ def build_dataset(
         settings: How to register; its seed is replaced by `seed`.
         accept: Names of the checks of plausibility (`check_names.CHECKS`) that are overruled; what they find is recorded.
         progress: Show progress bars on stderr, and failures as they happen.
+        find: Another registration than ours, to compare with: a module's function, as workers import it by its name.
 
     Returns:
         What was made. Cases that failed in the making are listed in it and are not in the dataset.
@@ -210,6 +213,7 @@ def build_dataset(
                     on_failure,
                     inputs.registered,
                     targets=targets,
+                    find=find,
                 )
                 for case in plan.cases
             ]
@@ -235,7 +239,7 @@ def build_dataset(
                 shutil.rmtree(partial)
                 raise CohortError([*failures, f"{raw}: no training case is left, so there is no dataset"])
             splits = make_folds(train, folds=folds, seed=seed)
-            _write_records(partial, destination.name, plan, outcomes, splits, settings, targets)
+            _write_records(partial, destination.name, plan, outcomes, splits, settings, targets, find)
             publish(partial, destination)
             shutil.rmtree(destination.raw / RECORDS)  # not before: what fails up to here is gone on with
     warnings = [warning for report in plan.reports for warning in report.warnings]
@@ -366,6 +370,7 @@ def _write_records(
     splits: list[Fold],
     settings: RegistrationSettings,
     targets: TargetClasses,
+    find: FindTransform | None,
 ) -> None:
     """Write dataset.json, splits_final.json and quality.csv."""
     from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_json
@@ -392,7 +397,9 @@ def _write_records(
         # ... and each by what its own registration may have left.
         registration_error_mm=_errors_mm(kept),
         # The threads change nothing but the time.
-        registration={key: value for key, value in asdict(settings).items() if key != "threads"},
+        registration={"method": find.__name__}
+        if find is not None
+        else {key: value for key, value in asdict(settings).items() if key != "threads"},
     )
     (folder / SPLITS).write_text(json.dumps(splits, indent=4) + "\n", encoding="utf-8")
     rows = [row for outcome in outcomes for row in outcome.rows]

@@ -35,6 +35,7 @@ def fingerprint(job: CaseJob, report: CaseReport) -> str:
         job.case.reference,
         str(job.case.unused_liver),
         job.targets,
+        *([] if job.find is None else [job.find.__name__]),
     )
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 

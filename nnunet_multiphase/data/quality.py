@@ -113,19 +113,24 @@ def measure_phase(
         else ""
         if phase in aligned.dropped
         else "registration",
-        similarity_before=result.similarity_before,
-        similarity_after=result.similarity_after,
+        similarity_before=_measured(result.similarity_before),
+        similarity_after=_measured(result.similarity_after),
         verdict=result.verdict,
         region=result.region,
         deformed=_deformed(result),
-        overlap=result.overlap,
-        expected_error_mm=result.expected_error_mm,
+        overlap=_measured(result.overlap),
+        expected_error_mm=_measured(result.expected_error_mm),
         edge_agreement=result.evidence.edge_agreement,
         shift_mm=shift,
         rotation_degrees=rotation,
         seconds=result.seconds,
         warnings="; ".join(warnings),
     )
+
+
+def _measured(value: float) -> float | None:
+    """Give a figure; none where another registration than ours did not measure it (nan)."""
+    return None if math.isnan(value) else value
 
 
 def _deformed(result: RegistrationResult) -> str:

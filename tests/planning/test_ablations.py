@@ -1,0 +1,55 @@
+"""Planners without one of the method's choices: their plans differ from the method's in that alone."""
+
+import json
+from pathlib import Path
+
+import nnunetv2.experiment_planning
+import pytest
+from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
+
+from nnunet_multiphase.planning.multiphase_scam_planner import PLANS_NAME
+
+DATASET = "Dataset901_Tiny"
+
+
+def planned(root: Path, choice: str) -> dict:
+    """Plan as nnU-Net does, by the planner's name, and give the saved plans under the usual plans' names."""
+    name = f"MultiPhaseSCAMPlanner{choice}"
+    planner = recursive_find_python_class(
+        nnunetv2.experiment_planning.__path__[0], name, "nnunetv2.experiment_planning"
+    )
+    planner(901).plan_experiment()
+    own = f"nnUNetMultiPhaseSCAM{choice}Plans"
+    saved = (root / "nnUNet_preprocessed" / DATASET / f"{own}.json").read_text()
+    assert own in saved
+    return json.loads(saved.replace(own, PLANS_NAME).replace(name, "MultiPhaseSCAMPlanner"))
+
+
+def test_plain_skips_have_no_scam_and_nothing_else(plans: dict, nnunet_folders: Path):
+    found = planned(nnunet_folders, "PlainSkips")
+    for configuration in found["configurations"].values():
+        assert configuration["architecture"]["arch_kwargs"].pop("select_skips") is False
+    assert found == plans
+
+
+def test_linear_masks_are_resampled_by_order_1_and_nothing_else_changes(plans: dict, nnunet_folders: Path):
+    found = planned(nnunet_folders, "LinearMasks")
+    for name, configuration in found["configurations"].items():
+        mask = configuration["resampling_fn_seg_kwargs"]
+        assert (mask["order"], mask["order_z"]) == (1, 1)
+        configuration["resampling_fn_seg_kwargs"] = plans["configurations"][name]["resampling_fn_seg_kwargs"]
+    assert found == plans
+
+
+@pytest.mark.parametrize(("choice", "weights"), [("FocalLoss", (1.0, 0.0)), ("DiceLoss", (0.0, 1.0))])
+def test_one_loss_is_what_the_trainer_reads(
+    plans: dict, nnunet_folders: Path, choice: str, weights: tuple[float, float]
+):
+    from nnunet_multiphase.training.multiphase_scam_trainer import MultiPhaseSCAMTrainer
+    from nnunet_multiphase.training.plans_settings import read_settings
+
+    found = planned(nnunet_folders, choice)
+    loss = read_settings(found, MultiPhaseSCAMTrainer)["multiphase_loss"]
+    assert (loss["a"], loss["b"]) == weights
+    del found["multiphase_loss"]
+    assert found == plans
