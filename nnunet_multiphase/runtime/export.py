@@ -175,9 +175,9 @@ def onnx_of(network: Any, shape: Sequence[int]) -> bytes:
     """
     import torch
 
-    from nnunet_multiphase.runtime.instance_norm import with_exact_norms
+    from nnunet_multiphase.runtime.exact_means import exact_program, with_written_out_norms
 
-    network = with_exact_norms(network).eval()
+    network = with_written_out_norms(network).eval()
     # Structure makes no difference to the graph; values that are no constant keep every branch as it is on a patient.
     example = torch.linspace(-1, 1, int(np.prod(shape)), dtype=torch.float32).reshape(tuple(shape))
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
@@ -188,7 +188,7 @@ def onnx_of(network: Any, shape: Sequence[int]) -> bytes:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
-                network,
+                exact_program(network, example),
                 (example,),
                 input_names=["phases"],
                 output_names=["logits"],
