@@ -14,8 +14,8 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import FILL_HU
 from nnunet_multiphase.runtime.answer import segmented
 from nnunet_multiphase.runtime.description import ModelDescription
-from nnunet_multiphase.runtime.exported_model import ExportedModel, checked_content
-from nnunet_multiphase.runtime.session import installed_runtimes, open_network
+from nnunet_multiphase.runtime.exported_model import ExportedModel, networks_of
+from nnunet_multiphase.runtime.session import Networks, installed_runtimes
 
 if TYPE_CHECKING:
     from nnunet_multiphase.prediction.nnunet_model import NnUNetModel
@@ -117,13 +117,7 @@ def check_equality(
             lacking = phases.copy()
             lacking[-1] = FILL_HU
             patients.append((lacking, spacing))
-    opened = {
-        runtime: [
-            open_network(checked_content(folder, network), runtime, folder / network.file)
-            for network in description.networks
-        ]
-        for runtime in installed_runtimes()
-    }
+    opened = {runtime: networks_of(folder, description.networks, runtime) for runtime in installed_runtimes()}
     equality = Equality()
     for runtime in opened:
         equality.logit_difference[runtime] = equality.probability_difference[runtime] = 0.0
@@ -189,7 +183,7 @@ def _summed_in_single_precision() -> Iterator[None]:
 def _compare(
     model: NnUNetModel,
     description: ModelDescription,
-    opened: dict[str, list[Any]],
+    opened: dict[str, Networks],
     phases: np.ndarray,
     spacing_mm: Sequence[float],
     equality: Equality,
@@ -207,6 +201,7 @@ def _compare(
         equality.largest_logit = max(equality.largest_logit, float(np.abs(expected).max()))
         for runtime, networks in opened.items():
             found = networks[fold](np.ascontiguousarray(shown[0].cpu().numpy()))
+            networks.close()  # torch needs the memory
             difference = float(np.abs(found - expected).max())
             equality.logit_difference[runtime] = float(
                 np.maximum(equality.logit_difference[runtime], difference)  # also where it is nan

@@ -14,8 +14,8 @@ from nnunet_multiphase.prediction.model import Segmented, model_phases, warn_of_
 from nnunet_multiphase.runtime.answer import segmented
 from nnunet_multiphase.runtime.description import ExportedNetwork, ModelDescription, read_description
 from nnunet_multiphase.runtime.preprocessing import NetworkInput, prepare_input
-from nnunet_multiphase.runtime.session import choose_runtime, open_network
-from nnunet_multiphase.runtime.sliding_window import Network, window_logits
+from nnunet_multiphase.runtime.session import Networks, choose_runtime
+from nnunet_multiphase.runtime.sliding_window import window_logits
 
 
 class ExportedModel:
@@ -27,9 +27,7 @@ class ExportedModel:
         mirroring: Whether logits are averaged over mirrored input.
     """
 
-    def __init__(
-        self, description: ModelDescription, networks: Sequence[Network], *, mirroring: bool = True
-    ) -> None:
+    def __init__(self, description: ModelDescription, networks: Networks, *, mirroring: bool = True) -> None:
         self.description = description
         self.networks = networks
         self.mirroring = mirroring
@@ -58,13 +56,16 @@ class ExportedModel:
     def logits(self, phases_hu: np.ndarray, spacing_mm: Sequence[float]) -> tuple[np.ndarray, NetworkInput]:
         """Give the mean logits on the network's grid, (heads, Z, Y, X) float32, and what the network was shown."""
         shown = prepare_input(phases_hu, spacing_mm, self.description)
-        logits = window_logits(
-            self.networks,
-            shown.image,
-            self.description.patch_size,
-            self.description.heads,
-            self.description.mirror_axes if self.mirroring else (),
-        )
+        try:
+            logits = window_logits(
+                self.networks,
+                shown.image,
+                self.description.patch_size,
+                self.description.heads,
+                self.description.mirror_axes if self.mirroring else (),
+            )
+        finally:
+            self.networks.close()
         return logits, shown
 
 
@@ -89,14 +90,25 @@ def load_exported_model(
     folder = Path(folder)
     description = read_description(folder)
     chosen = choose_runtime(runtime)
-    networks = [
-        open_network(checked_content(folder, network), chosen, folder / network.file)
-        for network in _voting(folder, description, folds)
-    ]
-    model = ExportedModel(description, networks, mirroring=mirroring)
+    model = ExportedModel(
+        description, networks_of(folder, _voting(folder, description, folds), chosen), mirroring=mirroring
+    )
+    for _ in model.networks:  # what cannot be opened is told before a patient is prepared
+        pass
+    model.networks.close()
     model_phases(model)
     warn_of_other_axes(model, folder)
     return model
+
+
+def networks_of(folder: Path, networks: Sequence[ExportedNetwork], runtime: str) -> Networks:
+    """Read networks' files, to be opened when they are needed.
+
+    Raises:
+        InputError: As `checked_content`.
+    """
+    contents = [checked_content(folder, network) for network in networks]
+    return Networks(contents, runtime, [folder / network.file for network in networks])
 
 
 def checked_content(folder: Path, network: ExportedNetwork) -> bytes:

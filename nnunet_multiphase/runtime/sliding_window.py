@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations, product
 from typing import Any
 
@@ -57,7 +57,7 @@ def mirrored_mean(network: Network, window: np.ndarray, mirror_axes: Sequence[in
 
 
 def window_logits(
-    networks: Sequence[Network],
+    networks: Iterable[Network],
     image: np.ndarray,
     patch: Sequence[int],
     heads: int,
