@@ -53,6 +53,8 @@ def stored_grid(image: sitk.Image) -> StoredGrid:
 
 def turned(image: sitk.Image, axes: str = AXES) -> sitk.Image:
     """Exchange and reverse a volume's index axes until they go as near to `axes` as they can; it stays in its place."""
+    if sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(image.GetDirection()) == axes:
+        return sitk.Image(image)  # ITK would copy the voxels; so they are copied only if somebody writes
     return sitk.DICOMOrient(image, axes)
 
 

@@ -18,6 +18,7 @@ from nnunet_multiphase.evaluation.statistics import (
     draw,
     estimate,
     holm,
+    paired,
 )
 
 Counts = tuple[float, float]
@@ -57,6 +58,23 @@ class Standing:
 
     values: dict[str, Estimate]
     differences: dict[str, Difference]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Hold how contestants do on the same cases.
+
+    Attributes:
+        against: The contestant that the others are compared with.
+        patients: What `Difference.by_case` goes over.
+        seeds: Trainings that each case was predicted by.
+        standings: Of each contestant.
+    """
+
+    against: str
+    patients: tuple[str, ...]
+    seeds: int
+    standings: dict[str, Standing]
 
 
 def _mean_of(value: Callable[[CaseScore], float]) -> Callable[[CaseScore, Sequence[LesionScore]], Counts]:
@@ -125,9 +143,26 @@ def ratios(measure: Measure, scores: Sequence[Scores]) -> Ratios:
     return Ratios(above, below, measure.pooled)
 
 
+def of_patients(measure: Ratios, patients: Sequence[str]) -> Ratios:
+    """Sum up a measure's cases by patient, sorted: what is drawn has to be independent.
+
+    Args:
+        measure: Of cases.
+        patients: (cases,) whose each is.
+    """
+    _, place = np.unique(np.asarray(patients), return_inverse=True)
+    whose = np.eye(place.max(initial=-1) + 1)[place]  # (cases, patients)
+    return Ratios(measure.above @ whose, measure.below @ whose, measure.pooled)
+
+
 def compare_contestants(
-    scores: Mapping[str, Sequence[Scores]], folds: Mapping[str, int], *, against: str, seed: int
-) -> dict[str, Standing]:
+    scores: Mapping[str, Sequence[Scores]],
+    folds: Mapping[str, int],
+    *,
+    against: str,
+    seed: int,
+    patients: Mapping[str, str] | None = None,
+) -> Comparison:
     """Compare every contestant with one of them, in every measure.
 
     Args:
@@ -135,36 +170,43 @@ def compare_contestants(
         folds: Case -> fold whose training predicted it.
         against: The contestant that the others are compared with.
         seed: Of the bootstrap.
+        patients: Case -> patient, of those that are not their own.
 
     Returns:
-        Contestant -> standing; p-values are corrected for the number of contestants, measure by measure (Holm).
+        How each does; p-values are corrected for the number of contestants, measure by measure (Holm).
 
     Raises:
-        ValueError: Contestants have other cases or another number of seeds.
+        ValueError: Contestants have other cases or another number of seeds, or a patient's cases are in several folds.
     """
     cases = [case.case for case in scores[against][0].cases]
     seeds = len(scores[against])
     for name, of_contestant in scores.items():
         if len(of_contestant) != seeds or any([c.case for c in s.cases] != cases for s in of_contestant):
             raise ValueError(f"{name} was not scored on the same cases with as many seeds as {against}")
-    drawn = draw([folds[case] for case in cases], seeds, seed=seed)
+    whose = [(patients or {}).get(case, case) for case in cases]
+    fold_of: dict[str, int] = {}
+    for case, patient in zip(cases, whose, strict=True):
+        if fold_of.setdefault(patient, folds[case]) != folds[case]:
+            raise ValueError(f"patient {patient} has cases in folds {fold_of[patient]} and {folds[case]}")
+    drawn = draw([fold_of[patient] for patient in sorted(fold_of)], seeds, seed=seed)
     standings = {name: Standing({}, {}) for name in scores}
     for measure in MEASURES:
         read = {name: ratios(measure, of_contestant) for name, of_contestant in scores.items()}
         for name, own in read.items():
-            standings[name].values[measure.key] = estimate(own, drawn)
-        found = {
-            name: difference(
-                own,
-                read[against],
+            standings[name].values[measure.key] = estimate(of_patients(own, whose), drawn)
+        found = {}
+        for name, own in read.items():
+            if name == against:
+                continue
+            first, second = paired(own, read[against])
+            found[name] = difference(
+                of_patients(first, whose),
+                of_patients(second, whose),
                 drawn,
                 higher_is_better=measure.higher_is_better,
                 decimals=measure.decimals,
             )
-            for name, own in read.items()
-            if name != against
-        }
         corrected = holm({name: one.p_value for name, one in found.items()})
         for name, one in found.items():
             standings[name].differences[measure.key] = replace(one, p_holm=corrected[name])
-    return standings
+    return Comparison(against, tuple(sorted(fold_of)), seeds, standings)

@@ -1,7 +1,8 @@
 """Say how sure a difference between two contestants is: bootstrap interval, Wilcoxon's test, wins, and what could be seen.
 
 Every measure is a ratio of two sums over cases: a mean is the sum of its values by the number of cases that have one, a
-rate such as sensitivity is the found lesions by all lesions. So lesions are never drawn apart from their patient.
+rate such as sensitivity is the found lesions by all lesions. So lesions are never drawn apart from their patient. Where
+patients have several cases, "case" here is all that a patient has.
 """
 
 from __future__ import annotations
@@ -32,8 +33,7 @@ class Ratios:
 
     Attributes:
         above, below: (seeds, cases) numerators and denominators; `below` 0 where a case does not define the measure.
-        pooled: Whether cases weigh by their denominators (a rate of lesions). If not, a pair's cases are those that both
-            contestants define with every seed.
+        pooled: Whether it is a rate of lesions, not a mean over cases.
     """
 
     above: np.ndarray
@@ -124,9 +124,7 @@ def difference(
         raise ValueError(
             f"a pair needs the same seeds and cases, found {first.below.shape} and {second.below.shape}"
         )
-    if not first.pooled:
-        both = ((first.below > 0) & (second.below > 0)).all(axis=0)
-        first, second = (Ratios(r.above * both, r.below * both, False) for r in (first, second))
+    first, second = paired(first, second)
     counting = (first.below.sum(axis=0) > 0) | (second.below.sum(axis=0) > 0)
     cases = int(counting.sum())
     everything = np.ones((1, *first.below.shape))
@@ -148,6 +146,15 @@ def difference(
         verdict=_verdict(low, high, higher_is_better),
         by_case=by_case,
     )
+
+
+def paired(first: Ratios, second: Ratios) -> tuple[Ratios, Ratios]:
+    """Keep of two means the cases that both contestants define with every seed; rates of lesions stay."""
+    if first.pooled:
+        return first, second
+    both = ((first.below > 0) & (second.below > 0)).all(axis=0)
+    one, other = (Ratios(r.above * both, r.below * both, False) for r in (first, second))
+    return one, other
 
 
 def interval(replicates: np.ndarray, cases: int) -> tuple[float, float]:

@@ -8,7 +8,7 @@ import pytest
 
 from nnunet_multiphase.evaluation.measures import MEASURES, compare_contestants, ratios
 from nnunet_multiphase.evaluation.scores import CaseScore, LesionScore, Scores
-from nnunet_multiphase.evaluation.statistics import NO_DIFFERENCE, WORSE
+from nnunet_multiphase.evaluation.statistics import NO_DIFFERENCE, TOO_FEW, WORSE
 
 BY_KEY = {measure.key: measure for measure in MEASURES}
 
@@ -83,7 +83,7 @@ def standings():
     blind = [scores(seed=seed, missing=[f"case_{i:02d}" for i in range(9)]) for seed in (1, 2)]
     folds = {f"case_{i:02d}": i % 3 for i in range(12)}
     contestants = {"ours": ours, "copy": ours, "worse": worse, "blind": blind}
-    return compare_contestants(contestants, folds, against="ours", seed=0)
+    return compare_contestants(contestants, folds, against="ours", seed=0).standings
 
 
 def test_a_worse_contestant_is_worse_where_it_is(standings):
@@ -113,11 +113,37 @@ def test_p_values_are_corrected_for_the_number_of_contestants(standings):
     assert found[1].p_holm == pytest.approx(3 * found[1].p_value)
 
 
+FOLDS = {f"case_{i:02d}": 0 for i in range(12)}
+
+
+def test_a_patient_s_cases_are_one():
+    patients = {f"case_{i:02d}": f"p{i // 4}" for i in range(12)}
+    ours, worse = [scores()], [scores(-0.06)]
+    found = compare_contestants(
+        {"ours": ours, "worse": worse}, FOLDS, against="ours", seed=0, patients=patients
+    )
+    assert found.patients == ("p0", "p1", "p2")
+    one = found.standings["worse"].differences["dice"]
+    assert one.estimate.value == pytest.approx(-0.06, abs=1e-9)
+    assert (one.cases, one.losses, one.verdict) == (3, 3, TOO_FEW)
+
+
+def test_a_patient_in_two_folds_is_refused():
+    with pytest.raises(ValueError, match="patient p has cases in folds 0 and 1"):
+        compare_contestants(
+            {"a": [scores()]},
+            FOLDS | {"case_01": 1},
+            against="a",
+            seed=0,
+            patients={"case_00": "p", "case_01": "p"},
+        )
+
+
 def test_other_cases_are_refused():
     with pytest.raises(ValueError, match="b was not scored on the same cases"):
         compare_contestants(
             {"a": [scores()], "b": [scores(cases=11)]},
-            {f"case_{i:02d}": 0 for i in range(12)},
+            FOLDS,
             against="a",
             seed=0,
         )

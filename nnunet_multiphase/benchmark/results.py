@@ -1,0 +1,339 @@
+"""Judge a benchmark's saved predictions: score them, compare the contestants, write the tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from nnunet_multiphase.benchmark.layout import (
+    PLAN,
+    TRUTH,
+    Cost,
+    Plan,
+    Training,
+    finished_trainings,
+    prediction_file,
+    read_cost,
+    read_plan,
+    truth_file,
+)
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.evaluation.files import csv_cell, write_csv, write_json
+from nnunet_multiphase.evaluation.folders import evaluate_pairs
+from nnunet_multiphase.evaluation.label_choice import BothClasses
+from nnunet_multiphase.evaluation.measures import MEASURES, Comparison, compare_contestants
+from nnunet_multiphase.evaluation.scores import Scores
+from nnunet_multiphase.label_classes import LabelClasses, classes_of_record
+
+VALIDATION, TEST = "validation", "test"
+BOOTSTRAP_SEED = 0
+TABLES = ("results.csv", "cases.csv", "lesions.csv", "results.json")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Hold how the contestants do on validation cases, or on test cases.
+
+    Attributes:
+        name: "validation": each case by the network that did not train on it; "test": each case by every network.
+        cases: In the order of the tables.
+        comparison: Of the contestants.
+        scores: Contestant -> its trainings' scores of these cases.
+    """
+
+    name: str
+    cases: tuple[str, ...]
+    comparison: Comparison
+    scores: dict[str, dict[Training, Scores]]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Hold all that a benchmark found.
+
+    Attributes:
+        plan: What was compared.
+        contestants: Those that are finished, in the plan's order.
+        seeds: Those that all of them are finished with.
+        unfinished: Trainings of the plan that are not in.
+        against: The contestant that the others are compared with.
+        parts: By name; only those that have cases.
+        costs: Contestant -> cost of each of its trainings.
+        classes: What the truth's labels mean.
+    """
+
+    plan: Plan
+    contestants: tuple[str, ...]
+    seeds: tuple[int, ...]
+    unfinished: tuple[Training, ...]
+    against: str
+    parts: dict[str, Part]
+    costs: dict[str, dict[Training, Cost]]
+    classes: LabelClasses
+
+
+def evaluate_benchmark(
+    work: Path | str, *, against: str | None = None, say: Callable[[str], None] = lambda line: None
+) -> Results:
+    """Score a benchmark's saved predictions and compare its contestants.
+
+    Args:
+        work: The benchmark's folder (see `layout`).
+        against: The contestant that the others are compared with; None: the plan's first, or the first that is finished.
+        say: Told what happens.
+
+    Returns:
+        The same for the same files, to the last digit.
+
+    Raises:
+        InputError: Nothing is finished, `against` is not, or a prediction or a truth is missing or on another grid.
+    """
+    work = Path(work)
+    plan = read_plan(work)
+    contestants, seeds = _finished(work, plan)
+    if against is not None and against not in contestants:
+        raise InputError(
+            f"{against} cannot be compared with: finished contestants of {work / PLAN} are {', '.join(contestants)}"
+        )
+    _refuse_split_patients(plan)
+    classes = _classes(work)
+    trainings = {
+        name: [Training(name, seed, fold) for seed in seeds for fold in plan.folds] for name in contestants
+    }
+    for one in (one for of_contestant in trainings.values() for one in of_contestant):
+        _refuse_missing(work, plan, one)
+    scored: dict[str, dict[Training, Scores]] = {}
+    for name in contestants:
+        say(f"scoring {name}")
+        scored[name] = {one: _score(work, plan, one, classes) for one in trainings[name]}
+    against = against or contestants[0]
+    parts = {}
+    if any(plan.validation_cases):
+        parts[VALIDATION] = _validation(plan, seeds, scored, against)
+    if plan.test_cases:
+        parts[TEST] = _test(plan, scored, against)
+    if not parts:
+        raise InputError(f"{work / PLAN} names no validation or test case; there is nothing to score")
+    costs = {name: {one: read_cost(work, one) for one in trainings[name]} for name in contestants}
+    known = {one for of_contestant in trainings.values() for one in of_contestant}
+    missing = tuple(
+        one
+        for name in plan.contestants
+        for seed in plan.seeds
+        for fold in plan.folds
+        if (one := Training(name, seed, fold)) not in known
+    )
+    return Results(plan, contestants, seeds, missing, against, parts, costs, classes)
+
+
+def write_results(results: Results, work: Path | str) -> list[Path]:
+    """Write results.csv, cases.csv, lesions.csv and results.json beside the plan."""
+    work = Path(work)
+    header, rows = results_table(results)
+    tables = {"results.csv": (header, rows)}
+    for name, kind in (("cases.csv", "cases"), ("lesions.csv", "lesions")):
+        scored = [
+            (part.name, training, row)
+            for part in results.parts.values()
+            for of_contestant in part.scores.values()
+            for training, scores in of_contestant.items()
+            for row in getattr(scores, kind)
+        ]
+        records = [
+            {
+                "part": part,
+                "contestant": one.contestant,
+                "seed": one.seed,
+                "fold": one.fold,
+                **asdict(row),
+            }
+            for part, one, row in scored
+        ]
+        if records:
+            cells = [[csv_cell(value) for value in record.values()] for record in records]
+            tables[name] = (list(records[0]), cells)
+        else:
+            (work / name).unlink(missing_ok=True)  # of an earlier run: without any lesion there is no table
+    written = [write_csv(work / name, *table) for name, table in tables.items()]
+    return [*written, write_json(work / "results.json", as_json(results))]
+
+
+def results_table(results: Results) -> tuple[list[str], list[list[str]]]:
+    """Lay out one row for each part, measure and contestant: value and difference with their intervals."""
+    header = [
+        *("part", "measure", "contestant", "value", "value_low", "value_high", "against"),
+        *("difference", "difference_low", "difference_high", "cases", "wins", "ties", "losses"),
+        *("p_wilcoxon", "p_holm", "smallest_difference_shown", "verdict"),
+    ]
+    rows = []
+    for part in results.parts.values():
+        for measure in MEASURES:
+            for name, standing in part.comparison.standings.items():
+                value = standing.values[measure.key]
+                row: list[object] = [part.name, measure.key, name, value.value, value.low, value.high]
+                found = standing.differences.get(measure.key)
+                if found is None:
+                    row += [""] * (len(header) - len(row))
+                else:
+                    of = found.estimate
+                    row += [results.against, of.value, of.low, of.high, found.cases]
+                    row += [found.wins, found.ties, found.losses, found.p_value, found.p_holm]
+                    row += [found.detectable, found.verdict]
+                rows.append([csv_cell(cell) for cell in row])
+    return header, rows
+
+
+def as_json(results: Results) -> dict[str, object]:
+    """Lay out the results as a record."""
+    parts: dict[str, object] = {}
+    for part in results.parts.values():
+        parts[part.name] = {
+            "cases": list(part.cases),
+            "patients": len(part.comparison.patients),
+            "contestants": {
+                name: {
+                    measure.key: {
+                        **asdict(standing.values[measure.key]),
+                        **_difference(standing.differences.get(measure.key)),
+                    }
+                    for measure in MEASURES
+                }
+                for name, standing in part.comparison.standings.items()
+            },
+        }
+    return {
+        "dataset": results.plan.dataset,
+        "against": results.against,
+        "contestants": list(results.contestants),
+        "seeds": list(results.seeds),
+        "unfinished": [str(one) for one in results.unfinished],
+        "parts": parts,
+        "costs": {
+            name: {str(one.folder): asdict(cost) for one, cost in of_contestant.items()}
+            for name, of_contestant in results.costs.items()
+        },
+    }
+
+
+def _difference(found: object) -> Mapping[str, object]:
+    if found is None:
+        return {}
+    record = asdict(found)  # type: ignore[call-overload]
+    del record["by_case"]
+    return {"difference": {**record.pop("estimate"), **record}}
+
+
+def _finished(work: Path, plan: Plan) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Find the contestants that have finished a seed on every fold, and the seeds that all of those have."""
+    done = set(finished_trainings(work, plan))
+    whole = {
+        name: {s for s in plan.seeds if all(Training(name, s, f) in done for f in plan.folds)}
+        for name in plan.contestants
+    }
+    contestants = tuple(name for name in plan.contestants if whole[name])
+    if not contestants:
+        raise InputError(
+            f"{work}: no contestant is finished with all folds of a seed ({len(done)} trainings are); let "
+            "`nnunet-multiphase benchmark` go on in it first"
+        )
+    seeds = tuple(s for s in plan.seeds if all(s in whole[name] for name in contestants))
+    if not seeds:
+        raise InputError(f"{work}: {', '.join(contestants)} are finished, but with no seed in common")
+    return contestants, seeds
+
+
+def _classes(work: Path) -> LabelClasses:
+    record = work / TRUTH / "dataset.json"
+    try:
+        return classes_of_record(json.loads(record.read_text(encoding="utf-8")), record)
+    except FileNotFoundError as error:
+        raise InputError(f"{record} is missing: it says which labels are lesion; restore it") from error
+    except ValueError as error:
+        raise InputError(f"{record} cannot be read ({error}): restore it") from error
+
+
+def _refuse_split_patients(plan: Plan) -> None:
+    fold_of: dict[str, int] = {}
+    for fold, cases in zip(plan.folds, plan.validation_cases, strict=True):
+        for case in cases:
+            patient = plan.patients.get(case, case)
+            if fold_of.setdefault(patient, fold) != fold:
+                raise InputError(
+                    f"patient {patient} has validation cases in folds {fold_of[patient]} and {fold}, so each fold's network "
+                    "was trained on a patient that it is judged by; keep a patient's cases in one fold of splits_final.json"
+                )
+
+
+def _refuse_missing(work: Path, plan: Plan, training: Training) -> None:
+    for case in plan.cases_of(training.fold):
+        for file, what in (
+            (prediction_file(work, training, case), f"what {training} should have predicted"),
+            (truth_file(work, case), "its truth"),
+        ):
+            if not file.is_file():
+                raise InputError(f"case {case}: {file} is missing, {what}; run the benchmark again")
+
+
+def _score(work: Path, plan: Plan, training: Training, classes: LabelClasses) -> Scores:
+    pairs = {
+        case: (prediction_file(work, training, case), truth_file(work, case))
+        for case in plan.cases_of(training.fold)
+    }
+    return evaluate_pairs(pairs, classes=BothClasses(classes, classes, str(work / TRUTH / "dataset.json")))
+
+
+def _validation(
+    plan: Plan, seeds: Sequence[int], scored: Mapping[str, Mapping[Training, Scores]], against: str
+) -> Part:
+    """Put the folds' validation cases together: each was predicted once with each seed."""
+    folds = {c: fold for fold, of in zip(plan.folds, plan.validation_cases, strict=True) for c in of}
+    kept = {
+        name: {
+            one: _only(scores, plan.validation_cases[plan.folds.index(one.fold)])
+            for one, scores in of.items()
+        }
+        for name, of in scored.items()
+    }
+    by_seed = {
+        name: [_joined([kept[name][Training(name, s, f)] for f in plan.folds]) for s in seeds]
+        for name in scored
+    }
+    comparison = compare_contestants(
+        by_seed, folds, against=against, seed=BOOTSTRAP_SEED, patients=plan.patients
+    )
+    return Part(VALIDATION, tuple(sorted(folds)), comparison, kept)
+
+
+def _test(plan: Plan, scored: Mapping[str, Mapping[Training, Scores]], against: str) -> Part:
+    """Take the test cases: each was predicted by every fold's training with every seed."""
+    kept = {
+        name: {one: _only(scores, plan.test_cases) for one, scores in of.items()}
+        for name, of in scored.items()
+    }
+    comparison = compare_contestants(
+        {name: list(of.values()) for name, of in kept.items()},
+        dict.fromkeys(plan.test_cases, 0),
+        against=against,
+        seed=BOOTSTRAP_SEED,
+        patients=plan.patients,
+    )
+    return Part(TEST, tuple(sorted(plan.test_cases)), comparison, kept)
+
+
+def _only(scores: Scores, cases: Sequence[str]) -> Scores:
+    wanted = set(cases)
+    return Scores(
+        [case for case in scores.cases if case.case in wanted],
+        [lesion for lesion in scores.lesions if lesion.case in wanted],
+        scores.iou_threshold,
+    )
+
+
+def _joined(scores: Sequence[Scores]) -> Scores:
+    return Scores(
+        sorted((case for one in scores for case in one.cases), key=lambda case: case.case),
+        [lesion for one in scores for lesion in one.lesions],
+        scores[0].iou_threshold,
+    )
