@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from nnunet_multiphase.data.alone import alone
 from nnunet_multiphase.errors import InputError
 
 SPLITS = "splits_final.json"
@@ -89,19 +90,8 @@ def claimed_partial_folder(destination: Destination) -> Iterator[Path]:
     """
     partial = destination.raw.with_name(f".{destination.name}.partial")
     partial.mkdir(parents=True, exist_ok=True)
-    with (partial / LOCK).open("w") as lock:
-        try:
-            import fcntl  # a module of Unix only; elsewhere nobody is kept out
-
-            # The system lets go of it when the process ends, however it ends.
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(
-                f"{destination.raw} is being made by another process right now; wait for it, or choose another "
-                "--dataset-id"
-            ) from error
-        except (ImportError, OSError):  # or a file system without locks
-            pass
+    refusal = f"{destination.raw} is being made by another process right now; wait for it, or choose another --dataset-id"
+    with alone(partial / LOCK, refusal):
         yield partial
 
 

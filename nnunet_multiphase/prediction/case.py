@@ -19,6 +19,7 @@ from nnunet_multiphase.prediction.model import (
     model_phases,
     usual_reference,
 )
+from nnunet_multiphase.prediction.only_run import only_run
 from nnunet_multiphase.prediction.prepare import PreparedCase, prepare_case
 from nnunet_multiphase.prediction.segmented import SegmentedCase
 from nnunet_multiphase.prediction.window import Window, liver_window
@@ -65,7 +66,7 @@ def predict_case(
         The paths and the lesions. Voxels outside `aligned.box`, where some phase has no data, are background.
 
     Raises:
-        InputError: A phase is missing, unreadable or not a volume.
+        InputError: A phase is missing, unreadable or not a volume, or another run is at this case in this folder.
     """
     prepared = (
         case
@@ -73,19 +74,20 @@ def predict_case(
         else prepare_for(model, case, reference=reference, missing=missing, settings=settings, accept=accept)
     )
     lesions = model_lesion_labels(model, lesion_labels)
-    window = None if everywhere else liver_window(prepared, model.patch_mm[::-1])
-    found = segment_case(model, prepared, lesions, window=window)
-    prediction = write_prediction(
-        prepared,
-        found,
-        output,
-        lesion_labels=lesions,
-        liver_labels=model_liver_labels(model, lesions),
-        all_grids=all_grids,
-    )
-    if then is not None:
-        then(prediction, prepared, found)
-    return prediction
+    with only_run(Path(output), prepared.case.name):
+        window = None if everywhere else liver_window(prepared, model.patch_mm[::-1])
+        found = segment_case(model, prepared, lesions, window=window)
+        prediction = write_prediction(
+            prepared,
+            found,
+            output,
+            lesion_labels=lesions,
+            liver_labels=model_liver_labels(model, lesions),
+            all_grids=all_grids,
+        )
+        if then is not None:
+            then(prediction, prepared, found)
+        return prediction
 
 
 def prepare_for(
