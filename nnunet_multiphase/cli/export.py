@@ -54,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
     from nnunet_multiphase.runtime.export import export_model, require_exporter
 
     require_exporter()
+    import numpy as np
+
     from nnunet_multiphase.prediction import (
         load_model,
         model_phases,
@@ -80,7 +82,8 @@ def run(args: argparse.Namespace) -> int:
             missing="fill",
             settings=RegistrationSettings(seed=args.seed),
         )
-        checks.append(network_input(prepared))
+        phases_hu, spacing_mm = network_input(prepared)
+        checks.append((phases_hu.astype(np.float32), spacing_mm))
     equality = export_model(
         model,
         folds,

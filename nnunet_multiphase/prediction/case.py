@@ -142,12 +142,12 @@ def network_input(prepared: PreparedCase, box: Box | None = None) -> tuple[np.nd
         box: What of the grid; None: all.
 
     Returns:
-        (C, Z, Y, X) float32 in HU, and the spacing along Z, Y, X in mm.
+        (C, Z, Y, X) int16 in HU, and the spacing along Z, Y, X in mm.
     """
     aligned = prepared.aligned
     shown = {phase: image if box is None else crop(image, box) for phase, image in aligned.images.items()}
     grid = shown[aligned.reference]
-    stack = np.full((len(prepared.channels), *grid.GetSize()[::-1]), FILL_HU, np.float32)  # (C, Z, Y, X)
+    stack = np.full((len(prepared.channels), *grid.GetSize()[::-1]), FILL_HU, np.int16)  # (C, Z, Y, X)
     for channel, phase in enumerate(prepared.channels):
         if phase not in prepared.filled:
             stack[channel] = sitk.GetArrayViewFromImage(shown[phase])

@@ -51,7 +51,7 @@ class Model(Protocol):
         """Segment one patient.
 
         Args:
-            phases_hu: (C, Z, Y, X) float32 in HU, C as `model_phases` has them; FILL_HU where a phase has no data.
+            phases_hu: (C, Z, Y, X) float32 or int16, in HU, C as `model_phases` has them; FILL_HU where a phase has no data.
             spacing_mm: Voxel size along Z, Y, X in mm.
             lesion_labels: Labels whose probability is asked for.
         """

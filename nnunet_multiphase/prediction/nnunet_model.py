@@ -43,7 +43,9 @@ class NnUNetModel:
     ) -> Segmented:
         """Segment one patient; see `Model.segment`."""
         labels, probabilities = self.predictor.predict_single_npy_array(
-            phases_hu, {"spacing": [float(s) for s in spacing_mm]}, save_or_return_probabilities=True
+            phases_hu.astype(np.float32, copy=False),
+            {"spacing": [float(s) for s in spacing_mm]},
+            save_or_return_probabilities=True,
         )
         manager = self.predictor.label_manager
         if manager.has_regions:  # each head is a region, named by the label that it sets

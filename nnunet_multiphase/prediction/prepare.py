@@ -64,8 +64,7 @@ def prepare_case(
             case, reference=next((p for p in shown if p == usual_reference), [*shown, case.reference][0])
         )
     filled = _absent_phases(case, channels, missing)
-    read = _checked(case, accept)
-    images = {phase: read.images[phase] for phase in channels if phase not in filled}
+    images, implausible = _checked_volumes(case, [phase for phase in channels if phase not in filled], accept)
     stored = {phase: stored_grid(image) for phase, image in images.items()}
     own_grid = turned(images[case.reference])
     images = {phase: upright(image) for phase, image in images.items()}
@@ -78,25 +77,19 @@ def prepare_case(
     for image in aligned.images.values():
         image.SetOrigin(own.GetOrigin())
         image.SetDirection(own.GetDirection())
-    return PreparedCase(case, tuple(channels), filled, images, stored, liver, aligned, read.implausible)
+    return PreparedCase(case, tuple(channels), filled, images, stored, liver, aligned, implausible)
 
 
-@dataclass(frozen=True)
-class _Read:
-    """Hold a case's phases as their files have them, and what was accepted of them."""
-
-    images: dict[str, sitk.Image]
-    implausible: tuple[str, ...]
-
-
-def _checked(case: CaseFolder, accept: Collection[str]) -> _Read:
-    """Read all phases, once, and refuse what cannot be used."""
+def _checked_volumes(
+    case: CaseFolder, phases: Sequence[str], accept: Collection[str]
+) -> tuple[dict[str, sitk.Image], tuple[str, ...]]:
+    """Read all of a case, once, and refuse what cannot be used; give the phases asked for, and what was accepted."""
     with ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="read") as pool:
         volumes = {path: pool.submit(read_volume, path) for path in case.images.values()}
         report = check_case(case, accept, read=lambda path: volumes[path].result())
     if report.problems:
         raise InputError("; ".join(report.problems))
-    return _Read({phase: volumes[path].result() for phase, path in case.images.items()}, report.implausible)
+    return {phase: volumes[case.images[phase]].result() for phase in phases}, report.implausible
 
 
 def _case_of(case_folder: Path | CaseFolder, reference: str | None) -> CaseFolder:
