@@ -46,6 +46,15 @@ def test_equally_large_lesions_keep_their_scan_order():
     assert label_lesions(mask)[0, 0].tolist() == [1, 0, 0, 0, 2, 0, 0, 0, 3]
 
 
+def test_lesions_at_all_borders_have_the_numbers_they_have_amid_background():
+    mask = np.random.default_rng(0).random((5, 6, 7)) < 0.2
+    mask[0, 0, 0] = mask[-1, -1, -1] = True
+    amid = label_lesions(np.pad(mask, ((1, 3), (2, 1), (4, 2))))
+    assert label_lesions(mask).max() > 2
+    np.testing.assert_array_equal(amid[1:-3, 2:-1, 4:-2], label_lesions(mask))
+    assert np.count_nonzero(amid) == np.count_nonzero(mask)
+
+
 def test_voxels_touching_at_a_corner_are_one_lesion():
     mask = np.zeros((2, 2, 2), np.uint8)
     mask[0, 0, 0] = mask[1, 1, 1] = 1
