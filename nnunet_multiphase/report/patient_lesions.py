@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.measurement.record import Attenuation, Diameter, LesionMeasures
+from nnunet_multiphase.measurement.record import Attenuation, LesionMeasures
 from nnunet_multiphase.phases import PHASE_TITLES
 from nnunet_multiphase.report.enhancement_curve import enhancement_curve
 from nnunet_multiphase.report.page import Table, data_uri
@@ -18,6 +18,8 @@ MOST_CARDS = 20
 """Lesions with pictures: a model that finds hundreds of specks shall not make a page of 100 MB."""
 AROUND_MM = 30.0
 LEAST_MM = 110.0
+LENGTHS_SHARE = 0.17
+"""Of a picture's width: how far down the two lengths reach, with letters as large as in print."""
 QUALITY = 75
 BESIDE = "\u00a0/\u00a0"  # no line ends there
 TABLE = (
@@ -128,26 +130,32 @@ def _drawn(
         f'<svg viewBox="0 0 {wide:.1f} {high:.1f}" style="--wide:{wide:.1f}px" role="img" '
         f'aria-label="{escape(said, quote=True)}">'
         f'<image href="{data_uri(jpeg)}" width="{wide:.1f}" height="{high:.1f}" preserveAspectRatio="none"/>'
-        f"{paths}{_line('axial', lesion.axial, box, grid)}"
-        f"{_line('perpendicular', lesion.perpendicular, box, grid)}</svg>"
+        f"{paths}{_lines(lesion, box, grid)}</svg>"
     )
 
 
-def _line(kind: str, diameter: Diameter, box: Box2, grid: sitk.Image) -> str:
-    """Draw a diameter where it was taken, and its length beside it."""
+def _lines(lesion: LesionMeasures, box: Box2, grid: sitk.Image) -> str:
+    """Draw both diameters where they were taken, and their lengths in a corner: beside a lesion they may leave the picture.
+
+    It is the upper left corner, and the lower left one where the lesion reaches that far up.
+    """
     spacing = grid.GetSpacing()
-    ends = []
-    for end in diameter.ends_mm:
-        i, j, _ = grid.TransformPhysicalPointToContinuousIndex(end)
-        ends.append(((i + 0.5 - box[0]) * spacing[0], (j + 0.5 - box[1]) * spacing[1]))
-    (x1, y1), (x2, y2) = ends
-    left, right = sorted(ends)
-    # The long one's to the right, the other's to the left: so they do not cover each other.
-    x, y, anchor = (right[0] + 2, right[1], "start") if kind == "axial" else (left[0] - 2, left[1], "end")
-    return (
-        f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{diameter.mm:.1f} mm</text>'
-    )
+    wide, high = box[2] * spacing[0], box[3] * spacing[1]
+    drawn = {"axial": lesion.axial, "perpendicular": lesion.perpendicular}
+    ends = {}
+    for kind, diameter in drawn.items():
+        indices = [grid.TransformPhysicalPointToContinuousIndex(end)[:2] for end in diameter.ends_mm]
+        ends[kind] = [((i + 0.5 - box[0]) * spacing[0], (j + 0.5 - box[1]) * spacing[1]) for i, j in indices]
+    up = min(y for both in ends.values() for _, y in both) < LENGTHS_SHARE * wide
+    parts = []
+    for row, (kind, ((x1, y1), (x2, y2))) in enumerate(ends.items()):
+        dy = 1.2 * (row - 1) - 0.8 if up else 1.2 * row + 0.8
+        parts.append(
+            f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
+            f'<text x="{0.02 * wide:.1f}" y="{high if up else 0:.1f}" dy="{dy:.1f}em">'
+            f"{drawn[kind].mm:.1f} mm</text>"
+        )
+    return "".join(parts)
 
 
 def _numbers(lesion: LesionMeasures) -> list[tuple[str, str]]:

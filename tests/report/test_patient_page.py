@@ -128,6 +128,37 @@ def test_each_lesion_is_shown_on_each_phase_with_both_diameters(page):
         assert np.hypot(x2 - x1, y2 - y1) == pytest.approx(float(long_mm), abs=0.15)  # of rounded tenths
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        (slice(20, 24), slice(50, 60)),
+        (slice(20, 24), slice(0, 8)),
+        (slice(0, 6), slice(0, 9)),
+        (slice(44, 50), slice(0, 9)),
+    ],
+    ids=["right", "left", "upper left", "lower left"],
+)
+def test_the_lengths_of_a_lesion_at_the_border_are_in_the_picture_and_not_on_it(tmp_path, place):
+    mask = np.zeros(lesions().shape, np.uint8)
+    mask[(10, *place)] = 1
+    card = re.search(r"<article.*?</article>", page_of(tmp_path, mask=mask))[0]
+    wide, high = (float(n) for n in re.search(r'viewBox="0 0 (.*?) (.*?)"', card).groups())
+    outline = np.array(
+        [[float(n) for n in point.split()] for point in re.search(r'd="M(.*?)Z"', card)[1].split("L")]
+    )
+    written = re.findall(r'<text x="(.*?)" y="(.*?)" dy="(.*?)em">(.*?)</text>', card)
+    assert len(written) == 2 * len(HU)
+    letter = 0.065 * wide  # in print; on the screen they are smaller
+    for x, y, dy, text in written:
+        middle = float(y) + float(dy) * letter
+        right = float(x) + 0.65 * letter * len(text)  # digits are .65 of a letter's height wide at most
+        assert float(x) > 0
+        assert right < wide
+        assert 0 < middle - letter / 2 < middle + letter / 2 < high
+        beside = outline[outline[:, 0] < right, 1]
+        assert not len(beside) or middle + letter / 2 < beside.min() or middle - letter / 2 > beside.max()
+
+
 def test_the_table_has_lesion_and_liver_beside_each_other(page):
     rows = re.findall(r"<tr><td.*?</tr>", page)
     assert [
