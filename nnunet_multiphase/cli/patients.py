@@ -50,6 +50,7 @@ def load(args: argparse.Namespace) -> Model:
         device=args.device,
         checkpoint=args.checkpoint,
         mirroring=not args.disable_tta,
+        step_size=args.step_size,
         trusted=args.trust_model,
     )
 

@@ -1,6 +1,7 @@
 """`nnunet-multiphase predict`: raw phases of new patients to segmentations and lesion tables."""
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -66,6 +67,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--disable-tta", action="store_true", help="no mirroring: up to 8 times faster, slightly worse"
     )
     parser.add_argument(
+        "-step_size",
+        "--step-size",
+        type=_step_size,
+        default=0.5,
+        help="from one window to the next, in patches (default: 0.5, as nnU-Net's; 0.75 takes half as many)",
+    )
+    parser.add_argument(
         "--reference",
         default=None,
         help="phase to bring the others to (default: the masks', else as most training cases of the model, else pv)",
@@ -103,6 +111,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_accept(parser)
     add_registration_model(parser, None, "as the model's training data were, else rigid")
     parser.add_argument("--seed", type=int, default=0, help="seed of the registration")
+
+
+def _step_size(text: str) -> float:
+    """Take a share of a patch."""
+    try:
+        size = float(text)
+    except ValueError:
+        size = math.nan
+    if not 0 < size <= 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected a share of the patch, above 0 and at most 1")
+    return size
 
 
 def run(args: argparse.Namespace) -> int:

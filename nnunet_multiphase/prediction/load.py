@@ -22,6 +22,7 @@ def load_for_runtime(
     device: str | None = None,
     checkpoint: str = "checkpoint_final.pth",
     mirroring: bool = True,
+    step_size: float = 0.5,
     trusted: bool = False,
 ) -> Model:
     """Load a model from wherever it lies.
@@ -34,6 +35,7 @@ def load_for_runtime(
         device: For torch; None: a GPU if there is one.
         checkpoint: File name in the folds' folders, for torch.
         mirroring: Average over mirrored inputs.
+        step_size: From window to window, in patches; more is faster and rougher.
         trusted: Load it whatever it holds; an exported model needs no trust.
 
     Raises:
@@ -49,7 +51,7 @@ def load_for_runtime(
             raise InputError(f"--device {device}: an exported model runs on the CPU; leave it out")
         from nnunet_multiphase.runtime.exported_model import load_exported_model
 
-        return load_exported_model(source, folds, runtime=runtime, mirroring=mirroring)
+        return load_exported_model(source, folds, runtime=runtime, mirroring=mirroring, step_size=step_size)
     from nnunet_multiphase.prediction.model_source import opened_model
     from nnunet_multiphase.prediction.nnunet_model import load_model
 
@@ -73,5 +75,6 @@ def load_for_runtime(
             device=choose_device(device),
             checkpoint=checkpoint,
             mirroring=mirroring,
+            step_size=step_size,
             trusted=trusted,
         )

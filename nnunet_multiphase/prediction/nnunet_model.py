@@ -65,6 +65,7 @@ def load_model(
     device: str = "cpu",
     checkpoint: str = "checkpoint_final.pth",
     mirroring: bool = True,
+    step_size: float = 0.5,
     progress: bool = True,
     trusted: bool = False,
 ) -> NnUNetModel:
@@ -76,6 +77,7 @@ def load_model(
         device: "cpu", "cuda" or "mps".
         checkpoint: Checkpoint file name inside the fold folders.
         mirroring: Average predictions over mirrored inputs (nnU-Net's default; 2 to 8 times slower).
+        step_size: From window to window, in patches.
         progress: Show nnU-Net's progress bar.
         trusted: Load it whatever it holds; else checkpoints that do not lie in nnUNet_results must hold weights alone.
 
@@ -103,6 +105,7 @@ def load_model(
 
     register()
     predictor = nnUNetPredictor(
+        tile_step_size=step_size,
         use_mirroring=mirroring,
         perform_everything_on_device=device.startswith("cuda"),
         device=torch.device(device),

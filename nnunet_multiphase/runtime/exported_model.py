@@ -15,7 +15,7 @@ from nnunet_multiphase.runtime.answer import segmented
 from nnunet_multiphase.runtime.description import ExportedNetwork, ModelDescription, read_description
 from nnunet_multiphase.runtime.preprocessing import NetworkInput, prepare_input
 from nnunet_multiphase.runtime.session import Networks, choose_runtime
-from nnunet_multiphase.runtime.sliding_window import window_logits
+from nnunet_multiphase.runtime.sliding_window import STEP, window_logits
 
 
 class ExportedModel:
@@ -25,12 +25,21 @@ class ExportedModel:
         description: Of the model.
         networks: Of the folds that vote.
         mirroring: Whether logits are averaged over mirrored input.
+        step_size: From window to window, in patches.
     """
 
-    def __init__(self, description: ModelDescription, networks: Networks, *, mirroring: bool = True) -> None:
+    def __init__(
+        self,
+        description: ModelDescription,
+        networks: Networks,
+        *,
+        mirroring: bool = True,
+        step_size: float = STEP,
+    ) -> None:
         self.description = description
         self.networks = networks
         self.mirroring = mirroring
+        self.step_size = step_size
 
     @property
     def record(self) -> Mapping[str, Any]:
@@ -63,6 +72,7 @@ class ExportedModel:
                 self.description.patch_size,
                 self.description.heads,
                 self.description.mirror_axes if self.mirroring else (),
+                self.step_size,
             )
         finally:
             self.networks.close()
@@ -75,6 +85,7 @@ def load_exported_model(
     *,
     runtime: str | None = None,
     mirroring: bool = True,
+    step_size: float = STEP,
 ) -> ExportedModel:
     """Load an exported model; nothing in it can run a program.
 
@@ -83,6 +94,7 @@ def load_exported_model(
         folds: Folds whose networks vote; None: all that were exported.
         runtime: "onnx", "openvino", or None for whichever is installed.
         mirroring: Average over mirrored inputs.
+        step_size: From window to window, in patches.
 
     Raises:
         InputError: The folder is damaged or none of ours, a fold is not in it, or no runtime is installed.
@@ -91,7 +103,10 @@ def load_exported_model(
     description = read_description(folder)
     chosen = choose_runtime(runtime)
     model = ExportedModel(
-        description, networks_of(folder, _voting(folder, description, folds), chosen), mirroring=mirroring
+        description,
+        networks_of(folder, _voting(folder, description, folds), chosen),
+        mirroring=mirroring,
+        step_size=step_size,
     )
     for _ in model.networks:  # what cannot be opened is told before a patient is prepared
         pass

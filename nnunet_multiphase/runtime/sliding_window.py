@@ -13,23 +13,24 @@ Network = Callable[[np.ndarray], np.ndarray]
 """Takes (1, C, *patch) float32 and gives logits (1, heads, *patch) float32, a new array each time."""
 
 STEP = 0.5
-"""Windows are at most this share of the patch apart."""
+"""Windows are at most this share of the patch apart, as nnU-Net's are."""
 SIGMA = 1 / 8
 """Of the weights that fall off from a window's centre, in patches."""
 
 
-def window_starts(shape: Sequence[int], patch: Sequence[int]) -> list[tuple[int, ...]]:
+def window_starts(shape: Sequence[int], patch: Sequence[int], step: float = STEP) -> list[tuple[int, ...]]:
     """List where windows begin; a patch of two axes passes through every slice.
 
     Args:
         shape: Of the image, no smaller than the patch.
         patch: Of the network.
+        step: From window to window at most, in patches.
     """
     starts = []
     for n, size in zip(shape[-len(patch) :], patch, strict=True):
-        steps = int(np.ceil((n - size) / (size * STEP))) + 1
+        steps = int(np.ceil((n - size) / (size * step))) + 1
         apart = (n - size) / (steps - 1) if steps > 1 else 0
-        starts.append([int(np.round(apart * step)) for step in range(steps)])
+        starts.append([int(np.round(apart * number)) for number in range(steps)])
     slices = [range(shape[0])] if len(patch) == 2 else []
     return list(product(*slices, *starts))
 
@@ -62,6 +63,7 @@ def window_logits(
     patch: Sequence[int],
     heads: int,
     mirror_axes: Sequence[int] = (),
+    step: float = STEP,
 ) -> np.ndarray:
     """Give the mean logits of several networks over a whole image.
 
@@ -71,6 +73,7 @@ def window_logits(
         patch: Two or three axes.
         heads: Channels of the answer.
         mirror_axes: Of the patch.
+        step: From window to window at most, in patches.
 
     Returns:
         (heads, Z, Y, X) float32.
@@ -86,7 +89,7 @@ def window_logits(
     weights = window_weights(patch)
     sums = np.zeros((heads, *shape), np.float32)
     weight_sum = np.zeros(shape, np.float32)
-    starts = window_starts(shape, patch)
+    starts = window_starts(shape, patch, step)
     for network in networks:
         for start in starts:
             place = _window(start, patch)

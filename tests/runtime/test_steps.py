@@ -1,10 +1,12 @@
 """Each step around the network comes to what nnU-Net's comes to."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
+from nnunetv2.inference.sliding_window_prediction import compute_steps_for_sliding_window
 from tiny_model import PATCH, SPACING_MM, model_of, patient, plans, record, single_precision
 
 from nnunet_multiphase.runtime.description import ModelDescription
@@ -90,6 +92,13 @@ def test_folds_have_one_vote_each():
 
 def test_windows_are_at_most_half_a_patch_apart_and_reach_both_ends():
     assert window_starts((8, 33, 80), (8, 32, 32)) == [(0, y, x) for y in (0, 1) for x in (0, 16, 32, 48)]
+
+
+@pytest.mark.parametrize("step", [0.3, 0.5, 0.75, 1.0])
+def test_windows_lie_where_nnunet_lays_them(step: float):
+    shape, patch = (37, 150, 401), (32, 64, 96)
+    theirs = list(product(*compute_steps_for_sliding_window(shape, patch, step)))
+    assert window_starts(shape, patch, step) == theirs
 
 
 @pytest.mark.parametrize(
