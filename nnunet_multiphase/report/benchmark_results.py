@@ -1,0 +1,323 @@
+"""Lay out the benchmark's page: who is better, by how much, how sure that is, what it costs, and where it fails."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from pathlib import Path
+from statistics import fmean
+
+from nnunet_multiphase.benchmark.results import Part, Results
+from nnunet_multiphase.benchmark.words import (
+    BY_KEY,
+    MAIN,
+    cost_table,
+    counted,
+    interval_text,
+    power_line,
+    signed,
+    unfinished_line,
+)
+from nnunet_multiphase.evaluation.measures import SENSITIVITIES, Measure, Standing
+from nnunet_multiphase.evaluation.sizes import SIZES, counted_by_size
+from nnunet_multiphase.evaluation.statistics import BETTER, LEAST_CASES, WORSE, Difference, Estimate
+from nnunet_multiphase.evaluation.tables import shown
+from nnunet_multiphase.report.benchmark_cases import KEY, case_pictures, disputed_cases, worst_cases
+from nnunet_multiphase.report.benchmark_plots import PlanePoint, StripRow, loss_curves, plane, strip_plot
+from nnunet_multiphase.report.benchmark_style import STYLE
+from nnunet_multiphase.report.page import Markup, Section, Table, Text, write_report
+from nnunet_multiphase.report.provenance import provenance_table
+
+PAGE = "benchmark.html"
+STRIPS = ("dice", "nsd", "hd95_mm", "volume_error_ml", "sensitivity", "false_per_case")
+NOT_A_DEVICE = "Not a medical device; for research."
+
+HOW_SURE = (
+    "Intervals are of 95 %: a bootstrap that draws patients, and the trainings that predicted them; of a difference it is "
+    f"paired; of fewer than {LEAST_CASES} patients there is none. A contestant is called better or worse only where the "
+    "interval of the difference excludes 0. That is not corrected for the number of contestants; p is (Wilcoxon's "
+    "signed-rank test, Holm's correction, measure by measure). Won, level and lost count patients, means over trainings; "
+    "level is less than half of the last digit shown. The last column of numbers is the smallest true difference that so "
+    "many patients show in 80 % of studies (paired t-test, two-sided, 5 %), by the spread between patients. Luck in training"
+    " comes on top, and two or three trainings show less of it than there is."
+)
+MEASURED = (
+    "Dice, NSD (share of both surfaces within 2 mm of the other), HD95 and volume error are means over cases. Where nothing "
+    "is and nothing was found Dice and NSD are undefined, and HD95 is so where either side is empty; such a case is out of "
+    "that mean, for both of a pair. Lesions are matched one to one from an overlap (IoU) of 0.1 on; sensitivity, precision, "
+    "F1 and panoptic quality pool the lesions of all cases."
+)
+SIZES_ARE = (
+    "Sizes are longest axial diameters in the truth. Marks have the colour of the paired difference; where fewer than "
+    f"{LEAST_CASES} patients have such a lesion there is no interval."
+)
+OUTLINES_ARE = (
+    "Outlines are of the first training that predicted the case; without one, nothing is in this slice."
+)
+
+
+def write_benchmark_results(results: Results, work: Path | str) -> Path:
+    """Write WORK/benchmark.html; the same bytes for the same files.
+
+    Args:
+        results: What `evaluate_benchmark` found in `work`.
+        work: The benchmark's folder.
+    """
+    work = Path(work)
+    sections = []
+    many = len(results.parts) > 1
+    for part in results.parts.values():
+        behind = f", {part.name} cases" if many else ""
+        sections += [
+            Section(f"Results{behind}", _standings(results, part)),
+            Section(f"Differences{behind}", _differences(results, part)),
+            Section(f"Sensitivity by size{behind}", _by_size(part)),
+        ]
+    sections.append(Section("Cost", _cost(results)))
+    if curves := _curves(results):
+        sections.append(Section("Training", curves))
+    for part in results.parts.values():
+        behind = f", {part.name} cases" if many else ""
+        worst = worst_cases(part)
+        disputed = disputed_cases(part, worst)
+        shown_cases = [
+            (f"Worst cases{behind}", worst, "The lowest Dice, mean over contestants and trainings. "),
+            (
+                f"Disputed cases{behind}",
+                disputed,
+                "Of the others those in which contestants' Dice lie furthest apart. ",
+            ),
+        ]
+        for title, cases, what in shown_cases:
+            if cases:
+                text = Text(what + OUTLINES_ARE)
+                pictures = [case_pictures(results, part, case, work) for case in cases]
+                sections.append(Section(title, [text, KEY, *pictures]))
+    sections.append(Section("What was run", _about(results)))
+    return write_report(
+        work / PAGE,
+        title=f"Benchmark on {results.plan.dataset}",
+        lead=NOT_A_DEVICE,
+        sections=sections,
+        style=STYLE,
+    )
+
+
+def _about(results: Results) -> list[Markup | Table | Text]:
+    plan = results.plan
+    what = {
+        "contestants": ", ".join(results.contestants) + f"; compared with {results.against}",
+        "cases": "; ".join(counted(part) for part in results.parts.values()),
+        "folds": ", ".join(map(str, plan.folds)),
+        "budget": f"{plan.budget} for each training, {plan.iterations} steps an epoch",
+        "prediction": f"{plan.configuration}, " + ("mirrored" if plan.mirroring else "not mirrored"),
+    }
+    run = provenance_table(
+        command="nnunet-multiphase benchmark --evaluate-only",
+        seed=results.seeds[0],
+        device=plan.device,
+        more=what,
+    )
+    # The predictions decide the page, not the machine that looks at them, nor the command that did.
+    known = [row for row in run.rows if row[0] not in ("command", "machine", "seed")]
+    rows = [*known, ["seeds", ", ".join(map(str, results.seeds))], ["device", plan.device]]
+    return [Table(run.header, rows), *([Text(unfinished_line(results))] if results.unfinished else [])]
+
+
+def _standings(results: Results, part: Part) -> list[Markup | Table | Text]:
+    head = "".join(
+        f"<th>{escape(m.title)}{f'<br><small>{m.unit}</small>' if m.unit else ''}</th>" for m in MAIN
+    )
+    rows = []
+    for name, standing in part.comparison.standings.items():
+        cells = "".join(_value(standing, m) for m in MAIN)
+        rows.append(f"<tr><th>{escape(name)}</th>{cells}</tr>")
+    sign = (
+        f"<b class=better>\u25b2</b> better, <b class=worse>\u25bc</b> worse than {escape(results.against)}, as far as the "
+        "interval of the paired difference shows it"
+    )
+    table = (
+        f'<div class="wide"><table class="standings"><caption>{escape(counted(part).capitalize())}. {sign}.</caption>'
+        f"<thead><tr><th></th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+    return [Markup(table), Text(MEASURED)]
+
+
+def _value(standing: Standing, measure: Measure) -> str:
+    value = standing.values[measure.key]
+    found = standing.differences.get(measure.key)
+    sign = _sign(found.verdict) if found is not None else ""
+    interval = interval_text(value, measure.decimals)
+    return f"<td>{sign}{shown(value.value, measure.decimals)}<small>{interval}</small></td>"
+
+
+def _sign(verdict: str) -> str:
+    if verdict == BETTER:
+        return '<b class="better" title="better" aria-label="better">\u25b2</b> '
+    return '<b class="worse" title="worse" aria-label="worse">\u25bc</b> ' if verdict == WORSE else ""
+
+
+def _differences(results: Results, part: Part) -> list[Markup | Table | Text]:
+    others = {n: s for n, s in part.comparison.standings.items() if n != results.against}
+    if not others:
+        return [Text(f"{results.against} is alone.")]
+    plots = "".join(_strip(results, others, BY_KEY[key]) for key in STRIPS)
+    head = "".join(
+        f"<th>{title}</th>"
+        for title in ("", "difference", "interval", "won", "level", "lost", "p (Holm)", "could be shown", "")
+    )
+    groups = "".join(_group(others, measure) for measure in MAIN)
+    table = (
+        f'<div class="wide"><table class="standings"><caption>Contestant minus {escape(results.against)}</caption>'
+        f"<thead><tr>{head}</tr></thead>{groups}</table></div>"
+    )
+    return [
+        Text(power_line(part, results.against)),
+        Markup(f'<div class="plots">{plots}</div>'),
+        Markup(table),
+        Text(HOW_SURE),
+    ]
+
+
+def _strip(results: Results, others: dict[str, Standing], measure: Measure) -> str:
+    rows = []
+    for name, standing in others.items():
+        found = standing.differences[measure.key]
+        interval = interval_text(found.estimate, measure.decimals, _minus)
+        said = _minus(found.estimate.value, measure.decimals) + (f" ({interval})" if interval else "")
+        rows.append(
+            StripRow(
+                name,
+                [float(v) for v in found.by_case],
+                found.estimate.value,
+                found.estimate.low,
+                found.estimate.high,
+                _kind(found),
+                said + {BETTER: " better", WORSE: " worse"}.get(found.verdict, ""),
+            )
+        )
+    ends = (
+        ("\u2190 worse", "better \u2192") if measure.higher_is_better else ("\u2190 better", "worse \u2192")
+    )
+    label = f"Paired differences in {measure.title}: " + "; ".join(f"{r.name} {r.said}" for r in rows)
+    unit = f" ({measure.unit})" if measure.unit else ""
+    return (
+        f"<figure><figcaption>{escape(measure.title)}{unit} <small>minus that of {escape(results.against)}; a dot a patient"
+        f"</small></figcaption>{strip_plot(rows, label=label, ends=ends)}</figure>"
+    )
+
+
+def _group(others: dict[str, Standing], measure: Measure) -> str:
+    unit = f" ({measure.unit})" if measure.unit else ""
+    rows = [f'<tr class="group"><th colspan="9">{escape(measure.title)}{unit}</th></tr>']
+    for name, standing in others.items():
+        found = standing.differences[measure.key]
+        p = "-" if math.isnan(found.p_holm) else ("<.001" if found.p_holm < 0.001 else f"{found.p_holm:.3f}")
+        cells = (
+            _minus(found.estimate.value, measure.decimals),
+            interval_text(found.estimate, measure.decimals, _minus),
+            *map(str, (found.wins, found.ties, found.losses)),
+            p,
+            shown(found.detectable, measure.decimals),
+        )
+        rows.append(
+            f"<tr><td>{escape(name)}</td>"
+            + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+            + f"<td>{_verdict(found)}</td></tr>"
+        )
+    return f"<tbody>{''.join(rows)}</tbody>"
+
+
+def _by_size(part: Part) -> list[Markup | Table | Text]:
+    of_one = next(iter(part.scores.values()))
+    seen: dict[str, int] = dict.fromkeys(SIZES, 0)
+    counted_cases: set[str] = set()
+    for scores in of_one.values():
+        new = [row for row in scores.lesions if row.case not in counted_cases]
+        counted_cases |= {case.case for case in scores.cases}
+        for size, (_, total) in counted_by_size(new).items():
+            seen[size] += total
+    figures = []
+    for size, measure in zip(SIZES, SENSITIVITIES, strict=True):
+        rows = []
+        for name, standing in part.comparison.standings.items():
+            value = standing.values[measure.key]
+            found = standing.differences.get(measure.key)
+            interval = interval_text(value, 2)
+            said = shown(value.value, 2) + (f" ({interval})" if interval else "")
+            kind = "" if found is None else _kind(found)
+            verdict = "" if found is None else {BETTER: " better", WORSE: " worse"}.get(found.verdict, "")
+            rows.append(StripRow(name, (), value.value, value.low, value.high, kind, said + verdict))
+        label = f"Sensitivity for lesions {size}: " + "; ".join(f"{r.name} {r.said}" for r in rows)
+        plot = strip_plot(rows, label=label, zero=False, limits=(0.0, 1.0)) if seen[size] else ""
+        lesions = f"{seen[size]} lesion{'s' if seen[size] != 1 else ''} in the truth"
+        figures.append(
+            f"<figure><figcaption>{size[0].upper()}{size[1:]} <small>{lesions}</small></figcaption>{plot}</figure>"
+        )
+    return [Text(SIZES_ARE), Markup(f'<div class="plots">{"".join(figures)}</div>')]
+
+
+def _cost(results: Results) -> list[Markup | Table | Text]:
+    part = next(iter(results.parts.values()))
+    numbered = {name: str(i) for i, name in enumerate(results.contestants, 1)}
+    header, rows = cost_table(results)
+    table = Table(
+        ["", "contestant", *header[1:]],
+        [[numbered[row[0]], *row] for row in rows],
+        "Means over trainings; memory is the largest. Multiply-adds and parameters are without deep supervision's extra "
+        "heads; seconds a case are from raw files to the written segmentation, with one training's network.",
+    )
+    planes = []
+    for title, unit, of in (
+        ("Prediction", "s a case", "seconds_per_case"),
+        ("Computation", "GMAC a patch", "gmac"),
+        ("Size", "parameters (million)", "parameters"),
+    ):
+        scale = 1e6 if of == "parameters" else 1.0
+        points = []
+        for name, costs in results.costs.items():
+            dice: Estimate = part.comparison.standings[name].values["dice"]
+            x = fmean(getattr(cost, of) for cost in costs.values()) / scale
+            points.append(PlanePoint(numbered[name], x, dice.value, dice.low, dice.high))
+        label = f"Dice against {unit}: " + "; ".join(
+            f"{name} {shown(p.x, 2)}, {shown(p.y, 3)}" for name, p in zip(results.costs, points, strict=True)
+        )
+        drawn = plane(points, label=label, x_title=unit, y_title=f"Dice, {part.name} cases")
+        if drawn:
+            planes.append(f"<figure><figcaption>{title}</figcaption>{drawn}</figure>")
+    key = "".join(f"<li><b>{number}</b> {escape(name)}</li>" for name, number in numbered.items())
+    return [Markup(f'<div class="plots">{"".join(planes)}</div><ol class="numbers">{key}</ol>'), table]
+
+
+def _curves(results: Results) -> list[Markup | Table | Text]:
+    figures = []
+    for name, costs in results.costs.items():
+        trained = [cost.train_losses for cost in costs.values()]
+        validated = [cost.val_losses for cost in costs.values()]
+        drawn = loss_curves(trained, validated, label=f"Losses of {name}")
+        if drawn:
+            figures.append(f"<figure><figcaption>{escape(name)}</figcaption>{drawn}</figure>")
+    if not figures:
+        return []
+    return [
+        Text(
+            "Validation loss, a line a training, and dashed the training loss. Contestants may minimise different losses: "
+            "compare a curve with itself. One that still falls at its end wants a larger budget."
+        ),
+        Markup(f'<div class="plots small">{"".join(figures)}</div>'),
+    ]
+
+
+def _verdict(found: Difference) -> str:
+    kind = _kind(found)
+    return f'<b class="{kind}">{found.verdict}</b>' if kind else f"<small>{found.verdict}</small>"
+
+
+def _kind(found: Difference) -> str:
+    return {BETTER: "better", WORSE: "worse"}.get(found.verdict, "")
+
+
+def _minus(value: float, decimals: int) -> str:
+    """Format a difference with a minus that is as wide as a plus."""
+    text = signed(value, decimals)
+    return text if text == "-" else text.replace("-", "\u2212")
