@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from nnunet_multiphase.benchmark.layout import (
@@ -13,12 +14,14 @@ from nnunet_multiphase.benchmark.layout import (
     Cost,
     Plan,
     Training,
+    all_trainings,
     finished_trainings,
     prediction_file,
     read_cost,
     read_plan,
     truth_file,
 )
+from nnunet_multiphase.data.workers import Run
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.files import csv_cell, write_csv, write_json
 from nnunet_multiphase.evaluation.folders import evaluate_pairs
@@ -75,13 +78,18 @@ class Results:
 
 
 def evaluate_benchmark(
-    work: Path | str, *, against: str | None = None, say: Callable[[str], None] = lambda line: None
+    work: Path | str,
+    *,
+    against: str | None = None,
+    run: Run | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Results:
     """Score a benchmark's saved predictions and compare its contestants.
 
     Args:
         work: The benchmark's folder (see `layout`).
         against: The contestant that the others are compared with; None: the plan's first, or the first that is finished.
+        run: Where predictions are scored, training by training (`data/workers`); None: here, one after the other.
         say: Told what happens.
 
     Returns:
@@ -102,12 +110,15 @@ def evaluate_benchmark(
     trainings = {
         name: [Training(name, seed, fold) for seed in seeds for fold in plan.folds] for name in contestants
     }
-    for one in (one for of_contestant in trainings.values() for one in of_contestant):
+    wanted = [one for of_contestant in trainings.values() for one in of_contestant]
+    for one in wanted:
         _refuse_missing(work, plan, one)
-    scored: dict[str, dict[Training, Scores]] = {}
-    for name in contestants:
-        say(f"scoring {name}")
-        scored[name] = {one: _score(work, plan, one, classes) for one in trainings[name]}
+    say(f"scoring the predictions of {len(wanted)} trainings")
+    scoring = partial(_score, work, plan, classes)
+    done = dict(run(scoring, wanted)) if run is not None else dict(enumerate(map(scoring, wanted)))
+    scored: dict[str, dict[Training, Scores]] = {name: {} for name in contestants}
+    for i, one in enumerate(wanted):
+        scored[one.contestant][one] = done[i]
     against = against or contestants[0]
     parts = {}
     if any(plan.validation_cases):
@@ -117,14 +128,7 @@ def evaluate_benchmark(
     if not parts:
         raise InputError(f"{work / PLAN} names no validation or test case; there is nothing to score")
     costs = {name: {one: read_cost(work, one) for one in trainings[name]} for name in contestants}
-    known = {one for of_contestant in trainings.values() for one in of_contestant}
-    missing = tuple(
-        one
-        for name in plan.contestants
-        for seed in plan.seeds
-        for fold in plan.folds
-        if (one := Training(name, seed, fold)) not in known
-    )
+    missing = tuple(one for one in all_trainings(plan) if one not in wanted)
     return Results(plan, contestants, seeds, missing, against, parts, costs, classes)
 
 
@@ -276,7 +280,7 @@ def _refuse_missing(work: Path, plan: Plan, training: Training) -> None:
                 raise InputError(f"case {case}: {file} is missing, {what}; run the benchmark again")
 
 
-def _score(work: Path, plan: Plan, training: Training, classes: LabelClasses) -> Scores:
+def _score(work: Path, plan: Plan, classes: LabelClasses, training: Training) -> Scores:
     pairs = {
         case: (prediction_file(work, training, case), truth_file(work, case))
         for case in plan.cases_of(training.fold)

@@ -152,7 +152,8 @@ def of_patients(measure: Ratios, patients: Sequence[str]) -> Ratios:
     """
     _, place = np.unique(np.asarray(patients), return_inverse=True)
     whose = np.eye(place.max(initial=-1) + 1)[place]  # (cases, patients)
-    return Ratios(measure.above @ whose, measure.below @ whose, measure.pooled)
+    above, below = (np.einsum("sc,cp->sp", part, whose) for part in (measure.above, measure.below))
+    return Ratios(above, below, measure.pooled)
 
 
 def compare_contestants(

@@ -230,8 +230,9 @@ def smallest_difference(
 
 def _ratio(measure: Ratios, weights: np.ndarray) -> np.ndarray:
     """Sum up with (replicates, seeds, cases) weights; nan where no case counts."""
-    above, below = (np.tensordot(weights, part, axes=2) for part in (measure.above, measure.below))
-    return np.divide(above, below, out=np.full(len(below), math.nan), where=below > 0)
+    # einsum adds in one order, whatever the number of threads; a matrix product does not.
+    above, below = (np.einsum("rsc,sc->r", weights, part) for part in (measure.above, measure.below))
+    return _rounded(np.divide(above, below, out=np.full(len(below), math.nan), where=below > 0))
 
 
 def _by_case(measure: Ratios) -> np.ndarray:
