@@ -26,17 +26,18 @@ import torch
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from torch import nn
 
-from nnunet_multiphase.benchmark.prediction import (
-    predict_model,
-    score_model,
-    test_cases,
-    validation_cases,
-)
-from nnunet_multiphase.benchmark.settings import BenchmarkSettings, Model, claim_folder
-from nnunet_multiphase.benchmark.training import train_model
+from nnunet_multiphase.benchmark.budget import Budget
+from nnunet_multiphase.benchmark.datasets import Place, given_place, splits_of
+from nnunet_multiphase.benchmark.prediction import predict
+from nnunet_multiphase.benchmark.settings import claim_folder
+from nnunet_multiphase.benchmark.training import TrainingSettings, train
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.comparison import compare_values
 from nnunet_multiphase.evaluation.files import write_json
+from nnunet_multiphase.evaluation.folders import evaluate_pairs
+from nnunet_multiphase.evaluation.label_choice import BothClasses
+from nnunet_multiphase.evaluation.scores import Scores
+from nnunet_multiphase.label_classes import classes_of_record
 from nnunet_multiphase.network.complexity import count_gmacs, count_parameters
 from nnunet_multiphase.network.defaults import default_arch_kwargs
 from nnunet_multiphase.training.focal_dice import FocalDiceLoss
@@ -83,10 +84,9 @@ PLAIN = ("plain", "nnunet")
 """nnU-Net's own network: trained by our trainer on our data, and all by nnU-Net itself."""
 
 
-def model_of(variant: str) -> Model:
+def model_of(variant: str) -> tuple[str, str]:
     """Name the trainer and the plans of a variant."""
-    trainer = VANILLA_TRAINER if variant == "nnunet" else OUR_TRAINER
-    return Model(variant, trainer, f"ablation_{variant}", "MultiPhaseSCAMPlanner")
+    return VANILLA_TRAINER if variant == "nnunet" else OUR_TRAINER, f"ablation_{variant}"
 
 
 def write_plans(preprocessed: Path, variant: str, patch: Sequence[int], batch: int) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def write_plans(preprocessed: Path, variant: str, patch: Sequence[int], batch: i
         (preprocessed / f"{VANILLA_PLANS if variant == 'nnunet' else OUR_PLANS}.json").read_text()
     )
     plans = copy.deepcopy(base)
-    plans["plans_name"] = model_of(variant).plans
+    plans["plans_name"] = model_of(variant)[1]
     configuration = plans["configurations"][CONFIGURATION]
     plans["configurations"] = {CONFIGURATION: configuration}
     configuration |= {"patch_size": list(patch), "batch_size": batch}
@@ -134,34 +134,45 @@ def build(architecture: dict[str, Any], channels: int) -> nn.Module:
     )
 
 
-def run(options: argparse.Namespace, raw: Path, preprocessed: Path) -> None:
+def run(options: argparse.Namespace, preprocessed: Path) -> None:
     """Train, predict and score every variant with every seed."""
+    place = given_place(options.dataset)
+    parts = {"validation": splits_of(place)[options.fold]["val"], "test": list(place.labels("Ts"))}
     for seed in options.seeds:
-        settings = BenchmarkSettings(
-            options.dataset,
-            (options.fold,),
-            CONFIGURATION,
-            epochs=options.epochs,
-            iterations=options.iterations,
-            val_iterations=options.val_iterations,
-            seed=seed,
-            mirroring=False,
-        )
         for variant in options.variants:
             folder = options.output / variant / f"seed{seed}"
             if (folder / "result.json").is_file():
                 continue
             write_plans(preprocessed, variant, options.patch, options.batch)
             folder.mkdir(parents=True, exist_ok=True)
-            claim_folder(folder, settings)
-            model = model_of(variant)
-            training = train_model(folder, settings, model, options.fold, print)
-            validation = validation_cases(raw, preprocessed, settings)
-            results = (
-                folder / "nnUNet_results" / raw.name / f"{model.trainer}__{model.plans}__{CONFIGURATION}"
+            trainer, plans = model_of(variant)
+            settings = TrainingSettings(
+                place.dataset,
+                CONFIGURATION,
+                options.fold,
+                trainer,
+                plans,
+                Budget(epochs=options.epochs),
+                options.iterations,
+                options.val_iterations,
+                seed=seed,
             )
-            inference = predict_model(folder, settings, model, results, validation, test_cases(raw))
-            scores = score_model(folder, model, raw, validation[options.fold])
+            claim_folder(folder, asdict(settings))
+            results = folder / "nnUNet_results"
+            training = train(folder, results, settings, what=variant, say=print)
+            inference = predict(
+                folder,
+                results / place.dataset / f"{trainer}__{plans}__{CONFIGURATION}",
+                options.fold,
+                {case: place.images(case) for cases in parts.values() for case in cases},
+                folder / "predictions",
+                device="cpu",
+                mirroring=False,
+                what=variant,
+            )
+            scores = {
+                part: score(place, folder / "predictions", cases) for part, cases in parts.items() if cases
+            }
             result = {
                 "training": training,
                 "inference": inference,
@@ -174,6 +185,15 @@ def run(options: argparse.Namespace, raw: Path, preprocessed: Path) -> None:
                 f"{variant}, seed {seed}: Dice {test['dice_mean']:.3f}, F1 {test['lesion_f1']:.3f}",
                 flush=True,
             )
+
+
+def score(place: Place, predictions: Path, cases: Sequence[str]) -> Scores:
+    """Score predicted cases of a dataset."""
+    record = place.raw / "dataset.json"
+    known = classes_of_record(place.record, record)
+    truths = {**place.labels("Tr"), **place.labels("Ts")}
+    pairs = {case: (predictions / f"{case}{place.record['file_ending']}", truths[case]) for case in cases}
+    return evaluate_pairs(pairs, classes=BothClasses(known, known, str(record)))
 
 
 def against_default(output: Path, folder: Path) -> str:
@@ -217,7 +237,7 @@ def print_table(options: argparse.Namespace) -> None:
 
         cells = [
             f"{done[0]['inference']['parameters'] / 1e6:.2f}",
-            f"{done[0]['inference']['gmacs']:.2f}",
+            f"{done[0]['inference'].get('gmac', done[0]['inference'].get('gmacs')):.2f}",
             over_seeds(lambda d: d["scores"]["test"]["dice_mean"]),
             against_default(options.output, folder),
             over_seeds(lambda d: d["scores"]["test"]["lesion_f1"]),
@@ -302,7 +322,7 @@ def main() -> None:
         channels = len(json.loads((raw / "dataset.json").read_text())["channel_names"])
         print_times(options, preprocessed, channels)
     else:
-        run(options, raw, preprocessed)
+        run(options, preprocessed)
 
 
 if __name__ == "__main__":

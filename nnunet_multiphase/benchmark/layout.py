@@ -9,6 +9,7 @@ A fold's predictions are those of its validation cases and of all test cases, by
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -43,6 +44,7 @@ class Plan:
         test_cases: Cases that no fold trains on.
         patients: Case -> patient; a patient's cases are not independent.
         images: Case -> the reference phase's image, relative to WORK where it lies in it.
+        places: Contestant -> nnU-Net's name of its dataset, its nnUNet_raw and nnUNet_preprocessed; likewise.
     """
 
     contestants: tuple[str, ...]
@@ -60,6 +62,7 @@ class Plan:
     test_cases: tuple[str, ...]
     patients: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
 
     def cases_of(self, fold: int) -> tuple[str, ...]:
         """List the cases that the network of a fold predicts: its validation cases, then the test cases."""
@@ -99,8 +102,8 @@ class Cost:
     """Hold what a training and its predictions cost; nan where it was not measured.
 
     Attributes:
-        parameters: Weights of the network, without deep supervision's further heads.
-        gmac: Multiply-adds (10^9) of one forward pass of one patch.
+        parameters: Weights of the network.
+        gmac: Multiply-adds (10^9) of one forward pass of one patch, without deep supervision's further heads.
         seconds_per_step: Median over the training steps but the first.
         seconds_per_case: Median over the predicted cases, from raw files to the written segmentation.
         peak_memory_mib: In training: what the GPU held, or on a CPU the whole process.
@@ -197,6 +200,9 @@ def _read(path: Path, kind: type, expected: str) -> Any:
 
 
 def _frozen(value: Any) -> Any:
+    """Make lists tuples, and what JSON could not hold nan again."""
     if isinstance(value, list):
         return tuple(_frozen(item) for item in value)
-    return value
+    if isinstance(value, dict):
+        return {key: _frozen(item) for key, item in value.items()}
+    return math.nan if value is None else value

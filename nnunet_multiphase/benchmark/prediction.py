@@ -1,129 +1,99 @@
-"""Predict a benchmark's validation and test cases with nnU-Net's own predictor, timed, and score them."""
+"""Predict cases with one fold's network by nnU-Net's own predictor, timed, and count the network.
 
-import contextlib
+The child runs `python -m nnunet_multiphase.benchmark.prediction TASK.json RECORD.json`.
+"""
+
 import json
-import statistics
+import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nnunet_multiphase.benchmark.settings import BenchmarkSettings, Model
-from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.evaluation.case_files import find_images
+from nnunet_multiphase.benchmark.child import run_module
 from nnunet_multiphase.evaluation.files import write_json
-from nnunet_multiphase.evaluation.folders import evaluate_pairs
-from nnunet_multiphase.evaluation.label_choice import BothClasses
-from nnunet_multiphase.evaluation.scores import Scores, write_scores
-from nnunet_multiphase.label_classes import classes_of_record
+
+MODULE = "nnunet_multiphase.benchmark.prediction"
 
 
-def validation_cases(
-    raw: Path, preprocessed: Path, settings: BenchmarkSettings
-) -> dict[int, dict[str, list[str]]]:
-    """Return fold -> case -> channel files; the splits are there once a training has begun."""
-    from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
-
-    files = get_filenames_of_train_images_and_targets(str(raw))
-    splits = json.loads((preprocessed / "splits_final.json").read_text())
-    return {f: {c: list(files[c]["images"]) for c in splits[f]["val"]} for f in settings.folds}
-
-
-def test_cases(raw: Path) -> dict[str, list[str]]:
-    """Return case -> channel files of the test cases whose truth is known; empty without labelsTs."""
-    if not (raw / "labelsTs").is_dir() or not any((raw / "labelsTs").iterdir()):
-        return {}
-    cases = {}
-    for case in find_images(raw / "labelsTs"):
-        cases[case] = [str(path) for path in sorted((raw / "imagesTs").glob(f"{case}_????.*"))]
-        if not cases[case]:
-            raise InputError(f"case {case} has a label file in {raw / 'labelsTs'} but no images in imagesTs")
-    return cases
-
-
-def predict_model(
-    output: Path,
-    settings: BenchmarkSettings,
-    model: Model,
-    model_folder: Path,
-    validation: Mapping[int, Mapping[str, list[str]]],
-    test: Mapping[str, list[str]],
+def predict(
+    folder: Path,
+    model: Path,
+    fold: int,
+    cases: Mapping[str, Sequence[Path]],
+    predicted: Path,
+    *,
+    device: str,
+    mirroring: bool,
+    environment: Mapping[str, str] | None = None,
+    what: str,
 ) -> dict[str, Any]:
-    """Predict validation cases with their own fold's network, test cases with all folds' together.
+    """Predict cases with a fold's final checkpoint, or read the record of having done so.
+
+    Args:
+        folder: Receives prediction.json and the log.
+        model: nnU-Net's folder of the trained model, with fold_<f> in it.
+        fold: Whose network predicts.
+        cases: Case -> files of its channels.
+        predicted: Receives a segmentation a case, on the grid of its channels.
+        device: "cpu" or "cuda".
+        mirroring: Average predictions over mirrored inputs.
+        environment: nnU-Net's folders, where they are not this process's.
+        what: What the training is called in messages.
 
     Returns:
-        Counts of the network (parameters, GMACs of one patch, the patch) and the seconds of every validation
-        case with one fold's network, from raw files to the written segmentation.
+        "parameters", "gmac" of one patch, "patch", "spacing_mm", and "seconds": case -> from raw files to the written
+        segmentation.
+
+    Raises:
+        InputError: It failed; the sentence names its log.
     """
-    record, log = output / "records" / f"{model.trainer}_inference.json", output / "logs" / "inference.log"
-    if record.is_file():
-        return json.loads(record.read_text())
-    folder = output / "predictions" / model.trainer
-    seconds: dict[str, float] = {}
-    # nnU-Net prints while it predicts; the table is what belongs on the terminal.
-    with log.open("a") as file, contextlib.redirect_stdout(file):
-        for fold, cases in validation.items():
-            predictor = _predictor(model_folder, [fold], settings)
-            seconds |= _predict(predictor, cases, folder / "validation")
-        if test:
-            predictor = _predictor(model_folder, list(validation), settings)
-            _predict(predictor, test, folder / "test")
-        content = {
-            **_complexity(predictor),
-            "inference_seconds": seconds,
-            # The first case warms up; the median needs no rule of its own to leave it out.
-            "inference_seconds_per_case": statistics.median(seconds.values()),
-        }
-    write_json(record, content)
-    return content
+    task = {
+        "model": str(model),
+        "fold": fold,
+        "cases": {case: [str(path) for path in files] for case, files in cases.items()},
+        "predicted": str(predicted),
+        "device": device,
+        "mirroring": mirroring,
+    }
+    return run_module(
+        MODULE,
+        task,
+        folder / "prediction.json",
+        folder / "logs" / "prediction.log",
+        environment or {},
+        f"predicting with {what}",
+    )
 
 
-def score_model(output: Path, model: Model, raw: Path, validation: Iterable[str]) -> dict[str, Scores]:
-    """Score a model's predictions: part ("validation", and "test" where there are test cases) -> scores."""
-    scores = {}
-    record = raw / "dataset.json"
-    known = classes_of_record(json.loads(record.read_text(encoding="utf-8")), record)
-    classes = BothClasses(known, known, str(record))
-    for part, cases, labels in (
-        ("validation", list(validation), "labelsTr"),
-        ("test", list(test_cases(raw)), "labelsTs"),
-    ):
-        if cases:
-            truths = find_images(raw / labels)
-            predictions = find_images(output / "predictions" / model.trainer / part)
-            pairs = {case: (predictions[case], truths[case]) for case in cases}
-            scores[part] = evaluate_pairs(pairs, classes=classes)
-            write_scores(scores[part], output / "scores" / model.trainer / part)
-    return scores
-
-
-def _predictor(model_folder: Path, folds: Sequence[int], settings: BenchmarkSettings) -> Any:
+def main(arguments: Sequence[str]) -> int:
+    """Do a task file's predictions and write their record (the child's side)."""
     import torch
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
     from nnunet_multiphase.autoload import register
 
+    task_file, record_file = map(Path, arguments)
+    task = json.loads(task_file.read_text(encoding="utf-8"))
     register()
     predictor = nnUNetPredictor(
-        use_mirroring=settings.mirroring,
-        perform_everything_on_device=settings.device == "cuda",
-        device=torch.device(settings.device),
+        use_mirroring=task["mirroring"],
+        perform_everything_on_device=task["device"] == "cuda",
+        device=torch.device(task["device"]),
         allow_tqdm=False,
     )
     predictor.initialize_from_trained_model_folder(
-        str(model_folder), tuple(folds), checkpoint_name="checkpoint_final.pth"
+        task["model"], (task["fold"],), checkpoint_name="checkpoint_final.pth"
     )
-    return predictor
-
-
-def _predict(predictor: Any, cases: Mapping[str, list[str]], folder: Path) -> dict[str, float]:
-    folder.mkdir(parents=True, exist_ok=True)
+    predicted = Path(task["predicted"])
+    predicted.mkdir(parents=True, exist_ok=True)
     seconds = {}
-    for case, images in cases.items():
+    for case, images in task["cases"].items():
         began = time.perf_counter()
-        predictor.predict_from_files_sequential([images], [str(folder / case)])
+        predictor.predict_from_files_sequential([images], [str(predicted / case)])
         seconds[case] = time.perf_counter() - began
-    return seconds
+    write_json(record_file, {**_complexity(predictor), "seconds": seconds})
+    return 0
 
 
 def _complexity(predictor: Any) -> dict[str, Any]:
@@ -146,7 +116,11 @@ def _complexity(predictor: Any) -> dict[str, Any]:
     patch = [int(n) for n in plan.patch_size]
     return {
         "parameters": count_parameters(network),
-        "gmacs": count_gmacs(network, (1, channels, *patch)),
+        "gmac": count_gmacs(network, (1, channels, *patch)),
         "patch": patch,
         "spacing_mm": [float(s) for s in plan.spacing],
     }
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

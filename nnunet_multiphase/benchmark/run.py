@@ -1,140 +1,221 @@
-"""Train nnU-Net's own network and ours on the same folds with the same budget, predict, score, compare."""
+"""Train and predict what a benchmark's plan names, one training after another, here or on a Dask cluster."""
 
 import math
+import shutil
 import statistics
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nnunet_multiphase.benchmark.prediction import (
-    predict_model,
-    score_model,
-    test_cases,
-    validation_cases,
+import SimpleITK as sitk
+
+from nnunet_multiphase.benchmark.budget import parse_budget
+from nnunet_multiphase.benchmark.contestants import CONTESTANTS, OTHER_NAMES
+from nnunet_multiphase.benchmark.layout import (
+    PLAN,
+    Cost,
+    Plan,
+    Training,
+    all_trainings,
+    is_finished,
+    prediction_file,
+    read_plan,
+    truth_file,
+    write_cost,
 )
-from nnunet_multiphase.benchmark.settings import (
-    MODELS,
-    BenchmarkSettings,
-    Model,
-    claim_folder,
-    find_dataset,
-)
-from nnunet_multiphase.benchmark.training import train_model
-from nnunet_multiphase.evaluation.comparison import PairedComparison, compare_paired
-from nnunet_multiphase.evaluation.files import write_json
-from nnunet_multiphase.evaluation.scores import Scores
-from nnunet_multiphase.evaluation.tables import shown
+from nnunet_multiphase.benchmark.prediction import predict
+from nnunet_multiphase.benchmark.prepare import place_of, prepare
+from nnunet_multiphase.benchmark.settings import BenchmarkSettings
+from nnunet_multiphase.benchmark.training import TrainingSettings, train
+from nnunet_multiphase.errors import InputError
 
 
 @dataclass(frozen=True)
-class ModelResult:
-    """Hold one model's trainings (one dict a fold, see TrainingRecord), costs and scores."""
+class Failure:
+    """Name a training that failed and say why."""
 
-    model: Model
-    trainings: list[dict[str, Any]]
-    inference: dict[str, Any]
-    scores: dict[str, Scores]
-
-
-@dataclass(frozen=True)
-class BenchmarkResult:
-    """Hold everything measured: `comparisons` has part ("validation", "test") -> Dice of ours minus nnU-Net's."""
-
-    settings: BenchmarkSettings
-    dataset: str
-    models: list[ModelResult]
-    comparisons: dict[str, PairedComparison]
-
-    def table(self) -> tuple[list[str], list[list[str]]]:
-        """Lay out the one table: header, and a row a measure with a column a model."""
-        rows: list[list[str]] = []
-        for part in self.models[0].scores:
-            sums = [m.scores[part].summary() for m in self.models]
-            for label, key, decimals in SCORE_ROWS:
-                rows.append([f"{part}: {label}", *(shown(s[key], decimals) for s in sums)])
-        for label, measure in COST_ROWS:
-            rows.append([label, *(measure(m) for m in self.models)])
-        return ["", *(m.model.name for m in self.models)], rows
-
-
-SCORE_ROWS = (
-    ("Dice", "dice_mean", 3),
-    ("HD95 mm", "hd95_mm_mean", 1),
-    ("lesion sensitivity", "lesion_sensitivity", 2),
-    ("lesion F1", "lesion_f1", 2),
-    ("false positives per case", "false_positives_per_case", 2),
-    ("volume error ml (mean absolute)", "volume_error_ml_mean_absolute", 2),
-    ("cases", "cases", 0),
-)
-
-
-def _mean_of(key: str) -> Callable[[ModelResult], float]:
-    return lambda m: statistics.fmean(math.nan if t[key] is None else t[key] for t in m.trainings)
-
-
-COST_ROWS: tuple[tuple[str, Callable[[ModelResult], str]], ...] = (
-    ("parameters (million)", lambda m: shown(m.inference["parameters"] / 1e6, 3)),
-    ("patch (voxels)", lambda m: "x".join(map(str, m.inference["patch"]))),
-    ("GMACs per patch", lambda m: shown(m.inference["gmacs"], 2)),
-    ("training epochs", lambda m: ", ".join(str(t["epochs"]) for t in m.trainings)),
-    ("seconds per step (median)", lambda m: shown(_mean_of("seconds_per_step")(m), 3)),
-    ("seconds per training", lambda m: shown(_mean_of("seconds")(m), 0)),
-    ("peak memory in training (MiB)", lambda m: shown(max(t["peak_memory_mb"] for t in m.trainings), 0)),
-    ("inference seconds per case", lambda m: shown(m.inference["inference_seconds_per_case"], 2)),
-)
+    training: Training
+    sentence: str
 
 
 def run_benchmark(
-    output: Path | str, settings: BenchmarkSettings, *, say: Callable[[str], None] = print
-) -> BenchmarkResult:
-    """Train, predict and score both models; what is finished in `output` is not done again.
+    work: Path | str,
+    settings: BenchmarkSettings,
+    *,
+    jobs: int = 1,
+    dask_scheduler: str | None = None,
+    say: Callable[[str], None] = print,
+) -> tuple[Plan, list[Failure]]:
+    """Prepare, train and predict; what is finished in `work` is not done again.
 
     Args:
-        output: receives nnUNet_results, predictions, scores, records, logs, benchmark.json. The user's own
-            results folder is never written to.
-        settings: what to run. A folder begun with other settings is refused.
-        say: told what happens.
+        work: Receives everything (see `layout`). The user's own results folder is never written to.
+        settings: What to compare. A folder begun with other settings is refused.
+        jobs: Processes for registering and preprocessing; the trainings run one after another.
+        dask_scheduler: Address of a Dask cluster to register and train on, whose workers see the same folders.
+        say: Told what happens.
+
+    Returns:
+        The plan, and the trainings that failed: the others go on without them.
 
     Raises:
-        InputError: plans or preprocessed data are missing, a fold does not exist, `output` was begun with
-            other settings, or a training failed.
+        InputError: Something cannot be made ready.
     """
-    output = Path(output).absolute()
-    raw, preprocessed = find_dataset(settings)
-    test = test_cases(raw)
-    claim_folder(output, settings)
-    models = []
-    for model in MODELS:
-        trainings = [train_model(output, settings, model, fold, say) for fold in settings.folds]
-        folder = f"{model.trainer}__{model.plans}__{settings.configuration}"
-        validation = validation_cases(raw, preprocessed, settings)
-        names = [case for cases in validation.values() for case in cases]
-        say(f"{model.name}: predicting {len(names)} validation and {len(test)} test cases")
-        inference = predict_model(
-            output, settings, model, output / "nnUNet_results" / raw.name / folder, validation, test
+    work = Path(work).absolute()
+    plan = prepare(work, settings, jobs=jobs, dask_scheduler=dask_scheduler, say=say)
+    return plan, run_trainings(work, wanted_trainings(plan, settings), dask_scheduler=dask_scheduler, say=say)
+
+
+def wanted_trainings(plan: Plan, settings: BenchmarkSettings) -> tuple[Training, ...]:
+    """List the trainings that are asked for; a plan may hold others, finished before."""
+    names = [OTHER_NAMES.get(name, name) for name in settings.contestants]
+    return tuple(
+        one
+        for one in all_trainings(plan)
+        if one.contestant in names and one.fold in settings.folds and one.seed in settings.seeds
+    )
+
+
+def run_trainings(
+    work: Path,
+    trainings: Sequence[Training],
+    *,
+    dask_scheduler: str | None = None,
+    say: Callable[[str], None] = print,
+) -> list[Failure]:
+    """Do trainings of a plan that are not finished.
+
+    Returns:
+        Those that failed.
+    """
+    from nnunet_multiphase.data.workers import dask_workers
+
+    for one in trainings:
+        if is_finished(work, one):
+            say(f"{one}: finished before")
+    waiting = [one for one in trainings if not is_finished(work, one)]
+    if dask_scheduler is None:
+        outcomes = [(one, _sentence(work, say, one)) for one in waiting]
+    else:
+        with dask_workers(dask_scheduler) as run:
+            outcomes = []
+            # Workers print into their own logs; what they are told to say reaches nobody here.
+            for i, sentence in run(partial(_sentence, work, _silent), waiting):
+                say(f"{waiting[i]}: {sentence or 'finished'}")
+                outcomes.append((waiting[i], sentence))
+            outcomes.sort(key=lambda outcome: waiting.index(outcome[0]))
+    return [Failure(one, sentence) for one, sentence in outcomes if sentence]
+
+
+def run_training(work: Path, training: Training, say: Callable[[str], None] = print) -> None:
+    """Train, predict and note the cost, unless that is done.
+
+    Args:
+        work: A prepared benchmark's folder.
+        training: One of its plan's.
+        say: Told what happens.
+
+    Raises:
+        InputError: The training or the prediction failed; the sentence names its log.
+    """
+    plan = read_plan(work)
+    if training not in all_trainings(plan):
+        raise InputError(
+            f"{training} is none of the trainings in {work / PLAN}; prepare the benchmark for it"
         )
-        models.append(ModelResult(model, trainings, inference, score_model(output, model, raw, names)))
-    vanilla, ours = (m.scores for m in models)
-    comparisons = {part: compare_paired(ours[part], vanilla[part]) for part in ours}
-    result = BenchmarkResult(settings, raw.name, models, comparisons)
-    write_json(output / "benchmark.json", _as_json(result))
-    return result
+    if is_finished(work, training):
+        return
+    contestant, place = CONTESTANTS[training.contestant], place_of(work, plan, training.contestant)
+    folder = work / training.folder
+    results = folder.parent / "nnUNet_results"
+    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    trained = train(
+        folder,
+        results,
+        TrainingSettings(
+            place.dataset,
+            plan.configuration,
+            training.fold,
+            contestant.trainer,
+            contestant.plans,
+            parse_budget(plan.budget),
+            plan.iterations,
+            plan.val_iterations,
+            plan.device,
+            training.seed,
+        ),
+        environment=place.environment,
+        what=str(training),
+        say=say,
+    )
+    cases = {case: place.images(case) for case in plan.cases_of(training.fold)}
+    say(f"{training}: predicting {len(cases)} cases")
+    unplaced = folder / "on_the_datasets_grid"
+    predicted = predict(
+        folder,
+        results / place.dataset / f"{contestant.trainer}__{contestant.plans}__{plan.configuration}",
+        training.fold,
+        cases,
+        unplaced,
+        device=plan.device,
+        mirroring=plan.mirroring,
+        environment={**place.environment, "nnUNet_results": str(results)},
+        what=str(training),
+    )
+    ending = place.record["file_ending"]
+    for case in cases:
+        _put_on_truths_grid(
+            unplaced / f"{case}{ending}", truth_file(work, case), prediction_file(work, training, case)
+        )
+    write_cost(work, training, _cost(trained, predicted))
+    shutil.rmtree(unplaced)
 
 
-def _as_json(result: BenchmarkResult) -> dict[str, Any]:
-    return {
-        "dataset": result.dataset,
-        "settings": asdict(result.settings),
-        "models": {
-            m.model.name: {
-                "trainer": m.model.trainer,
-                "plans": m.model.plans,
-                "trainings": m.trainings,
-                "inference": m.inference,
-                "scores": {part: scores.summary() for part, scores in m.scores.items()},
-            }
-            for m in result.models
-        },
-        "dice_ours_minus_nnunet": {part: asdict(c) for part, c in result.comparisons.items()},
-    }
+def _sentence(work: Path, say: Callable[[str], None], training: Training) -> str:
+    """Run a training; what went wrong is returned, so that it costs the others nothing."""
+    try:
+        run_training(work, training, say)
+    except InputError as error:
+        say(f"failed: {error}")
+        return str(error)
+    return ""
+
+
+def _silent(line: str) -> None:
+    """Say nothing."""
+
+
+def _put_on_truths_grid(predicted: Path, truth: Path, target: Path) -> None:
+    """Write a segmentation on the truth's grid: another cut of the same reference voxels, or the same."""
+    grid = sitk.ReadImage(str(truth))
+    segmentation = sitk.ReadImage(str(predicted))
+    if segmentation.GetSize() != grid.GetSize() or not segmentation.IsSameImageGeometryAs(grid, 1e-3, 1e-5):
+        segmentation = sitk.Resample(
+            segmentation, grid, sitk.Transform(3, sitk.sitkIdentity), sitk.sitkNearestNeighbor, 0
+        )
+    target.parent.mkdir(exist_ok=True)
+    beside = target.with_name(f"unfinished_{target.name}")
+    sitk.WriteImage(segmentation, str(beside), True)
+    beside.replace(target)
+
+
+def _cost(trained: dict[str, Any], predicted: dict[str, Any]) -> Cost:
+    def known(value: float | None) -> float:
+        return math.nan if value is None else float(value)
+
+    return Cost(
+        parameters=predicted["parameters"],
+        gmac=predicted["gmac"],
+        seconds_per_step=known(trained["seconds_per_step"]),
+        # The first case warms up; the median needs no rule of its own to leave it out.
+        seconds_per_case=statistics.median(predicted["seconds"].values()),
+        peak_memory_mib=known(trained["peak_memory_mb"]),
+        epochs=trained["epochs"],
+        seconds=known(trained["seconds"]),
+        patch=tuple(predicted["patch"]),
+        spacing_mm=tuple(predicted["spacing_mm"]),
+        train_losses=tuple(known(loss) for loss in trained["train_losses"]),
+        val_losses=tuple(known(loss) for loss in trained["val_losses"]),
+    )

@@ -1,45 +1,87 @@
-"""Train one model on one fold, in a process of its own.
+"""Train one contestant with one seed on one fold.
 
-A process for each training keeps the peak memory of one out of the next one's figures. The child runs
-`python -m nnunet_multiphase.benchmark.training TASK.json RECORD.json`.
+The child runs `python -m nnunet_multiphase.benchmark.training TASK.json RECORD.json`.
 """
 
 import json
 import math
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nnunet_multiphase.benchmark.settings import BenchmarkSettings, Model
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.benchmark.budget import Budget
+from nnunet_multiphase.benchmark.child import run_module
 from nnunet_multiphase.evaluation.files import write_json
 
 CALIBRATION_EPOCHS = 2
+MODULE = "nnunet_multiphase.benchmark.training"
 
 
-def train_model(
-    output: Path, settings: BenchmarkSettings, model: Model, fold: int, say: Callable[[str], None]
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Hold what nnU-Net is asked to train.
+
+    Attributes:
+        dataset: nnU-Net's number or name of the dataset; planned and preprocessed.
+        configuration: 3d_fullres, 3d_lowres or 2d; no cascade.
+        fold: Fold.
+        trainer: Class name.
+        plans: Name of the plans.
+        budget: Epochs, or the wall time that as many epochs as fit may take.
+        iterations: Training steps an epoch.
+        val_iterations: Validation steps an epoch.
+        device: "cpu" or "cuda".
+        seed: Of weights, and on a CPU of sampling and augmentation too.
+    """
+
+    dataset: int | str
+    configuration: str
+    fold: int
+    trainer: str
+    plans: str
+    budget: Budget
+    iterations: int = 250
+    val_iterations: int = 50
+    device: str = "cpu"
+    seed: int = 0
+
+
+def train(
+    folder: Path,
+    results: Path,
+    settings: TrainingSettings,
+    *,
+    environment: Mapping[str, str] | None = None,
+    what: str,
+    say: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Train a fold, or read the record of having done so.
+    """Train, go on with a training that was interrupted, or read the record of one that is done.
+
+    Args:
+        folder: Receives training.json, calibrations and logs.
+        results: nnU-Net's results folder for it.
+        settings: What to train.
+        environment: nnU-Net's folders, where they are not this process's.
+        what: What the training is called in messages.
+        say: Told what happens.
 
     Returns:
         The fields of TrainingRecord, and "epochs".
 
     Raises:
-        InputError: the training failed; the sentence names its log.
+        InputError: The training failed; the sentence names its log.
     """
+    variables = {**(environment or {}), "nnUNet_results": str(results)}
     task = {
-        "dataset": settings.dataset_id,
+        "dataset": settings.dataset,
         "configuration": settings.configuration,
-        "fold": fold,
-        "trainer": model.trainer,
-        "plans": model.plans,
-        "epochs": settings.epochs,
+        "fold": settings.fold,
+        "trainer": settings.trainer,
+        "plans": settings.plans,
+        "epochs": settings.budget.epochs,
         "iterations": settings.iterations,
         "val_iterations": settings.val_iterations,
         "device": settings.device,
@@ -48,62 +90,45 @@ def train_model(
         "workers": None if settings.device == "cuda" else 0,
         "continue_training": True,
     }
-    name = f"{model.trainer}_fold{fold}"
-    if (output / "records" / f"{name}.json").is_file():
-        say(f"{model.name}, fold {fold}: trained before")
-    else:
-        if settings.seconds is not None:
-            say(f"{model.name}, fold {fold}: timing an epoch")
-            task["epochs"] = _epochs_in(settings.seconds, output, name, task)
-        say(f"{model.name}, fold {fold}: training, {task['epochs']} epochs of {settings.iterations} steps")
-    return _child(output, name, task, output / "nnUNet_results")
+    record = folder / "training.json"
+    if not record.is_file():
+        if settings.budget.minutes is not None:
+            say(f"{what}: timing an epoch")
+            task["epochs"] = _epochs_in(60 * settings.budget.minutes, folder, task, variables, what)
+        say(f"{what}: training, {task['epochs']} epochs of {settings.iterations} steps")
+        results.mkdir(parents=True, exist_ok=True)
+    return run_module(MODULE, task, record, folder / "logs" / "training.log", variables, f"training {what}")
 
 
-def _epochs_in(seconds: float, output: Path, name: str, task: dict[str, Any]) -> int:
+def _epochs_in(
+    seconds: float, folder: Path, task: Mapping[str, Any], variables: Mapping[str, str], what: str
+) -> int:
     """Time a short training that is thrown away, and tell how many epochs fit into the time given.
 
-    The number must be known beforehand: nnU-Net's learning rate falls to 0 at the last epoch.
+    The number must be known beforehand: nnU-Net's learning rate falls to 0 at the last epoch. It is the same after an
+    interruption, because the times are kept.
     """
-    results = output / "calibration"
+    results = folder / "calibration"
     timed = []
     for epochs in (1, 1 + CALIBRATION_EPOCHS):
         shutil.rmtree(results, ignore_errors=True)
+        results.mkdir(parents=True)
         trial = {**task, "epochs": epochs, "continue_training": False}
-        timed.append(_child(output, f"{name}_calibration{epochs}", trial, results)["seconds"])
+        name = f"calibration{epochs}"
+        done = run_module(
+            MODULE,
+            trial,
+            folder / "logs" / f"{name}.json",
+            folder / "logs" / f"{name}.log",
+            {**variables, "nnUNet_results": str(results)},
+            f"timing {what}",
+        )
+        timed.append(done["seconds"])
     shutil.rmtree(results, ignore_errors=True)
     # Start-up is in both, so the difference is epochs alone.
     an_epoch = max((timed[1] - timed[0]) / CALIBRATION_EPOCHS, 1e-3)
     start_up = max(timed[0] - an_epoch, 0.0)
     return max(1, math.floor((seconds - start_up) / an_epoch))
-
-
-def _child(output: Path, name: str, task: Mapping[str, Any], results: Path) -> dict[str, Any]:
-    """Train in a process of its own and read its record; a training done before is only read."""
-    record, log = output / "records" / f"{name}.json", output / "logs" / f"{name}.log"
-    if record.is_file():
-        return json.loads(record.read_text())
-    task_file = write_json(output / "logs" / f"{name}.task.json", task)
-    record.parent.mkdir(exist_ok=True)
-    results.mkdir(exist_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "nnunet_multiphase.benchmark.training",
-        str(task_file),
-        str(record),
-    ]
-    with log.open("w") as file:
-        done = subprocess.run(
-            command,
-            env={**os.environ, "nnUNet_results": str(results)},
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if done.returncode != 0 or not record.is_file():
-        last = (log.read_text(errors="replace").strip().splitlines() or ["no output"])[-1]
-        raise InputError(f"{name} failed ({last}); see {log}, then run the same command to go on")
-    return json.loads(record.read_text())
 
 
 def main(arguments: Sequence[str]) -> int:

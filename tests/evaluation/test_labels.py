@@ -12,8 +12,17 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from nnunet_multiphase.benchmark.prediction import score_model
-from nnunet_multiphase.benchmark.settings import MODELS
+from nnunet_multiphase.benchmark.layout import TRUTH as TRUTH_FOLDER
+from nnunet_multiphase.benchmark.layout import (
+    Cost,
+    Plan,
+    Training,
+    prediction_file,
+    truth_file,
+    write_cost,
+    write_plan,
+)
+from nnunet_multiphase.benchmark.results import evaluate_benchmark
 from nnunet_multiphase.cli.main import main
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.folders import evaluate_folders
@@ -340,13 +349,30 @@ def test_undefined_scores_of_a_class_are_nan(tmp_path: Path) -> None:
     assert LabelClasses().known == {0, 1}
 
 
-@pytest.mark.parametrize(("labels", "liver"), [(CLASSES, (1120 - 8) / 1120), (REGIONS, 1.0)])
-def test_the_benchmark_scores_lesions_by_the_raw_datasets_record(
-    tmp_path: Path, labels: dict, liver: float
-) -> None:
-    write(tmp_path / "raw" / "labelsTr" / "a.nii.gz", TRUTH)
-    record(tmp_path / "raw", labels)
-    write(tmp_path / "o" / "predictions" / MODELS[1].trainer / "validation" / "a.nii.gz", FOUND)
-    scores = score_model(tmp_path / "o", MODELS[1], tmp_path / "raw", ["a"])["validation"]
+@pytest.mark.parametrize("labels", [CLASSES, REGIONS])
+def test_the_benchmark_scores_lesions_by_its_truths_record(tmp_path: Path, labels: dict) -> None:
+    training = Training("ours", 0, 0)
+    write(truth_file(tmp_path, "a"), TRUTH)
+    record(tmp_path / TRUTH_FOLDER, labels)
+    write(prediction_file(tmp_path, training, "a"), FOUND)
+    write_cost(tmp_path, training, Cost(1, 1.0, 1.0, 1.0, 1.0, 1, 1.0, (1, 1, 1), (1.0, 1.0, 1.0)))
+    plan = Plan(
+        *(
+            ("ours",),
+            (0,),
+            (0,),
+            "epochs=1",
+            1,
+            1,
+            "3d_fullres",
+            "cpu",
+            False,
+            "Dataset501_X",
+            "",
+            (("a",),),
+            (),
+        )
+    )
+    write_plan(tmp_path, plan)
+    scores = evaluate_benchmark(tmp_path).parts["validation"].scores["ours"][training]
     assert scores.cases[0].dice == 0.75
-    assert [score.dice for score in scores.classes] == [pytest.approx(liver)]

@@ -1,0 +1,106 @@
+"""Write a benchmark as plain commands of nnU-Net, for who would rather type them, or a cluster of one's own."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from nnunet_multiphase.benchmark.contestants import REGISTERED, Contestant
+from nnunet_multiphase.benchmark.datasets import Place, given_place, own_place
+from nnunet_multiphase.benchmark.layout import Training
+from nnunet_multiphase.benchmark.planning import plan_line, preprocess_line
+from nnunet_multiphase.benchmark.prepare import choose
+from nnunet_multiphase.benchmark.settings import BenchmarkSettings
+from nnunet_multiphase.errors import InputError
+
+TRAINER_SUFFIXES: dict[int, str] = {
+    1: "_1epoch",
+    **{epochs: f"_{epochs}epochs" for epochs in (5, 10, 20, 50, 100, 250, 500)},
+    1000: "",
+}
+"""Epochs -> what names nnU-Net's trainer of so many, and ours."""
+STEPS = (250, 50)
+"""Training and validation steps of an epoch, in all of them."""
+
+
+def nnunet_commands(
+    work: Path, settings: BenchmarkSettings, *, typed: Sequence[str], jobs: int = 1
+) -> list[str]:
+    """List the lines of a shell script.
+
+    Args:
+        work: The benchmark's folder; nothing is written there.
+        settings: What to compare.
+        typed: This very command, by which the datasets are made that nnU-Net cannot make.
+        jobs: Processes for preprocessing.
+
+    Raises:
+        InputError: nnU-Net has no trainer of this budget, or see `prepare.choose`.
+    """
+    chosen = choose(settings)
+    suffix = TRAINER_SUFFIXES.get(settings.budget.epochs or 0)
+    if suffix is None or (settings.iterations, settings.val_iterations) != STEPS:
+        raise InputError(
+            f"--print-commands: nnU-Net has trainers of {', '.join(map(str, TRAINER_SUFFIXES))} epochs alone, with "
+            f"{STEPS[0]} training and {STEPS[1]} validation steps each; give such a "
+            "--budget epochs=N, and leave --iterations and --val-iterations out"
+        )
+    work = work.absolute()
+    lines = []
+    if settings.cohort is not None or any(contestant.dataset != REGISTERED for contestant in chosen):
+        lines += ["# datasets, plans and preprocessed cases", shlex.join([*typed, "--only", "prepare"])]
+    else:
+        lines += ["# plans and preprocessed cases", *_exports(_place(work, chosen[0], settings))]
+        for contestant in chosen:
+            place = _place(work, contestant, settings)
+            lines.append(
+                shlex.join(plan_line(place, contestant, settings.configuration, settings.gpu_memory_gb, jobs))
+            )
+            lines.append(shlex.join(preprocess_line(place, contestant, settings.configuration, jobs)))
+    for contestant in chosen:
+        for seed in settings.seeds:
+            for fold in settings.folds:
+                lines += _training(work, contestant, settings, Training(contestant.name, seed, fold), suffix)
+    return lines
+
+
+def _training(
+    work: Path, contestant: Contestant, settings: BenchmarkSettings, training: Training, suffix: str
+) -> list[str]:
+    place, configuration, fold = (
+        _place(work, contestant, settings),
+        settings.configuration,
+        str(training.fold),
+    )
+    results = work / training.folder.parent / "nnUNet_results"
+    trainer = f"{contestant.trainer}{suffix}"
+    model = results / place.dataset / f"{trainer}__{contestant.plans}__{configuration}"
+    predictions = str(work / training.predictions)
+    asked = ["-tr", trainer, "-p", contestant.plans, "-device", settings.device]
+    train = ["nnUNetv2_train", str(place.number), configuration, fold, *asked]
+    predict = [
+        *("nnUNetv2_predict", "-d", str(place.number), "-c", configuration, "-f", fold, *asked),
+        *("-i", str(place.raw / "imagesTs"), "-o", predictions),
+        *([] if settings.mirroring else ["--disable_tta"]),
+    ]
+    validation = shlex.quote(str(model / f"fold_{fold}" / "validation"))
+    return [
+        "",
+        f"# {training}"
+        + (": nnU-Net's command takes no seed, each run draws its own" if training.seed else ""),
+        *_exports(place),
+        f"export nnUNet_results={shlex.quote(str(results))}",
+        shlex.join(train),
+        shlex.join(["mkdir", "-p", predictions]),
+        f"cp {validation}/*.nii.gz {shlex.quote(predictions)}",
+        shlex.join(predict),
+    ]
+
+
+def _exports(place: Place) -> list[str]:
+    return [f"export {name}={shlex.quote(folder)}" for name, folder in place.environment.items()]
+
+
+def _place(work: Path, contestant: Contestant, settings: BenchmarkSettings) -> Place:
+    if settings.dataset is not None and contestant.dataset == REGISTERED:
+        return given_place(settings.dataset)
+    return own_place(work, contestant.dataset)

@@ -1,0 +1,363 @@
+"""Make the datasets that the contestants need, all of the same cases with the same split."""
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nnunet_multiphase.benchmark.contestants import (
+    DEFORMABLE,
+    REFERENCE,
+    REGISTERED,
+    SIMPLEITK,
+    UNREGISTERED,
+    DatasetKind,
+)
+from nnunet_multiphase.benchmark.settings import Cohort
+from nnunet_multiphase.data.dataset_name import dataset_name
+from nnunet_multiphase.data.destination import SPLITS
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.evaluation.files import write_json
+
+FOLDERS = ("nnUNet_raw", "nnUNet_preprocessed")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Say where nnU-Net finds a dataset.
+
+    Attributes:
+        dataset: nnU-Net's full name.
+        nnunet_raw: Value of nnUNet_raw.
+        nnunet_preprocessed: Value of nnUNet_preprocessed.
+    """
+
+    dataset: str
+    nnunet_raw: Path
+    nnunet_preprocessed: Path
+
+    @property
+    def number(self) -> int:
+        """Give nnU-Net's number of it."""
+        return int(self.dataset.partition("_")[0].removeprefix("Dataset"))
+
+    @property
+    def raw(self) -> Path:
+        """Give its folder of images and labels."""
+        return self.nnunet_raw / self.dataset
+
+    @property
+    def preprocessed(self) -> Path:
+        """Give its folder of plans and preprocessed cases."""
+        return self.nnunet_preprocessed / self.dataset
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Give the variables by which nnU-Net finds it."""
+        return dict(zip(FOLDERS, (str(self.nnunet_raw), str(self.nnunet_preprocessed)), strict=True))
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Read its dataset.json."""
+        content: dict[str, Any] = json.loads((self.raw / "dataset.json").read_text(encoding="utf-8"))
+        return content
+
+    def labels(self, part: str) -> dict[str, Path]:
+        """List the label files of "Tr" or "Ts": case -> file."""
+        ending = self.record["file_ending"]
+        files = sorted((self.raw / f"labels{part}").glob(f"*{ending}"))
+        return {file.name[: -len(ending)]: file for file in files}
+
+    def images(self, case: str) -> list[Path]:
+        """List the files of a case's channels, in order."""
+        ending = self.record["file_ending"]
+        for part in ("Tr", "Ts"):
+            files = sorted((self.raw / f"images{part}").glob(f"{case}_????{ending}"))
+            if files:
+                return files
+        raise InputError(f"case {case} has a label in {self.raw} but no images; restore them")
+
+
+def given_place(dataset: int | str) -> Place:
+    """Find a dataset that is there.
+
+    Raises:
+        InputError: A variable is not set, or there is no such dataset.
+    """
+    folders = []
+    for variable in FOLDERS:
+        if not os.environ.get(variable):
+            raise InputError(f"the environment variable {variable} is not set; set nnU-Net's folders first")
+        folders.append(Path(os.environ[variable]).absolute())
+    name = dataset_name(dataset)
+    if name is None or not (folders[0] / name).is_dir():
+        raise InputError(
+            f"expected one dataset {dataset} in nnUNet_raw ({folders[0]}), found none; make it with nnunet-multiphase setup"
+        )
+    return Place(name, *folders)
+
+
+def own_place(work: Path, kind: DatasetKind) -> Place:
+    """Name the place of a dataset that the benchmark makes itself."""
+    return Place(f"Dataset{kind.number:03d}_{kind.name}", *(work / name for name in FOLDERS))
+
+
+def make_datasets(
+    work: Path,
+    kinds: Sequence[DatasetKind],
+    *,
+    dataset: int | str | None,
+    cohort: Cohort | None,
+    jobs: int,
+    dask_scheduler: str | None,
+    say: Callable[[str], None],
+) -> dict[DatasetKind, Place]:
+    """Make what is not made yet.
+
+    Args:
+        work: The benchmark's folder.
+        kinds: What is needed besides the dataset that all are compared on.
+        dataset: That dataset, where it is there.
+        cohort: The raw cases it is made from, otherwise.
+        jobs: Processes.
+        dask_scheduler: Address of a Dask cluster to register on.
+        say: Told what happens.
+
+    Returns:
+        Where each is, that dataset's own among them.
+
+    Raises:
+        InputError: One cannot be made, or would not hold the same cases.
+    """
+    places = {}
+    if cohort is None:
+        assert dataset is not None
+        places[REGISTERED] = given_place(dataset)
+    else:
+        refuse_moved(cohort, kinds)
+        places[REGISTERED] = _build(work, REGISTERED, cohort, jobs, dask_scheduler, say)
+    _make_splits(places[REGISTERED])
+    for kind in kinds:
+        if kind in places:
+            continue
+        if kind == REFERENCE:
+            places[kind] = _reference_alone(work, places[REGISTERED], say)
+        else:
+            assert cohort is not None  # whoever needs it was refused before
+            places[kind] = _build(work, kind, cohort, jobs, dask_scheduler, say)
+        _same_cases(places[REGISTERED], places[kind])
+        place = places[kind].preprocessed / SPLITS
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(places[REGISTERED].preprocessed / SPLITS, place)
+    return places
+
+
+def refuse_moved(cohort: Cohort, kinds: Sequence[DatasetKind]) -> None:
+    """Refuse to place phases otherwise that came aligned."""
+    if cohort.inputs.registered and any(kind.needs_raw for kind in kinds):
+        raise InputError(
+            f"{cohort.raw}: its phases came aligned already, so that no other registration can be compared; leave the "
+            "contestants unregistered, simpleitk and deformable out"
+        )
+
+
+def splits_of(place: Place) -> list[dict[str, list[str]]]:
+    """Read a dataset's folds, each with its cases under "train" and "val"."""
+    content: list[dict[str, list[str]]] = json.loads(
+        (place.preprocessed / SPLITS).read_text(encoding="utf-8")
+    )
+    return content
+
+
+def patients_of(place: Place) -> dict[str, str]:
+    """Read which case is of which patient, where `setup` wrote it down; otherwise a case is a patient."""
+    patients = {case: case for part in ("Tr", "Ts") for case in place.labels(part)}
+    table = place.raw / "quality.csv"
+    if table.is_file():
+        with table.open(newline="", encoding="utf-8") as stream:
+            patients |= {
+                row["case"]: row["patient"] for row in csv.DictReader(stream) if row["case"] in patients
+            }
+    return patients
+
+
+def reference_images(place: Place) -> dict[str, Path]:
+    """List the image of each case's reference phase; the first channel's where nobody knows which that is."""
+    record = place.record
+    phases, references = record.get("phases") or [], record.get("reference_phase") or {}
+    found = {}
+    for case in (case for part in ("Tr", "Ts") for case in place.labels(part)):
+        channel = phases.index(references[case]) if references.get(case) in phases else 0
+        found[case] = place.images(case)[channel]
+    return found
+
+
+def fingerprint(place: Place) -> str:
+    """Digest what a benchmark's results depend on: record, split, labels, names and sizes of the images."""
+    digest = hashlib.blake2b(digest_size=16)
+    files = [place.raw / "dataset.json", place.preprocessed / SPLITS]
+    for file in (*files, *(file for part in ("Tr", "Ts") for file in place.labels(part).values())):
+        digest.update(f"{file.name}\n".encode())
+        digest.update(file.read_bytes())
+    for part in ("Tr", "Ts"):
+        for case in place.labels(part):
+            for image in place.images(case):
+                digest.update(f"{image.name} {image.stat().st_size}\n".encode())
+    return digest.hexdigest()
+
+
+def _build(
+    work: Path,
+    kind: DatasetKind,
+    cohort: Cohort,
+    jobs: int,
+    dask_scheduler: str | None,
+    say: Callable[[str], None],
+) -> Place:
+    """Make a dataset from the raw cases, unless it is made."""
+    from nnunet_multiphase.benchmark.placements import by_headers, by_simpleitk
+    from nnunet_multiphase.data.case_folder import CohortError
+    from nnunet_multiphase.data.dataset import build_dataset
+    from registration import RegistrationSettings
+
+    place = own_place(work, kind)
+    if place.raw.is_dir():
+        return place
+    say(f"making the dataset {place.dataset}")
+    with _nnunet_folders(place):
+        try:
+            summary = build_dataset(
+                cohort.raw,
+                kind.number,
+                kind.name,
+                inputs=cohort.inputs,
+                missing=cohort.missing,
+                on_failure=cohort.on_failure,
+                phases=cohort.phases,
+                targets=cohort.targets,
+                test_fraction=cohort.test_fraction,
+                folds=cohort.folds,
+                jobs=jobs,
+                dask_scheduler=dask_scheduler,
+                settings=RegistrationSettings(model="deformable" if kind == DEFORMABLE else "rigid"),
+                accept=cohort.accept,
+                progress=True,
+                find={UNREGISTERED: by_headers, SIMPLEITK: by_simpleitk}.get(kind),
+            )
+        except CohortError as error:
+            raise InputError("; ".join(error.problems)) from error
+    for sentence in summary.failures:
+        say(f"left out: {sentence}")
+    return place
+
+
+@contextmanager
+def _nnunet_folders(place: Place) -> Iterator[None]:
+    """Let this process find a place by nnU-Net's variables, for the time being."""
+    before = {name: os.environ.get(name) for name in (*FOLDERS, "nnUNet_results")}
+    os.environ.update(place.environment)
+    # A dataset of the same number among the user's own results is no concern of these.
+    os.environ.pop("nnUNet_results", None)
+    for name in FOLDERS:
+        Path(place.environment[name]).mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _reference_alone(work: Path, given: Place, say: Callable[[str], None]) -> Place:
+    """Make a dataset of each case's reference phase, of the same voxels."""
+    place = own_place(work, REFERENCE)
+    if place.raw.is_dir():
+        return place
+    say(f"making the dataset {place.dataset}")
+    record = given.record
+    phases, references = record.get("phases") or [], record.get("reference_phase") or {}
+    unknown = [
+        case for part in ("Tr", "Ts") for case in given.labels(part) if references.get(case) not in phases
+    ]
+    if unknown:
+        raise InputError(
+            f"{given.raw / 'dataset.json'} does not say which channel is the reference phase of case {unknown[0]}, so that "
+            "single_phase cannot be made; make the dataset with nnunet-multiphase setup, or leave that contestant out"
+        )
+    unfinished = place.raw.with_name(f".{place.dataset}.partial")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    ending = record["file_ending"]
+    for part in ("Tr", "Ts"):
+        for folder in (f"images{part}", f"labels{part}"):
+            (unfinished / folder).mkdir(parents=True)
+        for case, label in given.labels(part).items():
+            image = given.images(case)[phases.index(references[case])]
+            _same_file(image, unfinished / f"images{part}" / f"{case}_0000{ending}")
+            _same_file(label, unfinished / f"labels{part}" / label.name)
+    names = set(references.values())
+    only = names.pop() if len(names) == 1 else "reference"
+    kept = {
+        key: value
+        for key, value in record.items()
+        if key not in ("filled", "doubtful_registration", "registration_error_mm", "registration")
+    }
+    write_json(
+        unfinished / "dataset.json",
+        {
+            **kept,
+            "channel_names": {"0": next(iter(record["channel_names"].values()))},
+            "phases": [only],
+            "reference_phase": dict.fromkeys(references, only),
+            "name": place.dataset,
+        },
+    )
+    unfinished.rename(place.raw)
+    return place
+
+
+def _same_file(source: Path, target: Path) -> None:
+    """Give a file a second name, or copy it where the disks differ."""
+    try:
+        os.link(source.resolve(), target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _same_cases(given: Place, other: Place) -> None:
+    for part, what in (("Tr", "training"), ("Ts", "test")):
+        apart = set(given.labels(part)) ^ set(other.labels(part))
+        if apart:
+            case = min(apart)
+            where, lacks = (given, other) if case in given.labels(part) else (other, given)
+            raise InputError(
+                f"case {case} is a {what} case of {where.dataset} but not of {lacks.dataset}, so that contestants would not "
+                f"be compared on the same cases; see {lacks.raw / 'quality.csv'}, then take the case out of the raw cases "
+                "and begin in another output folder, or leave that contestant out"
+            )
+
+
+def _make_splits(place: Place) -> None:
+    """Write the folds that nnU-Net would make when the first training starts, where there are none."""
+    file = place.preprocessed / SPLITS
+    if file.is_file():
+        return
+    from nnunetv2.utilities.crossval_split import generate_crossval_split
+
+    cases = sorted(place.labels("Tr"))
+    if len(cases) < 5:
+        raise InputError(
+            f"{place.raw} has {len(cases)} training cases: nnU-Net makes five folds of at least five; write {file} yourself"
+        )
+    splits: Sequence[Mapping[str, Any]] = generate_crossval_split(cases, seed=12345, n_splits=5)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_suffix(".unfinished")
+    beside.write_text(json.dumps([{k: list(v) for k, v in s.items()} for s in splits], indent=4) + "\n")
+    beside.replace(file)

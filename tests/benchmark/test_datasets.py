@@ -1,0 +1,197 @@
+"""The datasets of a benchmark: the same cases and folds, placed otherwise; planned once, preprocessed once."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from tiny_raw import DATASET, write_raw
+
+from nnunet_multiphase.benchmark.budget import Budget
+from nnunet_multiphase.benchmark.layout import read_plan
+from nnunet_multiphase.benchmark.placements import by_headers, by_simpleitk
+from nnunet_multiphase.benchmark.prepare import place_of, prepare
+from nnunet_multiphase.benchmark.settings import BenchmarkSettings, Cohort
+from nnunet_multiphase.data.dataset import DatasetSummary
+from nnunet_multiphase.data.inputs import Inputs
+from nnunet_multiphase.data.layout import Layout
+from nnunet_multiphase.errors import InputError
+
+SETTINGS = BenchmarkSettings(dataset=977, budget=Budget(epochs=4))
+
+
+def silent(line):
+    """Say nothing."""
+
+
+@pytest.fixture
+def built(fakes, monkeypatch):
+    """Stand for `build_dataset`: the tiny dataset, whatever the raw cases; remembers how it was asked."""
+    import os
+
+    asked = []
+
+    def build_dataset(raw, number, name, **options):
+        asked.append((name, options))
+        folder = Path(os.environ["nnUNet_raw"]) / f"Dataset{number:03d}_{name}"
+        write_raw(folder)
+        preprocessed = Path(os.environ["nnUNet_preprocessed"]) / folder.name
+        preprocessed.mkdir(parents=True)
+        cases = ["case_0", "case_1", "case_2"]
+        # Another split than the others', if it were to be used.
+        splits = [{"train": cases[1:], "val": [cases[len(asked) % 3]]}]
+        (preprocessed / "splits_final.json").write_text(json.dumps(splits))
+        return DatasetSummary(folder, ("art", "pv"), tuple(cases), ("case_3",), 1, (), (), {}, (), (), ())
+
+    monkeypatch.setattr("nnunet_multiphase.data.dataset.build_dataset", build_dataset)
+    return asked
+
+
+def of_raw(tmp_path, *contestants, **cohort):
+    return replace(SETTINGS, dataset=None, cohort=Cohort(tmp_path / "raw", **cohort), contestants=contestants)
+
+
+def test_single_phase_is_each_cases_reference_alone(fakes, tmp_path):
+    prepare(tmp_path / "out", replace(SETTINGS, contestants=("ours", "single_phase")), say=silent)
+    place = place_of(tmp_path / "out", read_plan(tmp_path / "out"), "single_phase")
+    given = fakes.root / "nnUNet_raw" / DATASET
+    for case, part, channel in (("case_0", "Tr", 1), ("case_1", "Tr", 0), ("case_3", "Ts", 1)):
+        (image,) = place.images(case)
+        assert image.name == f"{case}_0000.nii.gz"
+        assert image.read_bytes() == (given / f"images{part}" / f"{case}_{channel:04d}.nii.gz").read_bytes()
+    record = place.record
+    assert record["channel_names"] == {"0": "CT"}
+    assert (record["phases"], set(record["reference_phase"].values())) == (["reference"], {"reference"})
+    assert "doubtful_registration" not in record
+    assert record["labels"] == {"background": 0, "lesion": 1}
+
+
+def test_single_phase_needs_to_know_the_reference(fakes, tmp_path):
+    record = fakes.root / "nnUNet_raw" / DATASET / "dataset.json"
+    content = json.loads(record.read_text())
+    del content["reference_phase"]["case_2"]
+    record.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="does not say which channel is the reference phase of case case_2"):
+        prepare(tmp_path / "out", replace(SETTINGS, contestants=("single_phase",)), say=silent)
+
+
+def test_raw_cases_are_placed_as_each_contestant_says(built, tmp_path):
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours", "unregistered", "simpleitk", "deformable"), say=silent)
+    assert [(name, o["find"], o["settings"].model) for name, o in built] == [
+        ("BenchmarkRegistered", None, "rigid"),
+        ("BenchmarkUnregistered", by_headers, "rigid"),
+        ("BenchmarkSimpleITK", by_simpleitk, "rigid"),
+        ("BenchmarkDeformable", None, "deformable"),
+    ]
+
+
+def test_all_datasets_have_the_same_folds(built, tmp_path):
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours", "unregistered", "single_phase"), say=silent)
+    splits = sorted((tmp_path / "out" / "nnUNet_preprocessed").glob("*/splits_final.json"))
+    assert len(splits) == 3
+    assert len({file.read_text() for file in splits}) == 1
+
+
+def test_datasets_are_made_once(built, tmp_path):
+    settings = of_raw(tmp_path, "ours", "unregistered")
+    prepare(tmp_path / "out", settings, say=silent)
+    prepare(tmp_path / "out", settings, say=silent)
+    assert len(built) == 2
+
+
+def test_the_users_folders_are_left_alone_with_raw_cases(built, fakes, tmp_path):
+    before = sorted(fakes.root.rglob("*"))
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours", "single_phase"), say=silent)
+    assert sorted(fakes.root.rglob("*")) == before
+
+
+def test_another_form_of_the_raw_cases_is_refused(built, tmp_path):
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours"), say=silent)
+    with pytest.raises(InputError, match="another form of the raw cases"):
+        prepare(tmp_path / "out", of_raw(tmp_path, "ours", missing="fill"), say=silent)
+
+
+def test_other_cases_are_refused(built, tmp_path):
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours", "unregistered"), say=silent)
+    (label,) = (tmp_path / "out" / "nnUNet_raw").glob("*Unregistered/labelsTs/case_3.nii.gz")
+    label.unlink()
+    with pytest.raises(InputError, match=r"case_3 is a test case of Dataset901_.* but not of Dataset903_"):
+        prepare(tmp_path / "out", of_raw(tmp_path, "ours", "unregistered"), say=silent)
+
+
+def test_phases_that_came_aligned_are_not_placed_otherwise(fakes, tmp_path):
+    inputs = Inputs(layout=Layout(image="{case}/{phase}.nii.gz", registered=True))
+    with pytest.raises(InputError, match="came aligned already"):
+        prepare(tmp_path / "out", of_raw(tmp_path, "ours", "simpleitk", inputs=inputs), say=silent)
+    assert not (tmp_path / "out").exists()
+
+
+def test_plans_are_made_by_nnunets_own_commands(fakes, tmp_path):
+    prepare(
+        tmp_path / "out", replace(SETTINGS, contestants=("resenc_m",), gpu_memory_gb=0.5), jobs=3, say=silent
+    )
+    assert [" ".join(line) for line in fakes.nnunet.lines] == [
+        "nnUNetv2_plan_and_preprocess -d 977 -pl nnUNetPlannerResEncM -c 3d_fullres -npfp 3 --no_pp -gpu_memory_target 0.5",
+        "nnUNetv2_preprocess -d 977 -plans_name nnUNetResEncUNetMPlans -c 3d_fullres -np 3",
+    ]
+
+
+def test_cases_are_preprocessed_once_for_all_plans_that_ask_for_the_same(fakes, tmp_path):
+    contestants = ("vanilla", "ours", "plain_skips", "focal", "linear_masks")
+    prepare(tmp_path / "out", replace(SETTINGS, contestants=contestants), say=silent)
+    preprocessed = [line[4] for line in fakes.nnunet.lines if line[0] == "nnUNetv2_preprocess"]
+    # In the fake, linear masks are what vanilla asks for.
+    assert preprocessed == ["nnUNetPlans", "nnUNetMultiPhaseSCAMPlans"]
+    folder = fakes.root / "nnUNet_preprocessed" / DATASET
+    for name, same in (("PlainSkips", "nnUNetMultiPhaseSCAMPlans"), ("LinearMasks", "nnUNetPlans")):
+        data = folder / f"nnUNetMultiPhaseSCAM{name}Plans_3d_fullres"
+        assert data.resolve().name == f"{same}_3d_fullres"
+        assert (data / "case_0.pkl").is_file()
+
+
+def test_preprocessing_that_was_interrupted_is_done_again(fakes, tmp_path):
+    prepare(tmp_path / "out", replace(SETTINGS, contestants=("ours",)), say=silent)
+    data = fakes.root / "nnUNet_preprocessed" / DATASET / "nnUNetMultiPhaseSCAMPlans_3d_fullres"
+    for file in data.iterdir():
+        file.unlink()
+    data.rmdir()
+    fakes.nnunet.lines.clear()
+    prepare(tmp_path / "out", replace(SETTINGS, contestants=("ours",)), say=silent)
+    assert [line[0] for line in fakes.nnunet.lines] == ["nnUNetv2_preprocess"]
+
+
+def test_without_folds_nnunets_own_are_made(fakes, tmp_path):
+    raw = fakes.root / "nnUNet_raw" / DATASET
+    for i in range(4, 10):
+        for name in ("imagesTr/case_{}_0000", "imagesTr/case_{}_0001", "labelsTr/case_{}"):
+            source = raw / f"{name.format(0)}.nii.gz"
+            (raw / f"{name.format(i)}.nii.gz").write_bytes(source.read_bytes())
+    splits = fakes.root / "nnUNet_preprocessed" / DATASET / "splits_final.json"
+    splits.unlink()
+    plan = prepare(tmp_path / "out", replace(SETTINGS, contestants=("ours",), folds=(4,)), say=silent)
+    from nnunetv2.utilities.crossval_split import generate_crossval_split
+
+    cases = ["case_0", "case_1", "case_2", *(f"case_{i}" for i in range(4, 10))]
+    expected = generate_crossval_split(cases, seed=12345, n_splits=5)
+    assert json.loads(splits.read_text()) == [{k: list(v) for k, v in fold.items()} for fold in expected]
+    assert plan.validation_cases == (tuple(expected[4]["val"]),)
+
+
+def test_too_few_cases_for_nnunets_folds_are_refused(fakes, tmp_path):
+    (fakes.root / "nnUNet_preprocessed" / DATASET / "splits_final.json").unlink()
+    with pytest.raises(InputError, match="has 3 training cases"):
+        prepare(tmp_path / "out", SETTINGS, say=silent)
+
+
+def test_the_truth_is_the_datasets_labels(fakes, tmp_path):
+    prepare(tmp_path / "out", replace(SETTINGS, contestants=("ours",)), say=silent)
+    truth = sorted(file.name for file in (tmp_path / "out" / "truth").iterdir())
+    assert truth == ["case_2.nii.gz", "case_3.nii.gz", "dataset.json"]  # fold 0 predicts these
+    labels = fakes.root / "nnUNet_raw" / DATASET / "labelsTr" / "case_2.nii.gz"
+    written, drawn = (
+        sitk.GetArrayFromImage(sitk.ReadImage(str(file)))
+        for file in (tmp_path / "out" / "truth" / "case_2.nii.gz", labels)
+    )
+    assert np.array_equal(written, drawn)
