@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from pathlib import Path
 from threading import Lock
 
@@ -14,6 +12,7 @@ import SimpleITK as sitk
 from nnunet_multiphase.data.orientation import upright
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
+from registration.nifti_bytes import check_nifti, is_nifti_name
 
 SUFFIXES: tuple[str, ...] = (".nii.gz", ".nii")
 
@@ -93,7 +92,10 @@ def read_volume(path: Path, *, drawing: bool = False) -> sitk.Image:
     with _quiet_itk:
         reader = read_information(path)
         _check_shape(path, reader, channel)
-        _check_content(path, reader)
+        try:
+            check_nifti(path, reader)
+        except ValueError as error:
+            raise InputError(str(error)) from error
         try:
             image = _volume_of(reader, channel)
         except RuntimeError as error:
@@ -261,57 +263,9 @@ def read_unchecked(path: Path) -> sitk.Image:
         raise InputError(_unreadable(path, error)) from error
 
 
-def _check_content(path: Path, reader: sitk.ImageFileReader) -> None:
-    """Make sure that the file is as long as its header promises and holds numbers only."""
-    # ITK reads the whole of other formats or says so; a NIfTI file converted to one keeps the header's fields as notes.
-    if _format(path) != "NIfTI" or not reader.HasMetaDataKey("bitpix"):
-        return
-    sample_bytes = int(reader.GetMetaData("bitpix")) // 8
-    offset = int(float(reader.GetMetaData("vox_offset")))
-    samples_in = int(np.prod(reader.GetSize(), dtype=np.int64)) * reader.GetNumberOfComponents()
-    expected = offset + samples_in * sample_bytes
-    if path.suffix.lower() == ".hdr":
-        path = path.with_suffix(".IMG" if path.suffix.isupper() else ".img")
-        if not path.is_file():
-            return  # packed: ITK reads it, or says so
-    is_float = reader.GetMetaData("datatype") in ("16", "64")  # NIfTI's numbers for float32 and float64
-    found = 0
-    finite = True
-    try:
-        with gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb") as stream:
-            header = stream.read(offset)
-            found = len(header)
-            order = "<" if _is_little_endian(path, header) else ">"
-            while chunk := stream.read(1 << 22):
-                if is_float:
-                    # The last chunk may end within a sample, or beyond the volume: only whole samples count.
-                    samples = max(0, min(len(chunk), expected - found)) // sample_bytes
-                    values = np.frombuffer(chunk, f"{order}f{sample_bytes}", count=samples)
-                    finite = finite and bool(np.isfinite(values).all())
-                found += len(chunk)
-    except (EOFError, OSError, zlib.error) as error:
-        raise InputError(f"{path} is not readable to its end ({error}): copy or export it again") from error
-    if found < expected:
-        raise InputError(
-            f"{path} is cut off: expected {expected} bytes of NIfTI, found {found}; export it again"
-        )
-    if not finite:
-        raise InputError(
-            f"{path} holds values that are not numbers (NaN or infinite): expected HU; export it again"
-        )
-
-
-def _is_little_endian(path: Path, header: bytes) -> bool:
-    """Tell the byte order of a NIfTI file: its first field is 348 (540 in NIfTI-2), in its own order."""
-    if path.suffix.lower() == ".img":
-        header = _header_of(path).read_bytes()[:4]
-    return header[:4] in ((348).to_bytes(4, "little"), (540).to_bytes(4, "little"))
-
-
 def _format(path: Path) -> str:
     """Name the format that a file's suffix promises."""
-    nifti = nifti_stem(path) is not None or path.suffix.lower() in (".hdr", ".img")
-    return "NIfTI" if nifti else path.suffix.lstrip(".").upper() or "an image"
+    return "NIfTI" if is_nifti_name(path) else path.suffix.lstrip(".").upper() or "an image"
 
 
 def _unreadable(path: Path, error: RuntimeError) -> str:

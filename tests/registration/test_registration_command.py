@@ -72,7 +72,7 @@ def test_strict_makes_a_failed_verdict_the_exit_status(
     [
         ("nowhere.nii.gz", "moving.nii.gz", [], "There is no file"),
         ("reference.nii.gz", "damaged.nii.gz", [], "cannot be read as an image"),
-        ("reference.nii.gz", "cut_short.nii.gz", [], "ends before its data do"),
+        ("reference.nii.gz", "cut_short.nii.gz", [], "not readable to its end"),
         ("reference.nii.gz", "flat.nii.gz", [], "must be one 3D volume"),
         (
             "reference.nii.gz",
