@@ -234,15 +234,21 @@ def _predict(
         segment_case,
         write_prediction,
     )
+    from nnunet_multiphase.report.patient_index import write_patient_index
+    from nnunet_multiphase.report.patient_page import write_patient_page
 
     # Without mirroring: on a CPU it would cost as much again as a third of the training.
     model = load_model(
         record.output_folder.parent, [record.fold], device=device, mirroring=False, progress=False
     )
     prepared = [prepare_case(raw / name, model_phases(model)) for name in tests]
-    trained = [write_prediction(case, segment_case(model, case), folder / "predictions") for case in prepared]
-    for prediction in trained:
-        print(prediction_summary(prediction), flush=True)
+    output, trained = folder / "predictions", []
+    for case in prepared:
+        found = segment_case(model, case)
+        trained.append(write_prediction(case, found, output))
+        write_patient_page(trained[-1], case, found, output / f"{case.case.name}.html")
+        print(prediction_summary(trained[-1]), flush=True)
+    write_patient_index(output)
     restart_from_initial_weights(model, seed=record.seed)
     for case in prepared:
         write_prediction(case, segment_case(model, case), folder / "predictions_untrained")

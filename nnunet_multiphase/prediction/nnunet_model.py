@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +18,10 @@ from nnunet_multiphase.prediction.model_source import check_checkpoints, is_own
 
 if TYPE_CHECKING:
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+
+KNOWN_CHATTER = "perform_everything_on_device=True is only supported for cuda"
+"""nnU-Net says so on every CPU, whatever it was given."""
 
 
 class NnUNetModel:
@@ -104,13 +111,18 @@ def load_model(
     from nnunet_multiphase.autoload import register
 
     register()
-    predictor = nnUNetPredictor(
-        tile_step_size=step_size,
-        use_mirroring=mirroring,
-        perform_everything_on_device=device.startswith("cuda"),
-        device=torch.device(device),
-        allow_tqdm=progress,
-    )
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        predictor = nnUNetPredictor(
+            tile_step_size=step_size,
+            use_mirroring=mirroring,
+            perform_everything_on_device=device.startswith("cuda"),
+            device=torch.device(device),
+            allow_tqdm=progress,
+        )
+    for line in said.getvalue().splitlines():
+        if not line.startswith(KNOWN_CHATTER):
+            logging.getLogger(__name__).warning("nnU-Net: %s", line)
     try:
         predictor.initialize_from_trained_model_folder(str(model_folder), ready, checkpoint)
     except Exception as error:  # torch and nnU-Net raise many kinds

@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import SimpleITK as sitk
 
@@ -14,7 +15,8 @@ from nnunet_multiphase.evaluation.tables import CASE_HEADER, case_rows, shown, s
 from nnunet_multiphase.phases import PHASE_TITLES
 from nnunet_multiphase.prediction import CasePrediction
 from nnunet_multiphase.report.figures import prediction_panel, training_curves
-from nnunet_multiphase.report.page import Figure, Section, Table, Text, write_report
+from nnunet_multiphase.report.page import Figure, Markup, Section, Table, Text, write_report
+from nnunet_multiphase.report.patient_index import INDEX
 from nnunet_multiphase.report.provenance import provenance_table
 from nnunet_multiphase.training.budget import TrainingRecord
 
@@ -132,7 +134,14 @@ def _training(outcome: DemoOutcome) -> Section:
 
 
 def _predictions(outcome: DemoOutcome) -> Section:
-    blocks = []
+    # `predict` wrote them, beside the labels.
+    folder = outcome.predictions[0].segmentation.parent.name
+    blocks: list[Markup | Figure] = [
+        Markup(
+            f'<p>Each patient has <a href="{quote(folder)}/{INDEX}">a page</a>, as <code>nnunet-multiphase predict</code> '
+            "writes it: lesions, measures, slices of all phases.</p>"
+        )
+    ]
     for prediction in outcome.predictions:
         grid = prediction.aligned.images[prediction.aligned.reference]
         truth, found = (

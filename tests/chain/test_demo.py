@@ -10,6 +10,7 @@ import SimpleITK as sitk
 import torch
 from browser import needs_browser, opened
 from distributed import LocalCluster
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
 from nnunet_multiphase.cli.main import main
 from nnunet_multiphase.evaluation.registration_error import registration_errors
@@ -61,7 +62,15 @@ def test_page_holds_every_part_and_nothing_from_outside(demo_run):
     assert page.count("<img") == 2 + 1 + len(
         demo_run.test_cases
     )  # overviews, curves, one panel a test patient
-    assert not re.search(r'(src|href)="(?!data:|#)', page)
+    assert re.findall(r'(?:src|href)="(?!data:|#)([^"]*)', page) == ["predictions/index.html"]
+
+
+def test_every_predicted_patient_has_a_page_on_the_list(demo_run):
+    predictions = demo_run.folder / "predictions"
+    listed = re.findall(r'href="([^"#]+\.html)"', (predictions / "index.html").read_text(encoding="utf-8"))
+    assert sorted(listed) == [f"{case}.html" for case in demo_run.test_cases]
+    for name in listed:
+        assert "For research only, not a medical device." in (predictions / name).read_text(encoding="utf-8")
 
 
 @needs_browser
@@ -128,6 +137,22 @@ def test_untrained_network_owes_nothing_to_the_trained_one(demo_run):
         torch.equal(state[key], value) for key, value in trained.predictor.network.state_dict().items()
     )
     assert fresh.predictor.list_of_parameters[0].keys() == trained.predictor.list_of_parameters[0].keys()
+
+
+def test_loading_a_model_says_nothing_but_what_is_new(demo_run, monkeypatch, capsys, caplog):
+    load_model(demo_run.model, ["0"], progress=False)
+    assert capsys.readouterr().out == ""
+    assert not caplog.records
+    plain = nnUNetPredictor.__init__
+
+    def warns(self, *args, **kwargs):
+        print("this GPU is too old")
+        plain(self, *args, **kwargs)
+
+    monkeypatch.setattr(nnUNetPredictor, "__init__", warns)
+    load_model(demo_run.model, ["0"], progress=False)
+    assert capsys.readouterr().out == ""
+    assert [record.getMessage() for record in caplog.records] == ["nnU-Net: this GPU is too old"]
 
 
 def test_a_crafted_segmentation_is_pasted_back_where_it_belongs(demo_run, tmp_path):
