@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 
 from nnunet_multiphase.autoload import register
+from nnunet_multiphase.idle_threads import let_threads_sleep
 
 USAGE = "usage: python -m nnunet_multiphase.launch COMMAND [ARGUMENTS ...]"
 
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str]) -> int | str | None:
         asked = f"unknown command {arguments[0]!r}; " if arguments else ""
         print(f"{USAGE}\nerror: {asked}choose one of: {', '.join(commands)}", file=sys.stderr)
         return 2
+    let_threads_sleep()
     sys.argv = list(arguments)
     result: int | str | None = commands[arguments[0]].load()()
     return result

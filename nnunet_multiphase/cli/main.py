@@ -11,6 +11,7 @@ from importlib import import_module
 
 from nnunet_multiphase import __version__
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.idle_threads import let_threads_sleep
 
 COMMANDS: tuple[str, ...] = (
     "import-dicom",
@@ -59,6 +60,7 @@ def run_command(args: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of the console script."""
+    let_threads_sleep()
     return run_command(build_parser().parse_args(argv))
 
 

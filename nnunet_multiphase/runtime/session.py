@@ -109,6 +109,8 @@ def _onnxruntime(content: bytes) -> Network:
     options.log_severity_level = 3  # errors only
     # Memory that is kept from one window to the next saves a seventh of the time. Planned ahead it would be twice as much.
     options.enable_mem_pattern = False
+    # Threads that wait for one another sleep, as in idle_threads.py.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
 
