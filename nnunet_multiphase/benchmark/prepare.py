@@ -31,6 +31,7 @@ from nnunet_multiphase.benchmark.layout import (
 )
 from nnunet_multiphase.benchmark.planning import plan_and_preprocess
 from nnunet_multiphase.benchmark.settings import BenchmarkSettings, claim_folder, fixed_settings
+from nnunet_multiphase.data.alone import alone
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.label_classes import classes_of_record
 
@@ -39,7 +40,7 @@ def choose(settings: BenchmarkSettings) -> tuple[Contestant, ...]:
     """Look up who is compared, and refuse what cannot be compared on this input.
 
     Raises:
-        InputError: Of the contestants, the input, the folds, the seeds or the device.
+        InputError: Of the contestants, the input, the folds or the seeds.
     """
     if (settings.dataset is None) == (settings.cohort is None):
         raise InputError(
@@ -49,11 +50,6 @@ def choose(settings: BenchmarkSettings) -> tuple[Contestant, ...]:
         values = getattr(settings, name)
         if not values or min(values) < 0 or len(set(values)) < len(values):
             raise InputError(f"--{name} {' '.join(map(str, values))}: expected numbers from 0 on, each once")
-    if settings.device == "cuda":
-        import torch
-
-        if not torch.cuda.is_available():
-            raise InputError("no CUDA device is there; run on one, or with --device cpu")
     registration = None
     if settings.dataset is not None:
         registration = (given_place(settings.dataset).record.get("registration") or {}).get("model")
@@ -63,6 +59,15 @@ def choose(settings: BenchmarkSettings) -> tuple[Contestant, ...]:
     if settings.cohort is not None:
         refuse_moved(settings.cohort, [contestant.dataset for contestant in chosen])
     return chosen
+
+
+def refuse_missing_device(device: str) -> None:
+    """Refuse to train where there is no such device; a cluster's head, which prepares, need not have one."""
+    if device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise InputError("no CUDA device is there; run on one, or with --device cpu")
 
 
 def prepare(
@@ -95,6 +100,19 @@ def prepare(
     if settings.cohort is None:
         _early_refusals(settings, given_place(settings.dataset or ""))
     claim_folder(work, fixed_settings(settings))
+    with alone(work / "lock", f"{work} is being prepared by another process; wait for it, or stop it"):
+        return _prepare(work, settings, chosen, jobs=jobs, dask_scheduler=dask_scheduler, say=say)
+
+
+def _prepare(
+    work: Path,
+    settings: BenchmarkSettings,
+    chosen: Sequence[Contestant],
+    *,
+    jobs: int,
+    dask_scheduler: str | None,
+    say: Callable[[str], None],
+) -> Plan:
     kinds = [contestant.dataset for contestant in chosen]
     places = make_datasets(
         work,

@@ -26,9 +26,10 @@ from nnunet_multiphase.benchmark.layout import (
     write_cost,
 )
 from nnunet_multiphase.benchmark.prediction import predict
-from nnunet_multiphase.benchmark.prepare import place_of, prepare
+from nnunet_multiphase.benchmark.prepare import place_of, prepare, refuse_missing_device
 from nnunet_multiphase.benchmark.settings import BenchmarkSettings
 from nnunet_multiphase.benchmark.training import TrainingSettings, train
+from nnunet_multiphase.data.alone import alone
 from nnunet_multiphase.errors import InputError
 
 
@@ -64,6 +65,8 @@ def run_benchmark(
         InputError: Something cannot be made ready.
     """
     work = Path(work).absolute()
+    if dask_scheduler is None:
+        refuse_missing_device(settings.device)  # before hours of registering
     plan = prepare(work, settings, jobs=jobs, dask_scheduler=dask_scheduler, say=say)
     return plan, run_trainings(work, wanted_trainings(plan, settings), dask_scheduler=dask_scheduler, say=say)
 
@@ -118,7 +121,8 @@ def run_training(work: Path, training: Training, say: Callable[[str], None] = pr
         say: Told what happens.
 
     Raises:
-        InputError: The training or the prediction failed; the sentence names its log.
+        InputError: The training or the prediction failed; the sentence names its log. Or another process is at it, or the
+            device is not there.
     """
     plan = read_plan(work)
     if training not in all_trainings(plan):
@@ -127,10 +131,18 @@ def run_training(work: Path, training: Training, say: Callable[[str], None] = pr
         )
     if is_finished(work, training):
         return
+    (work / training.folder / "logs").mkdir(parents=True, exist_ok=True)
+    busy = f"{training} is being trained in {work} by another process; wait for it, or stop it"
+    with alone(work / training.folder / "lock", busy):
+        if not is_finished(work, training):
+            _train_and_predict(work, plan, training, say)
+
+
+def _train_and_predict(work: Path, plan: Plan, training: Training, say: Callable[[str], None]) -> None:
+    refuse_missing_device(plan.device)
     contestant, place = CONTESTANTS[training.contestant], place_of(work, plan, training.contestant)
     folder = work / training.folder
     results = folder.parent / "nnUNet_results"
-    (folder / "logs").mkdir(parents=True, exist_ok=True)
     trained = train(
         folder,
         results,

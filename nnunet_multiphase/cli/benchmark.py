@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnunet_multiphase.cli.cohort import add_cohort, cohort_inputs
+from nnunet_multiphase.cli.sigterm import sigterm_like_ctrl_c
 from nnunet_multiphase.errors import InputError
 
 if TYPE_CHECKING:
@@ -128,6 +129,11 @@ def run(args: argparse.Namespace) -> int:
             raise InputError(f"--{name.replace('_', '-')} must be above 0, got {value}")
     if args.evaluate_only:
         return _evaluate(args)
+    with sigterm_like_ctrl_c():  # a training in a process of its own is stopped too
+        return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
 
     from nnunet_multiphase.benchmark.prepare import choose, prepare
     from nnunet_multiphase.benchmark.run import run_benchmark

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nnunet_multiphase.planning.multiphase_scam_planner import MultiPhaseSCAMPlanner
-from nnunet_multiphase.planning.topology import Topology
 
 PLAIN_SKIPS_PLANS_NAME = "nnUNetMultiPhaseSCAMPlainSkipsPlans"
 LINEAR_MASKS_PLANS_NAME = "nnUNetMultiPhaseSCAMLinearMasksPlans"
@@ -13,14 +12,15 @@ DICE_LOSS_PLANS_NAME = "nnUNetMultiPhaseSCAMDiceLossPlans"
 
 
 class MultiPhaseSCAMPlannerPlainSkips(MultiPhaseSCAMPlanner):
-    """Plan the network with its skips passed on as they are, without SCAM."""
+    """Plan the network with its skips passed on as they are, without SCAM; patch and batch as with it."""
 
     default_plans_name = PLAIN_SKIPS_PLANS_NAME
 
-    def _architecture(self, topology: Topology) -> dict[str, Any]:
-        architecture = super()._architecture(topology)
-        architecture["arch_kwargs"]["select_skips"] = False
-        return architecture
+    def get_plans_for_configuration(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Plan as with SCAM, then leave it out: a larger patch for the memory saved would be a second difference."""
+        plan = super().get_plans_for_configuration(*args, **kwargs)
+        plan["architecture"]["arch_kwargs"]["select_skips"] = False
+        return plan
 
 
 class MultiPhaseSCAMPlannerLinearMasks(MultiPhaseSCAMPlanner):

@@ -169,6 +169,31 @@ def test_a_training_that_the_plan_does_not_name_is_refused(fakes, tmp_path):
         run_training(tmp_path / "out", Training("ours", 7, 0), silent)
 
 
+def test_a_training_that_another_process_is_at_is_left_to_it(fakes, tmp_path):
+    from nnunet_multiphase.data.alone import alone
+
+    prepare(tmp_path / "out", SETTINGS, say=silent)
+    folder = tmp_path / "out" / "ours" / "seed_0" / "fold_0"
+    folder.mkdir(parents=True)
+    with (
+        alone(folder / "lock", "busy"),
+        pytest.raises(InputError, match=r"is being trained .* by another process"),
+    ):
+        run_training(tmp_path / "out", Training("ours", 0, 0), silent)
+    assert fakes.training.done == []
+
+
+def test_a_missing_gpu_is_said_before_anything_is_made_but_preparing_needs_none(fakes, tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    settings = replace(SETTINGS, device="cuda")
+    with pytest.raises(InputError, match="no CUDA device is there"):
+        run_benchmark(tmp_path / "out", settings, say=silent)
+    assert not (tmp_path / "out").exists()
+    assert prepare(tmp_path / "out", settings, say=silent).device == "cuda"
+    with pytest.raises(InputError, match="no CUDA device is there"):
+        run_training(tmp_path / "out", Training("ours", 0, 0), silent)
+
+
 def test_the_users_results_folder_is_left_alone(fakes, tmp_path):
     run_benchmark(tmp_path / "out", SETTINGS, say=silent)
     assert list((fakes.root / "nnUNet_results").iterdir()) == []

@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import nnunetv2.experiment_planning
+import numpy as np
 import pytest
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
 
-from nnunet_multiphase.planning.multiphase_scam_planner import PLANS_NAME
+from nnunet_multiphase.planning.ablations import MultiPhaseSCAMPlannerPlainSkips
+from nnunet_multiphase.planning.multiphase_scam_planner import PLANS_NAME, MultiPhaseSCAMPlanner
 
 DATASET = "Dataset901_Tiny"
 
@@ -30,6 +32,16 @@ def test_plain_skips_have_no_scam_and_nothing_else(plans: dict, nnunet_folders: 
     for configuration in found["configurations"].values():
         assert configuration["architecture"]["arch_kwargs"].pop("select_skips") is False
     assert found == plans
+
+
+@pytest.mark.parametrize("gigabytes", [2, 4])
+def test_plain_skips_get_the_patch_and_batch_of_the_method(nnunet_folders: Path, gigabytes: int):
+    sizes = []
+    for planner in (MultiPhaseSCAMPlanner, MultiPhaseSCAMPlannerPlainSkips):
+        planned = planner(901, gpu_memory_target_in_gb=gigabytes, plans_name="Sizes")
+        plan = planned.get_plans_for_configuration(np.ones(3), np.array((512, 512, 512)), "x", 1e12, {})
+        sizes.append((plan["batch_size"], tuple(plan["patch_size"])))
+    assert sizes[0] == sizes[1]
 
 
 def test_linear_masks_are_resampled_by_order_1_and_nothing_else_changes(plans: dict, nnunet_folders: Path):
