@@ -15,7 +15,14 @@ from nnunet_multiphase import __version__
 from nnunet_multiphase.data.case_folder import CaseFolder, CohortError
 from nnunet_multiphase.data.check import CaseReport, check_case, find_copies
 from nnunet_multiphase.data.convert import CaseJob, CaseOutcome, case_files
-from nnunet_multiphase.data.destination import SPLITS, choose_destination, claimed_partial_folder, publish
+from nnunet_multiphase.data.destination import (
+    SPLITS,
+    choose_destination,
+    claimed_partial_folder,
+    name_destination,
+    publish,
+    settle,
+)
 from nnunet_multiphase.data.finished import RECORDS, clear_unfinished, convert_once, fingerprint, started_run
 from nnunet_multiphase.data.inputs import Found, Inputs, find_cases
 from nnunet_multiphase.data.orientation import AXES
@@ -181,6 +188,7 @@ def build_dataset(
 
     check_options(inputs, missing, on_failure, phases, test_fraction, folds, seed, jobs)
     raw = Path(os.path.abspath(raw))  # workers elsewhere have another current folder
+    settle(name_destination(dataset_id, name))
     destination = choose_destination(dataset_id, name, overwrite=overwrite)
     threads = threads_of_a_worker(jobs)
     settings = settings or RegistrationSettings()
@@ -240,8 +248,9 @@ def build_dataset(
                 raise CohortError([*failures, f"{raw}: no training case is left, so there is no dataset"])
             splits = make_folds(train, folds=folds, seed=seed)
             _write_records(partial, destination.name, plan, outcomes, splits, settings, targets, find)
-            publish(partial, destination)
-            shutil.rmtree(destination.raw / RECORDS)  # not before: what fails up to here is gone on with
+            publish(destination)
+            # Not before: what fails up to here is gone on with.
+            shutil.rmtree(destination.raw / RECORDS, ignore_errors=True)
     warnings = [warning for report in plan.reports for warning in report.warnings]
     warnings += _warnings(plan, splits, folds, len(set(train.values())), outcomes)
     return DatasetSummary(

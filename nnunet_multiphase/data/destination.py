@@ -14,7 +14,6 @@ from nnunet_multiphase.data.alone import alone
 from nnunet_multiphase.errors import InputError
 
 SPLITS = "splits_final.json"
-LOCK = "lock"
 
 
 @dataclass(frozen=True)
@@ -24,6 +23,22 @@ class Destination:
     name: str  # Dataset501_MultiPhaseLiver
     raw: Path
     preprocessed: Path
+    overwrite: bool = False  # whether what is there may be replaced
+
+    @property
+    def partial(self) -> Path:
+        """Name the hidden folder beside the final one that a dataset grows in; nnU-Net never looks at hidden folders."""
+        return self.raw.with_name(f".{self.name}.partial")
+
+    @property
+    def lock(self) -> Path:
+        """Name the file that the process making it holds: beside the folder, which Windows would not rename otherwise."""
+        return self.raw.with_name(f".{self.name}.lock")
+
+    @property
+    def coming(self) -> Path:
+        """Name the hidden folder of what nnU-Net is about to be handed: it is there while datasets are exchanged."""
+        return self.preprocessed.with_name(f".{self.name}.coming")
 
 
 def nnunet_folder(variable: str) -> Path:
@@ -40,6 +55,28 @@ def nnunet_folder(variable: str) -> Path:
     return Path(os.path.abspath(value))
 
 
+def name_destination(dataset_id: int, name: str, *, overwrite: bool = False) -> Destination:
+    """Name a dataset's folders.
+
+    Args:
+        dataset_id: 1 to 999.
+        name: Letters, digits and _ or -.
+        overwrite: Whether what is there may be replaced.
+
+    Raises:
+        InputError: A variable is unset, or the number or name cannot be used.
+    """
+    if not 1 <= dataset_id <= 999:
+        raise InputError(f"--dataset-id {dataset_id} cannot be used: nnU-Net takes the numbers 1 to 999")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise InputError(
+            f"--name {name!r} cannot be used: it may hold letters, digits, _ and -; for example MultiPhaseLiver"
+        )
+    raw, preprocessed = nnunet_folder("nnUNet_raw"), nnunet_folder("nnUNet_preprocessed")
+    full_name = f"Dataset{dataset_id:03d}_{name}"
+    return Destination(full_name, raw / full_name, preprocessed / full_name, overwrite)
+
+
 def choose_destination(dataset_id: int, name: str, *, overwrite: bool) -> Destination:
     """Name the dataset's folders and make sure that nnU-Net will find exactly one of that number.
 
@@ -51,20 +88,13 @@ def choose_destination(dataset_id: int, name: str, *, overwrite: bool) -> Destin
     Raises:
         InputError: A variable is unset, the number or name cannot be used, or the number is taken.
     """
-    if not 1 <= dataset_id <= 999:
-        raise InputError(f"--dataset-id {dataset_id} cannot be used: nnU-Net takes the numbers 1 to 999")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-        raise InputError(
-            f"--name {name!r} cannot be used: it may hold letters, digits, _ and -; for example MultiPhaseLiver"
-        )
-    raw, preprocessed = nnunet_folder("nnUNet_raw"), nnunet_folder("nnUNet_preprocessed")
-    full_name = f"Dataset{dataset_id:03d}_{name}"
+    destination = name_destination(dataset_id, name, overwrite=overwrite)
     for variable in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
         place = os.environ.get(variable)
         if not place or not Path(place).is_dir():
             continue
         for found in sorted(Path(place).glob(f"Dataset{dataset_id:03d}_*")):
-            if found.name != full_name:
+            if found.name != destination.name:
                 raise InputError(
                     f"dataset id {dataset_id} is taken: {found} exists, and nnU-Net allows one name per number; "
                     "choose another --dataset-id, or remove that folder"
@@ -75,12 +105,12 @@ def choose_destination(dataset_id: int, name: str, *, overwrite: bool) -> Destin
                     f"dataset id {dataset_id} is taken: {found} exists; choose another --dataset-id, "
                     "or pass --overwrite to replace it"
                 )
-    return Destination(full_name, raw / full_name, preprocessed / full_name)
+    return destination
 
 
 @contextmanager
 def claimed_partial_folder(destination: Destination) -> Iterator[Path]:
-    """Hold the hidden folder beside the final one that a dataset grows in; nnU-Net never looks at hidden folders.
+    """Hold the folder that a dataset grows in.
 
     Yields:
         The folder; what an earlier run left is in it.
@@ -88,37 +118,87 @@ def claimed_partial_folder(destination: Destination) -> Iterator[Path]:
     Raises:
         InputError: Another process is making this dataset.
     """
-    partial = destination.raw.with_name(f".{destination.name}.partial")
-    partial.mkdir(parents=True, exist_ok=True)
-    refusal = f"{destination.raw} is being made by another process right now; wait for it, or choose another --dataset-id"
-    with alone(partial / LOCK, refusal):
-        yield partial
+    with _claimed(destination):
+        _settle(destination)
+        destination.partial.mkdir(exist_ok=True)
+        yield destination.partial
 
 
-def publish(partial: Path, destination: Destination) -> None:
-    """Move a finished dataset to its place and hand its splits to nnU-Net; on failure all is as before.
+def settle(destination: Destination) -> None:
+    """Finish or undo an exchange of datasets during which an earlier run was killed.
+
+    Raises:
+        InputError: Another process is making this dataset.
+    """
+    hidden = (_old(destination.raw), _old(destination.preprocessed), destination.coming)
+    if any(folder.exists() for folder in hidden):
+        with _claimed(destination):
+            _settle(destination)
+
+
+def publish(destination: Destination) -> None:
+    """Move a finished dataset to its place and hand its splits to nnU-Net.
+
+    One rename decides: what fails before it leaves all as it was, what fails after it leaves the new dataset. A process
+    killed in between leaves what `settle` needs to do the same.
 
     Args:
-        partial: Complete dataset with splits_final.json.
-        destination: Where it goes; what is there is replaced.
+        destination: Whose `partial` holds the complete dataset with splits_final.json; what is there is replaced.
+
+    Raises:
+        InputError: A dataset has come there in the meantime, and is not to be replaced.
+        OSError: Nothing was exchanged.
     """
-    moved: list[tuple[Path, Path]] = []
+    if not destination.overwrite and (destination.raw.exists() or destination.preprocessed.exists()):
+        raise InputError(
+            f"{destination.raw} or {destination.preprocessed} was made by somebody else in the meantime: remove it, or "
+            "pass --overwrite; the same command goes on where this one stopped"
+        )
     try:
-        for folder in (destination.raw, destination.preprocessed):
-            if folder.exists():
-                old = folder.with_name(f".{folder.name}.old")
-                shutil.rmtree(old, ignore_errors=True)
-                folder.rename(old)
-                moved.append((old, folder))
-        destination.preprocessed.mkdir(parents=True)
-        shutil.copyfile(partial / SPLITS, destination.preprocessed / SPLITS)
-        partial.rename(destination.raw)
-        (destination.raw / LOCK).unlink(missing_ok=True)
-    except BaseException:
-        shutil.rmtree(destination.preprocessed, ignore_errors=True)
-        for old, folder in moved:
-            shutil.rmtree(folder, ignore_errors=True)
-            old.rename(folder)
-        raise
-    for old, _ in moved:
-        shutil.rmtree(old, ignore_errors=True)
+        _remove(destination.coming)
+        destination.coming.mkdir(parents=True)
+        shutil.copyfile(destination.partial / SPLITS, destination.coming / SPLITS)
+        _put_aside(destination.raw)
+        destination.partial.rename(destination.raw)
+    finally:
+        _settle(destination)
+
+
+@contextmanager
+def _claimed(destination: Destination) -> Iterator[None]:
+    destination.raw.parent.mkdir(parents=True, exist_ok=True)
+    refusal = f"{destination.raw} is being made by another process right now; wait for it, or choose another --dataset-id"
+    with alone(destination.lock, refusal):
+        yield
+
+
+def _settle(destination: Destination) -> None:
+    """Bring the folders from any point of an exchange to its beginning or its end; may itself be broken off anywhere."""
+    raw, preprocessed, coming = destination.raw, destination.preprocessed, destination.coming
+    if not raw.exists() and _old(raw).exists():  # broken off before the new one came
+        _old(raw).rename(raw)
+    elif raw.exists() and not destination.partial.exists() and coming.exists():  # after it
+        _put_aside(preprocessed)
+        coming.rename(preprocessed)
+    for folder in (_old(raw), _old(preprocessed), coming):
+        _remove(folder)
+
+
+def _old(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.old")
+
+
+def _put_aside(folder: Path) -> None:
+    """Move a folder to where it can be taken back from; none is none."""
+    if folder.exists():
+        _remove(_old(folder))
+        folder.rename(_old(folder))
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder under another name, so that half of it is never taken for the whole."""
+    gone = folder.with_name(f"{folder.name}.gone")
+    shutil.rmtree(gone, ignore_errors=True)
+    if folder.exists():
+        folder.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)

@@ -13,7 +13,6 @@ from pathlib import Path
 from nnunet_multiphase import __version__
 from nnunet_multiphase.data.check import CaseReport
 from nnunet_multiphase.data.convert import RUN, CaseJob, CaseOutcome, case_files, convert_case
-from nnunet_multiphase.data.destination import LOCK
 from nnunet_multiphase.data.quality import PhaseQuality
 
 RECORDS = "finished"
@@ -106,7 +105,7 @@ def clear_unfinished(folder: Path, jobs: Sequence[CaseJob]) -> int:
         if outcome is not None:
             done += 1
             keep |= {*case_files(job, outcome), folder / RECORDS / f"{job.case.name}.json"}
-    keep |= {folder / RUN, folder / LOCK}
+    keep.add(folder / RUN)
     for path in folder.rglob("*"):
         if path.is_file() and path not in keep:
             path.unlink()

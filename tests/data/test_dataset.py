@@ -398,7 +398,7 @@ def test_killed_command_is_gone_on_with(
     ]
     assert len(list((folder / "imagesTr").iterdir())) == 8
     assert not partial.exists()
-    assert not list(folder.glob("finished")) + list(folder.glob("lock")) + list(folder.glob("run"))
+    assert not list(folder.glob("finished")) + list(folder.glob("run"))
 
 
 def test_a_failure_at_the_very_end_loses_no_case(
