@@ -66,8 +66,10 @@ def measure_patient(
     for name, image in beside.items():
         require_same_grid(lesions, image, f"the segmentation and {name}")
     grid = turned(lesions)
-    phases_hu = {phase: _array(image) for phase, image in images.items()}
-    certain = None if probability is None else _array(probability)
+    upright = {phase: turned(image) for phase, image in images.items()}
+    phases_hu = {phase: sitk.GetArrayViewFromImage(image) for phase, image in upright.items()}
+    probable = None if probability is None else turned(probability)
+    certain = None if probable is None else sitk.GetArrayViewFromImage(probable)
     spacing_mm = grid.GetSpacing()
     voxel_ml = math.prod(grid.GetSpacing()) / 1000.0
     numbers = label_lesions(sitk.GetArrayViewFromImage(grid))
