@@ -77,7 +77,7 @@ def sort_inputs(
     """Tell case folders from DICOM trees, and refuse what is neither or would collide.
 
     Args:
-        paths: Folders.
+        paths: Folders; one that holds case folders stands for all of them.
         phases: "art=FILE" for each phase of a patient whose files lie loose; a folder of one DICOM series counts as one.
         case: Name of that patient.
         studies: StudyInstanceUIDs to be fetched from a DICOMweb service.
@@ -99,7 +99,7 @@ def sort_inputs(
                 raise InputError(f"{path} is given twice: leave it out once")
             trees.append(path)
         else:
-            patients.append(Patient(case_id(path.absolute().name), path))
+            patients += [Patient(case_id(p.absolute().name), p) for p in _case_folders(path) or [path]]
     if phases or case is not None:
         patients.append(_loose_patient(phases, case))
     if not patients and not trees and not studies:
@@ -185,6 +185,20 @@ def gather_patients(
     for patient in imported:
         _refuse_collision(known, patient)
     return Gathered((*given.patients, *imported), (*failures, *summary.failures), summary.remarks)
+
+
+def _case_folders(folder: Path) -> list[Path]:
+    """List the case folders in a folder that has no volume itself; none where they may be one patient's phases."""
+    if _holds_volume(folder):
+        return []
+    found = [
+        p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith(".") and _holds_volume(p)
+    ]
+    return [] if any(p.name.lower() in PHASES for p in found) else found
+
+
+def _holds_volume(folder: Path) -> bool:
+    return any(volume_stem(path) is not None for path in folder.iterdir())
 
 
 def _check_study(study: str, studies: Sequence[str]) -> None:

@@ -205,3 +205,17 @@ def test_without_pydicom_a_tree_is_known_by_its_preamble(
     with pytest.raises(InputError, match="reading DICOM needs pydicom and highdicom"):
         sort_inputs([tree])
     assert sort_inputs([case_folder(tmp_path / "one")]).patients == (Patient("one", tmp_path / "one"),)
+
+
+def test_a_folder_of_case_folders_stands_for_all_of_them(tmp_path: Path) -> None:
+    for name in ("b", "a", ".hidden"):
+        case_folder(tmp_path / "all" / name)
+    (tmp_path / "all" / "notes").mkdir()
+    patients = sort_inputs([tmp_path / "all"]).patients
+    assert [(p.name, p.case) for p in patients] == [(n, tmp_path / "all" / n) for n in ("a", "b")]
+
+
+def test_folders_named_after_phases_are_no_patients(tmp_path: Path) -> None:
+    for name in ("pv", "art"):
+        case_folder(tmp_path / "one" / name)
+    assert [p.case for p in sort_inputs([tmp_path / "one"]).patients] == [tmp_path / "one"]
