@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnunet_multiphase.data.alone import alone
+from nnunet_multiphase.data.exchange import hidden, put_aside, remove_folder, settle_folder
 from nnunet_multiphase.errors import InputError
 
 SPLITS = "splits_final.json"
@@ -130,8 +131,8 @@ def settle(destination: Destination) -> None:
     Raises:
         InputError: Another process is making this dataset.
     """
-    hidden = (_old(destination.raw), _old(destination.preprocessed), destination.coming)
-    if any(folder.exists() for folder in hidden):
+    left = (*hidden(destination.raw), *hidden(destination.preprocessed), destination.coming)
+    if any(folder.exists() for folder in left):
         with _claimed(destination):
             _settle(destination)
 
@@ -155,10 +156,10 @@ def publish(destination: Destination) -> None:
             "pass --overwrite; the same command goes on where this one stopped"
         )
     try:
-        _remove(destination.coming)
+        remove_folder(destination.coming)
         destination.coming.mkdir(parents=True)
         shutil.copyfile(destination.partial / SPLITS, destination.coming / SPLITS)
-        _put_aside(destination.raw)
+        put_aside(destination.raw)
         destination.partial.rename(destination.raw)
     finally:
         _settle(destination)
@@ -175,30 +176,11 @@ def _claimed(destination: Destination) -> Iterator[None]:
 def _settle(destination: Destination) -> None:
     """Bring the folders from any point of an exchange to its beginning or its end; may itself be broken off anywhere."""
     raw, preprocessed, coming = destination.raw, destination.preprocessed, destination.coming
-    if not raw.exists() and _old(raw).exists():  # broken off before the new one came
-        _old(raw).rename(raw)
-    elif raw.exists() and not destination.partial.exists() and coming.exists():  # after it
-        _put_aside(preprocessed)
+    if (
+        raw.exists() and not destination.partial.exists() and coming.exists()
+    ):  # broken off after the new one came
+        put_aside(preprocessed)
         coming.rename(preprocessed)
-    for folder in (_old(raw), _old(preprocessed), coming):
-        _remove(folder)
-
-
-def _old(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.old")
-
-
-def _put_aside(folder: Path) -> None:
-    """Move a folder to where it can be taken back from; none is none."""
-    if folder.exists():
-        _remove(_old(folder))
-        folder.rename(_old(folder))
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder under another name, so that half of it is never taken for the whole."""
-    gone = folder.with_name(f"{folder.name}.gone")
-    shutil.rmtree(gone, ignore_errors=True)
-    if folder.exists():
-        folder.rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
+    for folder in (raw, preprocessed):
+        settle_folder(folder)
+    remove_folder(coming)

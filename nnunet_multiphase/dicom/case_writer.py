@@ -11,6 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.data.case_folder import PATIENT_TABLE
+from nnunet_multiphase.data.exchange import remove_folder, replace_folder, settle_folder
 from nnunet_multiphase.dicom.choose import Choice
 from nnunet_multiphase.dicom.draw_masks import Masks, check_against_voxels, draw_masks
 from nnunet_multiphase.dicom.masks import Layer
@@ -54,6 +55,12 @@ def check_destination(out: Path, names: Iterable[Name]) -> None:
         )
 
 
+def settle_cases(out: Path, names: Iterable[Name]) -> None:
+    """Take back, or remove, what an import that was killed has left of exchanging cases."""
+    for case in {name.case for name in names}:
+        settle_folder(out / case)
+
+
 def write_case(
     out: Path,
     name: Name,
@@ -86,8 +93,7 @@ def write_case(
     try:
         partial.mkdir()
         remarks = _write_files(partial, name, choices, layers, empty, compress)
-        remove_case(out, name)
-        partial.rename(out / name.case)
+        replace_folder(partial, out / name.case)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return remarks
@@ -95,13 +101,7 @@ def write_case(
 
 def remove_case(out: Path, name: Name) -> bool:
     """Remove a case of an earlier import; False if there is none."""
-    folder, old = out / name.case, out / f".{name.case}.old"
-    shutil.rmtree(old, ignore_errors=True)
-    if not folder.is_dir():
-        return False
-    folder.rename(old)
-    shutil.rmtree(old)
-    return True
+    return remove_folder(out / name.case)
 
 
 def write_patients(out: Path, names: Iterable[Name]) -> None:
@@ -191,5 +191,5 @@ def _look_at_lesions(
 
 def _own_hidden(entry: Path, cases: set[str]) -> bool:
     """Recognise what a killed run left."""
-    names = {f".{case}{end}" for case in cases for end in (".partial", ".old")}
+    names = {f".{case}{end}" for case in cases for end in (".partial", ".old", ".gone")}
     return entry.name in {*names, f".{PATIENT_TABLE}.partial"}

@@ -9,7 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nnunet_multiphase.data.case_folder import CohortError
-from nnunet_multiphase.dicom.case_writer import check_destination, remove_case, write_case, write_patients
+from nnunet_multiphase.dicom.case_writer import (
+    check_destination,
+    remove_case,
+    settle_cases,
+    write_case,
+    write_patients,
+)
 from nnunet_multiphase.dicom.choose import Choice, Correction, choose_volumes
 from nnunet_multiphase.dicom.coverage import with_coverage
 from nnunet_multiphase.dicom.evidence import Enhancement
@@ -184,6 +190,7 @@ def _import_tree(
     failures = list(tree.lost)
     if not dry_run:
         write_pseudonyms(pseudonyms_path(out), names)
+        settle_cases(out, {**known, **names}.values())
         remarks += _remove_joined(out, names, known)
         for key in sorted(choices, key=lambda key: names[key].case):
             used = [choice for choice in choices[key] if choice.use]

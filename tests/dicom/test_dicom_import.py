@@ -545,3 +545,35 @@ def test_stopped_import_leaves_whole_cases_and_says_whose_they_are(
         "case,patient",
         "patient_001,patient_001",
     ]
+
+
+def test_a_case_is_there_wherever_its_replacement_breaks_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(phase_series("pv", description="portal venous"), tmp_path / "tree")
+    import_tree(tmp_path / "tree", tmp_path / "raw")
+    files = {path.name: path.read_bytes() for path in (tmp_path / "raw" / "patient_001").iterdir()}
+    plain = Path.rename
+
+    def fail_at_its_place(path: Path, target: Path) -> Path:
+        if Path(target).name == "patient_001" and path.name.endswith(".partial"):
+            raise OSError("no space left")
+        return plain(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", fail_at_its_place)
+        with pytest.raises(OSError, match="no space left"):
+            import_tree(tmp_path / "tree", tmp_path / "raw")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "raw" / "patient_001").iterdir()} == files
+
+
+def test_a_case_that_a_killed_import_had_put_aside_is_taken_back(tmp_path: Path) -> None:
+    save(phase_series("pv", description="portal venous"), tmp_path / "tree")
+    import_tree(tmp_path / "tree", tmp_path / "raw")
+    case = tmp_path / "raw" / "patient_001"
+    files = {path.name: path.read_bytes() for path in case.iterdir()}
+    case.rename(case.with_name(".patient_001.old"))
+    save(phase_series("pv", patient="another", study="2", description="portal venous"), tmp_path / "second")
+    import_tree(tmp_path / "second", tmp_path / "raw")
+    assert {path.name: path.read_bytes() for path in case.iterdir()} == files
+    assert not list(case.parent.glob(".*"))
