@@ -57,7 +57,7 @@ def align_phases(
     on_failure: str = "check",
     registered: bool = False,
     case: str = "",
-    find: FindTransform = register,
+    find: FindTransform | None = None,
 ) -> AlignedPhases:
     """Register every other phase to the reference, resample it there and crop to where all have data.
 
@@ -76,7 +76,7 @@ def align_phases(
         on_failure: One of `phases.ON_FAILURE`.
         registered: The phases are aligned already: the registration only checks that, and nothing is moved.
         case: Named in messages.
-        find: What finds the transform; another than ours only to compare with.
+        find: What finds the transform, where it is another than ours, to compare with.
 
     Returns:
         The phases in the order of `images`. Voxels where a phase has no data are -1024 HU.
@@ -202,10 +202,10 @@ def _register(
     settings: RegistrationSettings,
     what: str,
     reference: str,
-    find: FindTransform,
+    find: FindTransform | None,
 ) -> RegistrationResult:
     try:
-        return find(fixed, moving, reference_mask=liver, settings=settings)
+        return (find or register)(fixed, moving, reference_mask=liver, settings=settings)
     except ValueError as error:
         raise InputError(f"{what}: cannot be registered to {reference}: {error}") from error
 

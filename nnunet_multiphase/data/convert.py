@@ -115,7 +115,6 @@ def _convert(job: CaseJob, missing: Sequence[str]) -> tuple[PhaseQuality, ...]:
     # Imported here: numba takes a second, and only a case that is converted needs it.
     from nnunet_multiphase.alignment import align_phases, crop
     from nnunet_multiphase.data.overview import draw_overview
-    from registration import register
 
     case = job.case
     images = {phase: read_upright(case.images[phase]) for phase in job.channels if phase in case.images}
@@ -137,7 +136,7 @@ def _convert(job: CaseJob, missing: Sequence[str]) -> tuple[PhaseQuality, ...]:
         on_failure=job.on_failure,
         registered=job.registered,
         case=case.name,
-        find=job.find or register,
+        find=job.find,
     )
     astray = [
         phase
