@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import SimpleITK as sitk
+from scipy.spatial.transform import Rotation
 
 if TYPE_CHECKING:
     from nnunet_multiphase.alignment import AlignedPhases
@@ -160,13 +161,21 @@ def misplacement_mm(row: PhaseQuality) -> float | None:
 
 
 def displacement(transform: sitk.Transform, point_mm: np.ndarray) -> tuple[float, float]:
-    """Tell how far a rigid transform moves a point (mm) and how much it turns (degrees, 0..180)."""
-    origin = np.array(transform.TransformPoint((0.0, 0.0, 0.0)))
-    axes = np.array([np.subtract(transform.TransformPoint(tuple(axis)), origin) for axis in np.eye(3)])
-    # For a rotation R, trace = 1 + 2 cos(angle).
-    cosine = np.clip((np.trace(axes) - 1) / 2, -1, 1)
-    shift = np.linalg.norm(np.subtract(transform.TransformPoint([float(v) for v in point_mm]), point_mm))
-    return float(shift), float(np.degrees(np.arccos(cosine)))
+    """Tell how far a transform moves a point (mm) and how much it turns what is there (degrees, 0..180).
+
+    The turn is the rotation nearest to the transform's derivative at the point, so that a stretch or shear counts for none
+    (polar decomposition: Higham, 1986, doi:10.1137/0907079).
+    """
+    point = np.asarray(point_mm, float)
+
+    def moved(there: np.ndarray) -> np.ndarray:
+        return np.array(transform.TransformPoint(there.tolist()))
+
+    derivative = np.stack([moved(point + step) - moved(point - step) for step in np.eye(3)], axis=1) / 2
+    u, _, vt = np.linalg.svd(derivative)
+    nearest = u @ np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))]) @ vt
+    angle = Rotation.from_matrix(nearest).magnitude()
+    return float(np.linalg.norm(moved(point) - point)), float(np.degrees(angle))
 
 
 def centre_of(mask: sitk.Image | None, image: sitk.Image) -> np.ndarray:
