@@ -9,6 +9,9 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+SAME_GRID_VOXELS = 0.05
+"""How far two grids may lie apart anywhere and still count as one: float32 headers differ by far less."""
+
 
 @dataclass(frozen=True)
 class Volume:
@@ -78,22 +81,38 @@ def check_same_grid(mask: sitk.Image, reference: sitk.Image, name: str = "The re
         name: What the message calls the mask.
 
     Raises:
-        ValueError: Size, or position of any corner by more than a tenth of a voxel, differ.
+        ValueError: Size, or position of any corner by more than SAME_GRID_VOXELS, differ.
     """
     if mask.GetDimension() != 3 or mask.GetSize() != reference.GetSize():
         raise ValueError(
             f"{name} must lie on the reference's grid of {reference.GetSize()} voxels, but has "
             f"{mask.GetSize()}; resample it to the reference first."
         )
-    limit_mm = 0.1 * min(reference.GetSpacing())
-    for corner in product(*((0, size - 1) for size in reference.GetSize())):  # two alone miss exchanged axes
-        there = np.array(mask.TransformIndexToPhysicalPoint(corner))
-        apart_mm = float(np.abs(there - reference.TransformIndexToPhysicalPoint(corner)).max())
-        if apart_mm > limit_mm:
-            raise ValueError(
-                f"{name} must lie on the reference's grid, but voxel {corner} lies "
-                f"{apart_mm:.2f} mm away; resample the mask to the reference first."
-            )
+    away = corner_distances_mm(mask, reference)
+    corner, apart_mm = max(away.items(), key=lambda item: item[1])
+    if apart_mm > grid_limit_mm(reference):
+        raise ValueError(
+            f"{name} must lie on the reference's grid, but voxel {corner} lies "
+            f"{apart_mm:.2f} mm away; resample the mask to the reference first."
+        )
+
+
+def grid_limit_mm(image: sitk.Image) -> float:
+    """Tell how far the corners of another grid may lie from an image's and still count as the same, mm."""
+    return SAME_GRID_VOXELS * min(image.GetSpacing())
+
+
+def corner_distances_mm(image: sitk.Image, other: sitk.Image) -> dict[tuple[int, ...], float]:
+    """Tell how far the corners of two grids of one size lie apart, mm, by index (x, y, z).
+
+    They decide whether two grids are one: a voxel is a voxel, whatever of origin, spacing or direction puts it wrong.
+    """
+    # All eight: two alone miss exchanged axes.
+    corners = product(*((0, size - 1) for size in image.GetSize()))
+    places = (image.TransformIndexToPhysicalPoint, other.TransformIndexToPhysicalPoint)
+    return {
+        corner: float(np.linalg.norm(np.subtract(*(place(corner) for place in places)))) for corner in corners
+    }
 
 
 def volume_from_image(image: sitk.Image) -> Volume:

@@ -19,9 +19,7 @@ from nnunet_multiphase.data.segment_file import (
 )
 from nnunet_multiphase.data.volume_file import read_information, read_unchecked, read_volume
 from nnunet_multiphase.errors import InputError
-
-GRID_TOLERANCE_VOXELS = 0.05
-"""How far two grids may lie apart anywhere and still count as one: float32 headers differ by far less."""
+from registration.volume import corner_distances_mm, grid_limit_mm
 
 LABEL_TOLERANCE = 1e-3
 """How far a label stored as a floating-point number may lie from a whole one: casts and scale slopes do far less."""
@@ -191,20 +189,8 @@ def grid_difference(image: sitk.Image, grid: sitk.Image) -> str:
     if image.GetSize() != grid.GetSize():
         expected, found = (" x ".join(map(str, one.GetSize())) for one in (grid, image))
         return f"expected {expected} voxels, found {found}"
-    last = np.array(grid.GetSize(), float) - 1
-    corners = [[i * last[0], j * last[1], k * last[2]] for i in (0, 1) for j in (0, 1) for k in (0, 1)]
-    away = max(
-        float(
-            np.linalg.norm(
-                np.subtract(
-                    image.TransformContinuousIndexToPhysicalPoint(corner),
-                    grid.TransformContinuousIndexToPhysicalPoint(corner),
-                )
-            )
-        )
-        for corner in corners
-    )
-    if away <= GRID_TOLERANCE_VOXELS * min(grid.GetSpacing()):
+    away = max(corner_distances_mm(image, grid).values())
+    if away <= grid_limit_mm(grid):
         return ""
     for what, mine, theirs in (
         ("spacing", image.GetSpacing(), grid.GetSpacing()),

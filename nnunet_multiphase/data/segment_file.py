@@ -10,9 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.words.labels import mask_kind
-
-WHOLE_VOXELS_TOLERANCE = 0.05
-"""How far, in voxels, a cropped grid may lie beside whole voxels of the other one: rounding is far less."""
+from registration.volume import SAME_GRID_VOXELS
 
 
 @dataclass(frozen=True)
@@ -131,7 +129,7 @@ def place_on_grid(
     )
     first = np.rint(corners[0]).astype(int)
     expected = first + np.vstack([np.zeros(3), np.diag(size - 1.0)])
-    if np.abs(corners - expected).max() > WHOLE_VOXELS_TOLERANCE:
+    if np.abs(corners - expected).max() > SAME_GRID_VOXELS:
         return None
     if offset is not None and tuple(first) != tuple(offset):
         return None

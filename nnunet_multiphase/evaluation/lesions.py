@@ -13,6 +13,7 @@ from scipy.spatial.distance import pdist
 from nnunet_multiphase.alignment import bounding_box, box_slices
 from nnunet_multiphase.data.orientation import turned
 from nnunet_multiphase.errors import InputError
+from registration.volume import corner_distances_mm, grid_limit_mm
 
 CONNECTIVITY = 26
 """Voxels that share a face, an edge or a corner belong to one lesion."""
@@ -123,16 +124,24 @@ def slice_diameter_mm(mask: np.ndarray, spacing_xy: Sequence[float]) -> float:
 def require_same_grid(
     expected: sitk.Image, found: sitk.Image, which: str, *, remedy: str = "resample one to the other"
 ) -> None:
-    """Raise InputError (with what to do) unless two images have one size and, within 0.01 mm, one geometry."""
+    """Raise InputError (with what to do) unless two images lie on one grid, to what setup also takes for one."""
     problem = ""
     if expected.GetSize() != found.GetSize():
         problem = f"sizes {expected.GetSize()} and {found.GetSize()}"
-    elif not np.allclose(expected.GetSpacing(), found.GetSpacing(), rtol=1e-4, atol=1e-4):
-        problem = f"spacings {_numbers(expected.GetSpacing())} and {_numbers(found.GetSpacing())} mm"
-    elif not np.allclose(expected.GetOrigin(), found.GetOrigin(), rtol=0, atol=1e-2):
-        problem = f"origins {_numbers(expected.GetOrigin())} and {_numbers(found.GetOrigin())} mm"
-    elif not np.allclose(expected.GetDirection(), found.GetDirection(), rtol=0, atol=1e-4):
-        problem = f"directions {_numbers(expected.GetDirection())} and {_numbers(found.GetDirection())}"
+    elif (away := max(corner_distances_mm(expected, found).values())) > grid_limit_mm(expected):
+        problem = next(
+            (
+                f"{what} {_numbers(one)} and {_numbers(other)}"
+                for what, one, other in (
+                    ("spacings", expected.GetSpacing(), found.GetSpacing()),
+                    ("directions", expected.GetDirection(), found.GetDirection()),
+                    ("origins", expected.GetOrigin(), found.GetOrigin()),
+                )
+                if not np.allclose(one, other, rtol=1e-4, atol=1e-4)
+            ),
+            "voxels",
+        )
+        problem += f", up to {away:.2g} mm apart"
     if problem:
         raise InputError(f"{which} must lie on one grid, but have {problem}; {remedy}")
 
