@@ -123,7 +123,7 @@ def _unclear_nrrd(path: Path) -> Finding | None:
     """Say that an NRRD header names no space, so that no axis has a side."""
     with path.open("rb") as stream:
         text = stream.read(1 << 16).partition(b"\n\n")[0].decode("latin-1").replace("\r", "")
-    fields = {line.split(":")[0].strip().lower() for line in text.splitlines() if ":" in line}
+    fields = {line.split(":")[0].strip().lower() for line in text.split("\n") if ":" in line}
     if not text.startswith("NRRD") or fields & {"space", "space dimension"}:
         return None
     return Finding(

@@ -116,6 +116,8 @@ def readable_table(path: Path, remedy: str = "save it as CSV UTF-8") -> Iterator
 
 def _lines(text: str, wanted: Sequence[str]) -> list[tuple[int, list[str]]]:
     """Cut a text into lines of cells, each with the number of its first; those without text are left out."""
+    if "\0" in text:
+        raise csv.Error("zero bytes, as in UTF-16")
     hint = re.match(r"\s*\"?sep=([,;\t])", text, re.IGNORECASE)  # Excel's own way to name the separator
     delimiter = hint[1] if hint else max(DELIMITERS, key=lambda sign: _fit(text, sign, wanted))
     # Strict: otherwise a lost quote swallows the lines up to the next one, or all, without a word.
@@ -132,8 +134,9 @@ def _lines(text: str, wanted: Sequence[str]) -> list[tuple[int, list[str]]]:
 
 def _fit(text: str, delimiter: str, wanted: Sequence[str]) -> tuple[int, int]:
     """Tell how many of the wanted columns, and how many at all, the header has with a separator."""
-    header = next((line for line in text.splitlines() if line.strip(DELIMITERS + ' "')), "")
-    names = next(csv.reader([header], delimiter=delimiter, skipinitialspace=True), [])
+    # By the same reader as the rows: only it knows where the header ends, which may hold line breaks in quotes.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    names: list[str] = next((cells for cells in reader if "".join(cells).strip(DELIMITERS + " ")), [])
     known = {_plain(name) for name in wanted}
     return len({_plain(name) for name in names} & known), len(names)
 
