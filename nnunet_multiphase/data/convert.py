@@ -41,6 +41,7 @@ class CaseJob:
     registered: bool = False  # the phases are aligned already
     mark: str = ""  # digest of inputs and settings, see data/finished.py
     run: str = ""  # the run that wants it, see data/finished.py
+    code: str = ""  # code_digest() of the process that wants it; empty: whatever it is
     targets: TargetClasses = LESIONS
     find: FindTransform | None = None  # of another registration than ours, to compare with
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnunet_multiphase import __version__
+from nnunet_multiphase.code_digest import code_digest
 from nnunet_multiphase.data.case_folder import CaseFolder, CohortError
 from nnunet_multiphase.data.check import CaseReport, check_case, find_copies
 from nnunet_multiphase.data.convert import CaseJob, CaseOutcome, case_files
@@ -227,7 +228,7 @@ def build_dataset(
             ]
             with started_run(partial) as token:
                 made = [
-                    replace(job, mark=fingerprint(job, report), run=token)
+                    replace(job, mark=fingerprint(job, report), run=token, code=code_digest())
                     for job, report in zip(made, plan.reports, strict=True)
                 ]
                 clear_unfinished(partial, made)

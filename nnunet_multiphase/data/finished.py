@@ -5,24 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from nnunet_multiphase import __version__
+from nnunet_multiphase.code_digest import code_digest
 from nnunet_multiphase.data.check import CaseReport
 from nnunet_multiphase.data.convert import RUN, CaseJob, CaseOutcome, case_files, convert_case
 from nnunet_multiphase.data.quality import PhaseQuality
+from nnunet_multiphase.errors import InputError
 
 RECORDS = "finished"
 
 
 def fingerprint(job: CaseJob, report: CaseReport) -> str:
-    """Digest all that a case's files depend on: content of its inputs, settings, place, and our version."""
+    """Digest all that a case's files depend on: content of its inputs, settings, place, and our code."""
     settings = {key: value for key, value in asdict(job.settings).items() if key != "threads"}
     parts = (
-        __version__,
+        code_digest(),
         report.content,
         settings,
         job.channels,
@@ -55,7 +57,16 @@ def started_run(folder: Path) -> Iterator[str]:
 
 
 def convert_once(job: CaseJob) -> CaseOutcome:
-    """Convert a case in a worker, unless an earlier run has done so, and note that it is done."""
+    """Convert a case in a worker, unless an earlier run has done so, and note that it is done.
+
+    Raises:
+        InputError: The worker runs other code than the process that sent the job.
+    """
+    if job.code and job.code != code_digest():
+        raise InputError(
+            f"case {job.case.name}: the worker on {platform.node()} runs another state of nnunet-multiphase, SimpleITK, "
+            "numba, numpy or scipy than this process: install the same on all machines, and start the workers again"
+        )
     outcome = recall(job)
     if outcome is None:
         outcome = convert_case(job)

@@ -468,6 +468,23 @@ def test_the_mark_of_a_case_follows_its_content(built: Built, tmp_path: Path) ->
     assert fingerprint(replace(job, on_failure="header"), report) != fingerprint(job, report)
 
 
+def test_the_mark_of_a_case_follows_the_code(
+    built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_of(built, tmp_path)
+    report = check_case(job.case)
+    before = fingerprint(job, report)
+    monkeypatch.setattr("nnunet_multiphase.data.finished.code_digest", lambda: "another state")
+    assert fingerprint(job, report) != before
+
+
+def test_a_worker_with_other_code_is_refused(built: Built, tmp_path: Path) -> None:
+    job = job_of(built, tmp_path)
+    with pytest.raises(InputError, match=r"case case_1: the worker on .* runs another state"):
+        convert_once(replace(job, code="another state"))
+    assert not any(path.exists() for path in case_files(job))
+
+
 def job_of(built: Built, folder: Path) -> CaseJob:
     """Make the job of the cohort's first case, in a dataset folder of its own."""
     for name in ("imagesTr", "labelsTr", "registration/overview", "finished"):
