@@ -73,6 +73,16 @@ def power_line(part: Part, against: str, measure: Measure = MEASURES[0]) -> str:
     )
 
 
+def luck_line(part: Part) -> str:
+    """Warn of what one training cannot show; empty where there are several."""
+    if part.comparison.seeds > 1:
+        return ""
+    return (
+        "With one seed the intervals see no luck in training: they tell these trainings apart, not the methods behind them. "
+        "Give several --seeds for that."
+    )
+
+
 def value_table(part: Part) -> tuple[list[str], list[list[str]]]:
     """Lay out a row a contestant with its main measures."""
     header = [part.name, *(m.title + (f" ({m.unit})" if m.unit else "") for m in MAIN)]
@@ -120,7 +130,8 @@ def results_text(results: Results) -> str:
             for name, standing in part.comparison.standings.items()
             if name != results.against
         ]
-        lines += [power_line(part, results.against), ""]
+        lines += [line for line in (power_line(part, results.against), luck_line(part)) if line]
+        lines.append("")
     lines.append(text_table(*cost_table(results)))
     if results.unfinished:
         lines += ["", unfinished_line(results)]

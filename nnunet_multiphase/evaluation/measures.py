@@ -105,7 +105,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("hd95_mm", "HD95", "mm", 1, False, False, _mean_of(lambda c: c.hd95_mm)),
     Measure(
         "volume_error_ml",
-        "Volume error, absolute",
+        "Volume error",
         "ml",
         2,
         False,

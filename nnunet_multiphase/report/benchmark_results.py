@@ -14,6 +14,7 @@ from nnunet_multiphase.benchmark.words import (
     cost_table,
     counted,
     interval_text,
+    luck_line,
     power_line,
     signed,
     unfinished_line,
@@ -39,13 +40,14 @@ HOW_SURE = (
     "signed-rank test, Holm's correction, measure by measure). Won, level and lost count patients, means over trainings; "
     "level is less than half of the last digit shown. The last column of numbers is the smallest true difference that so "
     "many patients show in 80 % of studies (paired t-test, two-sided, 5 %), by the spread between patients. Luck in training"
-    " comes on top, and two or three trainings show less of it than there is."
+    " comes on top, and two or three trainings show less of it than there is. The interval is about the mean, the test about"
+    " which way most patients go: where few patients make the mean, they may not agree."
 )
 MEASURED = (
-    "Dice, NSD (share of both surfaces within 2 mm of the other), HD95 and volume error are means over cases. Where nothing "
-    "is and nothing was found Dice and NSD are undefined, and HD95 is so where either side is empty; such a case is out of "
-    "that mean, for both of a pair. Lesions are matched one to one from an overlap (IoU) of 0.1 on; sensitivity, precision, "
-    "F1 and panoptic quality pool the lesions of all cases."
+    "Dice, NSD (share of both surfaces within 2 mm of the other), HD95 and volume error (absolute) are means over cases. "
+    "Where nothing is and nothing was found Dice and NSD are undefined, and HD95 is so where either side is empty; such a "
+    "case is out of that mean, for both of a pair. Lesions are matched one to one from an overlap (IoU) of 0.1 on; "
+    "sensitivity, precision, F1 and panoptic quality pool the lesions of all cases."
 )
 SIZES_ARE = (
     "Sizes are longest axial diameters in the truth. Marks have the colour of the paired difference; where fewer than "
@@ -172,7 +174,7 @@ def _differences(results: Results, part: Part) -> list[Markup | Table | Text]:
         f"<thead><tr>{head}</tr></thead>{groups}</table></div>"
     )
     return [
-        Text(power_line(part, results.against)),
+        *(Text(line) for line in (luck_line(part), power_line(part, results.against)) if line),
         Markup(f'<div class="plots">{plots}</div>'),
         Markup(table),
         Text(HOW_SURE),
@@ -202,7 +204,7 @@ def _strip(results: Results, others: dict[str, Standing], measure: Measure) -> s
     label = f"Paired differences in {measure.title}: " + "; ".join(f"{r.name} {r.said}" for r in rows)
     unit = f" ({measure.unit})" if measure.unit else ""
     return (
-        f"<figure><figcaption>{escape(measure.title)}{unit} <small>minus that of {escape(results.against)}; a dot a patient"
+        f"<figure><figcaption>{escape(measure.title)}{unit} <small>minus {escape(results.against)}; a dot a patient"
         f"</small></figcaption>{strip_plot(rows, label=label, ends=ends)}</figure>"
     )
 

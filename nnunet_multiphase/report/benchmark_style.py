@@ -46,7 +46,7 @@ b.better, b.worse { font-weight: 600; }
 .contestants svg { display: block; width: 100%; height: auto; background: #000; overflow: hidden; }
 .contestants path { fill: none; stroke-width: 1.5px; vector-effect: non-scaling-stroke; }
 .contestants path.truth { stroke: #e69f00; stroke-width: 2.5px; }
-.contestants path.prediction { stroke: #56b4e9; stroke-dasharray: 4 2.5; }
+.contestants path.prediction { stroke: #56b4e9; stroke-width: 1.75px; stroke-dasharray: 6 4; }
 .contestants b { color: var(--ink); font-weight: 600; }
 .key i { display: inline-block; width: 2rem; height: 1.1em; vertical-align: text-bottom; background: #3a3a3a;
   margin: 0 .35rem 0 1rem; }

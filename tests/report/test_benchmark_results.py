@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from browser import needs_browser, opened
 from made_up import Skill, make_benchmark, tiny_volumes
 
 from nnunet_multiphase.benchmark.results import evaluate_benchmark
-from nnunet_multiphase.benchmark.words import results_text
+from nnunet_multiphase.benchmark.words import luck_line, results_text
 from nnunet_multiphase.report.benchmark_cases import disputed_cases, worst_cases
 from nnunet_multiphase.report.benchmark_results import STRIPS, write_benchmark_results
 
@@ -68,6 +69,14 @@ def test_each_patient_who_counts_has_a_dot_for_each_contestant_and_measure(finis
 
 def test_the_page_says_what_so_many_cases_could_have_shown(finished):
     assert "With a power of 80 % these 8 could have shown a difference in Dice of" in finished[2]
+
+
+def test_one_seed_is_said_to_see_no_luck_in_training(finished):
+    _, results, page = finished
+    part = results.parts["validation"]
+    assert "see no luck in training" in page
+    assert "see no luck in training" in results_text(results)
+    assert luck_line(replace(part, comparison=replace(part.comparison, seeds=2))) == ""
 
 
 def test_worst_cases_are_those_of_the_lowest_dice(finished):
