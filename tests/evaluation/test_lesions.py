@@ -5,12 +5,14 @@ import math
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from scipy import ndimage
 
 from nnunet_multiphase.evaluation.lesions import (
     label_lesions,
     lesion_table,
     slice_diameter_mm,
 )
+from nnunet_multiphase.evaluation.matching import match_lesions
 
 SPACING_XYZ = (0.8, 1.5, 5.0)
 # A quarter turn about z (x index -> +y, y index -> -x) keeps the hand arithmetic readable.
@@ -128,3 +130,41 @@ def test_a_sphere_has_its_own_volume_and_diameter(radius_mm):
     assert lesion.volume_ml == pytest.approx(4 / 3 * math.pi * radius_mm**3 / 1000, rel=0.03)
     # each of the two ends is off by half an in-plane voxel (diagonal .57 mm) at most
     assert lesion.diameter_mm == pytest.approx(2 * radius_mm, abs=2 * 0.57)
+
+
+class _Counted(np.ndarray):
+    """Count how often an array as large as the volume is compared with something."""
+
+    compared = 0
+
+    def __eq__(self, other):
+        type(self).compared += self.size > 1000
+        return np.asarray(self) == other
+
+    __hash__ = None
+
+
+def test_many_specks_are_matched_without_searching_the_volume_for_each():
+    z, y, x = (axis.ravel() for axis in np.meshgrid(*[np.arange(1, 25, 4)] * 3, indexing="ij"))  # 216 of them
+    truth, prediction = np.zeros((2, 25, 25, 26), np.uint8)
+    truth[z, y, x] = truth[z, y, x + 1] = 1
+    prediction[z, y, x] = 1
+    prediction[1, 1, 1] = 0  # one missed
+    prediction[1, 3, 3:5] = 1  # touches no other: one false
+    labels = [label_lesions(mask).view(_Counted) for mask in (prediction, truth)]
+    matches = match_lesions(*labels)
+    assert [sum(m.outcome == o for m in matches) for o in ("found", "missed", "false")] == [215, 1, 1]
+    assert {m.iou for m in matches if m.outcome == "found"} == {0.5}
+    assert _Counted.compared <= 5
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_overlap_of_a_found_lesion_is_counted_right(seed):
+    rng = np.random.default_rng(seed)
+    truth, prediction = (ndimage.gaussian_filter(rng.normal(size=(12, 20, 20)), 1.5) > 0.12 for _ in range(2))
+    prediction |= truth & (rng.random(truth.shape) < 0.7)
+    labels_p, labels_t = label_lesions(prediction), label_lesions(truth)
+    for match in match_lesions(labels_p, labels_t):
+        if match.outcome == "found":
+            p, t = labels_p == match.prediction_id, labels_t == match.truth_id
+            assert match.iou == (p & t).sum() / (p | t).sum()
