@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -10,6 +12,31 @@ if TYPE_CHECKING:
 
 RegionName = Literal["mask", "liver", "body"]
 Judgement = Literal["ok", "check", "failed"]
+
+COUNTS = (
+    "threads",
+    "top_samples",
+    "bottom_samples",
+    "half_samples",
+    "swarms",
+    "swarm_particles",
+    "swarm_iterations",
+    "region_particles",
+    "region_iterations",
+)
+NOT_NEGATIVE = (
+    "body_rim_mm",
+    "search_rotation_deg",
+    "search_inplane_mm",
+    "search_axial_mm",
+    "minimal_overlap",
+    "region_margin_mm",
+    "cut_mm",
+    "region_search_deg",
+    "region_search_inplane_mm",
+    "region_search_axial_mm",
+    "least_significance",
+)
 
 
 @dataclass(frozen=True)
@@ -91,18 +118,29 @@ class RegistrationSettings:
             raise ValueError(f"region must be 'liver' or 'body', but is {self.region!r}.")
         if self.model not in ("rigid", "deformable", "auto"):
             raise ValueError(f"model must be 'rigid', 'deformable' or 'auto', but is {self.model!r}.")
-        if self.swarms < 1:
-            raise ValueError(f"swarms must be at least 1, but is {self.swarms}.")
-        if self.threads < 1:
-            raise ValueError(f"threads must be at least 1, but is {self.threads}.")
+        for name in COUNTS:
+            if not isinstance(getattr(self, name), Integral) or getattr(self, name) < 1:
+                raise ValueError(f"{name} must be a whole number from 1 on, but is {getattr(self, name)}.")
+        for name in NOT_NEGATIVE:
+            if not 0 <= getattr(self, name) < math.inf:  # nan neither
+                raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}.")
         for name, (low, high) in (("window_hu", self.window_hu), ("region_window_hu", self.region_window_hu)):
-            if low >= high:
+            if not -math.inf < low < high < math.inf:
                 raise ValueError(f"{name} must be (lower, higher), but is {(low, high)}.")
+        top, bottom = self.layer_spacings_mm
+        if not math.inf > top >= bottom > 0:
+            raise ValueError(f"layer_spacings_mm must be (coarser, finer), but is {(top, bottom)}.")
+        if not self.minimal_overlap < 1:
+            raise ValueError(f"minimal_overlap must be below 1, but is {self.minimal_overlap}.")
+        for name, values in (
+            ("region_restarts_mm", self.region_restarts_mm),
+            ("body_threshold_hu", (self.body_threshold_hu,)),
+            ("convincing", (self.convincing,)),
+        ):
+            if not values or not all(map(math.isfinite, values)):
+                raise ValueError(f"{name} must be finite numbers, but is {values}.")
         if min(self.bins) < 2:
             raise ValueError(f"bins must be at least (2, 2), but is {self.bins}.")
-        for name in ("region_margin_mm", "cut_mm", "least_significance"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}.")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -143,7 +144,7 @@ def _dry_run(args: argparse.Namespace, inputs: Inputs, targets: TargetClasses) -
     """Say what would become of every case: 0 = it can be done, 2 = there are problems."""
     from nnunet_multiphase.data.dataset import check_options, plan_dataset, threads_of_a_worker
     from nnunet_multiphase.data.destination import choose_destination
-    from nnunet_multiphase.data.workers import local_workers
+    from nnunet_multiphase.data.workers import dask_workers, local_workers
 
     check_options(
         inputs,
@@ -160,9 +161,14 @@ def _dry_run(args: argparse.Namespace, inputs: Inputs, targets: TargetClasses) -
         choose_destination(args.dataset_id, args.name, overwrite=args.overwrite)
     except InputError as error:
         problems.append(str(error))
-    with local_workers(args.jobs, threads_of_a_worker(args.jobs)) as work:
+    workers = (
+        dask_workers(args.dask_scheduler)
+        if args.dask_scheduler
+        else local_workers(args.jobs, threads_of_a_worker(args.jobs))
+    )
+    with workers as work:
         plan = plan_dataset(
-            args.raw,
+            Path(os.path.abspath(args.raw)),  # workers elsewhere have another current folder
             work,
             inputs=inputs,
             missing=args.missing,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nnunet_multiphase.data.case_folder import CaseFolder, case_id
 from nnunet_multiphase.data.mask_choice import MaskRule, choose_masks
-from nnunet_multiphase.data.table_text import read_table, unused_columns_note
+from nnunet_multiphase.data.table_text import Table, read_table, unused_columns_note
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
 
@@ -34,12 +34,7 @@ def scan_table(table: Path, root: Path, masks: MaskRule) -> tuple[list[CaseFolde
     cases: list[CaseFolder] = []
     problems: list[str] = []
     seen: set[str] = set()
-    content = read_table(table, NEEDED, [column for column in COLUMNS if column not in NEEDED])
-    if not set(PHASES) & set(content.columns):
-        raise InputError(
-            f"{table}: expected a column for each phase there is ({', '.join(PHASES)}), "
-            f"found {', '.join((*content.columns, *content.further))}"
-        )
+    content = _read(table)
     for row in content.rows:
         where = f"{table.name}, line {row.number}"
         name = row["case"]
@@ -89,3 +84,23 @@ def scan_table(table: Path, root: Path, masks: MaskRule) -> tuple[list[CaseFolde
     if not cases and not problems:
         problems.append(f"{table} has no line under its header: expected one for each case")
     return cases, problems, unused_columns_note(table, content)
+
+
+def table_phases(table: Path) -> tuple[str, ...]:
+    """Give the phases that a table has a column for, in nnU-Net's channel order.
+
+    Raises:
+        InputError: The table cannot be read, or its header is another.
+    """
+    columns = _read(table).columns
+    return tuple(phase for phase in PHASES if phase in columns)
+
+
+def _read(table: Path) -> Table:
+    content = read_table(table, NEEDED, [column for column in COLUMNS if column not in NEEDED])
+    if not set(PHASES) & set(content.columns):
+        raise InputError(
+            f"{table}: expected a column for each phase there is ({', '.join(PHASES)}), "
+            f"found {', '.join((*content.columns, *content.further))}"
+        )
+    return content

@@ -13,7 +13,7 @@ from nnunet_multiphase.data.case_folder import (
     patient_table_notes,
     scan_cohort,
 )
-from nnunet_multiphase.data.case_table import scan_table
+from nnunet_multiphase.data.case_table import scan_table, table_phases
 from nnunet_multiphase.data.layout import Layout, scan_layout
 from nnunet_multiphase.data.mask_choice import ONE_MASK, MaskRule
 from nnunet_multiphase.data.presets import PRESETS
@@ -31,7 +31,9 @@ class Inputs:
 
     @property
     def phases(self) -> tuple[str, ...]:
-        """Give the phases that may be there, in nnU-Net's channel order."""
+        """Give the phases that may be there, in nnU-Net's channel order: of a table those it has a column for."""
+        if self.table is not None:
+            return table_phases(self.table)
         known = PHASES if self.layout is None else self.layout.phase_names.values()
         return tuple(phase for phase in PHASES if phase in known)
 

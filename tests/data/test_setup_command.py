@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from nnunet_multiphase.alignment import align_phases
 from nnunet_multiphase.data.inputs import Inputs
 from nnunet_multiphase.data.layout import Layout
 from nnunet_multiphase.data.mask_choice import MaskRule
+from nnunet_multiphase.data.workers import Run
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import FILL_HU
 
@@ -55,6 +57,38 @@ def test_dry_run_lists_every_case_and_writes_nothing(
     assert "case_1: patient case_1, train, nc art* pv; lesions lesions_art.nii.gz" in out
     assert "2 cases, 0 patients for testing, 0 problem(s); nothing was written" in out
     assert [list(folder.iterdir()) for folder in nnunet_folders] == [[], []]
+
+
+def test_a_dry_run_works_on_the_dask_cluster_it_was_given(
+    cohort: Path, setup_command: Command, nnunet_folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    @contextmanager
+    def workers(address: str) -> Iterator[Run]:
+        def run(function, items):
+            asked.append((address, [case.path for case in items]))
+            return ((i, function(item)) for i, item in enumerate(items))
+
+        yield run
+
+    monkeypatch.setattr("nnunet_multiphase.data.workers.dask_workers", workers)
+    monkeypatch.chdir(cohort.parent)
+    options = ("--phases", "nc", "art", "pv", "--dry-run", "--dask-scheduler", "tcp://host:8786")
+    status, _ = setup_command(Path("cohort"), *options)
+    assert status == 0
+    assert asked == [("tcp://host:8786", [cohort / "case_1", cohort / "case_2"])]
+
+
+def test_a_table_with_two_phases_makes_two_channels(
+    cohort: Path, setup_command: Command, nnunet_folders: tuple[Path, Path]
+) -> None:
+    rows = [f"{n},{n}/pv.nii.gz,{n}/art.nii.gz,{n}/lesions_art.nii.gz,art" for n in ("case_1", "case_2")]
+    table = cohort.parent / "cases.csv"
+    table.write_text("\n".join(["case,pv,art,lesions,reference", *rows]) + "\n")
+    assert Inputs(table=table).phases == ("art", "pv")
+    status, stderr = setup_command(cohort, "--table", str(table), "--dry-run")
+    assert (status, stderr.count("error")) == (0, 0)
 
 
 def test_dry_run_tells_every_problem(

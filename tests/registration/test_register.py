@@ -271,6 +271,20 @@ def test_settings_that_cannot_work_are_refused() -> None:
         {"cut_mm": -1.0},
         {"least_significance": -0.1},
         {"region": "spleen"},
+        {"swarm_particles": 0},
+        {"region_iterations": 0},
+        {"top_samples": 0},
+        {"bottom_samples": 0.5},
+        {"layer_spacings_mm": (3.0, 6.0)},
+        {"layer_spacings_mm": (3.0, 0.0)},
+        {"layer_spacings_mm": (np.nan, 3.0)},
+        {"window_hu": (-np.inf, 100.0)},
+        {"search_axial_mm": -1.0},
+        {"search_rotation_deg": np.nan},
+        {"minimal_overlap": 1.0},
+        {"region_restarts_mm": ()},
+        {"region_restarts_mm": (np.nan,)},
+        {"body_threshold_hu": np.nan},
     ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             RegistrationSettings(**wrong)
