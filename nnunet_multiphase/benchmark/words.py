@@ -54,21 +54,24 @@ def verdict_line(name: str, against: str, measure: Measure, found: Difference) -
 
 def power_line(part: Part, against: str, measure: Measure = MEASURES[0]) -> str:
     """Say which differences so many cases could have shown."""
-    least = [
-        standing.differences[measure.key].detectable
+    found = [
+        standing.differences[measure.key]
         for name, standing in part.comparison.standings.items()
         if name != against
     ]
-    known = [value for value in least if not math.isnan(value)]
-    patients = len(part.comparison.patients)
+    patients = max((one.cases for one in found), default=0)
     if patients < LEAST_CASES:
-        return f"{patients} are too few for a verdict: it takes at least {LEAST_CASES}."
+        return (
+            f"{patients} {'patients' if patients != 1 else 'patient'} with a {measure.title} "
+            f"{'are' if patients != 1 else 'is'} too few for a verdict: it takes at least {LEAST_CASES}."
+        )
+    known = [one.detectable for one in found if not math.isnan(one.detectable)]
     if not known:
-        return f"These {patients} show nothing of what they could have shown: no contestant differs from another."
+        return f"No contestant differs from {against} in {measure.title}, in any of {patients} patients."
     low, high = shown(min(known), measure.decimals), shown(max(known), measure.decimals)
     span = low if low == high else f"{low} to {high}, by contestant"
     return (
-        f"With a power of 80 % these {patients} could have shown a difference in {measure.title} of {span}; "
+        f"With a power of 80 % these {patients} patients could have shown a difference in {measure.title} of {span}; "
         "of a smaller one they say nothing."
     )
 

@@ -11,11 +11,12 @@ from browser import needs_browser, opened
 from made_up import Skill, make_benchmark, tiny_volumes
 
 from nnunet_multiphase.benchmark.results import evaluate_benchmark
-from nnunet_multiphase.benchmark.words import luck_line, results_text
+from nnunet_multiphase.benchmark.words import luck_line, power_line, results_text
 from nnunet_multiphase.report.benchmark_cases import disputed_cases, worst_cases
 from nnunet_multiphase.report.benchmark_results import STRIPS, write_benchmark_results
 
 GOOD = Skill(border_mm=0.8, missed_mm=2, false=0.2, seed=1)
+CAREFUL = replace(GOOD, false=0)
 SKILLS = {"ours": GOOD, "a <copy>": GOOD, "worse": Skill(border_mm=3.5, missed_mm=14, false=3, seed=2)}
 
 
@@ -68,7 +69,25 @@ def test_each_patient_who_counts_has_a_dot_for_each_contestant_and_measure(finis
 
 
 def test_the_page_says_what_so_many_cases_could_have_shown(finished):
-    assert "With a power of 80 % these 8 could have shown a difference in Dice of" in finished[2]
+    # Case 7 has no lesion, and somebody found one there or nobody did.
+    assert re.search(
+        r"With a power of 80 % these [78] patients could have shown a difference in Dice of", finished[2]
+    )
+
+
+def test_patients_without_a_value_do_not_count_for_a_verdict(tmp_path):
+    # Six patients, and the last of them has no lesion: five with a Dice.
+    make_benchmark(tmp_path, tiny_volumes(6), {"ours": CAREFUL, "theirs": CAREFUL}, seeds=(0,))
+    part = evaluate_benchmark(tmp_path).parts["validation"]
+    assert (
+        power_line(part, "ours") == "5 patients with a Dice are too few for a verdict: it takes at least 6."
+    )
+
+
+def test_a_copy_alone_says_nothing_of_what_could_be_shown(tmp_path):
+    make_benchmark(tmp_path, tiny_volumes(7), {"ours": CAREFUL, "theirs": CAREFUL}, seeds=(0,))
+    part = evaluate_benchmark(tmp_path).parts["validation"]
+    assert power_line(part, "ours") == "No contestant differs from ours in Dice, in any of 6 patients."
 
 
 def test_one_seed_is_said_to_see_no_luck_in_training(finished):
