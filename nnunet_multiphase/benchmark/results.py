@@ -1,10 +1,10 @@
-"""Judge a benchmark's saved predictions: score them, compare the contestants, write the tables."""
+"""Judge a benchmark's saved predictions: score them, and compare the contestants."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -23,16 +23,14 @@ from nnunet_multiphase.benchmark.layout import (
 )
 from nnunet_multiphase.data.workers import Run
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.evaluation.files import csv_cell, write_csv, write_json
 from nnunet_multiphase.evaluation.folders import evaluate_pairs
 from nnunet_multiphase.evaluation.label_choice import BothClasses
-from nnunet_multiphase.evaluation.measures import MEASURES, Comparison, compare_contestants
+from nnunet_multiphase.evaluation.measures import Comparison, compare_contestants
 from nnunet_multiphase.evaluation.scores import Scores
 from nnunet_multiphase.label_classes import LabelClasses, classes_of_record
 
 VALIDATION, TEST = "validation", "test"
 BOOTSTRAP_SEED = 0
-TABLES = ("results.csv", "cases.csv", "lesions.csv", "results.json")
 
 
 @dataclass(frozen=True)
@@ -132,103 +130,6 @@ def evaluate_benchmark(
     return Results(plan, contestants, seeds, missing, against, parts, costs, classes)
 
 
-def write_results(results: Results, work: Path | str) -> list[Path]:
-    """Write results.csv, cases.csv, lesions.csv and results.json beside the plan."""
-    work = Path(work)
-    header, rows = results_table(results)
-    tables = {"results.csv": (header, rows)}
-    for name, kind in (("cases.csv", "cases"), ("lesions.csv", "lesions")):
-        scored = [
-            (part.name, training, row)
-            for part in results.parts.values()
-            for of_contestant in part.scores.values()
-            for training, scores in of_contestant.items()
-            for row in getattr(scores, kind)
-        ]
-        records = [
-            {
-                "part": part,
-                "contestant": one.contestant,
-                "seed": one.seed,
-                "fold": one.fold,
-                **asdict(row),
-            }
-            for part, one, row in scored
-        ]
-        if records:
-            cells = [[csv_cell(value) for value in record.values()] for record in records]
-            tables[name] = (list(records[0]), cells)
-        else:
-            (work / name).unlink(missing_ok=True)  # of an earlier run: without any lesion there is no table
-    written = [write_csv(work / name, *table) for name, table in tables.items()]
-    return [*written, write_json(work / "results.json", as_json(results))]
-
-
-def results_table(results: Results) -> tuple[list[str], list[list[str]]]:
-    """Lay out one row for each part, measure and contestant: value and difference with their intervals."""
-    header = [
-        *("part", "measure", "contestant", "value", "value_low", "value_high", "against"),
-        *("difference", "difference_low", "difference_high", "cases", "wins", "ties", "losses"),
-        *("p_wilcoxon", "p_holm", "smallest_difference_shown", "verdict"),
-    ]
-    rows = []
-    for part in results.parts.values():
-        for measure in MEASURES:
-            for name, standing in part.comparison.standings.items():
-                value = standing.values[measure.key]
-                row: list[object] = [part.name, measure.key, name, value.value, value.low, value.high]
-                found = standing.differences.get(measure.key)
-                if found is None:
-                    row += [""] * (len(header) - len(row))
-                else:
-                    of = found.estimate
-                    row += [results.against, of.value, of.low, of.high, found.cases]
-                    row += [found.wins, found.ties, found.losses, found.p_value, found.p_holm]
-                    row += [found.detectable, found.verdict]
-                rows.append([csv_cell(cell) for cell in row])
-    return header, rows
-
-
-def as_json(results: Results) -> dict[str, object]:
-    """Lay out the results as a record."""
-    parts: dict[str, object] = {}
-    for part in results.parts.values():
-        parts[part.name] = {
-            "cases": list(part.cases),
-            "patients": len(part.comparison.patients),
-            "contestants": {
-                name: {
-                    measure.key: {
-                        **asdict(standing.values[measure.key]),
-                        **_difference(standing.differences.get(measure.key)),
-                    }
-                    for measure in MEASURES
-                }
-                for name, standing in part.comparison.standings.items()
-            },
-        }
-    return {
-        "dataset": results.plan.dataset,
-        "against": results.against,
-        "contestants": list(results.contestants),
-        "seeds": list(results.seeds),
-        "unfinished": [str(one) for one in results.unfinished],
-        "parts": parts,
-        "costs": {
-            name: {str(one.folder): asdict(cost) for one, cost in of_contestant.items()}
-            for name, of_contestant in results.costs.items()
-        },
-    }
-
-
-def _difference(found: object) -> Mapping[str, object]:
-    if found is None:
-        return {}
-    record = asdict(found)  # type: ignore[call-overload]
-    del record["by_case"]
-    return {"difference": {**record.pop("estimate"), **record}}
-
-
 def _finished(work: Path, plan: Plan) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Find the contestants that have finished a seed on every fold, and the seeds that all of those have."""
     done = set(finished_trainings(work, plan))
@@ -285,7 +186,11 @@ def _score(work: Path, plan: Plan, classes: LabelClasses, training: Training) ->
         case: (prediction_file(work, training, case), truth_file(work, case))
         for case in plan.cases_of(training.fold)
     }
-    return evaluate_pairs(pairs, classes=BothClasses(classes, classes, str(work / TRUTH / "dataset.json")))
+    said_by = str(work / TRUTH / "dataset.json")
+    try:
+        return evaluate_pairs(pairs, classes=BothClasses(classes, classes, said_by))
+    except InputError as error:
+        raise InputError(f"{training}: {error}") from error
 
 
 def _validation(

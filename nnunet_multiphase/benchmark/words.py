@@ -96,6 +96,10 @@ def value_table(part: Part) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
+def _span(numbers: list[int]) -> str:
+    return "-".join(map(str, sorted({min(numbers), max(numbers)})))
+
+
 COST_COLUMNS: tuple[tuple[str, Callable[[list[Cost]], str]], ...] = (
     ("parameters (million)", lambda costs: shown(fmean(c.parameters for c in costs) / 1e6, 3)),
     ("GMAC a patch", lambda costs: shown(fmean(c.gmac for c in costs), 1)),
@@ -103,12 +107,7 @@ COST_COLUMNS: tuple[tuple[str, Callable[[list[Cost]], str]], ...] = (
     ("s a step", lambda costs: shown(fmean(c.seconds_per_step for c in costs), 3)),
     ("s a case", lambda costs: shown(fmean(c.seconds_per_case for c in costs), 1)),
     ("peak memory (MiB)", lambda costs: shown(max(c.peak_memory_mib for c in costs), 0)),
-    (
-        "epochs",
-        lambda costs: (
-            "-".join(str(n) for n in sorted({min(e), max(e)})) if (e := [c.epochs for c in costs]) else "-"
-        ),
-    ),
+    ("epochs", lambda costs: _span([c.epochs for c in costs])),
     ("min a training", lambda costs: shown(fmean(c.seconds for c in costs) / 60, 1)),
 )
 

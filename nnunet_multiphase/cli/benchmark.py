@@ -274,7 +274,8 @@ def _one_training(work: Path, settings: BenchmarkSettings, number: str) -> int:
 
 def _evaluate(args: argparse.Namespace) -> int:
     """Compare what is finished, write the tables and the page, and print."""
-    from nnunet_multiphase.benchmark.results import evaluate_benchmark, write_results
+    from nnunet_multiphase.benchmark.results import evaluate_benchmark
+    from nnunet_multiphase.benchmark.tables import write_results
     from nnunet_multiphase.benchmark.words import results_text
     from nnunet_multiphase.data.workers import local_workers
     from nnunet_multiphase.report.benchmark_results import write_benchmark_results

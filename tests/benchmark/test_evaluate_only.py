@@ -4,7 +4,7 @@ import pytest
 from made_up import Skill, make_benchmark, tiny_volumes
 
 from nnunet_multiphase.benchmark.layout import PLAN
-from nnunet_multiphase.benchmark.results import TABLES
+from nnunet_multiphase.benchmark.tables import TABLES
 from nnunet_multiphase.cli.main import main
 
 MADE = (*TABLES, "benchmark.html")

@@ -6,10 +6,12 @@ import shutil
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from made_up import Skill, make_benchmark, tiny_volumes
 
 from nnunet_multiphase.benchmark.layout import Plan, Training, prediction_file, truth_file, write_plan
-from nnunet_multiphase.benchmark.results import TABLES, evaluate_benchmark, write_results
+from nnunet_multiphase.benchmark.results import evaluate_benchmark
+from nnunet_multiphase.benchmark.tables import TABLES, write_results
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.folders import evaluate_pairs
 from nnunet_multiphase.evaluation.statistics import NO_DIFFERENCE, WORSE
@@ -143,6 +145,20 @@ def test_a_missing_prediction_is_named(copied, finished):
     prediction_file(copied, Training("copy", 0, 1), case).unlink()
     with pytest.raises(InputError, match=rf"case {case}: .*copy, seed 0, fold 1 should have predicted"):
         evaluate_benchmark(copied)
+
+
+def test_a_prediction_on_another_grid_names_who_made_it(copied, finished):
+    case = finished[1].test_cases[0]
+    path = prediction_file(copied, Training("copy", 0, 1), case)
+    image = sitk.ReadImage(str(path))
+    image.SetSpacing((9.0, 9.0, 9.0))
+    sitk.WriteImage(image, str(path))
+
+    def that_one(function, items):
+        return ((i, function(item)) for i, item in enumerate(items) if item == Training("copy", 0, 1))
+
+    with pytest.raises(InputError, match=rf"copy, seed 0, fold 1: case {case}: .* one grid"):
+        evaluate_benchmark(copied, run=that_one)
 
 
 def test_a_patient_in_two_folds_is_refused(copied, finished):

@@ -13,7 +13,8 @@ from made_up import Skill, make_benchmark, tiny_volumes
 from nnunet_multiphase.benchmark.results import evaluate_benchmark
 from nnunet_multiphase.benchmark.words import luck_line, power_line, results_text
 from nnunet_multiphase.report.benchmark_cases import disputed_cases, worst_cases
-from nnunet_multiphase.report.benchmark_results import STRIPS, write_benchmark_results
+from nnunet_multiphase.report.benchmark_differences import STRIPS
+from nnunet_multiphase.report.benchmark_results import write_benchmark_results
 
 GOOD = Skill(border_mm=0.8, missed_mm=2, false=0.2, seed=1)
 CAREFUL = replace(GOOD, false=0)
