@@ -44,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--runtime",
         choices=("torch", "onnx", "openvino"),
         default=None,
-        help="what runs the network (default: torch; for an exported model onnx, else openvino, whichever is installed)",
+        help="what runs the network (default: torch; for an exported model openvino, else onnx, whichever is installed "
+        "and was compared with torch)",
     )
     parser.add_argument(
         "--trust-model",

@@ -29,7 +29,7 @@ def load_for_runtime(
 
     Args:
         source: Folder nnU-Net trained into, zip of one, or folder that `nnunet-multiphase export` wrote.
-        runtime: One of `RUNTIMES`; None: torch for what nnU-Net trained, else onnx or openvino, whichever is installed.
+        runtime: One of `RUNTIMES`; None: torch for what nnU-Net trained, else openvino or onnx, whichever is installed.
         wanted: <trainer>__<plans>__<configuration>, which decides where a zip holds several models.
         folds: Folds whose networks vote; None: all there are, but fold_all only if it is alone.
         device: For torch; None: a GPU if there is one.

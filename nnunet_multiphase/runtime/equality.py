@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LOGIT_TOLERANCE = 5e-4
 """Share of the largest logit (at least 1) by which one window's logits may differ: float32 sums in another order. Measured:
-5e-6 with ONNX Runtime, 5e-5 with OpenVINO."""
+1e-6 with both runtimes."""
 PROBABILITY_TOLERANCE = 2e-3
 """By which a class's probability may differ, and twice that the two best classes' where a label may. Measured: 5e-5."""
 

@@ -92,7 +92,7 @@ def load_exported_model(
     Args:
         folder: With model.json, as `nnunet-multiphase export` writes it.
         folds: Folds whose networks vote; None: all that were exported.
-        runtime: "onnx", "openvino", or None for whichever is installed.
+        runtime: "onnx", "openvino", or None as `choose_runtime` chooses.
         mirroring: Average over mirrored inputs.
         step_size: From window to window, in patches.
 
@@ -101,7 +101,8 @@ def load_exported_model(
     """
     folder = Path(folder)
     description = read_description(folder)
-    chosen = choose_runtime(runtime)
+    compared = description.equality.get("logit_difference")
+    chosen = choose_runtime(runtime, compared if isinstance(compared, Mapping) else ())
     model = ExportedModel(
         description,
         networks_of(folder, _voting(folder, description, folds), chosen),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,24 +12,29 @@ import numpy as np
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.runtime.sliding_window import Network
 
-PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino"}
-"""Package that each runtime is, the first choice first; the extras of this package are called as the runtimes."""
+PACKAGES = {"openvino": "openvino", "onnx": "onnxruntime"}
+"""Package that each runtime is, the quickest first; the extras of this package are called as the runtimes."""
 
 
 def installed_runtimes() -> tuple[str, ...]:
-    """Name the runtimes that are installed, the first choice first."""
+    """Name the runtimes that are installed, the quickest first."""
     return tuple(name for name, package in PACKAGES.items() if find_spec(package) is not None)
 
 
-def choose_runtime(wanted: str | None) -> str:
-    """Take the runtime asked for if it is installed; without a wish the first that is.
+def choose_runtime(wanted: str | None, compared: Collection[str] = ()) -> str:
+    """Take the runtime asked for if it is installed; without a wish one that is.
+
+    Args:
+        wanted: Its name.
+        compared: Runtimes with which the model was compared with torch when it was exported: the quickest of them is taken
+            first, then ONNX Runtime.
 
     Raises:
         InputError: It is not installed, or none is.
     """
     there = installed_runtimes()
     if wanted is None and there:
-        return there[0]
+        return next((name for name in there if name in compared), there[-1])
     if wanted is not None and wanted in there:
         return wanted
     needed = " or ".join(PACKAGES.values()) if wanted is None else PACKAGES[wanted]
@@ -77,7 +82,7 @@ def open_network(content: bytes, runtime: str, where: Path) -> Network:
 
     Args:
         content: Of the ONNX file.
-        runtime: "onnx" or "openvino".
+        runtime: As `choose_runtime` gives it.
         where: The file, for a message.
 
     Raises:

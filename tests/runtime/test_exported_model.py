@@ -249,5 +249,5 @@ def test_a_runtime_that_is_not_installed_is_named(
     from nnunet_multiphase.runtime import session
 
     monkeypatch.setattr(session, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match="onnxruntime or openvino, which is not installed"):
+    with pytest.raises(InputError, match="openvino or onnxruntime, which is not installed"):
         load_exported_model(exported.folder)

@@ -1,15 +1,17 @@
-"""Networks of several folds share the memory of one."""
+"""The quickest runtime is chosen, and networks of several folds share the memory of one."""
 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.runtime import session
-from nnunet_multiphase.runtime.session import Networks
+from nnunet_multiphase.runtime.session import Networks, choose_runtime
 
 
 class Opened:
@@ -60,3 +62,44 @@ def test_a_closed_fold_is_opened_again(opened: list) -> None:
     assert opened[0]() is None
     assert networks[0].content == b"first"
     assert len(networks) == 2
+
+
+BOTH = ("openvino", "onnx")
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def install(*runtimes: str) -> None:
+        monkeypatch.setattr(session, "installed_runtimes", lambda: runtimes)
+
+    return install
+
+
+@pytest.mark.parametrize(
+    ("there", "compared", "chosen"),
+    [
+        (BOTH, BOTH, "openvino"),
+        (BOTH, ("onnx",), "onnx"),  # as exports were compared that had no OpenVINO
+        (BOTH, (), "onnx"),
+        (("openvino",), ("onnx",), "openvino"),
+        (("onnx",), BOTH, "onnx"),
+    ],
+)
+def test_the_quickest_runtime_that_was_compared_is_taken(
+    installed: Callable[..., None], there: tuple[str, ...], compared: tuple[str, ...], chosen: str
+) -> None:
+    installed(*there)
+    assert choose_runtime(None, compared) == chosen
+
+
+def test_a_runtime_is_taken_that_is_asked_for(installed: Callable[..., None]) -> None:
+    installed(*BOTH)
+    assert choose_runtime("onnx", BOTH) == "onnx"
+
+
+def test_what_is_not_installed_is_named_and_what_is_too(installed: Callable[..., None]) -> None:
+    installed("onnx")
+    with pytest.raises(
+        InputError, match="needs openvino, which is not installed: pip install it, or use --runtime onnx"
+    ):
+        choose_runtime("openvino")
