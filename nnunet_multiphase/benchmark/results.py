@@ -242,7 +242,7 @@ def _only(scores: Scores, cases: Sequence[str]) -> Scores:
 
 def _joined(scores: Sequence[Scores]) -> Scores:
     return Scores(
-        sorted((case for one in scores for case in one.cases), key=lambda case: case.case),
+        [case for one in scores for case in one.cases],
         [lesion for one in scores for lesion in one.lesions],
         scores[0].iou_threshold,
     )

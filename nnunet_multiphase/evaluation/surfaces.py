@@ -16,7 +16,7 @@ from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 NSD_TOLERANCE_MM = 2.0
 """Two to three voxels in plane, at most one across the slices, of a clinical CT."""
 ROUNDING_MM = 1e-3
-"""A distance that is the tolerance counts as within it, though files hold the spacing in single precision."""
+"""A distance that is the tolerance but for what a header's spacing was rounded by counts as within it."""
 
 
 def hd95_mm(prediction: np.ndarray, truth: np.ndarray, spacing_zyx: Sequence[float]) -> float:

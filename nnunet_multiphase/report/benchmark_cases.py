@@ -67,7 +67,7 @@ def case_pictures(results: Results, part: Part, case: str, work: Path) -> Markup
     defined = "" if background is None else _shared(name_of_image, background, box, spacing_mm)
     heading = (
         f"<h3>{escape(case)} <small>slice {z + 1} of {true.shape[0]}, {shown(_volume(part, trainings, case))} ml of lesions"
-        f"{'' if background is not None else ', image not found'}</small></h3>"
+        f"{'' if background is not None else ', image not found on this grid'}</small></h3>"
     )
     return Markup(f'<article>{heading}{defined}<div class="contestants">{"".join(figures)}</div></article>')
 

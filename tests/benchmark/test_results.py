@@ -161,6 +161,16 @@ def test_a_prediction_on_another_grid_names_who_made_it(copied, finished):
         evaluate_benchmark(copied, run=that_one)
 
 
+def test_a_patient_s_cases_are_drawn_together(copied, finished):
+    plan = finished[1]
+    (one, other, *_), _ = plan.validation_cases
+    write_plan(copied, Plan(**{**vars(plan), "patients": {one: "p", other: "p"}}))
+    comparison = evaluate_benchmark(copied, run=remembered).parts["validation"].comparison
+    assert len(comparison.patients) == 7
+    assert "p" in comparison.patients
+    assert len(comparison.standings["worse"].differences["dice"].by_case) == 7
+
+
 def test_a_patient_in_two_folds_is_refused(copied, finished):
     plan = finished[1]
     one, other = (cases[0] for cases in plan.validation_cases)

@@ -114,6 +114,23 @@ def test_a_pair_is_of_the_cases_that_both_define():
     assert np.isnan(found.by_case[:2]).all()
 
 
+def test_a_case_counts_where_every_seed_defines_it():
+    first = np.full((2, 8), 0.8)
+    first[1, 0] = np.nan
+    found = compared(first, np.full((2, 8), 0.5))
+    assert found.cases == 7
+    assert np.isnan(found.by_case[0])
+
+
+def test_a_rate_keeps_the_cases_that_one_alone_defines():
+    # 4 of 6 against 2 of 2: the second has nothing in four of six cases, as where it predicts no lesion
+    first = Ratios(np.array([[0.0, 0, 1, 1, 1, 1]]), np.ones((1, 6)), pooled=True)
+    second = Ratios(np.array([[1.0, 1, 0, 0, 0, 0]]), np.array([[1.0, 1, 0, 0, 0, 0]]), pooled=True)
+    found = compared(first, second)
+    assert found.estimate.value == pytest.approx(4 / 6 - 1)
+    assert found.cases == 6
+
+
 def test_a_rate_weighs_cases_by_their_lesions():
     # 1 of 1 and 0 of 9: a tenth, not a half
     measure = Ratios(np.array([[1.0, 0.0]]), np.array([[1.0, 9.0]]), pooled=True)

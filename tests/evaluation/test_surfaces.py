@@ -68,11 +68,10 @@ def test_surface_dice_of_plates_beyond_the_tolerance_is_zero():
     assert normalised_surface_dice(box(2, 0, 0, 1, 16, 30), box(3, 0, 0, 1, 16, 30), SPACING_ZYX) == 0.0
 
 
-def test_2_mm_of_a_spacing_in_single_precision_lie_within_2_mm():
-    spacing = [float(np.float32(s)) for s in (4.0, 0.4, 0.4)]
-    assert 5 * spacing[2] > 2.0
-    row, moved = box(2, 5, 5, 1, 1, 1), box(2, 5, 10, 1, 1, 1)
-    assert normalised_surface_dice(row, moved, spacing) == 1.0
+def test_2_mm_but_for_the_rounding_of_a_spacing_lie_within_2_mm():
+    one, other = box(2, 5, 5, 1, 1, 1), box(2, 5, 10, 1, 1, 1)
+    assert normalised_surface_dice(one, other, (4.0, 0.4, 0.40001)) == 1.0  # 2.00005 mm
+    assert normalised_surface_dice(one, other, (4.0, 0.4, 0.401)) == 0.0  # 2.005 mm
 
 
 def test_surface_dice_without_a_surface_is_zero_and_without_both_undefined():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from browser import needs_browser, opened
 from made_up import Skill, make_benchmark, tiny_volumes
 
@@ -133,6 +134,15 @@ def test_a_picture_that_is_gone_is_said_so(finished, tmp_path):
     html = write_benchmark_results(finished[1], tmp_path / "work").read_text(encoding="utf-8")
     assert "image not found" in html
     assert 'class="truth"' in html
+
+
+def test_a_picture_on_another_grid_is_not_drawn_upon(finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path / "work")
+    for path in (tmp_path / "work" / "images").iterdir():
+        image = sitk.ReadImage(str(path))
+        sitk.WriteImage(image[:20], str(path))
+    html = write_benchmark_results(finished[1], tmp_path / "work").read_text(encoding="utf-8")
+    assert html.count("image not found") == html.count("<article>") > 0
 
 
 def test_a_contestant_alone_has_a_page_too(tmp_path):
