@@ -30,7 +30,7 @@ def nnunet_commands(
     Args:
         work: The benchmark's folder; nothing is written there.
         settings: What to compare.
-        typed: This very command, by which the datasets are made that nnU-Net cannot make.
+        typed: This very command, by which the datasets are made that nnU-Net cannot make, and truth and plan are written.
         jobs: Processes for preprocessing.
 
     Raises:
@@ -46,7 +46,8 @@ def nnunet_commands(
         )
     work = work.absolute()
     lines = []
-    if settings.cohort is not None or any(contestant.dataset != REGISTERED for contestant in chosen):
+    typed_first = settings.cohort is not None or any(c.dataset != REGISTERED for c in chosen)
+    if typed_first:
         lines += ["# datasets, plans and preprocessed cases", shlex.join([*typed, "--only", "prepare"])]
     else:
         lines += ["# plans and preprocessed cases", *_exports(_place(work, chosen[0], settings))]
@@ -60,6 +61,9 @@ def nnunet_commands(
         for seed in settings.seeds:
             for fold in settings.folds:
                 lines += _training(work, contestant, settings, Training(contestant.name, seed, fold), suffix)
+    evaluate = [*typed[:2], "-o", str(work), "--evaluate-only"]
+    ready = [] if typed_first else [shlex.join([*typed, "--only", "prepare"])]
+    lines += ["", "# compare", *ready, shlex.join(evaluate)]
     return lines
 
 

@@ -115,7 +115,7 @@ class Cost:
         val_losses: Of each epoch.
     """
 
-    parameters: int
+    parameters: float
     gmac: float
     seconds_per_step: float
     seconds_per_case: float

@@ -211,7 +211,8 @@ def _grown(work: Path, before: Plan, now: Plan, splits: Sequence[Mapping[str, Se
             "choose another output folder"
         )
     done = finished_trainings(work, before)
-    contestants = _together(now.contestants, [t.contestant for t in done])
+    # Those of before first: whom the others are compared with stays the same.
+    contestants = _together([t.contestant for t in done], now.contestants)
     folds = tuple(sorted(_together(now.folds, [t.fold for t in done])))
     places = {**before.places, **now.places}
     return replace(

@@ -1,21 +1,16 @@
 """Train and predict what a benchmark's plan names, one training after another, here or on a Dask cluster."""
 
-import math
 import shutil
-import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import SimpleITK as sitk
 
 from nnunet_multiphase.benchmark.budget import parse_budget
 from nnunet_multiphase.benchmark.contestants import CONTESTANTS, OTHER_NAMES
+from nnunet_multiphase.benchmark.finish import cost_of, put_on_truths_grid
 from nnunet_multiphase.benchmark.layout import (
     PLAN,
-    Cost,
     Plan,
     Training,
     all_trainings,
@@ -178,10 +173,10 @@ def _train_and_predict(work: Path, plan: Plan, training: Training, say: Callable
     )
     ending = place.record["file_ending"]
     for case in cases:
-        _put_on_truths_grid(
+        put_on_truths_grid(
             unplaced / f"{case}{ending}", truth_file(work, case), prediction_file(work, training, case)
         )
-    write_cost(work, training, _cost(trained, predicted))
+    write_cost(work, training, cost_of(trained, predicted))
     shutil.rmtree(unplaced)
 
 
@@ -197,37 +192,3 @@ def _sentence(work: Path, say: Callable[[str], None], training: Training) -> str
 
 def _silent(line: str) -> None:
     """Say nothing."""
-
-
-def _put_on_truths_grid(predicted: Path, truth: Path, target: Path) -> None:
-    """Write a segmentation on the truth's grid: another cut of the same reference voxels, or the same."""
-    grid = sitk.ReadImage(str(truth))
-    segmentation = sitk.ReadImage(str(predicted))
-    if segmentation.GetSize() != grid.GetSize() or not segmentation.IsSameImageGeometryAs(grid, 1e-3, 1e-5):
-        segmentation = sitk.Resample(
-            segmentation, grid, sitk.Transform(3, sitk.sitkIdentity), sitk.sitkNearestNeighbor, 0
-        )
-    target.parent.mkdir(exist_ok=True)
-    beside = target.with_name(f"unfinished_{target.name}")
-    sitk.WriteImage(segmentation, str(beside), True)
-    beside.replace(target)
-
-
-def _cost(trained: dict[str, Any], predicted: dict[str, Any]) -> Cost:
-    def known(value: float | None) -> float:
-        return math.nan if value is None else float(value)
-
-    return Cost(
-        parameters=predicted["parameters"],
-        gmac=predicted["gmac"],
-        seconds_per_step=known(trained["seconds_per_step"]),
-        # The first case warms up; the median needs no rule of its own to leave it out.
-        seconds_per_case=statistics.median(predicted["seconds"].values()),
-        peak_memory_mib=known(trained["peak_memory_mb"]),
-        epochs=trained["epochs"],
-        seconds=known(trained["seconds"]),
-        patch=tuple(predicted["patch"]),
-        spacing_mm=tuple(predicted["spacing_mm"]),
-        train_losses=tuple(known(loss) for loss in trained["train_losses"]),
-        val_losses=tuple(known(loss) for loss in trained["val_losses"]),
-    )

@@ -128,6 +128,10 @@ def run(args: argparse.Namespace) -> int:
         if value is not None and value <= 0:
             raise InputError(f"--{name.replace('_', '-')} must be above 0, got {value}")
     if args.evaluate_only:
+        from nnunet_multiphase.benchmark.finish import take_in
+        from nnunet_multiphase.benchmark.layout import read_plan
+
+        take_in(args.output, read_plan(args.output), _say)
         return _evaluate(args)
     with sigterm_like_ctrl_c():  # a training in a process of its own is stopped too
         return _run(args)

@@ -1,15 +1,20 @@
 """A benchmark on a cluster: plain nnU-Net commands, scripts for Slurm, a Dask cluster, one training at a time."""
 
+import json
+import math
 import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+import SimpleITK as sitk
 from tiny_raw import DATASET
 
 from nnunet_multiphase.benchmark.budget import Budget
 from nnunet_multiphase.benchmark.commands import nnunet_commands
+from nnunet_multiphase.benchmark.finish import take_in
+from nnunet_multiphase.benchmark.layout import Training, read_cost
 from nnunet_multiphase.benchmark.run import run_benchmark
 from nnunet_multiphase.benchmark.settings import BenchmarkSettings, Cohort
 from nnunet_multiphase.benchmark.slurm import write_slurm_scripts
@@ -22,6 +27,10 @@ TYPED = ("nnunet-multiphase", "benchmark", "-d", "977", "-o", "out")
 
 def silent(line):
     """Say nothing."""
+
+
+def read_results(out):
+    return json.loads((out / "results.json").read_text())
 
 
 def typed(monkeypatch, *arguments):
@@ -52,6 +61,10 @@ def test_the_commands_are_nnunets_own(fakes, tmp_path):
         f"cp {model / 'fold_1' / 'validation'}/*.nii.gz {fold / 'predictions'}",
         f"nnUNetv2_predict -d 977 -c 3d_fullres -f 1 {asked} -i {fakes.root / 'nnUNet_raw' / DATASET / 'imagesTs'} "
         f"-o {fold / 'predictions'}",
+        "",
+        "# compare",
+        "nnunet-multiphase benchmark -d 977 -o out --only prepare",
+        f"nnunet-multiphase benchmark -o {tmp_path / 'out'} --evaluate-only",
     ]
     assert not (tmp_path / "out").exists()
 
@@ -85,6 +98,38 @@ def test_nnunet_knows_the_trainers_of_every_length_that_is_printed():
     for suffix in filter(None, TRAINER_SUFFIXES.values()):
         assert hasattr(nnUNetTrainer_Xepochs, f"nnUNetTrainer{suffix}")
         assert f"MultiPhaseSCAMTrainer{suffix}" in TRAINERS
+
+
+def test_predictions_of_nnunets_own_commands_are_taken_in(fakes, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "out"
+    asked = ("-d", 977, "-o", out, "--contestants", "vanilla", "ours", "--budget", "epochs=5")
+    assert typed(monkeypatch, *asked, "--only", "prepare") == 0
+    labels = fakes.root / "nnUNet_raw" / DATASET
+    for contestant, cut in (("vanilla", 0), ("ours", 1)):
+        folder = out / contestant / "seed_0" / "fold_0" / "predictions"
+        folder.mkdir(parents=True)
+        for case, part in (("case_2", "labelsTr"), ("case_3", "labelsTs")):
+            found = sitk.ReadImage(str(labels / part / f"{case}.nii.gz"))
+            width, height, depth = found.GetSize()
+            found = sitk.RegionOfInterest(found, [width - 2 * cut, height, depth], [cut, 0, 0])
+            sitk.WriteImage(found, str(folder / f"{case}.nii.gz"))
+    assert typed(monkeypatch, "-o", out, "--evaluate-only") == 0
+    said = capsys.readouterr()
+    assert "ours, seed 0, fold 0: predictions found, cost unknown" in said.err
+    cost = read_cost(out, Training("ours", 0, 0))
+    assert (cost.epochs, math.isnan(cost.gmac)) == (5, True)
+    # The boxes do not reach the rim that was cut off.
+    assert read_results(out)["parts"]["test"]["contestants"]["ours"]["dice"]["value"] == 1
+    assert (out / "benchmark.html").is_file()
+
+
+def test_a_training_of_ours_under_way_is_not_taken_in(fakes, tmp_path):
+    plan, _ = run_benchmark(tmp_path / "out", SETTINGS, say=silent)
+    folder = tmp_path / "out" / "vanilla" / "seed_0" / "fold_1"
+    (folder / "cost.json").unlink()
+    (folder / "training.json").write_text("{}")
+    take_in(tmp_path / "out", plan, silent)
+    assert not (folder / "cost.json").exists()
 
 
 def test_slurm_scripts_are_shell_and_number_every_training(fakes, tmp_path):

@@ -104,7 +104,7 @@ def test_a_folder_grows_by_contestants_seeds_and_folds(fakes, tmp_path):
         tmp_path / "out", replace(SETTINGS, contestants=("focal",), folds=(1,), seeds=(2,)), say=silent
     )
     assert fakes.training.done == ["focal/seed_2/fold_1"]
-    assert (plan.contestants, plan.folds, plan.seeds) == (("focal", "vanilla", "ours"), (0, 1), (0, 2))
+    assert (plan.contestants, plan.folds, plan.seeds) == (("vanilla", "ours", "focal"), (0, 1), (0, 2))
     assert set(plan.places) == {"focal", "vanilla", "ours"}
 
 

@@ -1,0 +1,84 @@
+"""Finish a training: its predictions on the truth's grid, and what it cost; also where nnU-Net's own commands trained it."""
+
+import math
+import statistics
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import SimpleITK as sitk
+
+from nnunet_multiphase.benchmark.layout import (
+    Cost,
+    Plan,
+    all_trainings,
+    is_finished,
+    prediction_file,
+    truth_file,
+    write_cost,
+)
+
+
+def put_on_truths_grid(predicted: Path, truth: Path, target: Path) -> None:
+    """Write a segmentation on the truth's grid: another cut of the same reference voxels, or the same."""
+    grid, segmentation = sitk.ReadImage(str(truth)), sitk.ReadImage(str(predicted))
+    if _same_grid(segmentation, grid) and predicted == target:
+        return
+    if not _same_grid(segmentation, grid):
+        segmentation = sitk.Resample(
+            segmentation, grid, sitk.Transform(3, sitk.sitkIdentity), sitk.sitkNearestNeighbor, 0
+        )
+    target.parent.mkdir(exist_ok=True)
+    beside = target.with_name(f"unfinished_{target.name}")
+    sitk.WriteImage(segmentation, str(beside), True)
+    beside.replace(target)
+
+
+def cost_of(trained: Mapping[str, Any], predicted: Mapping[str, Any]) -> Cost:
+    """Put a cost together from the records of a training and its predictions; what they lack is nan, or empty."""
+
+    def known(value: float | None) -> float:
+        return math.nan if value is None else float(value)
+
+    seconds = predicted.get("seconds")
+    return Cost(
+        parameters=predicted.get("parameters", math.nan),
+        gmac=known(predicted.get("gmac")),
+        seconds_per_step=known(trained.get("seconds_per_step")),
+        # The first case warms up; the median needs no rule of its own to leave it out.
+        seconds_per_case=statistics.median(seconds.values()) if seconds else math.nan,
+        peak_memory_mib=known(trained.get("peak_memory_mb")),
+        epochs=trained["epochs"],
+        seconds=known(trained.get("seconds")),
+        patch=tuple(predicted.get("patch", ())),
+        spacing_mm=tuple(predicted.get("spacing_mm", ())),
+        train_losses=tuple(known(loss) for loss in trained.get("train_losses", ())),
+        val_losses=tuple(known(loss) for loss in trained.get("val_losses", ())),
+    )
+
+
+def take_in(work: Path, plan: Plan, say: Callable[[str], None]) -> None:
+    """Call those trainings finished whose predictions are all there, though this package did not make them.
+
+    They are put on the truth's grid; what they cost nobody knows.
+
+    Args:
+        work: The benchmark's folder.
+        plan: Its plan.
+        say: Told which.
+    """
+    for training in all_trainings(plan):
+        files = {case: prediction_file(work, training, case) for case in plan.cases_of(training.fold)}
+        # A training of ours that is under way has a record; the run that made it will finish it.
+        ours = (work / training.folder / "training.json").is_file()
+        if ours or is_finished(work, training) or not all(file.is_file() for file in files.values()):
+            continue
+        for case, file in files.items():
+            put_on_truths_grid(file, truth_file(work, case), file)
+        kind, _, number = plan.budget.partition("=")
+        write_cost(work, training, cost_of({"epochs": int(number) if kind == "epochs" else 0}, {}))
+        say(f"{training}: predictions found, cost unknown")
+
+
+def _same_grid(one: sitk.Image, other: sitk.Image) -> bool:
+    return one.GetSize() == other.GetSize() and bool(one.IsSameImageGeometryAs(other, 1e-3, 1e-5))
