@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
             settings=RegistrationSettings(seed=args.seed),
         )
         phases_hu, spacing_mm = network_input(prepared)
-        checks.append((phases_hu.astype(np.float32), spacing_mm))
+        checks.append((np.stack(phases_hu).astype(np.float32), spacing_mm))
     equality = export_model(
         model,
         folds,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.alignment import Box, box_slices, crop
+from nnunet_multiphase.alignment import Box, box_slices
 from nnunet_multiphase.data.case_folder import CaseFolder
 from nnunet_multiphase.phases import FILL_HU
 from nnunet_multiphase.prediction.model import (
@@ -134,7 +134,9 @@ def segment_case(
     )
 
 
-def network_input(prepared: PreparedCase, box: Box | None = None) -> tuple[np.ndarray, tuple[float, ...]]:
+def network_input(
+    prepared: PreparedCase, box: Box | None = None
+) -> tuple[tuple[np.ndarray, ...], tuple[float, ...]]:
     """Give the registered phases as a model takes them.
 
     Args:
@@ -142,16 +144,20 @@ def network_input(prepared: PreparedCase, box: Box | None = None) -> tuple[np.nd
         box: What of the grid; None: all.
 
     Returns:
-        (C, Z, Y, X) int16 in HU, and the spacing along Z, Y, X in mm.
+        An array (Z, Y, X) a channel, int16 in HU, to be read as long as `prepared` is there; and the spacing along
+        Z, Y, X in mm.
     """
-    aligned = prepared.aligned
-    shown = {phase: image if box is None else crop(image, box) for phase, image in aligned.images.items()}
-    grid = shown[aligned.reference]
-    stack = np.full((len(prepared.channels), *grid.GetSize()[::-1]), FILL_HU, np.int16)  # (C, Z, Y, X)
-    for channel, phase in enumerate(prepared.channels):
-        if phase not in prepared.filled:
-            stack[channel] = sitk.GetArrayViewFromImage(shown[phase])
-    return stack, grid.GetSpacing()[::-1]
+    images = prepared.aligned.images
+    grid = images[prepared.aligned.reference]
+    inside = box_slices(box if box is not None else ((0, 0, 0), grid.GetSize()))
+    air = np.broadcast_to(np.int16(FILL_HU), grid.GetSize()[::-1])
+    return (
+        tuple(
+            air[inside] if phase in prepared.filled else sitk.GetArrayViewFromImage(images[phase])[inside]
+            for phase in prepared.channels
+        ),
+        grid.GetSpacing()[::-1],
+    )
 
 
 def _within(values: np.ndarray, box: Box, grid: sitk.Image) -> sitk.Image:

@@ -15,6 +15,9 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.label_classes import LIVER, classes_of_record
 from nnunet_multiphase.phases import PHASES
 
+Channels = Sequence[np.ndarray] | np.ndarray
+"""One array (Z, Y, X) a channel, of any real type; or all of them as one."""
+
 NO_NUMBERS = (
     "the model answers with values that are no numbers (NaN or infinite): its weights or its normalisation are damaged; "
     "restore the model"
@@ -46,12 +49,12 @@ class Model(Protocol):
         """Give the extent (Z, Y, X) that it is shown at a time, in mm."""
 
     def segment(
-        self, phases_hu: np.ndarray, spacing_mm: Sequence[float], lesion_labels: Sequence[int]
+        self, phases_hu: Channels, spacing_mm: Sequence[float], lesion_labels: Sequence[int]
     ) -> Segmented:
         """Segment one patient.
 
         Args:
-            phases_hu: (C, Z, Y, X) float32 or int16, in HU, C as `model_phases` has them; FILL_HU where a phase has no data.
+            phases_hu: In HU, in the order of `model_phases`; FILL_HU where a phase has no data.
             spacing_mm: Voxel size along Z, Y, X in mm.
             lesion_labels: Labels whose probability is asked for.
         """

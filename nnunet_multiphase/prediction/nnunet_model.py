@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.prediction.model import NO_NUMBERS, Segmented, model_phases, warn_of_other_axes
+from nnunet_multiphase.prediction.model import (
+    NO_NUMBERS,
+    Channels,
+    Segmented,
+    model_phases,
+    warn_of_other_axes,
+)
 from nnunet_multiphase.prediction.model_folder import trained_folds
 from nnunet_multiphase.prediction.model_source import check_checkpoints, is_own
 
@@ -46,11 +52,11 @@ class NnUNetModel:
         return z, y, x
 
     def segment(
-        self, phases_hu: np.ndarray, spacing_mm: Sequence[float], lesion_labels: Sequence[int]
+        self, phases_hu: Channels, spacing_mm: Sequence[float], lesion_labels: Sequence[int]
     ) -> Segmented:
         """Segment one patient; see `Model.segment`."""
         labels, probabilities = self.predictor.predict_single_npy_array(
-            phases_hu.astype(np.float32, copy=False),
+            np.stack([phase.astype(np.float32, copy=False) for phase in phases_hu]),
             {"spacing": [float(s) for s in spacing_mm]},
             save_or_return_probabilities=True,
         )

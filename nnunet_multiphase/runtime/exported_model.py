@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.prediction.model import Segmented, model_phases, warn_of_other_axes
+from nnunet_multiphase.prediction.model import Channels, Segmented, model_phases, warn_of_other_axes
 from nnunet_multiphase.runtime.answer import segmented
 from nnunet_multiphase.runtime.description import ExportedNetwork, ModelDescription, read_description
 from nnunet_multiphase.runtime.preprocessing import NetworkInput, prepare_input
@@ -56,13 +56,13 @@ class ExportedModel:
         return z, y, x
 
     def segment(
-        self, phases_hu: np.ndarray, spacing_mm: Sequence[float], lesion_labels: Sequence[int]
+        self, phases_hu: Channels, spacing_mm: Sequence[float], lesion_labels: Sequence[int]
     ) -> Segmented:
         """Segment one patient; see `Model.segment`."""
         logits, shown = self.logits(phases_hu, spacing_mm)
         return segmented(logits, shown, self.description, lesion_labels)
 
-    def logits(self, phases_hu: np.ndarray, spacing_mm: Sequence[float]) -> tuple[np.ndarray, NetworkInput]:
+    def logits(self, phases_hu: Channels, spacing_mm: Sequence[float]) -> tuple[np.ndarray, NetworkInput]:
         """Give the mean logits on the network's grid, (heads, Z, Y, X) float32, and what the network was shown."""
         shown = prepare_input(phases_hu, spacing_mm, self.description)
         try:

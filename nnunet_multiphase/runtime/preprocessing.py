@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from nnunet_multiphase.prediction.model import Channels
 from nnunet_multiphase.runtime.description import CTNormalisation, ModelDescription
 from nnunet_multiphase.runtime.resampling import resample_image, resampled_shape
 
@@ -35,25 +36,24 @@ class NetworkInput:
 
 
 def prepare_input(
-    phases_hu: np.ndarray, spacing_mm: Sequence[float], description: ModelDescription
+    phases_hu: Channels, spacing_mm: Sequence[float], description: ModelDescription
 ) -> NetworkInput:
     """Crop, normalise and resample one patient.
 
     Args:
-        phases_hu: (C, Z, Y, X) in HU.
+        phases_hu: One (Z, Y, X) a channel, in HU, or all as one array.
         spacing_mm: Along Z, Y, X.
         description: Of the model.
     """
     order = description.transpose_forward
-    turned = phases_hu.transpose(0, *(axis + 1 for axis in order))  # a view
+    turned = [phase.transpose(order) for phase in phases_hu]  # views
     spacing = tuple(float(spacing_mm[axis]) for axis in order)
     box = nonzero_box(turned)
-    inside = (slice(None), *box)
-    cropped = turned[inside]
+    cropped = [phase[box] for phase in turned]
     target = description.spacing_mm
     if len(target) == 2:  # slices stay where they are
         target = (spacing[0], *target)
-    shape = resampled_shape(cropped.shape[1:], spacing, target)
+    shape = resampled_shape(cropped[0].shape, spacing, target)
     image = np.empty((len(cropped), *shape), np.float32)
     for channel, volume in enumerate(cropped):
         image[channel] = resample_image(
@@ -64,15 +64,15 @@ def prepare_input(
             description.image_resampling,
             prepare=partial(normalised, scheme=description.normalisation[channel]),
         )
-    return NetworkInput(image, turned.shape[1:], box, spacing, target)
+    return NetworkInput(image, turned[0].shape, box, spacing, target)
 
 
-def nonzero_box(image: np.ndarray) -> tuple[slice, ...]:
-    """Give the box around all voxels (C, Z, Y, X) that are not 0 in every channel; all of it where there are none.
+def nonzero_box(image: Channels) -> tuple[slice, ...]:
+    """Give the box around all voxels (Z, Y, X) that are not 0 in every channel; all of it where there are none.
 
     nnU-Net fills the mask's holes too, which leaves its box.
     """
-    mask = np.zeros(image.shape[1:], bool)
+    mask = np.zeros(image[0].shape, bool)
     for channel in image:
         mask |= channel != 0
     box = []

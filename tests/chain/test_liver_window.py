@@ -104,10 +104,10 @@ class Marks:
         self.seen: tuple[int, ...] = ()
 
     def segment(
-        self, phases_hu: np.ndarray, spacing_mm: Sequence[float], lesion_labels: Sequence[int]
+        self, phases_hu: Sequence[np.ndarray], spacing_mm: Sequence[float], lesion_labels: Sequence[int]
     ) -> Segmented:
-        self.seen = phases_hu.shape
-        ones = np.ones(phases_hu.shape[1:], np.uint8)
+        self.seen = np.shape(phases_hu)
+        ones = np.ones(phases_hu[0].shape, np.uint8)
         return Segmented(ones, ones.astype(np.float32))
 
 
