@@ -46,24 +46,27 @@ def nnunet_commands(
         )
     work = work.absolute()
     lines = []
-    typed_first = settings.cohort is not None or any(c.dataset != REGISTERED for c in chosen)
-    if typed_first:
-        lines += ["# datasets, plans and preprocessed cases", shlex.join([*typed, "--only", "prepare"])]
+    prepare = shlex.join([*typed, "--only", "prepare"])
+    if settings.cohort is not None or any(contestant.dataset != REGISTERED for contestant in chosen):
+        lines += [
+            "# datasets, plans, preprocessed cases, and what the predictions are compared with",
+            prepare,
+        ]
     else:
         lines += ["# plans and preprocessed cases", *_exports(_place(work, chosen[0], settings))]
         for contestant in chosen:
             place = _place(work, contestant, settings)
-            lines.append(
-                shlex.join(plan_line(place, contestant, settings.configuration, settings.gpu_memory_gb, jobs))
-            )
-            lines.append(shlex.join(preprocess_line(place, contestant, settings.configuration, jobs)))
+            planning = plan_line(place, contestant, settings.configuration, settings.gpu_memory_gb, jobs)
+            preprocessing = preprocess_line(place, contestant, settings.configuration, jobs)
+            lines += [shlex.join(planning), shlex.join(preprocessing)]
+        # Before the trainings: a folder that holds other things is none to begin a benchmark in.
+        lines += ["", "# what the predictions are compared with", prepare]
     for contestant in chosen:
         for seed in settings.seeds:
             for fold in settings.folds:
                 lines += _training(work, contestant, settings, Training(contestant.name, seed, fold), suffix)
     evaluate = [*typed[:2], "-o", str(work), "--evaluate-only"]
-    ready = [] if typed_first else [shlex.join([*typed, "--only", "prepare"])]
-    lines += ["", "# compare", *ready, shlex.join(evaluate)]
+    lines += ["", "# compare", shlex.join(evaluate)]
     return lines
 
 

@@ -108,7 +108,7 @@ class Cost:
         seconds_per_case: Median over the predicted cases, from raw files to the written segmentation.
         peak_memory_mib: In training: what the GPU held, or on a CPU the whole process.
         epochs: Epochs trained.
-        seconds: Of the whole training.
+        seconds: Of the training; of one that was interrupted, since it went on.
         patch: Patch size in voxels (z, y, x).
         spacing_mm: Spacing that the network sees (z, y, x).
         train_losses: Of each epoch.

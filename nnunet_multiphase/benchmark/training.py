@@ -93,7 +93,8 @@ def train(
     record = folder / "training.json"
     if not record.is_file():
         if settings.budget.minutes is not None:
-            say(f"{what}: timing an epoch")
+            if not (folder / "logs" / f"calibration{1 + CALIBRATION_EPOCHS}.json").is_file():
+                say(f"{what}: timing an epoch")
             task["epochs"] = _epochs_in(60 * settings.budget.minutes, folder, task, variables, what)
         say(f"{what}: training, {task['epochs']} epochs of {settings.iterations} steps")
         results.mkdir(parents=True, exist_ok=True)

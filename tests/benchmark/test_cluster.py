@@ -53,6 +53,9 @@ def test_the_commands_are_nnunets_own(fakes, tmp_path):
         "nnUNetv2_plan_and_preprocess -d 977 -pl ExperimentPlanner -c 3d_fullres -npfp 2 --no_pp",
         "nnUNetv2_preprocess -d 977 -plans_name nnUNetPlans -c 3d_fullres -np 2",
         "",
+        "# what the predictions are compared with",
+        "nnunet-multiphase benchmark -d 977 -o out --only prepare",
+        "",
         "# vanilla, seed 0, fold 1",
         *folders,
         f"export nnUNet_results={results}",
@@ -63,7 +66,6 @@ def test_the_commands_are_nnunets_own(fakes, tmp_path):
         f"-o {fold / 'predictions'}",
         "",
         "# compare",
-        "nnunet-multiphase benchmark -d 977 -o out --only prepare",
         f"nnunet-multiphase benchmark -o {tmp_path / 'out'} --evaluate-only",
     ]
     assert not (tmp_path / "out").exists()
