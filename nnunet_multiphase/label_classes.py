@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.json_file import load_json
 
 LESION = "lesion"
 LIVER = "liver"
@@ -74,7 +74,7 @@ def classes_of_record(
     for name, value in record["labels"].items():
         if str(name).strip().isdigit():  # the Medical Segmentation Decathlon's form: "1": "liver"
             name, value = str(value), int(name)
-        values = tuple(sorted({int(v) for v in (value if isinstance(value, list | tuple) else [value])}))
+        values = _values_of(name, value, where)
         if name == "ignore":
             ignore = values[0]
         elif values != (0,):
@@ -100,6 +100,17 @@ def classes_of_record(
     return LabelClasses(lesion, others, ignore)
 
 
+def _values_of(name: str, value: object, where: object) -> tuple[int, ...]:
+    """Read the values of a class: one, or several of a region."""
+    values = value if isinstance(value, list | tuple) else [value]
+    if not values or not all(re.fullmatch(r"\d{1,9}", str(v)) for v in values):
+        raise InputError(
+            f"{where} gives the class {name} the labels {str(value)[:60]}: expected a whole number from 0 on, or a list of "
+            "them; correct it"
+        )
+    return tuple(sorted({int(str(v)) for v in values}))
+
+
 def read_record(*folders: Path) -> tuple[Path, dict[str, Any]] | None:
     """Read the first dataset.json that says what labels are; None where no folder has one.
 
@@ -111,7 +122,7 @@ def read_record(*folders: Path) -> tuple[Path, dict[str, Any]] | None:
         if not path.is_file():
             continue
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = load_json(path)
         except (OSError, ValueError) as error:
             raise InputError(f"{path} cannot be read ({error}): restore it, or move it away") from error
         if isinstance(record, dict) and isinstance(record.get("labels"), dict) and record["labels"]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import math
+import struct
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import SimpleITK as sitk
@@ -25,12 +27,80 @@ SAMPLES = {
 }
 """NIfTI-1's number of a type of samples -> numpy's name. What is left out (colours, complex numbers) is no CT."""
 CHUNK = 1 << 22
+FARTHEST = 1e9
+"""No header says more, in whatever unit: a kilometre in micrometres."""
+
+
+@dataclass(frozen=True)
+class _Header:
+    """Hold at which byte of a header what stands, and how its numbers are written."""
+
+    size: int  # also what its first field says
+    dimension: int
+    dimension_type: str
+    spacing: int
+    slope: int
+    codes: int
+    code_type: str
+    qform: int
+    sform: int
+    real_type: str
+
+
+HEADERS = (
+    _Header(348, 40, "h", 80, 112, 252, "h", 256, 280, "f"),  # NIfTI-1
+    _Header(540, 16, "q", 112, 176, 344, "i", 352, 400, "d"),  # NIfTI-2
+)
 PAIR = (".hdr", ".img", ".hdr.gz", ".img.gz")
 
 
 def is_nifti_name(path: Path) -> bool:
     """Tell whether a file's ending promises NIfTI."""
     return path.name.lower().endswith((".nii", ".nii.gz", *PAIR))
+
+
+def check_nifti_header(path: Path) -> None:
+    """Make sure, before ITK reads it, that a NIfTI header places its volume by numbers: over infinity ITK never ends.
+
+    Args:
+        path: The file, or either half of a pair; what is no NIfTI passes.
+
+    Raises:
+        ValueError: What says where the volume lies is NaN, infinite or beyond all measure.
+    """
+    if not is_nifti_name(path):
+        return
+    try:
+        with _opened(_halves(path)[1]) as stream:
+            raw = stream.read(540)
+    except (EOFError, OSError, zlib.error):
+        return  # ITK says what is wrong with it
+    if len(raw) < HEADERS[0].size:
+        return
+    kinds = ((order, kind) for kind in HEADERS for order in "<>" if len(raw) >= kind.size)
+    order, kind = next(((o, k) for o, k in kinds if _numbers(raw, o, "i", 0)[0] == k.size), ("", HEADERS[0]))
+    # ITK goes by the number of dimensions where the two do not fit, and takes all numbers the other way round.
+    if not order or not 1 <= _numbers(raw, order, kind.dimension_type, kind.dimension)[0] <= 7:
+        raise ValueError(
+            f"{path} is not readable as NIfTI (its header does not begin as one): export it again"
+        )
+    qform_code, sform_code = _numbers(raw, order, 2 * kind.code_type, kind.codes)
+    numbers = [*_numbers(raw, order, 3 * kind.real_type, kind.spacing)]
+    numbers += _numbers(raw, order, 6 * kind.real_type, kind.qform) if qform_code > 0 else ()
+    numbers += _numbers(raw, order, 12 * kind.real_type, kind.sform) if sform_code > 0 else ()
+    if not all(abs(number) < FARTHEST for number in numbers):  # NaN neither
+        raise ValueError(
+            f"{path} has a damaged header (no number, or an impossible one, says where it lies): export it again"
+        )
+    slope, intercept = _numbers(raw, order, 2 * kind.real_type, kind.slope)
+    if math.isfinite(slope) and slope != 0 and not math.isfinite(intercept):  # both NaN: nothing is scaled
+        raise ValueError(
+            f"{path} has a damaged header (its values are scaled by a number that is none): export it again"
+        )
+
+
+def _numbers(raw: bytes, order: str, types: str, at: int) -> tuple[Any, ...]:
+    return struct.unpack_from(order + types, raw, at)
 
 
 def check_nifti(path: Path, reader: sitk.ImageFileReader) -> None:

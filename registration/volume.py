@@ -13,6 +13,10 @@ SAME_GRID_VOXELS = 0.05
 """How far two grids may lie apart anywhere and still count as one: float32 headers differ by far less."""
 
 
+SQUARE_TOLERANCE = 1e-3
+"""How far the cosine between two axes may lie from 0, or the length of one from 1: rounded headers do less."""
+
+
 @dataclass(frozen=True)
 class Volume:
     """Hold voxel values and where they lie.
@@ -56,19 +60,38 @@ def check_image(image: sitk.Image, name: str) -> None:
         name: What the message calls it.
 
     Raises:
-        ValueError: Not a 3D grey-value volume of at least 4 x 4 x 4 voxels, or its values are not finite.
+        ValueError: Not a 3D grey-value volume of at least 4 x 4 x 4 voxels, placed nowhere, or its values are not finite.
     """
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
         raise ValueError(
             f"{name} must be one 3D volume of grey values, but has {image.GetDimension()} dimensions and "
             f"{image.GetNumberOfComponentsPerPixel()} values a voxel; give one phase a file."
         )
+    check_placement(image, name)
     if min(image.GetSize()) < 4:
         raise ValueError(f"{name} must have at least 4 voxels along each axis, but has {image.GetSize()}.")
     values = sitk.GetArrayViewFromImage(image)
     if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
         raise ValueError(
             f"{name} holds values that are not finite (NaN, infinity); replace them by -1024 HU."
+        )
+
+
+def check_placement(image: sitk.Image, name: str) -> None:
+    """Refuse a grid that no scanner makes: some formats' readers take any numbers for one.
+
+    Raises:
+        ValueError: An origin or voxel size is no number, a voxel has no size, or the axes are not at right angles.
+    """
+    placed = [*image.GetOrigin(), *image.GetSpacing(), *image.GetDirection()]
+    if not np.isfinite(placed).all() or min(image.GetSpacing()) <= 0:
+        raise ValueError(
+            f"{name} has a damaged header (no number, or a voxel size of 0, says where it lies): export it again"
+        )
+    direction = np.array(image.GetDirection()).reshape(3, 3)
+    if np.abs(direction.T @ direction - np.eye(3)).max() > SQUARE_TOLERANCE:
+        raise ValueError(
+            f"{name} has axes that are not at right angles: expected a straight grid; resample it to one, or export it again"
         )
 
 

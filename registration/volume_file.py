@@ -6,7 +6,7 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
-from registration.nifti_bytes import check_nifti
+from registration.nifti_bytes import check_nifti, check_nifti_header
 
 
 def read_volume(path: Path) -> sitk.Image:
@@ -26,6 +26,7 @@ def read_volume(path: Path) -> sitk.Image:
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}; give the path of a volume.")
     sitk.ProcessObject.SetGlobalWarningDisplay(False)  # ITK's own complaints come in ours
+    check_nifti_header(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:

@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score, write and print."""
-    from nnunet_multiphase.errors import InputError
+    from nnunet_multiphase.errors import InputError, printable
     from nnunet_multiphase.evaluation.files import json_text
     from nnunet_multiphase.evaluation.folders import evaluate_folders
     from nnunet_multiphase.evaluation.matching import IOU_THRESHOLD
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         options=_label_options(args),
     )
     if scores.note:
-        print(f"warning: {scores.note}", file=sys.stderr)
+        print(f"warning: {printable(scores.note)}", file=sys.stderr)
     if args.output is not None:
         write_scores(scores, args.output)
     if args.html:

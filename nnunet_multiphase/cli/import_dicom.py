@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from nnunet_multiphase.cli.sigterm import sigterm_like_ctrl_c
+from nnunet_multiphase.errors import printable
 
 HELP = "turn a DICOM tree into case folders that setup reads, with pseudonyms"
 
@@ -82,12 +83,12 @@ def run(args: argparse.Namespace) -> int:
             )
     except CohortError as error:
         for problem in error.problems:
-            print(f"error: {problem}", file=sys.stderr)
+            print(f"error: {printable(problem)}", file=sys.stderr)
         return 2
     for remark in summary.remarks:
-        print(f"warning: {remark}", file=sys.stderr)
+        print(f"warning: {printable(remark)}", file=sys.stderr)
     for failure in summary.failures:
-        print(f"error: {failure}", file=sys.stderr)
+        print(f"error: {printable(failure)}", file=sys.stderr)
     for name, previous in (("series", summary.previous_table), ("mask", summary.previous_mask_table)):
         if previous:
             print(f"the earlier {name} table is now {previous}")

@@ -83,7 +83,7 @@ def gathered_patients(
     args: argparse.Namespace, given: Given, service: Service | None
 ) -> tuple[tuple[Patient, ...], list[str]]:
     """Import what is DICOM; the patients to predict, and what of the input failed."""
-    from nnunet_multiphase.errors import InputError
+    from nnunet_multiphase.errors import InputError, printable
     from nnunet_multiphase.prediction.inputs import gather_patients
 
     with sigterm_like_ctrl_c():
@@ -97,7 +97,7 @@ def gathered_patients(
             say=lambda line: print(line, flush=True),
         )
     for remark in gathered.remarks:
-        print(f"warning: {remark}", file=sys.stderr)
+        print(f"warning: {printable(remark)}", file=sys.stderr)
     if not gathered.patients and not gathered.failures:
         raise InputError("none of the input can be predicted: it holds no CT images")
     return gathered.patients, list(gathered.failures)

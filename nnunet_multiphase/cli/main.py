@@ -5,6 +5,7 @@ Those modules import nothing heavy at the top, so that --help answers at once.
 """
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -61,6 +62,9 @@ def run_command(args: argparse.Namespace) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of the console script."""
     let_threads_sleep()
+    for stream in (sys.stdout, sys.stderr):  # a file's name need be no text at all
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     return run_command(build_parser().parse_args(argv))
 
 

@@ -127,7 +127,7 @@ def _step_size(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Predict every case; those that fail are listed and make the exit status 1 (2 where none was predicted)."""
-    from nnunet_multiphase.errors import InputError
+    from nnunet_multiphase.errors import InputError, printable
 
     if args.seed < 0:
         raise InputError(f"--seed {args.seed}: expected 0 or more")
@@ -169,7 +169,7 @@ def run(args: argparse.Namespace) -> int:
         if predicted:
             write_index(args, failures, failed)
         for failure in failures:
-            print(f"error: {failure}", file=sys.stderr)
+            print(f"error: {printable(failure)}", file=sys.stderr)
     if args.strict and astray:
         print(f"--strict: the registration failed of {', '.join(astray)}", file=sys.stderr)
     if failures:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from nnunet_multiphase.cli.cohort import add_cohort, cohort_inputs
 from nnunet_multiphase.cli.motion import add_registration_model
 from nnunet_multiphase.cli.sigterm import sigterm_like_ctrl_c
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.errors import InputError, printable
 
 if TYPE_CHECKING:
     from nnunet_multiphase.data.inputs import Inputs
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
             page = write_page(summary.folder)
     except CohortError as error:
         for problem in error.problems:
-            print(f"error: {problem}", file=sys.stderr)
+            print(f"error: {printable(problem)}", file=sys.stderr)
         print(f"{len(error.problems)} problem(s), no dataset was written", file=sys.stderr)
         return 2
     except OSError as error:
@@ -97,9 +97,9 @@ def run(args: argparse.Namespace) -> int:
         )
         return 2
     for warning in summary.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"warning: {printable(warning)}", file=sys.stderr)
     for failure in summary.failures:
-        print(f"error: {failure}", file=sys.stderr)
+        print(f"error: {printable(failure)}", file=sys.stderr)
     print(
         f"{summary.folder}: {len(summary.train)} training and {len(summary.test)} test cases, {summary.folds} folds"
     )
@@ -197,16 +197,16 @@ def _dry_run(args: argparse.Namespace, inputs: Inputs, targets: TargetClasses) -
         print(f"{case.name}: left out, has no lesion mask")
     for report in plan.reports:
         for warning in report.warnings:
-            print(f"warning: {warning}", file=sys.stderr)
+            print(f"warning: {printable(warning)}", file=sys.stderr)
     for note in plan.found.notes:
-        print(f"warning: {note}", file=sys.stderr)
+        print(f"warning: {printable(note)}", file=sys.stderr)
     if plan.found.ignored:
         print(
             f"ignored: {', '.join(plan.found.ignored[:20])}"
             + (" ..." if len(plan.found.ignored) > 20 else "")
         )
     for problem in problems:
-        print(f"error: {problem}", file=sys.stderr)
+        print(f"error: {printable(problem)}", file=sys.stderr)
     print(
         f"{len(plan.cases)} cases, {len(plan.test_patients)} patients for testing, {len(problems)} problem(s); "
         "nothing was written (* reference, () missing)"

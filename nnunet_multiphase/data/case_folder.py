@@ -21,7 +21,7 @@ from nnunet_multiphase.data.near_miss import (
 )
 from nnunet_multiphase.data.table_text import read_table, unused_columns_note
 from nnunet_multiphase.data.volume_file import volume_stem
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.errors import InputError, printable
 from nnunet_multiphase.phases import PHASES
 
 PATIENT_TABLE = "patients.csv"
@@ -33,8 +33,12 @@ class CohortError(InputError):
     """Several problems at once, one sentence each."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems: tuple[str, ...] = tuple(problems)
+        self.problems: tuple[str, ...] = tuple(map(printable, problems))
+        super().__init__("\n".join(self.problems))
+
+    def __str__(self) -> str:
+        """Give the sentences, one a line."""
+        return "\n".join(self.problems)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import SimpleITK as sitk
 from nnunet_multiphase.data.orientation import upright
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
-from registration.nifti_bytes import check_nifti, is_nifti_name
+from registration.nifti_bytes import check_nifti, check_nifti_header, is_nifti_name
+from registration.volume import check_placement
 
 SUFFIXES: tuple[str, ...] = (".nii.gz", ".nii")
 
@@ -100,6 +101,10 @@ def read_volume(path: Path, *, drawing: bool = False) -> sitk.Image:
             image = _volume_of(reader, channel)
         except RuntimeError as error:
             raise InputError(_unreadable(path, error)) from error
+    try:
+        check_placement(image, str(path))
+    except ValueError as error:
+        raise InputError(str(error)) from error
     # Compressed NIfTI was looked at byte by byte, for ITK hides its NaN; other formats keep theirs.
     if not np.isfinite(sitk.GetArrayViewFromImage(image).sum(dtype=np.float64)):
         raise InputError(
@@ -145,6 +150,10 @@ def read_information(path: Path) -> sitk.ImageFileReader:
     if path.suffix.lower() == ".img" and not _header_of(path).is_file():
         raise InputError(f"{path} has no header beside it: expected {_header_of(path).name}; copy both files")
     _refuse_analyze(path)
+    try:
+        check_nifti_header(path)
+    except ValueError as error:
+        raise InputError(str(error)) from error
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:

@@ -4,7 +4,6 @@ For every phase truth.json holds R = `rotation`, t = `translation_mm`, b = `live
 at rest lies at x = R (q + b) + t in that phase's physical coordinates (mm, LPS as in SimpleITK).
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.json_file import load_json
 from nnunet_multiphase.phantom.lesions import Lesion
 from nnunet_multiphase.phantom.motion import Motion, locate, place
 
@@ -47,8 +47,8 @@ def read_truth(case: str | Path) -> Truth:
     """
     path = Path(case) / "truth.json"
     try:
-        truth = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+        truth = load_json(path)
+    except (OSError, ValueError) as error:
         raise InputError(
             f"{path}: expected the phantom's truth.json, but it cannot be read ({error})"
         ) from error
@@ -56,7 +56,28 @@ def read_truth(case: str | Path) -> Truth:
         raise InputError(
             f"{path}: expected the keys reference, motions and lesions, as the phantom writes them"
         )
+    if not isinstance(truth["motions"], dict) or str(truth["reference"]) not in truth["motions"]:
+        raise InputError(
+            f"{path}: expected a motion of the reference and of each other phase; restore the file"
+        )
+    for phase in truth["motions"]:
+        try:
+            motion = motion_of(truth, phase)
+            well = motion.rotation.shape == (3, 3) and motion.translation_mm.shape == (3,)
+            well = well and motion.liver_shift_mm.shape == (3,) and _is_rotation(motion.rotation)
+            well = well and bool(np.isfinite([*motion.translation_mm, *motion.liver_shift_mm]).all())
+        except (KeyError, TypeError, ValueError, OverflowError):
+            well = False
+        if not well:
+            raise InputError(
+                f"{path}: the motion of {phase} is none: expected a rotation of 3 x 3 and two shifts of 3 numbers; restore "
+                "the file"
+            )
     return truth
+
+
+def _is_rotation(matrix: npt.NDArray[np.float64]) -> bool:
+    return bool(np.allclose(matrix.T @ matrix, np.eye(3), atol=1e-6))
 
 
 def motion_of(truth: Mapping[str, Any], phase: str) -> Motion:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.files import write_json
+from nnunet_multiphase.json_file import load_json
 from nnunet_multiphase.runtime.resampling import Resampling
 
 FILE = "model.json"
@@ -97,7 +97,7 @@ def read_description(folder: Path) -> ModelDescription:
     """
     path = folder / FILE
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = load_json(path)
     except FileNotFoundError as error:
         raise InputError(
             f"{folder} is no exported model: expected {FILE} in it; make one with `nnunet-multiphase export MODEL -o DIR`"
@@ -116,7 +116,7 @@ def read_description(folder: Path) -> ModelDescription:
     try:
         description = _described(content)
         _check(description)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(
             f"{path} is damaged ({type(error).__name__}: {error}): export the model again"
         ) from error

@@ -189,7 +189,7 @@ def test_a_liver_that_was_only_found_gives_attenuation_but_neither_size_nor_plac
     assert large.ring["art"].mean_hu == 70.0
 
 
-@pytest.mark.parametrize("number", range(0, 48, 5))
+@pytest.mark.parametrize("number", range(48))
 def test_the_order_of_storage_changes_nothing(number: int) -> None:
     straight, other = measured(), measured(order=ORDERS[number])
     for one, two in zip(straight.lesions, other.lesions, strict=True):
@@ -244,3 +244,27 @@ def test_the_json_holds_the_case_and_every_lesion(tmp_path: Path) -> None:
         list(measured().lesions[0].axial.ends_mm[0])
     )
     assert "not a medical device" in content["note"]
+
+
+def test_where_the_scanner_puts_the_origin_changes_places_alone() -> None:
+    away_mm = (256.0, -512.0, 2048.0)  # exact in single precision too
+
+    def moved(grid: sitk.Image) -> sitk.Image:
+        grid.SetOrigin(np.add(grid.GetOrigin(), away_mm).tolist())
+        return grid
+
+    plain = {"art": image(np.where(LARGE | SMALL, 110, 70).astype(np.int16))}
+    volumes = [image((LARGE | SMALL).astype(np.uint8)), plain["art"], image(LIVER.astype(np.uint8))]
+    one, two = (
+        measure_patient("a", "art", lesions, {"art": hu}, liver=Liver(liver, "mask")).lesions
+        for lesions, hu, liver in (volumes, [moved(sitk.Image(volume)) for volume in volumes])
+    )
+    for straight, other in zip(one, two, strict=True):
+        assert other.centroid_mm == pytest.approx(np.add(straight.centroid_mm, away_mm))
+        assert other.axial.mm == pytest.approx(straight.axial.mm)
+        assert (other.volume_ml, other.side, other.lesion, other.ring) == (
+            straight.volume_ml,
+            straight.side,
+            straight.lesion,
+            straight.ring,
+        )

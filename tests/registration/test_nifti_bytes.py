@@ -104,3 +104,49 @@ def test_what_a_few_bytes_claim_to_unpack_to_is_not_unpacked(
     monkeypatch.setattr(gzip.GzipFile, "read", lambda *a: unpacked.append(len(part := plain(*a))) or part)
     assert read_of_setup(packed).GetSize() == (10, 8, 6)
     assert sum(unpacked) < 1 << 24
+
+
+@READERS
+@pytest.mark.parametrize(
+    ("at", "spoilt"),
+    [
+        (280 + 4 * 7, np.float32(np.inf).tobytes()),  # sform: ITK never ends over it
+        (256, np.float32(np.nan).tobytes()),  # qform
+        (80, np.float32(1e30).tobytes()),  # voxel size along x
+        (0, (0).to_bytes(4, "little")),  # the header's length
+        (40, (256 * 3).to_bytes(2, "little")),  # number of dimensions, in the other byte order
+        (116, np.float32(np.nan).tobytes()),  # intercept of a slope of 1
+    ],
+)
+def test_a_header_that_places_the_volume_nowhere_is_refused_before_itk_reads_it(
+    tmp_path: Path, at: int, spoilt: bytes, read: Read
+) -> None:
+    path = written(tmp_path, "x.nii")
+    raw = bytearray(path.read_bytes())
+    raw[at : at + len(spoilt)] = spoilt
+    path.write_bytes(raw)
+    with pytest.raises(ValueError, match=r"x\.nii (has a damaged header|is not readable as NIfTI)"):
+        read(path)
+
+
+@READERS
+def test_numbers_that_are_not_used_may_be_none(tmp_path: Path, read: Read) -> None:
+    path = written(tmp_path, "x.nii")
+    raw = bytearray(path.read_bytes())
+    raw[112:120] = np.full(
+        2, np.nan, np.float32
+    ).tobytes()  # slope and intercept, as nibabel says "not scaled"
+    raw[254:256] = bytes(2)  # no sform ...
+    raw[280:328] = np.full(12, np.nan, np.float32).tobytes()  # ... and so no numbers of one
+    path.write_bytes(raw)
+    assert np.array_equal(sitk.GetArrayFromImage(read(path)), VOLUME.astype(np.int16))
+
+
+def test_a_direction_that_is_none_is_refused_in_every_format(tmp_path: Path) -> None:
+    written(tmp_path, "x.mha")
+    text = (tmp_path / "x.mha").read_bytes()
+    (tmp_path / "x.mha").write_bytes(
+        text.replace(b"TransformMatrix = 1 0 0 0 1 0", b"TransformMatrix = 1 0 0 0 1 1")
+    )
+    with pytest.raises(ValueError, match="right angles"):
+        read_of_setup(tmp_path / "x.mha")

@@ -60,6 +60,23 @@ def test_a_medium_motion_is_found_between_grids_of_other_directions(
     assert mean_error_mm(found, medium_motion, points_in_body()) < 1.0
 
 
+def test_where_the_scanner_puts_the_origin_is_of_no_matter(
+    reference: sitk.Image,
+    medium: sitk.Image,
+    medium_motion: sitk.Transform,
+    body_settings: RegistrationSettings,
+) -> None:
+    away_mm = np.array([256.0, -512.0, 2048.0])
+    moved = [sitk.Image(volume) for volume in (reference, medium)]
+    for volume in moved:
+        volume.SetOrigin((np.array(volume.GetOrigin()) + away_mm).tolist())
+    found = register(*moved, settings=body_settings).transform
+    there = points_in_body()
+    back = [np.subtract(found.TransformPoint((p + away_mm).tolist()), away_mm) for p in there]
+    truth = [medium_motion.TransformPoint(p.tolist()) for p in there]
+    assert np.linalg.norm(np.subtract(back, truth), axis=1).mean() < 1.0  # as at its own place
+
+
 def test_a_large_motion_is_found(reference: sitk.Image, body_settings: RegistrationSettings) -> None:
     truth = rigid((8.0, -10.0, 15.0), (12.0, 10.0, -37.0))  # 40 mm, 20 degrees
     moving = scan(
