@@ -7,7 +7,7 @@ from pathlib import Path
 from nnunet_multiphase.benchmark.contestants import REGISTERED, Contestant
 from nnunet_multiphase.benchmark.datasets import Place, given_place, own_place
 from nnunet_multiphase.benchmark.layout import Training
-from nnunet_multiphase.benchmark.planning import plan_line, preprocess_line
+from nnunet_multiphase.benchmark.planning import has_second_name, plan_line, preprocess_line
 from nnunet_multiphase.benchmark.prepare import choose
 from nnunet_multiphase.benchmark.settings import BenchmarkSettings
 from nnunet_multiphase.errors import InputError
@@ -56,9 +56,12 @@ def nnunet_commands(
         lines += ["# plans and preprocessed cases", *_exports(_place(work, chosen[0], settings))]
         for contestant in chosen:
             place = _place(work, contestant, settings)
-            planning = plan_line(place, contestant, settings.configuration, settings.gpu_memory_gb, jobs)
-            preprocessing = preprocess_line(place, contestant, settings.configuration, jobs)
-            lines += [shlex.join(planning), shlex.join(preprocessing)]
+            configuration = settings.configuration
+            lines.append(
+                shlex.join(plan_line(place, contestant, configuration, settings.gpu_memory_gb, jobs))
+            )
+            if not has_second_name(place, contestant, configuration):
+                lines.append(shlex.join(preprocess_line(place, contestant, configuration, jobs)))
         # Before the trainings: a folder that holds other things is none to begin a benchmark in.
         lines += ["", "# what the predictions are compared with", prepare]
     for contestant in chosen:

@@ -104,6 +104,12 @@ def preprocessed_folder(place: Place, plans: str, configuration: str) -> Path:
     return place.preprocessed / str(_configuration(place, plans, configuration)["data_identifier"])
 
 
+def has_second_name(place: Place, contestant: Contestant, configuration: str) -> bool:
+    """Tell whether a contestant's preprocessed cases are another's: nnU-Net refuses to preprocess into a link."""
+    planned = (place.preprocessed / f"{contestant.plans}.json").is_file()
+    return planned and preprocessed_folder(place, contestant.plans, configuration).is_symlink()
+
+
 def is_preprocessed(place: Place, data: Path) -> bool:
     """Tell whether a folder holds every training case; a case's .pkl is written last."""
     return all((data / f"{case}.pkl").is_file() for case in place.labels("Tr"))

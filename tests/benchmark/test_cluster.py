@@ -15,6 +15,7 @@ from nnunet_multiphase.benchmark.budget import Budget
 from nnunet_multiphase.benchmark.commands import nnunet_commands
 from nnunet_multiphase.benchmark.finish import take_in
 from nnunet_multiphase.benchmark.layout import Training, read_cost
+from nnunet_multiphase.benchmark.prepare import prepare
 from nnunet_multiphase.benchmark.run import run_benchmark
 from nnunet_multiphase.benchmark.settings import BenchmarkSettings, Cohort
 from nnunet_multiphase.benchmark.slurm import write_slurm_scripts
@@ -69,6 +70,14 @@ def test_the_commands_are_nnunets_own(fakes, tmp_path):
         f"nnunet-multiphase benchmark -o {tmp_path / 'out'} --evaluate-only",
     ]
     assert not (tmp_path / "out").exists()
+
+
+def test_cases_that_are_anothers_are_not_preprocessed_again(fakes, tmp_path):
+    settings = replace(SETTINGS, contestants=("ours", "focal"))
+    prepare(tmp_path / "out", settings, say=silent)
+    lines = nnunet_commands(tmp_path / "out", settings, typed=TYPED)
+    preprocessed = [line.split()[4] for line in lines if line.startswith("nnUNetv2_preprocess ")]
+    assert preprocessed == ["nnUNetMultiPhaseSCAMPlans"]
 
 
 def test_datasets_that_nnunet_cannot_make_are_prepared_first(fakes, tmp_path):
