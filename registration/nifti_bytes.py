@@ -66,17 +66,17 @@ def check_nifti_header(path: Path) -> None:
         path: The file, or either half of a pair; what is no NIfTI passes.
 
     Raises:
-        ValueError: What says where the volume lies is NaN, infinite or beyond all measure.
+        ValueError: It cannot be read, is no such header, or what says where the volume lies is NaN, infinite or beyond
+            all measure.
     """
     if not is_nifti_name(path):
         return
     try:
         with _opened(_halves(path)[1]) as stream:
             raw = stream.read(540)
-    except (EOFError, OSError, zlib.error):
-        return  # ITK says what is wrong with it
-    if len(raw) < HEADERS[0].size:
-        return
+    except (EOFError, OSError, zlib.error) as error:
+        # ITK would go on with what little it could unpack of the header.
+        raise ValueError(f"{path} is not readable as NIfTI ({error}): copy or export it again") from error
     kinds = ((order, kind) for kind in HEADERS for order in "<>" if len(raw) >= kind.size)
     order, kind = next(((o, k) for o, k in kinds if _numbers(raw, o, "i", 0)[0] == k.size), ("", HEADERS[0]))
     # ITK goes by the number of dimensions where the two do not fit, and takes all numbers the other way round.

@@ -130,6 +130,19 @@ def test_a_header_that_places_the_volume_nowhere_is_refused_before_itk_reads_it(
 
 
 @READERS
+@pytest.mark.parametrize("left", [0, 1, 20, 200])
+def test_a_packed_header_that_is_cut_off_is_refused_before_itk_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int, read: Read
+) -> None:
+    """ITK fills the rest of the header with whatever lies there, and may never come back from it."""
+    path = written(tmp_path, "x.nii.gz")
+    path.write_bytes(path.read_bytes()[:left])
+    monkeypatch.setattr(sitk.ImageFileReader, "ReadImageInformation", lambda _: pytest.fail("ITK was asked"))
+    with pytest.raises(ValueError, match=r"x\.nii\.gz is not readable as NIfTI"):
+        read(path)
+
+
+@READERS
 def test_numbers_that_are_not_used_may_be_none(tmp_path: Path, read: Read) -> None:
     path = written(tmp_path, "x.nii")
     raw = bytearray(path.read_bytes())

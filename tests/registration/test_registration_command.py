@@ -71,7 +71,7 @@ def test_strict_makes_a_failed_verdict_the_exit_status(
     ("reference_file", "moving_file", "options", "sentence"),
     [
         ("nowhere.nii.gz", "moving.nii.gz", [], "There is no file"),
-        ("reference.nii.gz", "damaged.nii.gz", [], "cannot be read as an image"),
+        ("reference.nii.gz", "damaged.nii.gz", [], "is not readable as NIfTI"),
         ("reference.nii.gz", "cut_short.nii.gz", [], "not readable to its end"),
         ("reference.nii.gz", "flat.nii.gz", [], "must be one 3D volume"),
         (
@@ -130,7 +130,7 @@ def test_the_process_ends_with_its_status_and_all_it_said(files: Path, tmp_path:
     assert (good.returncode, bad.returncode) == (0, 2)
     assert good.stdout.count(str(transform)) == 1
     assert transform.stat().st_size > 0
-    assert "cannot be read as an image" in bad.stderr
+    assert "is not readable as NIfTI" in bad.stderr
 
 
 def test_alone_a_registration_leaves_scipys_linear_algebra_out(files: Path, tmp_path: Path) -> None:
