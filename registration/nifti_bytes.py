@@ -93,7 +93,9 @@ def check_nifti_header(path: Path) -> None:
             f"{path} has a damaged header (no number, or an impossible one, says where it lies): export it again"
         )
     slope, intercept = _numbers(raw, order, 2 * kind.real_type, kind.slope)
-    if math.isfinite(slope) and slope != 0 and not math.isfinite(intercept):  # both NaN: nothing is scaled
+    scaled = math.isfinite(slope) and slope != 0  # both NaN: nothing is
+    # A slope that is next to nothing is 0 to ITK, and a slope to others.
+    if scaled and not (1 / FARTHEST < abs(slope) < FARTHEST and abs(intercept) < FARTHEST):
         raise ValueError(
             f"{path} has a damaged header (its values are scaled by a number that is none): export it again"
         )

@@ -69,10 +69,13 @@ class CaseFolder:
 def case_id(folder_name: str) -> str:
     """Turn a folder's name into one that is safe in file names: letters, digits and . _ - stay, the rest is _.
 
-    >>> case_id("patient 07 (b)")
-    'patient_07__b_'
+    Dots at the beginning are not kept: they hide a file, and two of them lead out of a folder.
+
+    >>> case_id("patient 07 (b)"), case_id("..")
+    ('patient_07__b_', '__')
     """
-    return re.sub(r"[^\w.-]", "_", unicodedata.normalize("NFC", folder_name))
+    plain = re.sub(r"[^\w.-]", "_", unicodedata.normalize("NFC", folder_name))
+    return re.sub(r"^\.+", lambda dots: "_" * len(dots[0]), plain)
 
 
 def read_case_folder(

@@ -159,3 +159,8 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
         scan_table(table, ROOT, MaskRule())
     with pytest.raises(InputError, match="cannot be read"):
         scan_table(tmp_path / "none.csv", ROOT, MaskRule())
+
+
+def test_a_name_that_leads_out_of_a_folder_is_none(tmp_path: Path) -> None:
+    (case, other), problems = scan(tmp_path, "case,pv,lesions\n..,1,2\n../../x,1,2\n")
+    assert (case.name, other.name, problems) == ("__", "___.._x", [])

@@ -116,6 +116,7 @@ def test_what_a_few_bytes_claim_to_unpack_to_is_not_unpacked(
         (0, (0).to_bytes(4, "little")),  # the header's length
         (40, (256 * 3).to_bytes(2, "little")),  # number of dimensions, in the other byte order
         (116, np.float32(np.nan).tobytes()),  # intercept of a slope of 1
+        (112, np.float32(1e-30).tobytes()),  # slope
     ],
 )
 def test_a_header_that_places_the_volume_nowhere_is_refused_before_itk_reads_it(
