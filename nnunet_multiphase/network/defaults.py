@@ -26,6 +26,8 @@ def default_arch_kwargs(
     rates: Sequence[int] = RATES,
     features: Sequence[int] | None = None,
     convolutions: Sequence[int] = CONVOLUTIONS,
+    second_rates: Sequence[int] | None = None,
+    smooth: bool = False,
 ) -> dict[str, Any]:
     """Return DilatedSCAMUNet's arguments, ready for JSON.
 
@@ -38,6 +40,8 @@ def default_arch_kwargs(
         rates: dilation rates that the convolutions of a stage take in turn.
         features: encoder's channels of each stage, the last one repeated; by default FEATURES_3D or FEATURES_2D.
         convolutions: encoder's convolutions of each stage, the last number repeated.
+        second_rates: rates, in turn, of the second half of each convolution's channels; None: the same as the first.
+        smooth: average before every dilated convolution.
 
     Returns:
         Arguments but input_channels, num_classes and deep_supervision; the entries named in
@@ -49,6 +53,10 @@ def default_arch_kwargs(
     n_conv = [convolutions[min(s, len(convolutions) - 1)] for s in range(n_stages)]
     n_conv_decoder = [1] * (n_stages - 1)
     dimension = 2 if is_2d else 3
+    n_rates = [n + 2 for n in n_conv[:-1]] + [n_conv[-1] + 1]
+    optional: dict[str, Any] = {"smooth": True} if smooth else {}  # so that other plans stay as they were
+    if second_rates is not None:
+        optional["second_dilations"] = _dilations(kernel_sizes, strides, patch_size, n_rates, second_rates)
     return {
         "n_stages": n_stages,
         "features_per_stage": features_per_stage,
@@ -56,9 +64,7 @@ def default_arch_kwargs(
         "conv_op": f"torch.nn.modules.conv.Conv{dimension}d",
         "kernel_sizes": [[int(k) for k in kernel] for kernel in kernel_sizes],
         "strides": [[int(s) for s in stride] for stride in strides],
-        "dilations": _dilations(
-            kernel_sizes, strides, patch_size, [n + 2 for n in n_conv[:-1]] + [n_conv[-1] + 1], rates
-        ),
+        "dilations": _dilations(kernel_sizes, strides, patch_size, n_rates, rates),
         "n_conv_per_stage": n_conv,
         "n_conv_per_stage_decoder": n_conv_decoder,
         "conv_bias": False,
@@ -69,6 +75,7 @@ def default_arch_kwargs(
         "gate_per_channel": False,
         "pool": "max",
         "ignore_absent_phases": True,
+        **optional,
     }
 
 

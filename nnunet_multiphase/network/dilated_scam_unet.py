@@ -23,6 +23,12 @@ from nnunet_multiphase.network.scam import (
 Rate = int | Sequence[int]
 """A dilation rate for all axes, or one for each."""
 
+Rates = list[tuple[int, ...]]
+"""Of a block's convolutions, one for each axis."""
+
+ENCODER, SKIP, DECODER = range(3)
+"""In which order a stage's rates are shared out."""
+
 LEAKY_SLOPE = 1e-2
 POOLS = ("max", "avg", "stride")
 
@@ -61,6 +67,9 @@ class DilatedSCAMUNet(nn.Module):
         ignore_absent_phases: set the channels of phases that are not there to 0, see `silence_absent_phases`.
         channels_last_on_cpu: compute in channels-last memory on a CPU, where oneDNN's dilated 3-D
             convolutions are several times slower otherwise. The result is the same.
+        second_dilations: rates, as `dilations`, of the second half of every convolution's output channels; None
+            where all channels have the same.
+        smooth: average before every dilated convolution, see `ResidualBlock`.
 
     Raises:
         InputError: lists whose lengths do not fit n_stages; an unknown pool.
@@ -91,6 +100,8 @@ class DilatedSCAMUNet(nn.Module):
         channels_last_on_cpu: bool = True,
         select_skips: bool = True,
         ignore_absent_phases: bool = False,
+        second_dilations: Sequence[Sequence[Rate]] | None = None,
+        smooth: bool = False,
     ) -> None:
         super().__init__()
         if pool not in POOLS:
@@ -105,6 +116,7 @@ class DilatedSCAMUNet(nn.Module):
             kernel_sizes=kernel_sizes,
             strides=strides,
             dilations=dilations,
+            second_dilations=dilations if second_dilations is None else second_dilations,
             n_conv_per_stage=n_conv_per_stage,
         )
         _check_lengths(
@@ -114,10 +126,17 @@ class DilatedSCAMUNet(nn.Module):
         )
         kernels = [tuple(k) for k in kernel_sizes]
         decoder_convs = [*reversed(n_conv_per_stage_decoder), 1]  # finest first; one on the deepest stage
-        rates = [
-            _split_rates(dilations[s], kernels[s], n_conv_per_stage[s], s < n_stages - 1, decoder_convs[s], s)
-            for s in range(n_stages)
-        ]
+
+        def shared_out(of_stages: Sequence[Sequence[Rate]]) -> list[tuple[Rates, Rates, Rates]]:
+            return [
+                _split_rates(
+                    of_stages[s], kernels[s], n_conv_per_stage[s], s < n_stages - 1, decoder_convs[s], s
+                )
+                for s in range(n_stages)
+            ]
+
+        rates = shared_out(dilations)
+        second = None if second_dilations is None else shared_out(second_dilations)
         self.strides = [tuple(s) for s in strides]
         self.num_classes = num_classes
         self.channels_last_on_cpu = channels_last_on_cpu
@@ -128,13 +147,13 @@ class DilatedSCAMUNet(nn.Module):
             cin: int,
             cout: int,
             stage: int,
-            block_rates: Sequence[tuple[int, ...]],
+            role: int,
             stride: tuple[int, ...] | None = None,
         ) -> ResidualBlock:
             return ResidualBlock(
                 cin,
                 cout,
-                rates=block_rates,
+                rates=rates[stage][role],
                 kernel_size=kernels[stage],
                 conv_op=conv_op,
                 conv_bias=conv_bias,
@@ -143,6 +162,8 @@ class DilatedSCAMUNet(nn.Module):
                 nonlin=nonlin,
                 nonlin_kwargs=nonlin_kwargs,
                 stride=stride or (1,) * len(kernels[stage]),
+                second_rates=None if second is None else second[stage][role],
+                smooth=smooth,
             )
 
         encoder_in = [input_channels, *features_per_stage[:-1]]
@@ -152,7 +173,7 @@ class DilatedSCAMUNet(nn.Module):
                     encoder_in[s],
                     features_per_stage[s],
                     s,
-                    rates[s][0],
+                    ENCODER,
                     self.strides[s] if pool == "stride" else None,
                 )
                 for s in range(n_stages)
@@ -164,9 +185,9 @@ class DilatedSCAMUNet(nn.Module):
         upwards = range(n_stages - 2, -1, -1)
         after = [features_per_stage[0], *gates]  # channels of the convolved concatenation on each stage
         self.decoder = Decoder(
-            [block(features_per_stage[-1], gates[-1], n_stages - 1, rates[-1][2])]
-            + [block(2 * gates[s], after[s], s, rates[s][2]) for s in upwards],
-            [block(features_per_stage[s], gates[s], s, rates[s][1]) for s in upwards],
+            [block(features_per_stage[-1], gates[-1], n_stages - 1, DECODER)]
+            + [block(2 * gates[s], after[s], s, DECODER) for s in upwards],
+            [block(features_per_stage[s], gates[s], s, SKIP) for s in upwards],
             [
                 SCAM(gates[s], conv_op, per_channel=gate_per_channel) if select_skips else PlainSkip()
                 for s in upwards
@@ -248,7 +269,7 @@ def _split_rates(
     skip: bool,
     n_decoder: int,
     stage: int,
-) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]], list[tuple[int, ...]]]:
+) -> tuple[Rates, Rates, Rates]:
     """Share a stage's rates out to encoder, skip and decoder."""
     expected = n_encoder + skip + n_decoder
     if len(stage_rates) != expected:

@@ -9,12 +9,13 @@ import torch
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from plain_unet import plain_unet
 from scam_reference import numpy_scam
-from scipy.ndimage import zoom
+from scipy.ndimage import uniform_filter, zoom
 from torch import nn
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.network.complexity import count_gmacs, count_parameters
 from nnunet_multiphase.network.defaults import ARCH_KWARGS_REQ_IMPORT, NETWORK_CLASS, default_arch_kwargs
+from nnunet_multiphase.network.residual_block import smoothed
 from nnunet_multiphase.network.scam import ChannelWeighting, SpatialGate
 from nnunet_multiphase.training.focal_dice import FocalDiceLoss
 
@@ -320,3 +321,51 @@ def test_wrong_number_of_rates_says_which_stage():
 def test_wrong_number_of_stages_says_which_list():
     with pytest.raises(InputError, match="n_conv_per_stage needs 5 entries, has 2"):
         small(n_conv_per_stage=[1, 1])
+
+
+def test_two_halves_of_a_convolution_have_rates_of_their_own():
+    dilations = default_arch_kwargs(*ISOTROPIC, is_2d=False, rates=(2,), second_rates=(3,))
+    net = small(dilations=dilations["dilations"], second_dilations=dilations["second_dilations"])
+    halves = net.encoder.stages[0].convs[0]
+    assert (halves.first.dilation, halves.second.dilation) == ((2, 2, 2), (3, 3, 3))
+    assert halves.first.out_channels == halves.second.out_channels == 2
+    assert count_parameters(net) == count_parameters(small())
+    assert [o.shape for o in net(torch.zeros(1, 4, 32, 32, 32))] == [
+        o.shape for o in small()(torch.zeros(1, 4, 32, 32, 32))
+    ]
+
+
+def test_a_smoothed_convolution_sees_the_voxels_between_its_taps():
+    """At rates 2 and 3 the nearest voxels are read by no tap; averaged over 3 voxels, all within reach are."""
+
+    def seen_by_first_convolution(**changes):
+        block = small(**changes).encoder.stages[0]
+        x = torch.zeros(1, 4, 15, 15, 15, requires_grad=True)
+        nn.init.ones_(block.convs[0].weight)
+        block.convs[0](smoothed(x, block.windows[0]))[0, 0, 7, 7, 7].backward()
+        return x.grad[0, 0, 7, 7] != 0
+
+    assert seen_by_first_convolution().nonzero().ravel().tolist() == [5, 7, 9]
+    assert seen_by_first_convolution(smooth=True).nonzero().ravel().tolist() == [4, 5, 6, 7, 8, 9, 10]
+
+
+def test_smoothing_is_scipys_mean_inside_and_keeps_a_constant_at_the_edge():
+    x = torch.rand(1, 1, 9, 9, dtype=torch.float64)
+    expected = uniform_filter(x[0, 0].numpy(), 3)
+    np.testing.assert_allclose(
+        smoothed(x, (3, 3))[0, 0, 1:-1, 1:-1], expected[1:-1, 1:-1], atol=1e-14
+    )  # float64 rounding
+    torch.testing.assert_close(smoothed(torch.ones(1, 2, 5, 6, 7), (3, 1, 3)), torch.ones(1, 2, 5, 6, 7))
+
+
+def test_smoothing_adds_no_weights_and_leaves_undilated_convolutions_alone():
+    assert count_parameters(small(smooth=True)) == count_parameters(small())
+    kwargs = default_arch_kwargs(*ISOTROPIC, is_2d=False, rates=(1,))
+    one, two = (small(dilations=kwargs["dilations"], smooth=smooth).eval() for smooth in (False, True))
+    x = torch.randn(1, 4, 32, 32, 32)
+    with torch.no_grad():
+        assert all(torch.equal(a, b) for a, b in zip(one(x), two(x), strict=True))
+
+
+def test_default_plans_know_nothing_of_options_that_are_off():
+    assert not {"smooth", "second_dilations"} & default_arch_kwargs(*ISOTROPIC, is_2d=False).keys()
