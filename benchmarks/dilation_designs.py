@@ -28,6 +28,7 @@ from nnunet_multiphase.evaluation.files import write_json
 from nnunet_multiphase.evaluation.matching import match_masks
 from nnunet_multiphase.evaluation.statistics import Ratios, difference, draw, estimate
 from nnunet_multiphase.network.defaults import ARCH_KWARGS_REQ_IMPORT, NETWORK_CLASS, default_arch_kwargs
+from nnunet_multiphase.network.scam import SpatialGate
 from nnunet_multiphase.phantom.cohort import sample_case
 from nnunet_multiphase.phantom.motion import Motion
 from nnunet_multiphase.phantom.render import Grid, add_noise, render_hu, render_lesions, render_liver
@@ -40,7 +41,7 @@ SPACING_MM = (2.5, 0.8, 0.8)
 BOX = (48, 128, 128)
 """Voxels of a patient: 120 x 102 x 102 mm about a lesion, off its middle by up to 20 mm."""
 LEFT_BY_REGISTRATION_MM = 0.7
-PARTS = {"training": (1601, 20), "tuning": (1602, 10), "holdout": (1603, 12)}
+PARTS = {"training": (1601, 12), "tuning": (1602, 8), "holdout": (1603, 8)}
 """Seed and number of the patients."""
 BATCH = 2
 LEARNING_RATE = 3e-3
@@ -101,7 +102,7 @@ def load(output: Path, part: str) -> list[dict[str, np.ndarray]]:
     moments = folder / "intensities.json"
     if not moments.is_file():
         values = []
-        for path in sorted((folder / "training").glob("*.npz")):
+        for path in sorted((folder / "training").glob("*.npz"))[: PARTS["training"][1]]:
             with np.load(path) as case:
                 values.append(case["hu"][:, case["lesions"] > 0].astype(np.float32))
         of_lesions = np.concatenate(values, 1)
@@ -116,7 +117,7 @@ def load(output: Path, part: str) -> list[dict[str, np.ndarray]]:
         )
     known = {key: np.float32(v)[:, None, None, None] for key, v in json.loads(moments.read_text()).items()}
     cases = []
-    for path in sorted((folder / part).glob("*.npz")):
+    for path in sorted((folder / part).glob("*.npz"))[: seed_and_count[1]]:
         with np.load(path) as case:
             image = (np.clip(case["hu"], known["low"], known["high"]) - known["mean"]) / known["sd"]
             cases.append(
@@ -210,6 +211,24 @@ def predict(net: nn.Module, image: np.ndarray, liver: np.ndarray, patch: tuple[i
     return logits > 0
 
 
+def gates(net: nn.Module, cases: list[dict[str, np.ndarray]], patch: tuple[int, ...]) -> list[list[float]]:
+    """Give each gate's mean and standard deviation over the voxels of patches with a lesion, finest first."""
+    rng = np.random.default_rng(0)
+    images = np.stack([draw_patch(rng, [case], patch, True)[0] for case in cases]).astype(np.float32)
+    kept: list[list[float]] = []
+
+    def note(gate: SpatialGate, inputs: tuple[torch.Tensor, torch.Tensor], _: torch.Tensor) -> None:
+        weights = gate.weights(*inputs)
+        kept.append([round(weights.mean().item(), 3), round(weights.std().item(), 3)])
+
+    hooks = [m.register_forward_hook(note) for m in net.modules() if isinstance(m, SpatialGate)]
+    with torch.no_grad():
+        net(torch.from_numpy(images))
+    for hook in hooks:
+        hook.remove()
+    return kept[::-1]
+
+
 def run(options: argparse.Namespace) -> None:
     """Train and score every design with every seed."""
     todo = [
@@ -244,6 +263,7 @@ def run(options: argparse.Namespace) -> None:
             "patch": options.patch,
             "training_s": round(trained, 1),
             "losses": losses,
+            "gates": gates(net, testing, options.patch),
             "cases": cases,
         }
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -306,8 +326,8 @@ def main() -> None:
     parser.add_argument("--designs", type=lambda text: text.split(","), default=list(DESIGNS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--part", choices=("tuning", "holdout"), default="tuning")
-    parser.add_argument("--steps", type=int, default=250)
-    parser.add_argument("--patch", type=int, nargs=3, default=[16, 64, 64], metavar=("Z", "Y", "X"))
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--patch", type=int, nargs=3, default=[16, 48, 48], metavar=("Z", "Y", "X"))
     parser.add_argument("--against", type=lambda text: text.split(","), default=["undilated", "plain_skips"])
     parser.add_argument(
         "--cases", nargs="*", choices=PARTS, help="render the patients (of these parts), train nothing"
