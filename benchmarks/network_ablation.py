@@ -27,7 +27,7 @@ from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from torch import nn
 
 from nnunet_multiphase.benchmark.budget import Budget
-from nnunet_multiphase.benchmark.datasets import Place, given_place, splits_of
+from nnunet_multiphase.benchmark.place import Place, given_place, splits_of
 from nnunet_multiphase.benchmark.prediction import predict
 from nnunet_multiphase.benchmark.settings import claim_folder
 from nnunet_multiphase.benchmark.training import TrainingSettings, train

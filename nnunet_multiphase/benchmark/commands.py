@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nnunet_multiphase.benchmark.contestants import REGISTERED, Contestant
-from nnunet_multiphase.benchmark.datasets import Place, given_place, own_place
 from nnunet_multiphase.benchmark.layout import Training
+from nnunet_multiphase.benchmark.place import Place, given_place, own_place
 from nnunet_multiphase.benchmark.planning import has_second_name, plan_line, preprocess_line
 from nnunet_multiphase.benchmark.prepare import choose
 from nnunet_multiphase.benchmark.settings import BenchmarkSettings

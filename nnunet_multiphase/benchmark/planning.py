@@ -8,7 +8,7 @@ from typing import Any
 
 from nnunet_multiphase.benchmark.child import run_nnunet
 from nnunet_multiphase.benchmark.contestants import Contestant
-from nnunet_multiphase.benchmark.datasets import Place
+from nnunet_multiphase.benchmark.place import Place
 from nnunet_multiphase.errors import InputError
 
 READ_BY_PREPROCESSING = (

@@ -10,16 +10,7 @@ from typing import Any
 import SimpleITK as sitk
 
 from nnunet_multiphase.benchmark.contestants import CONTESTANTS, REGISTERED, Contestant, choose_contestants
-from nnunet_multiphase.benchmark.datasets import (
-    Place,
-    fingerprint,
-    given_place,
-    make_datasets,
-    patients_of,
-    reference_images,
-    refuse_moved,
-    splits_of,
-)
+from nnunet_multiphase.benchmark.datasets import make_datasets, refuse_moved
 from nnunet_multiphase.benchmark.layout import (
     PLAN,
     TRUTH,
@@ -28,6 +19,14 @@ from nnunet_multiphase.benchmark.layout import (
     read_plan,
     truth_file,
     write_plan,
+)
+from nnunet_multiphase.benchmark.place import (
+    Place,
+    fingerprint,
+    given_place,
+    patients_of,
+    reference_images,
+    splits_of,
 )
 from nnunet_multiphase.benchmark.planning import plan_and_preprocess
 from nnunet_multiphase.benchmark.settings import BenchmarkSettings, claim_folder, fixed_settings

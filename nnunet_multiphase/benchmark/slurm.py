@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from nnunet_multiphase.benchmark.datasets import FOLDERS
+from nnunet_multiphase.benchmark.place import FOLDERS
 
 HEAD = """#!/usr/bin/env bash
 #SBATCH --job-name=benchmark-{step}
