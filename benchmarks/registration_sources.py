@@ -262,7 +262,7 @@ def phantom_pair(name: str, rng: np.random.Generator, number: int) -> Pair:
             spacing_mm=(pixel, pixel, float(rng.choice([3.0, 4.0, 5.0]))),
             in_plane=(round(320 * variation.field / pixel), round(254 / pixel)),
             length_mm=160.0 * variation.length * length,
-            middle_mm=-3.0,
+            middle_mm=(0.0, 0.0, -3.0),
         )
         values = render_hu(patient, where, phase, grid)
         scans.append(scanned(values, phantom_image(values, grid), rng))

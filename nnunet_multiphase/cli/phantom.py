@@ -27,7 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cases", type=int, default=12, help="number of patients (default: 12)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same files (default: 0)")
     parser.add_argument(
-        "--size", choices=("small", "large"), default="small", help="resolution (default: small)"
+        "--size",
+        choices=("small", "large", "clinical"),
+        default="small",
+        help="resolution; clinical: voxels of 0.8 x 0.8 x 2.5 mm in the liver's box (default: small)",
     )
     parser.add_argument(
         "--missing-fraction", type=float, default=0.0, help="share of cases that lack one phase (default: 0)"

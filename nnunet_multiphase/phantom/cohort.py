@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import SimpleITK as sitk
 
 from nnunet_multiphase.errors import InputError
@@ -15,6 +16,7 @@ from nnunet_multiphase.phantom.lesions import KINDS, MIMICS, place_lesions
 from nnunet_multiphase.phantom.motion import Motion, sample_motion
 from nnunet_multiphase.phantom.render import (
     Grid,
+    add_kernel_noise,
     add_noise,
     render_hu,
     render_lesions,
@@ -30,26 +32,43 @@ from nnunet_multiphase.phases import PHASES
 # The masks' phase of ten cases, dealt in an order of the seed: mostly portal venous, as in real sets.
 REFERENCE_DECK: tuple[str, ...] = ("pv",) * 7 + ("art",) * 2 + ("dl",)
 
+LATTICE_MM = 4.0
+"""How far apart the points are by which the liver's box is found."""
+
 
 @dataclass(frozen=True)
 class Size:
-    """Resolution of a cohort: matrix (x, y), its width, slice spacings to choose from, coverage (all mm)."""
+    """Resolution of a cohort: matrix (x, y), its width, slice spacings to choose from, coverage (all mm).
+
+    Where `liver_margin_mm` is set, a phase covers the box of the liver and so much around it: `field_mm / in_plane[0]`
+    is then the pixel itself, and the covered matrix and length follow from the patient. Where `noise_peak_per_mm` is
+    set, the noise has the spectrum of `render.add_kernel_noise`.
+    """
 
     in_plane: tuple[int, int]
     field_mm: float
     slice_mm: tuple[float, ...]
     length_mm: float
+    liver_margin_mm: float | None = None
+    noise_peak_per_mm: float | None = None
 
     def stretched(self, width: float, length: float) -> "Size":
         """Give the same resolution over a field of view that is wider and longer by these factors."""
         x, y = self.in_plane
         columns = round(x * width)
-        return Size((columns, y), self.field_mm * columns / x, self.slice_mm, self.length_mm * length)
+        return dataclasses.replace(
+            self,
+            in_plane=(columns, y),
+            field_mm=self.field_mm * columns / x,
+            length_mm=self.length_mm * length,
+        )
 
 
 SIZES: dict[str, Size] = {
     "small": Size((104, 82), 306.0, (4.0, 5.0, 6.0), 160.0),
     "large": Size((288, 228), 320.0, (2.0, 2.5, 3.0), 175.0),
+    # the voxels of clinical CT in a field of view of 410 mm, of which only the liver's box is kept
+    "clinical": Size((512, 512), 409.6, (2.5,), 175.0, liver_margin_mm=16.0, noise_peak_per_mm=0.25),
 }
 
 
@@ -65,6 +84,7 @@ class Case:
     grids: dict[str, Grid]
     noise_hu: dict[str, float]
     anatomy: str = USUAL
+    noise_peak_per_mm: float | None = None
 
 
 def sample_case(
@@ -86,6 +106,7 @@ def sample_case(
     patient = variation.patient
     table = rng.uniform([-20, -40, -400], [20, 10, 300])
     limits = SIZES[size].stretched(variation.field, variation.length)
+    box = None if limits.liver_margin_mm is None else liver_box(patient, limits.liver_margin_mm)
     motions, grids, noise = {}, {}, {}
     for phase in PHASES:
         motions[phase] = sample_motion(
@@ -95,22 +116,37 @@ def sample_case(
             max_rotation_deg=max_rotation_deg,
             max_shift_mm=max_shift_mm,
         )
-        pixel = round(limits.field_mm * float(rng.uniform(0.94, 1.02)) / limits.in_plane[0], 3)
+        zoom = float(rng.uniform(0.94, 1.02)) if box is None else 1.0
+        pixel = round(limits.field_mm * zoom / limits.in_plane[0], 3)
+        shift = motions[phase].liver_shift_mm
+        in_plane, length, middle = limits.in_plane, limits.length_mm, np.array([0, 0, shift[2] * 0.6 - 3.0])
+        if box is not None:
+            x, y, length = (float(edge) for edge in box[1] - box[0])
+            in_plane, middle = (round(x / pixel), round(y / pixel)), box.mean(axis=0) + shift
         grids[phase] = sample_grid(
             rng,
             motions[phase],
             spacing_mm=(pixel, pixel, float(rng.choice(limits.slice_mm))),
-            in_plane=limits.in_plane,
+            in_plane=in_plane,
             # the masks' phase covers the whole liver, the others may miss a little of it
-            length_mm=limits.length_mm * (1.0 if phase == reference else float(rng.uniform(0.88, 1.0))),
-            middle_mm=float(motions[phase].liver_shift_mm[2]) * 0.6 - 3.0,
+            length_mm=length * (1.0 if phase == reference else float(rng.uniform(0.88, 1.0))),
+            middle_mm=middle,
         )
         noise[phase] = float(rng.uniform(9.0, 14.0))
     if variation.noise_hu is not None:
         noise = dict(zip(PHASES, variation.noise_hu, strict=True))
     others = [phase for phase in PHASES if phase != reference]
     missing = (str(rng.choice(others)),) if rng.random() < missing_fraction else ()
-    return Case(f"case_{number:03d}", reference, missing, patient, motions, grids, noise, anatomy)
+    name = f"case_{number:03d}"
+    return Case(name, reference, missing, patient, motions, grids, noise, anatomy, limits.noise_peak_per_mm)
+
+
+def liver_box(patient: Patient, margin_mm: float) -> npt.NDArray[np.float64]:
+    """Return the corners (2, 3) of the liver's box in the patient's frame, lowest first, with a margin (mm)."""
+    axes = [np.arange(-160.0, 161.0, LATTICE_MM, dtype=np.float32)] * 3
+    points = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")])
+    inside = points[:, patient.liver_distance(points) < LATTICE_MM]
+    return np.stack([inside.min(axis=1) - margin_mm, inside.max(axis=1) + margin_mm]).astype(np.float64)
 
 
 def _variant_rng(seed: int, number: int, variant: str) -> np.random.Generator:
@@ -167,12 +203,22 @@ def render_case(case: Case, *, seed: int = 0) -> dict[str, sitk.Image]:
         grid, motion = case.grids[phase], case.motions[phase]
         rng = np.random.default_rng([seed, int(case.name.split("_")[1]), 1 + index])
         volume = render_hu(case.patient, motion, phase, grid)
-        images[phase] = to_image(add_noise(rng, volume, case.noise_hu[phase]), grid)
+        images[phase] = to_image(noisy(case, rng, volume, phase), grid)
         if phase == case.reference:
             lesions = render_lesions(case.patient, motion, grid, case.patient.lesions)
             images[f"lesions_{phase}"] = to_image(lesions, grid)
             images[f"liver_{phase}"] = to_image(render_liver(case.patient, motion, grid), grid)
     return images
+
+
+def noisy(
+    case: Case, rng: np.random.Generator, volume: npt.NDArray[np.float32], phase: str
+) -> npt.NDArray[np.float32]:
+    """Add a phase's noise to its noise-free HU (z, y, x)."""
+    sigma, peak = case.noise_hu[phase], case.noise_peak_per_mm
+    if peak is None:
+        return add_noise(rng, volume, sigma)
+    return add_kernel_noise(rng, volume, sigma, pixel_mm=case.grids[phase].spacing_mm[0], peak_per_mm=peak)
 
 
 def truth_of(case: Case, *, seed: int = 0) -> dict[str, object]:
@@ -235,7 +281,8 @@ def make_cohort(
         out: Folder to write into; made if it does not exist.
         cases: How many patients, at least 1.
         seed: Decides everything.
-        size: "small" (about 104 x 82 x 32 voxels a phase) or "large" (288 x 228 x 70).
+        size: "small" (about 104 x 82 x 32 voxels a phase), "large" (288 x 228 x 70) or "clinical" (the liver's box in
+            voxels of 0.8 x 0.8 x 2.5 mm).
         missing_fraction: Share of the cases (0 to 1) that lack one phase other than the masks'.
         anatomy: One of `phantom.variants.VARIANTS`: patients as sampled, or all of one unlike kind.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
-from scipy import ndimage
+from scipy import fft, ndimage
 
 from nnunet_multiphase.phantom.lesions import Lesion, distance
 from nnunet_multiphase.phantom.motion import Motion, rotation_matrix
@@ -49,7 +49,7 @@ def sample_grid(
     spacing_mm: tuple[float, float, float],
     in_plane: tuple[int, int],
     length_mm: float,
-    middle_mm: float,
+    middle_mm: npt.ArrayLike,
     max_oblique_deg: float = 5.0,
 ) -> Grid:
     """Draw a grid around the patient as he lies in this phase.
@@ -60,12 +60,12 @@ def sample_grid(
         spacing_mm: Spacing (x, y, z).
         in_plane: Matrix (x, y).
         length_mm: Coverage along the slices.
-        middle_mm: Height of the middle slice in the patient's frame.
+        middle_mm: The grid's middle (3,) in the patient's frame.
         max_oblique_deg: Largest tilt about each axis.
     """
     direction = rotation_matrix(rng.uniform(-1, 1, 3) * max_oblique_deg)
     size = (in_plane[0], in_plane[1], max(8, round(length_mm / spacing_mm[2])))
-    centre = motion.rotation @ np.array([0.0, 0.0, middle_mm]) + motion.translation_mm + rng.uniform(-4, 4, 3)
+    centre = motion.rotation @ np.asarray(middle_mm) + motion.translation_mm + rng.uniform(-4, 4, 3)
     half = direction @ ((np.asarray(size) - 1) / 2 * np.asarray(spacing_mm))
     x, y, z = (round(float(v), 4) for v in centre - half)
     return Grid(size, spacing_mm, (x, y, z), direction)
@@ -111,6 +111,36 @@ def add_noise(
         white, (0.3, 2.2, 2.2)
     )
     return volume + band * np.float32(sigma_hu / band.std())
+
+
+def add_kernel_noise(
+    rng: np.random.Generator,
+    volume: npt.NDArray[np.float32],
+    sigma_hu: float,
+    *,
+    pixel_mm: float,
+    peak_per_mm: float,
+) -> npt.NDArray[np.float32]:
+    """Add noise with the shape of power spectrum that filtered backprojection with a soft kernel gives.
+
+    In the plane the power is f exp(-f^2 / (2 f_peak^2)): the ramp of the backprojection (Kijewski and Judy 1987,
+    Phys. Med. Biol. 32:565, doi:10.1088/0031-9155/32/5/003), rolled off by the kernel; the Gaussian is our choice.
+    Slices are as good as independent.
+
+    Args:
+        rng: Source of randomness.
+        volume: Noise-free HU (z, y, x).
+        sigma_hu: Standard deviation.
+        pixel_mm: Pixel spacing.
+        peak_per_mm: Frequency of the highest power, cycles per mm.
+    """
+    white = rng.standard_normal(volume.shape).astype(np.float32)
+    rows, columns = volume.shape[1:]
+    f = np.hypot(fft.fftfreq(rows, pixel_mm)[:, None], fft.rfftfreq(columns, pixel_mm)[None])  # cycles per mm
+    amplitude = np.sqrt(f * np.exp(-(f**2) / (2 * peak_per_mm**2))).astype(np.float32)
+    # padding is not needed: the noise may wrap round, as long as it is the same everywhere
+    noise = fft.irfft2(fft.rfft2(white) * amplitude, volume.shape[1:]).astype(np.float32)
+    return volume + noise * np.float32(sigma_hu / noise.std())
 
 
 def to_image(volume: npt.NDArray[np.generic], grid: Grid) -> sitk.Image:
