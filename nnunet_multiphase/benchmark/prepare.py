@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from nnunet_multiphase.benchmark.layout import (
     write_plan,
 )
 from nnunet_multiphase.benchmark.place import (
+    FOLDERS,
     Place,
     fingerprint,
     given_place,
@@ -29,10 +31,12 @@ from nnunet_multiphase.benchmark.place import (
     splits_of,
 )
 from nnunet_multiphase.benchmark.planning import plan_and_preprocess
-from nnunet_multiphase.benchmark.settings import BenchmarkSettings, claim_folder, fixed_settings
+from nnunet_multiphase.benchmark.settings import SETTINGS, BenchmarkSettings, claim_folder, fixed_settings
 from nnunet_multiphase.data.alone import alone
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.label_classes import classes_of_record
+
+LOCK = "lock"
 
 
 def choose(settings: BenchmarkSettings) -> tuple[Contestant, ...]:
@@ -99,8 +103,24 @@ def prepare(
     if settings.cohort is None:
         _early_refusals(settings, given_place(settings.dataset or ""))
     claim_folder(work, fixed_settings(settings))
-    with alone(work / "lock", f"{work} is being prepared by another process; wait for it, or stop it"):
-        return _prepare(work, settings, chosen, jobs=jobs, dask_scheduler=dask_scheduler, say=say)
+    with alone(work / LOCK, f"{work} is being prepared by another process; wait for it, or stop it"):
+        try:
+            return _prepare(work, settings, chosen, jobs=jobs, dask_scheduler=dask_scheduler, say=say)
+        except InputError:
+            _withdraw(work)
+            raise
+
+
+def _withdraw(work: Path) -> None:
+    """Give up a folder in which nothing was made, so that a corrected command may have it."""
+    made = [path for path in work.iterdir() if path.name not in (SETTINGS, LOCK, *FOLDERS)]
+    made += [path for name in FOLDERS if (work / name).is_dir() for path in (work / name).iterdir()]
+    if made:
+        return
+    for name in FOLDERS:
+        with suppress(FileNotFoundError):
+            (work / name).rmdir()
+    (work / SETTINGS).unlink(missing_ok=True)
 
 
 def _prepare(

@@ -195,3 +195,9 @@ def test_the_truth_is_the_datasets_labels(fakes, tmp_path):
         for file in (tmp_path / "out" / "truth" / "case_2.nii.gz", labels)
     )
     assert np.array_equal(written, drawn)
+
+
+def test_a_folder_in_which_nothing_could_be_made_is_free_again(tmp_path):
+    with pytest.raises(InputError, match="is not a folder"):
+        prepare(tmp_path / "work", of_raw(tmp_path, "ours"), say=silent)
+    assert list((tmp_path / "work").iterdir()) == []
