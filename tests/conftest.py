@@ -1,8 +1,22 @@
-"""What holds for every test: hypothesis draws the same examples each time, and a busy machine fails nothing."""
+"""What holds for every test: hypothesis draws the same examples each time, a busy machine fails nothing, none connects."""
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
+from no_network.network_watch import watch
 
 settings.register_profile(
     "same_everywhere", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("same_everywhere")
+
+_tried: list[str] = []
+watch(_tried.append, also_here=False)
+
+
+@pytest.fixture(autouse=True)
+def _connects_to_this_machine_alone() -> Iterator[None]:
+    yield
+    tried, _tried[:] = list(_tried), []
+    assert tried == [], "connections to other machines"

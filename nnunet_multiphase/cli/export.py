@@ -45,7 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust-model",
         action="store_true",
-        help="load a zip, or a checkpoint that is more than weights, although it can run any program when it is loaded",
+        help="load a zip, or a checkpoint that is more than weights: model files are pickles, which can run any program "
+        "when they are loaded, so only if you trust who made it",
     )
 
 

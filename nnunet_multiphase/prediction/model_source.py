@@ -1,7 +1,8 @@
 """Open a model wherever it comes from, and load nothing that could run code of a stranger unless the user trusts it.
 
 A checkpoint is a pickle: loaded as nnU-Net loads it, it may run any program. torch can read one so that nothing but
-tensors, numbers and plain containers come to be (`weights_only`); what passes that is harmless however it is read again.
+tensors, numbers and plain containers come to be (`weights_only`, to be relied on from torch 2.10: CVE-2026-24747); what
+passes that is harmless however it is read again.
 The plans name classes to be imported: only those of networks are let through.
 """
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from without_network import attempts, without_network
 
 
 @dataclass(frozen=True)
 class DemoRun:
     folder: Path
     printed: str
+    connections: list[str]  # that it tried
 
     @property
     def test_cases(self) -> list[str]:
@@ -27,15 +29,16 @@ class DemoRun:
 @pytest.fixture(scope="session")
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
     folder = tmp_path_factory.mktemp("chain") / "demo"
+    log = tmp_path_factory.mktemp("watch") / "log"
     # None of nnU-Net's variables: the demo must need none.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("nnUNet_")}
     options = ["--cases", "6", "--epochs", "1", "--iterations", "2", "--jobs", "2"]
     done = subprocess.run(
         [sys.executable, "-m", "nnunet_multiphase.cli.main", "demo", str(folder), *options],
-        env=environment,
+        env=without_network(log, environment),
         capture_output=True,
         encoding="utf-8",
         errors="replace",
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return DemoRun(folder, done.stdout)
+    return DemoRun(folder, done.stdout, attempts(log))

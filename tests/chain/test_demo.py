@@ -45,6 +45,10 @@ def test_the_dataset_has_its_cohort_page(demo_run):
     assert all(case in text for case in demo_run.test_cases)
 
 
+def test_nothing_from_setup_to_the_pages_connects_to_anything(demo_run):
+    assert demo_run.connections == []
+
+
 def test_last_line_names_the_page(demo_run):
     assert demo_run.printed.rstrip().endswith(f"report: {(demo_run.folder / 'report.html').resolve()}")
 

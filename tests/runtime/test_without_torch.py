@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 from tiny_model import Exported
+from without_network import attempts, without_network
 
 from nnunet_multiphase import runtime
 
@@ -67,12 +68,14 @@ def test_predict_runs_without_torch_and_nnunet(exported: Exported, tmp_path: Pat
         capture_output=True,
         encoding="utf-8",
         cwd=Path(__file__).parents[2],
+        env=without_network(tmp_path / "watch"),
     )
     assert done.returncode == 0, done.stderr
     labels = sitk.ReadImage(str(tmp_path / "out" / "patient.nii.gz"))
     assert labels.GetSize() == reference.GetSize()
     assert sitk.GetArrayFromImage(labels).any()
     assert "matplotlib is not installed" in done.stderr
+    assert attempts(tmp_path / "watch") == []
 
 
 def test_the_short_list_asks_for_nothing_else_than_the_package_does() -> None:
@@ -82,6 +85,6 @@ def test_the_short_list_asks_for_nothing_else_than_the_package_does() -> None:
     ]
     asked = set(re.findall(r'"([\w-]+)>=([\d.]+)', dependencies))
     listed = set(re.findall(r"^([\w-]+)>=([\d.]+)", REQUIREMENTS.read_text(encoding="utf-8"), re.MULTILINE))
-    assert {name for name, _ in listed - asked} == {"contourpy", "onnxruntime"}  # of matplotlib, of an extra
+    assert {name for name, _ in listed - asked} == {"onnxruntime"}  # of an extra
     assert len(listed) == 8
     assert {"torch", "nnunetv2"} <= {name for name, _ in asked - listed}
