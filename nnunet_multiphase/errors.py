@@ -1,4 +1,10 @@
-"""The one exception for bad input: its text is shown to the user as it is."""
+"""The one exception for bad input, and the words for what the system refuses: both are shown to the user as they are."""
+
+import errno
+
+FULL = {errno.ENOSPC, errno.EFBIG, *(getattr(errno, name) for name in ("EDQUOT",) if hasattr(errno, name))}
+"""What a disk says that has no room, a file that has reached its largest size, and a user who has used up his share."""
+FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 class InputError(ValueError):
@@ -22,6 +28,25 @@ def printable(text: str) -> str:
     return "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text
     )
+
+
+def told_by_system(error: OSError) -> str:
+    """Say in a sentence which file the system refused and why, and what to do where that is known.
+
+    >>> told_by_system(OSError(errno.ENOSPC, "No space left on device", "out/a.nii.gz"))
+    'out/a.nii.gz cannot be written: the disk is full (No space left on device); make room, then run the same again'
+    """
+    file, reason = str(error.filename or ""), str(error.strerror or error)
+    if error.errno in FULL:
+        text = f"{file or 'a file'} cannot be written: the disk is full ({reason}); make room, then run the same again"
+    elif error.errno in FORBIDDEN:
+        text = (
+            f"{file or 'a file'} is not this user's to read or to write ({reason}): give the rights to it, or name another "
+            "place"
+        )
+    else:
+        text = f"{file}: {reason}" if file else reason
+    return printable(text)
 
 
 def is_ctrl_c(error: BaseException) -> bool:

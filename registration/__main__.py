@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
     from registration.settings import RegistrationResult
+
+BESIDE = ".registration_"
+STALE_S = 3600
+"""No run writes for so long."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -78,9 +84,18 @@ def main(arguments: Sequence[str] | None = None, *, alone: bool = False) -> int:
     try:
         verdict = _run(options, alone)
     except (ValueError, OSError) as problem:
-        print(f"registration: {problem}", file=sys.stderr)
+        print(f"registration: {_told(problem)}", file=sys.stderr)
         return 2
     return 1 if options.strict and verdict == "failed" else 0
+
+
+def _told(problem: ValueError | OSError) -> str:
+    """Say which file the system refused, and why."""
+    if not isinstance(problem, OSError) or problem.filename is None:
+        return str(problem)
+    full = problem.errno in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+    reason = f"the disk is full ({problem.strerror}); make room" if full else problem.strerror
+    return f"{problem.filename} cannot be written: {reason}"
 
 
 def _run(options: argparse.Namespace, alone: bool) -> str:
@@ -146,12 +161,11 @@ def _writers(
     result: RegistrationResult,
 ) -> list[tuple[Path, Callable[[Path], Any]]]:
     """List each output with what writes it."""
-    import SimpleITK as sitk
-
     from registration.resample import resample_image, resample_labels
+    from registration.volume_file import write_transform, write_volume
 
     def write_moved(path: Path) -> None:
-        sitk.WriteImage(resample_image(moving, reference, result.transform), str(path), True)
+        write_volume(resample_image(moving, reference, result.transform), path)
 
     def write_figure(path: Path) -> None:
         from registration.figure import overlay_figure
@@ -168,7 +182,7 @@ def _writers(
         (options.moved, write_moved),
         (options.figure, write_figure),
         (options.json, lambda path: path.write_text(json.dumps(summary(options, result), indent=1) + "\n")),
-        (options.transform, lambda path: sitk.WriteTransform(result.transform, str(path))),
+        (options.transform, lambda path: write_transform(result.transform, path)),
     ]
     return [(path, write) for path, write in writers if path is not None]
 
@@ -200,20 +214,32 @@ def summary(options: argparse.Namespace, result: RegistrationResult) -> dict[str
 
 def _write_all(options: argparse.Namespace, writers: list[tuple[Path, Callable[[Path], Any]]]) -> None:
     """Write every output aside first; put them in place only when all are whole."""
-    with tempfile.TemporaryDirectory(prefix=".registration_", dir=options.transform.parent) as folder:
+    for left in options.transform.parent.glob(f"{BESIDE}*"):  # by a run that was killed
+        if time.time() - left.stat().st_mtime > STALE_S:
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=BESIDE, dir=options.transform.parent) as folder:
         whole = []
         for number, (path, write) in enumerate(writers):
             aside = Path(folder) / f"{number}_{path.name}"
             try:
                 write(aside)
-            except RuntimeError as problem:  # what SimpleITK raises
-                raise OSError(f"{path} could not be written: {problem}") from problem
+            except OSError as problem:  # the name that the user knows
+                raise OSError(problem.errno, problem.strerror, str(path)) from problem
             whole.append((aside, path))
         for aside, path in whole:
             try:
                 os.replace(aside, path)
-            except OSError:  # another file system
-                shutil.move(str(aside), str(path))
+            except OSError as problem:
+                if problem.errno != errno.EXDEV:
+                    raise OSError(problem.errno, problem.strerror, str(path)) from problem
+                _move_over(aside, path)
+
+
+def _move_over(aside: Path, path: Path) -> None:
+    """Move a file to another file system, where it is copied beside its place first."""
+    with tempfile.TemporaryDirectory(prefix=BESIDE, dir=path.parent) as folder:
+        copy = shutil.copyfile(aside, Path(folder) / path.name)
+        os.replace(copy, path)
 
 
 def run_as_process() -> NoReturn:

@@ -1,12 +1,14 @@
-"""Read a volume from a file, and notice one that was cut short or holds what is no number."""
+"""Read and write volumes and transforms, and notice what was cut short or holds what is no number."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import NoReturn
 
 import SimpleITK as sitk
 
-from registration.nifti_bytes import check_nifti, check_nifti_header
+from registration.nifti_bytes import check_nifti, check_nifti_header, is_nifti_name
 
 
 def read_volume(path: Path) -> sitk.Image:
@@ -35,3 +37,68 @@ def read_volume(path: Path) -> sitk.Image:
         return reader.Execute()
     except RuntimeError as problem:
         raise ValueError(f"{path} cannot be read as an image; is it damaged, or not a volume?") from problem
+
+
+def write_volume(image: sitk.Image, path: Path, *, compress: bool = True) -> None:
+    """Write a volume, and make sure that the disk has all of it.
+
+    ITK says nothing of a NIfTI or NRRD file that a full disk has cut off: it is looked at again.
+
+    Args:
+        image: What is written.
+        path: File; its ending says the format. None is there after a failure.
+        compress: Pack it, where the format can be packed.
+
+    Raises:
+        OSError: It cannot be written, with the file's name and the system's reason.
+    """
+    try:
+        sitk.WriteImage(image, str(path), compress)
+        _settle_on_disk(path)
+        if not is_nifti_name(path):
+            read_volume(path)
+            return
+        reader = sitk.ImageFileReader()
+        reader.SetFileName(str(path))
+        reader.ReadImageInformation()
+        check_nifti(path, reader)
+    except (RuntimeError, ValueError) as problem:
+        _say_why(path, problem)
+
+
+def write_transform(transform: sitk.Transform, path: Path) -> None:
+    """Write a transform, and make sure that the disk has all of it; as `write_volume`.
+
+    Raises:
+        OSError: It cannot be written, with the file's name and the system's reason.
+    """
+    try:
+        sitk.WriteTransform(transform, str(path))
+        _settle_on_disk(path)
+        there = sitk.ReadTransform(str(path))
+    except RuntimeError as problem:
+        _say_why(path, problem)
+    # Some formats hold every transform as an affine one, with other parameters.
+    same = there.GetNumberOfParameters() == transform.GetNumberOfParameters()
+    if there.GetName() == transform.GetName() and not same:
+        _say_why(path, RuntimeError("it was cut off"))
+
+
+def _settle_on_disk(path: Path) -> None:
+    """Wait until the system has really written a file: a network's disk says only then that it is full."""
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
+
+
+def _say_why(path: Path, problem: Exception) -> NoReturn:
+    """Remove what there is of a file and raise the system's reason, which ITK does not give: a further byte meets it too."""
+    try:
+        with path.open("ab") as stream:
+            stream.write(bytes(1 << 20))
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from problem
+    finally:
+        path.unlink(missing_ok=True)
+    raise OSError(None, f"it could not be written whole ({problem})", str(path)) from problem

@@ -21,6 +21,7 @@ from nnunet_multiphase.benchmark.settings import Cohort
 from nnunet_multiphase.data.destination import SPLITS
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.files import write_json
+from nnunet_multiphase.whole_file import whole_file
 
 
 def make_datasets(
@@ -228,6 +229,5 @@ def _make_splits(place: Place) -> None:
         )
     splits: Sequence[Mapping[str, Any]] = generate_crossval_split(cases, seed=12345, n_splits=5)
     file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_suffix(".unfinished")
-    beside.write_text(json.dumps([{k: list(v) for k, v in s.items()} for s in splits], indent=4) + "\n")
-    beside.replace(file)
+    with whole_file(file) as beside:
+        beside.write_text(json.dumps([{k: list(v) for k, v in s.items()} for s in splits], indent=4) + "\n")

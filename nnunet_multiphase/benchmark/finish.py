@@ -17,11 +17,13 @@ from nnunet_multiphase.benchmark.layout import (
     truth_file,
     write_cost,
 )
+from nnunet_multiphase.data.volume_file import read_volume
+from registration.volume_file import write_volume
 
 
 def put_on_truths_grid(predicted: Path, truth: Path, target: Path) -> None:
     """Write a segmentation on the truth's grid: another cut of the same reference voxels, or the same."""
-    grid, segmentation = sitk.ReadImage(str(truth)), sitk.ReadImage(str(predicted))
+    grid, segmentation = read_volume(truth, drawing=True), read_volume(predicted, drawing=True)
     if _same_grid(segmentation, grid) and predicted == target:
         return
     if not _same_grid(segmentation, grid):
@@ -30,7 +32,7 @@ def put_on_truths_grid(predicted: Path, truth: Path, target: Path) -> None:
         )
     target.parent.mkdir(exist_ok=True)
     beside = target.with_name(f"unfinished_{target.name}")
-    sitk.WriteImage(segmentation, str(beside), True)
+    write_volume(segmentation, beside)
     beside.replace(target)
 
 

@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import SimpleITK as sitk
-
 from nnunet_multiphase.benchmark.contestants import CONTESTANTS, REGISTERED, Contestant, choose_contestants
 from nnunet_multiphase.benchmark.datasets import make_datasets, refuse_moved
 from nnunet_multiphase.benchmark.layout import (
@@ -33,8 +31,10 @@ from nnunet_multiphase.benchmark.place import (
 from nnunet_multiphase.benchmark.planning import plan_and_preprocess
 from nnunet_multiphase.benchmark.settings import SETTINGS, BenchmarkSettings, claim_folder, fixed_settings
 from nnunet_multiphase.data.alone import alone
+from nnunet_multiphase.data.volume_file import read_volume
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.label_classes import classes_of_record
+from registration.volume_file import write_volume
 
 LOCK = "lock"
 
@@ -262,5 +262,5 @@ def _write_truth(work: Path, given: Place, cases: set[str]) -> None:
         target = truth_file(work, case)
         if not target.is_file():
             beside = target.with_name(f"unfinished_{target.name}")
-            sitk.WriteImage(sitk.ReadImage(str(labels[case])), str(beside), True)
+            write_volume(read_volume(labels[case], drawing=True), beside)
             beside.replace(target)

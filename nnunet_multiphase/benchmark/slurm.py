@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nnunet_multiphase.benchmark.place import FOLDERS
+from nnunet_multiphase.whole_file import whole_file
 
 HEAD = """#!/usr/bin/env bash
 #SBATCH --job-name=benchmark-{step}
@@ -72,6 +73,7 @@ def write_slurm_scripts(
 
 
 def _write(path: Path, text: str) -> Path:
-    path.write_text(text, encoding="utf-8")
-    path.chmod(0o755)
+    with whole_file(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+        beside.chmod(0o755)
     return path

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from nnunet_multiphase import __version__
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.errors import InputError, told_by_system
 from nnunet_multiphase.idle_threads import let_threads_sleep
 
 COMMANDS: tuple[str, ...] = (
@@ -51,8 +51,8 @@ def run_command(args: argparse.Namespace) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except OSError as error:  # a file that is no folder, no space, no permission: the system's words name it
-        print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+    except OSError as error:  # a file that is no folder, no space, no permission
+        print(f"error: {told_by_system(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

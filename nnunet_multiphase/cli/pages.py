@@ -63,11 +63,11 @@ def write_index(
 
 def _fail(failures: list[str], what: str, error: Exception) -> None:
     """Say in one line what is lacking; the results stand without it."""
-    from nnunet_multiphase.errors import InputError, is_ctrl_c
+    from nnunet_multiphase.errors import InputError, is_ctrl_c, told_by_system
 
     if is_ctrl_c(error):
         raise KeyboardInterrupt from error
-    text = " ".join(str(error).split())
+    text = " ".join((told_by_system(error) if isinstance(error, OSError) else str(error)).split())
     failures.append(
         f"{what}: {text if isinstance(error, InputError | OSError) else f'{type(error).__name__}: {text}'}"
     )

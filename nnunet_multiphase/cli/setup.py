@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from nnunet_multiphase.cli.cohort import add_cohort, cohort_inputs
 from nnunet_multiphase.cli.motion import add_registration_model
 from nnunet_multiphase.cli.sigterm import sigterm_like_ctrl_c
-from nnunet_multiphase.errors import InputError, printable
+from nnunet_multiphase.errors import InputError, printable, told_by_system
 
 if TYPE_CHECKING:
     from nnunet_multiphase.data.inputs import Inputs
@@ -91,8 +91,7 @@ def run(args: argparse.Namespace) -> int:
         return 2
     except OSError as error:
         print(
-            f"error: {error}; no dataset was written: see that the disk has room and the folder is yours, then type the "
-            "same command: it goes on where this one stopped",
+            f"error: {told_by_system(error)}; no dataset was written, and the same command goes on where this one stopped",
             file=sys.stderr,
         )
         return 2

@@ -18,6 +18,7 @@ from nnunet_multiphase.data.target_classes import LESIONS, TargetClasses
 from nnunet_multiphase.data.volume_file import read_upright
 from nnunet_multiphase.errors import InputError, is_ctrl_c
 from nnunet_multiphase.phases import FILL_HU
+from registration.volume_file import write_transform, write_volume
 
 if TYPE_CHECKING:
     from nnunet_multiphase.alignment import FindTransform
@@ -167,11 +168,11 @@ def _convert(job: CaseJob, missing: Sequence[str]) -> tuple[PhaseQuality, ...]:
         if image is None:
             image = sitk.Image(reference_image.GetSize(), sitk.sitkInt16) + FILL_HU
             image.CopyInformation(reference_image)
-        _write_image(image, job.folder / image_folder(job.split) / f"{case.name}_{channel:04d}.nii.gz")
-    _write_image(label, job.folder / label_folder(job.split) / f"{case.name}.nii.gz")
+        write_volume(image, job.folder / image_folder(job.split) / f"{case.name}_{channel:04d}.nii.gz")
+    write_volume(label, job.folder / label_folder(job.split) / f"{case.name}.nii.gz")
     filled = [*missing, *aligned.dropped]
     for phase in set(aligned.results) - set(aligned.dropped):
-        _write_transform(aligned.transforms[phase], job.folder / "registration" / f"{case.name}_{phase}.tfm")
+        write_transform(aligned.transforms[phase], job.folder / "registration" / f"{case.name}_{phase}.tfm")
     draw_overview(
         aligned,
         images,
@@ -219,20 +220,6 @@ def _case_warnings(case: CaseFolder, lesions: sitk.Image) -> list[str]:
     if not np.any(sitk.GetArrayViewFromImage(lesions)):
         warnings.append("no lesion in the mask")
     return warnings
-
-
-def _write_transform(transform: sitk.Transform, path: Path) -> None:
-    try:
-        sitk.WriteTransform(transform, str(path))
-    except RuntimeError as error:
-        raise OSError(f"cannot write {path}: {error}") from error
-
-
-def _write_image(image: sitk.Image, path: Path) -> None:
-    try:
-        sitk.WriteImage(image, str(path), True)
-    except RuntimeError as error:
-        raise OSError(f"cannot write {path}: {error}") from error
 
 
 def case_files(job: CaseJob, outcome: CaseOutcome | None = None) -> list[Path]:

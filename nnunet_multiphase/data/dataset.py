@@ -34,6 +34,7 @@ from nnunet_multiphase.data.target_classes import LESIONS, TargetClasses
 from nnunet_multiphase.data.workers import Run, dask_workers, local_workers
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import ON_FAILURE, PHASES
+from nnunet_multiphase.whole_file import naming
 
 if TYPE_CHECKING:
     from nnunet_multiphase.alignment import FindTransform
@@ -387,31 +388,33 @@ def _write_records(
 
     channels = plan.channels
     kept = [outcome for outcome in outcomes if not outcome.failure]
-    generate_dataset_json(
-        str(folder),
-        # nnU-Net knows "CT" alone: any other name would silently get z-score normalisation.
-        channel_names={str(channel): "CT" for channel in range(len(channels))},
-        **targets.record(),
-        num_training_cases=sum(outcome.split == "train" for outcome in kept),
-        file_ending=".nii.gz",
-        dataset_name=name,
-        license="not stated",
-        converted_by=f"nnunet-multiphase {__version__}",
-        phases=list(channels),
-        axes=AXES,
-        reference_phase={outcome.case.name: outcome.case.reference for outcome in kept},
-        filled={outcome.case.name: list(outcome.filled) for outcome in kept if outcome.filled},
-        accepted={r.case: list(r.accepted) for r in plan.reports if r.accepted},
-        # Training moves these phases more than the others.
-        doubtful_registration=_doubtful(kept),
-        # ... and each by what its own registration may have left.
-        registration_error_mm=_errors_mm(kept),
-        # The threads change nothing but the time.
-        registration={"method": find.__name__}
-        if find is not None
-        else {key: value for key, value in asdict(settings).items() if key != "threads"},
-    )
-    (folder / SPLITS).write_text(json.dumps(splits, indent=4) + "\n", encoding="utf-8")
+    with naming(folder / "dataset.json"):
+        generate_dataset_json(
+            str(folder),
+            # nnU-Net knows "CT" alone: any other name would silently get z-score normalisation.
+            channel_names={str(channel): "CT" for channel in range(len(channels))},
+            **targets.record(),
+            num_training_cases=sum(outcome.split == "train" for outcome in kept),
+            file_ending=".nii.gz",
+            dataset_name=name,
+            license="not stated",
+            converted_by=f"nnunet-multiphase {__version__}",
+            phases=list(channels),
+            axes=AXES,
+            reference_phase={outcome.case.name: outcome.case.reference for outcome in kept},
+            filled={outcome.case.name: list(outcome.filled) for outcome in kept if outcome.filled},
+            accepted={r.case: list(r.accepted) for r in plan.reports if r.accepted},
+            # Training moves these phases more than the others.
+            doubtful_registration=_doubtful(kept),
+            # ... and each by what its own registration may have left.
+            registration_error_mm=_errors_mm(kept),
+            # The threads change nothing but the time.
+            registration={"method": find.__name__}
+            if find is not None
+            else {key: value for key, value in asdict(settings).items() if key != "threads"},
+        )
+    with naming(folder / SPLITS):
+        (folder / SPLITS).write_text(json.dumps(splits, indent=4) + "\n", encoding="utf-8")
     rows = [row for outcome in outcomes for row in outcome.rows]
     for case in (*plan.skipped, *plan.without_mask):
         for phase in channels:

@@ -16,6 +16,7 @@ from nnunet_multiphase.data.check import CaseReport
 from nnunet_multiphase.data.convert import RUN, CaseJob, CaseOutcome, case_files, convert_case
 from nnunet_multiphase.data.quality import PhaseQuality
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.whole_file import naming, whole_file
 
 RECORDS = "finished"
 
@@ -49,7 +50,8 @@ def started_run(folder: Path) -> Iterator[str]:
         The mark, for each job's `run`. It is taken away at the end, so that no worker writes after it.
     """
     token = os.urandom(8).hex()
-    (folder / RUN).write_text(token, encoding="utf-8")
+    with naming(folder / RUN):
+        (folder / RUN).write_text(token, encoding="utf-8")
     try:
         yield token
     finally:
@@ -83,9 +85,8 @@ def _remember(job: CaseJob, outcome: CaseOutcome) -> None:
         "rows": [asdict(row) for row in outcome.rows],
         "filled": outcome.filled,
     }
-    beside = path.with_suffix(".unfinished")
-    beside.write_text(json.dumps(content), encoding="utf-8")
-    beside.replace(path)
+    with whole_file(path) as beside:
+        beside.write_text(json.dumps(content), encoding="utf-8")
 
 
 def recall(job: CaseJob) -> CaseOutcome | None:

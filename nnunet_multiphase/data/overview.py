@@ -11,6 +11,7 @@ from scipy.ndimage import binary_erosion
 
 from nnunet_multiphase.alignment import AlignedPhases, crop, data_box, signed
 from nnunet_multiphase.phases import FILL_HU, PHASE_TITLES
+from nnunet_multiphase.whole_file import whole_file
 from registration.own_style import own_style
 
 WINDOW_HU = (-120.0, 220.0)
@@ -98,7 +99,8 @@ def draw_overview(
         name = PHASE_TITLES.get(phase, phase)
         figure.text(0.17 / total_width, middle, name, fontsize=8, rotation=90, va="center", ha="center")
     # Without the program's version the same case gives the same bytes.
-    figure.savefig(path, metadata={"Software": None})
+    with whole_file(path) as beside:
+        figure.savefig(beside, format="png", metadata={"Software": None})
     return path
 
 

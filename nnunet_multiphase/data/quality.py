@@ -13,6 +13,8 @@ import numpy as np
 import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
+from nnunet_multiphase.whole_file import whole_file
+
 if TYPE_CHECKING:
     from nnunet_multiphase.alignment import AlignedPhases
     from registration import RegistrationResult
@@ -190,7 +192,7 @@ def centre_of(mask: sitk.Image | None, image: sitk.Image) -> np.ndarray:
 
 def write_quality(rows: Iterable[PhaseQuality], path: Path) -> Path:
     """Write quality.csv: one line per case and phase, figures with four significant digits."""
-    with path.open("w", newline="", encoding="utf-8") as stream:
+    with whole_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(field.name for field in fields(PhaseQuality))
         for row in rows:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from nnunet_multiphase.data.case_folder import PATIENT_TABLE
 from nnunet_multiphase.data.exchange import remove_folder, replace_folder, settle_folder
@@ -19,6 +18,8 @@ from nnunet_multiphase.dicom.pixels import as_image, read_hu
 from nnunet_multiphase.dicom.pseudonyms import Name
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
+from nnunet_multiphase.whole_file import is_beside, whole_file
+from registration.volume_file import write_volume
 
 
 def check_destination(out: Path, names: Iterable[Name]) -> None:
@@ -106,12 +107,10 @@ def remove_case(out: Path, name: Name) -> bool:
 
 def write_patients(out: Path, names: Iterable[Name]) -> None:
     """Write which case is of which patient, for the cases that are there."""
-    partial = out / f".{PATIENT_TABLE}.partial"
-    with partial.open("w", newline="", encoding="utf-8") as stream:
+    with whole_file(out / PATIENT_TABLE) as beside, beside.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(("case", "patient"))
         writer.writerows(sorted({(name.case, name.patient) for name in names if (out / name.case).is_dir()}))
-    partial.replace(out / PATIENT_TABLE)
 
 
 def _write_files(
@@ -129,7 +128,7 @@ def _write_files(
         assert volume.grid is not None
         what = f"case {name.case}, {phase} (series {volume.key})"
         hu = read_hu(volume.grid, what)
-        sitk.WriteImage(as_image(hu, volume.grid), str(folder / f"{phase}.nii{'.gz' if compress else ''}"))
+        write_volume(as_image(hu, volume.grid), folder / f"{phase}.nii{'.gz' if compress else ''}")
         masks = draw_masks([layer for layer in layers if layer.volume_key == volume.key], volume, what)
         remarks += masks.notes
         try:
@@ -144,8 +143,7 @@ def _write_files(
         elif "liver" in masks.kinds:
             masks.kinds["liver"] |= masks.kinds.get("lesions", np.False_)  # a liver includes its lesions
         for kind, mask in masks.kinds.items():
-            file = folder / f"{kind}_{phase}.nii.gz"
-            sitk.WriteImage(as_image(mask.astype(np.uint8), volume.grid), str(file))
+            write_volume(as_image(mask.astype(np.uint8), volume.grid), folder / f"{kind}_{phase}.nii.gz")
     return remarks + _look_at_lesions(folder, name, lesions, empty)
 
 
@@ -192,4 +190,4 @@ def _look_at_lesions(
 def _own_hidden(entry: Path, cases: set[str]) -> bool:
     """Recognise what a killed run left."""
     names = {f".{case}{end}" for case in cases for end in (".partial", ".old", ".gone")}
-    return entry.name in {*names, f".{PATIENT_TABLE}.partial"}
+    return entry.name in names or is_beside(entry.name, PATIENT_TABLE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from nnunet_multiphase.data.table_text import read_table
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.whole_file import private, whole_file
 
 StudyKey = tuple[str, str]  # PatientID, StudyInstanceUID
 
@@ -126,16 +126,11 @@ def read_pseudonyms(path: Path) -> dict[StudyKey, Name]:
 
 def write_pseudonyms(path: Path, names: Mapping[StudyKey, Name]) -> None:
     """Write the key file, readable by its owner alone."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.unlink(missing_ok=True)
-    with os.fdopen(
-        os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", newline="", encoding="utf-8"
-    ) as stream:
+    with whole_file(path) as beside, private(beside, "w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(HEADER)
         rows = [(name.patient, patient_id, name.case, uid) for (patient_id, uid), name in names.items()]
         writer.writerows(sorted(rows))
-    partial.replace(path)
 
 
 def _person(patient_id: str, study_uid: str) -> str:

@@ -7,6 +7,8 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from nnunet_multiphase.whole_file import whole_file
+
 
 def write_user_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Path | None:
     """Write a table whole or not at all; where there are no rows there is none.
@@ -28,7 +30,6 @@ def write_user_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[
         previous = path.with_name(f"{path.stem}_previous.csv")
         path.replace(previous)
     if rows:
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_bytes(data)
-        partial.replace(path)
+        with whole_file(path) as beside:
+            beside.write_bytes(data)
     return previous

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from nnunet_multiphase.dicom_out.report import measurement_report
 from nnunet_multiphase.dicom_out.segmentation import segmentation
 from nnunet_multiphase.dicom_out.source import read_source
 from nnunet_multiphase.measurement.record import PatientMeasures
+from nnunet_multiphase.whole_file import naming, private
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,5 @@ def write_dicom(
 
 
 def _save(item: Dataset, path: Path) -> None:
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+    with naming(path), private(path, "wb") as stream:
         item.save_as(stream, enforce_file_format=True)

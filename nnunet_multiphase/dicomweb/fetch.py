@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from pydicom.uid import UID
 from nnunet_multiphase.dicom.header import text_of
 from nnunet_multiphase.dicomweb.service import Service, parsed, told
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.whole_file import private, whole_file
 
 FETCHED = "fetched"
 """Folder in OUT for what was fetched. It holds files as the PACS has them, with the patient's name."""
@@ -90,11 +90,8 @@ def _fetch_series(service: Service, study: str, series: str, folder: Path) -> se
             continue
         with told(service, "fetching an image", absent="an image of the study is gone"):
             item = _retrieved(service, study, series, uid)
-        beside = folder / f".{uid}.partial"
-        beside.unlink(missing_ok=True)
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        with whole_file(place) as beside, private(beside, "wb") as stream:
             item.save_as(stream, enforce_file_format=True)
-        beside.replace(place)
     return {f"{text_of(image, 'SOPInstanceUID')}.dcm" for image in images}
 
 

@@ -3,29 +3,27 @@
 import csv
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from nnunet_multiphase.whole_file import whole_file
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Path:
     """Write rows of cells beside `path` and rename, so that a reader never meets half a table."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    with beside.open("w", newline="", encoding="utf-8") as file:
+    with whole_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
-    os.replace(beside, path)
     return path
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> Path:
     """Write strict JSON (see `json_text`) beside `path` and rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(json_text(content) + "\n", encoding="utf-8")
-    os.replace(beside, path)
+    with whole_file(path) as beside:
+        beside.write_text(json_text(content) + "\n", encoding="utf-8")
     return path
 
 

@@ -28,6 +28,7 @@ from nnunet_multiphase.phantom.tissue import Patient, sample_organ_hu, sample_te
 from nnunet_multiphase.phantom.truth import lesion_record, motion_record
 from nnunet_multiphase.phantom.variants import USUAL, VARIANTS, Variation, vary
 from nnunet_multiphase.phases import PHASES
+from registration.volume_file import write_volume
 
 # The masks' phase of ten cases, dealt in an order of the seed: mostly portal venous, as in real sets.
 REFERENCE_DECK: tuple[str, ...] = ("pv",) * 7 + ("art",) * 2 + ("dl",)
@@ -256,7 +257,7 @@ def make_case(
     partial.mkdir(parents=True)
     try:
         for name, image in render_case(case, seed=seed).items():
-            sitk.WriteImage(image, str(partial / f"{name}.nii.gz"), True)
+            write_volume(image, partial / f"{name}.nii.gz")
         text = json.dumps(truth_of(case, seed=seed), indent=1)
         (partial / "truth.json").write_text(text + "\n", encoding="utf-8")
         partial.rename(folder)

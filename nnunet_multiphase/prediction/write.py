@@ -27,6 +27,7 @@ from nnunet_multiphase.prediction.prepare import PreparedCase
 from nnunet_multiphase.prediction.remarks import remarks_on
 from nnunet_multiphase.prediction.segmented import SegmentedCase
 from nnunet_multiphase.prediction.window import Window
+from registration.volume_file import write_transform, write_volume
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,11 @@ def write_prediction(
     placed: list[Path] = []
     try:
         (partial / "registration").mkdir(parents=True)
-        sitk.WriteImage(whole, str(partial / f"{case.name}.nii.gz"), True)
+        write_volume(whole, partial / f"{case.name}.nii.gz")
         for phase, labels in others.items():
             target = partial / "grids" / phase / f"{case.name}.nii.gz"
             target.parent.mkdir(parents=True)
-            sitk.WriteImage(labels, str(target), True)
+            write_volume(labels, target)
         phases = [phase for phase in PHASES if phase in aligned.images]
         write_measures_csv(measures, partial / f"{case.name}_lesions.csv", phases)
         write_measures_json(
@@ -93,7 +94,7 @@ def write_prediction(
         )
         for phase in aligned.results:
             target = partial / "registration" / f"{case.name}_{phase}.tfm"
-            sitk.WriteTransform(aligned.transforms[phase], str(target))
+            write_transform(aligned.transforms[phase], target)
         write_quality(_with_accepted(rows, prepared), partial / "registration" / f"{case.name}_quality.csv")
         if find_spec("matplotlib") is not None:
             draw_overview(

@@ -1,12 +1,13 @@
 """Write one self-contained HTML page of text, tables and pictures: nothing external, no script unless one is given."""
 
 import base64
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+
+from nnunet_multiphase.whole_file import whole_file
 
 
 @dataclass(frozen=True)
@@ -133,9 +134,8 @@ def write_report(
         parts.append(f"<script>{script}</script>")
     parts.append("</body></html>\n")
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    beside.write_text("\n".join(parts), encoding="utf-8")
-    os.replace(beside, path)
+    with whole_file(path) as beside:
+        beside.write_text("\n".join(parts), encoding="utf-8")
     return path
 
 

@@ -27,6 +27,7 @@ from nnunet_multiphase.runtime.description import (
 )
 from nnunet_multiphase.runtime.equality import Equality, check_equality
 from nnunet_multiphase.runtime.resampling import Resampling
+from nnunet_multiphase.whole_file import naming
 
 if TYPE_CHECKING:
     from nnunet_multiphase.prediction.nnunet_model import NnUNetModel
@@ -89,7 +90,8 @@ def export_model(
             predictor.network.load_state_dict(parameters)
             content = onnx_of(predictor.network, (1, len(description.normalisation), *description.patch_size))
             file = f"fold_{fold}.onnx"
-            (partial / file).write_bytes(content)
+            with naming(partial / file):
+                (partial / file).write_bytes(content)
             networks.append(ExportedNetwork(fold, file, hashlib.sha256(content).hexdigest()))
             say(f"{file}: {len(content) / 1e6:.1f} MB")
         description = replace(description, networks=tuple(networks))

@@ -29,6 +29,7 @@ from nnunet_multiphase.data.check import check_case
 from nnunet_multiphase.dicom.import_tree import import_tree
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
+from registration.volume_file import write_volume
 
 Rows = Callable[..., list[dict[str, str]]]
 NAMES = {"nc": "nativ", "art": "arteriell", "pv": "portal venous", "dl": "delayed"}
@@ -528,16 +529,13 @@ def test_stopped_import_leaves_whole_cases_and_says_whose_they_are(
         save_four_phases(tmp_path / "tree", patient=patient)
     written = []
 
-    def stop_in_the_second_case(path: str) -> None:
+    def stop_in_the_second_case(image: sitk.Image, path: Path) -> None:
         written.append(path)
         if len(written) == 7:
             raise KeyboardInterrupt
+        write_volume(image, path)
 
-    write = sitk.WriteImage
-    monkeypatch.setattr(
-        "nnunet_multiphase.dicom.case_writer.sitk.WriteImage",
-        lambda image, path: (stop_in_the_second_case(path), write(image, path)),
-    )
+    monkeypatch.setattr("nnunet_multiphase.dicom.case_writer.write_volume", stop_in_the_second_case)
     with pytest.raises(KeyboardInterrupt):
         import_tree(tmp_path / "tree", tmp_path / "raw")
     assert sorted(path.name for path in (tmp_path / "raw").iterdir()) == ["patient_001", "patients.csv"]
