@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,19 @@ from pydicom.uid import (
     RLELossless,
 )
 
+PIXEL_DATA = 0x7FE00010
+
 
 def read_file(path: Path) -> Any:
-    """Read a DICOM file with its pixels; where it does not say how they are stored, that is found out."""
+    """Read a DICOM file with its pixels; where it does not say how they are stored, that is found out.
+
+    Raises:
+        ValueError: What follows the pixels are no elements of their own (PS3.5, 7.1: tags ascend), so that they are shifted.
+    """
     item = pydicom.dcmread(path, force=True)
+    tags = list(map(int, item.keys()))  # in the file's order; iterating over the data set itself sorts
+    if PIXEL_DATA in tags and min(tags[tags.index(PIXEL_DATA) :]) < PIXEL_DATA:
+        raise ValueError("elements that belong before the pixels follow them")
     if not hasattr(item, "file_meta"):
         item.file_meta = FileMetaDataset()
     if "TransferSyntaxUID" not in item.file_meta:
@@ -65,8 +75,21 @@ def stored_values(item: Any, frame: int = 0) -> np.ndarray:
     syntax = item.file_meta.TransferSyntaxUID
     if syntax.is_compressed and not syntax.is_deflated:
         return _decompressed(item, frame)
+    _check_length(item)
     values = pixel_array(item, index=frame, raw=True, correct_unused_bits=False)
     return _signed(_without_overlays(values, item), item)
+
+
+def _check_length(item: Any) -> None:
+    """Refuse more pixels than rows, columns and frames have: which of them are the picture nobody knows.
+
+    Raises:
+        ValueError: What follows the picture is no padding with zeros.
+    """
+    sizes = [item.get(name) or 1 for name in ("Rows", "Columns", "SamplesPerPixel", "NumberOfFrames")]
+    needed = -(-math.prod(int(size) for size in sizes) * int(item.BitsAllocated) // 8)
+    if str(item.get("PhotometricInterpretation")) != "YBR_FULL_422" and any(item.PixelData[needed + 1 :]):
+        raise ValueError(f"{len(item.PixelData)} bytes of pixels where {needed} are expected")
 
 
 def _decompressed(item: Any, frame: int) -> np.ndarray:

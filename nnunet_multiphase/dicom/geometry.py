@@ -35,6 +35,12 @@ MIN_RUN = 3
 
 MOST_SPACINGS = 3
 
+PIXEL_MM = (0.05, 50.0)
+"""Smaller or larger pixels are another unit's, or a lost number; setup's own bounds are narrower, and may be lifted."""
+
+FARTHEST_MM = 100_000.0
+"""Beyond it NIfTI's single precision places no voxel to a hundredth of a millimetre."""
+
 _TURN = 0.3  # steps that differ by more take turns, and such changes in more of the steps are no accident
 _WIDEST_TO_NARROWEST = (
     2.0  # two even rows of slices, one between the other's, give such steps; a table that slips does not
@@ -88,6 +94,15 @@ def shape_problem(slices: Sequence[Slice]) -> str:
         or np.abs(np.subtract(lengths, 1)).max() > ORIENTATION_TOLERANCE
     ):
         return "rows and columns are not at right angles"
+    spacings = np.array([part.pixel_spacing for part in slices])
+    if spacings.min() < PIXEL_MM[0] or spacings.max() > PIXEL_MM[1]:
+        low, high = (
+            " x ".join(f"{mm:g}" for mm in spacings[row])
+            for row in (spacings.min(axis=1).argmin(), spacings.max(axis=1).argmax())
+        )
+        return f"pixels of {low if spacings.min() < PIXEL_MM[0] else high} mm, as no scanner makes"
+    if np.abs(np.array([part.position for part in slices], float)).max() > FARTHEST_MM:
+        return "slices more than 100 m from the scanner's centre: their positions are lost"
     return ""
 
 

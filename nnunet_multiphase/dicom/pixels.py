@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from nnunet_multiphase.phases import FILL_HU
 
 LARGEST_HU = 31000
 """Above it no scanner's range goes: extended ones end at 30710."""
+FURTHEST = 1e6
+"""Beyond it the values are of a lost rescaling, and single precision does not keep them to a tenth."""
 
 
 def read_hu(grid: Grid, name: str) -> np.ndarray:
@@ -43,10 +46,17 @@ def read_hu_and_remarks(grid: Grid, name: str) -> tuple[np.ndarray, tuple[str, .
         one phrase each.
 
     Raises:
-        InputError: A file is cut off or cannot be decoded.
+        InputError: A file is cut off or cannot be decoded, or its rescaling is no number or absurd.
     """
     planes, told = _read_planes(grid, name, as_hu=True)
-    volume, padding = padding_to_air(_smallest_type(np.stack(planes)))
+    volume = np.stack(planes)
+    furthest = float(np.abs(volume).max())
+    if furthest > FURTHEST:
+        raise InputError(
+            f"{name}: values up to {furthest:.3g}, which are no HU: RescaleSlope or RescaleIntercept is wrong; "
+            "export the series again"
+        )
+    volume, padding = padding_to_air(_smallest_type(volume))
     for value in padding:
         told[f"padding of {value:g} HU became air"] = len(planes)
     highest = float(volume.max())
@@ -95,7 +105,13 @@ def _read_planes(grid: Grid, name: str, *, as_hu: bool | None) -> tuple[list[np.
                 f"{name}: expected slices of {part.rows} x {part.columns} grey values, found {plane.shape}; "
                 "export the series again as plain CT images"
             )
-        slope, intercept = _rescaling(file[1], part.frame)
+        try:
+            slope, intercept = _rescaling(file[1], part.frame)
+        except ValueError as error:
+            raise InputError(
+                f"{name}: RescaleSlope or RescaleIntercept of an image is no number, so that its values are no HU; "
+                "export the series again"
+            ) from error
         if as_hu:
             plane, remarks = _measured(plane, file[1], slope, intercept)
             for remark in remarks:
@@ -105,18 +121,28 @@ def _read_planes(grid: Grid, name: str, *, as_hu: bool | None) -> tuple[list[np.
         planes.append(_smallest_type(plane))  # hundreds of slices: not eight bytes a voxel
     if unreadable:
         raise InputError(
-            f"{name}: {unreadable} of {len(grid.slices)} images have pixels that cannot be read (cut off, or in an "
-            "unknown compression); export the series again, or set use to no for it in the series table"
+            f"{name}: {unreadable} of {len(grid.slices)} images have pixels that cannot be read (cut off, too "
+            "many, or in an unknown compression); export the series again, or set use to no for it in the series table"
         )
     return planes, told
 
 
 def _rescaling(item: Any, number: int) -> tuple[float, float]:
-    """Give slope and intercept of a frame; what the file does not give changes nothing."""
+    """Give slope and intercept of a frame; what the file does not give changes nothing.
+
+    Raises:
+        ValueError: It gives what is no number.
+    """
     frames = item.get("PerFrameFunctionalGroupsSequence") or []
     group = group_of(item, frames[number], PIXEL_VALUES) if number < len(frames) else None
     values = item if group is None else group
-    return float(values.get("RescaleSlope") or 1), float(values.get("RescaleIntercept") or 0)
+    try:
+        slope, intercept = float(values.get("RescaleSlope") or 1), float(values.get("RescaleIntercept") or 0)
+    except (TypeError, ValueError) as error:  # words, or several numbers
+        raise ValueError("its rescaling is no number") from error
+    if not (math.isfinite(slope) and math.isfinite(intercept)):
+        raise ValueError("its rescaling is no number")
+    return slope, intercept
 
 
 def _measured(stored: np.ndarray, item: Any, slope: float, intercept: float) -> tuple[np.ndarray, list[str]]:

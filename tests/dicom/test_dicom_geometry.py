@@ -83,6 +83,15 @@ def test_slices_without_a_place_are_refused(lost: str) -> None:
     assert problems([*stack(), slice_at(25, **{lost: None})]).startswith("slices without position")
 
 
+@pytest.mark.parametrize(("size", "said"), [((1e30, 1e30), "1e+30 x 1e+30"), ((0.8, 1e-30), "0.8 x 1e-30")])
+def test_pixels_of_a_size_that_no_scanner_makes_are_refused(size: tuple[float, float], said: str) -> None:
+    assert problems(stack(pixel_spacing=size)) == f"pixels of {said} mm, as no scanner makes"
+
+
+def test_slices_farther_away_than_single_precision_can_place_are_refused() -> None:
+    assert problems(stack(step=1e6)).startswith("slices more than 100 m from the scanner's centre")
+
+
 def test_too_few_slices_are_refused_and_one_more_is_not() -> None:
     assert (
         problems(stack(MIN_SLICES - 1)) == f"too few slices: {MIN_SLICES - 1} positions, expected at least 8"

@@ -9,6 +9,7 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 from dicom_phantom import SHAPE, abdomen_hu, make_series, save
+from pydicom.dataelem import DataElement
 from pydicom.dataset import FileDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.pixels import apply_rescale, pixel_array
@@ -19,6 +20,7 @@ from nnunet_multiphase.dicom.import_tree import import_tree
 from nnunet_multiphase.dicom.pixels import read_hu_and_remarks
 from nnunet_multiphase.dicom.scan import scan_tree
 from nnunet_multiphase.dicom.volumes import volumes_of
+from nnunet_multiphase.errors import InputError
 
 HU = abdomen_hu("pv")
 _, ROW, COLUMN = np.indices(SHAPE)
@@ -92,6 +94,51 @@ def test_big_endian_is_read(tmp_path: Path) -> None:
         dcmwrite(tmp_path / f"{number}", item, enforce_file_format=True)
     np.testing.assert_array_equal(read(tmp_path)[0], HU)
     np.testing.assert_array_equal(as_pydicom(tmp_path), HU)
+
+
+@pytest.mark.parametrize("word", ["nan", "inf", "abc", "1\\2"])
+@pytest.mark.parametrize("tag", ["RescaleSlope", "RescaleIntercept"])
+def test_rescaling_that_is_no_number_is_refused(tag: str, word: str, tmp_path: Path) -> None:
+    items = stored(HU + 1024)
+    for item in items:
+        item[tag] = DataElement(tag, "LO", word)
+    save(items, tmp_path)
+    with pytest.raises(InputError, match="of an image is no number"):
+        read(tmp_path)
+
+
+def test_values_of_a_lost_rescaling_are_refused(tmp_path: Path) -> None:
+    save(stored(HU + 1024, RescaleIntercept=4294967296), tmp_path)
+    with pytest.raises(InputError, match=r"case: values up to 4\.29e\+09, which are no HU"):
+        read(tmp_path)
+
+
+def test_more_pixels_than_the_picture_has_are_refused(tmp_path: Path) -> None:
+    items = stored(HU + 1024)
+    for item in items:
+        item.PixelData += item.PixelData[:64]
+    save(items, tmp_path)
+    with pytest.raises(InputError, match=r"cannot be read \(cut off, too many"):
+        read(tmp_path)
+
+
+def test_pixels_that_a_stray_piece_shifted_are_refused(tmp_path: Path) -> None:
+    """A piece put in twice moves the picture's end out of its element, where it is read as elements of its own."""
+    save(stored(HU + 1024), tmp_path)
+    for path in tmp_path.iterdir():
+        content = path.read_bytes()
+        middle = len(content) - 1000
+        path.write_bytes(content[:middle] + content[middle - 500 : middle] + content[middle:])
+    with pytest.raises(InputError, match=f"{len(HU)} of {len(HU)} images have pixels that cannot be read"):
+        read(tmp_path)
+
+
+def test_zeros_after_the_picture_are_padding(tmp_path: Path) -> None:
+    items = stored(HU + 1024)
+    for item in items:
+        item.PixelData += bytes(512)
+    save(items, tmp_path)
+    np.testing.assert_array_equal(read(tmp_path)[0], HU)
 
 
 def test_drawing_in_the_unused_bits_is_cleared(tmp_path: Path) -> None:
