@@ -30,7 +30,7 @@ def page_writer(
     def write(prediction: CasePrediction, prepared: PreparedCase, found: SegmentedCase) -> None:
         path: Path = args.output / f"{prediction.case}.html"
         what = f"case {prediction.case}: the labels and the table are written, the page is not"
-        if path.name == INDEX:
+        if path.name.casefold() == INDEX:
             if args.page:
                 failures.append(f"{what}: {INDEX} is the list of all patients; give the case another name")
             return

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from nnunet_multiphase.data.case_name import case_id, patient_id
 from nnunet_multiphase.data.mask_choice import ONE_MASK, MaskRule, by_preference, choose_masks
 from nnunet_multiphase.data.mask_file import MaskFiles
 from nnunet_multiphase.data.near_miss import (
@@ -64,18 +64,6 @@ class CaseFolder:
     def has_lesion_mask(self) -> bool:
         """Tell whether lesions are drawn on any of its phases."""
         return self.lesions is not None or bool(self.moving_lesions)
-
-
-def case_id(folder_name: str) -> str:
-    """Turn a folder's name into one that is safe in file names: letters, digits and . _ - stay, the rest is _.
-
-    Dots at the beginning are not kept: they hide a file, and two of them lead out of a folder.
-
-    >>> case_id("patient 07 (b)"), case_id("..")
-    ('patient_07__b_', '__')
-    """
-    plain = re.sub(r"[^\w.-]", "_", unicodedata.normalize("NFC", folder_name))
-    return re.sub(r"^\.+", lambda dots: "_" * len(dots[0]), plain)
 
 
 def read_case_folder(
@@ -295,8 +283,8 @@ def assign_patients(
     listed = []
     for case in cases:
         name = names[case.name]
-        if name in patients:
-            listed.append(replace(case, patient=patients[name]))
+        if (known := patient_id(name)) in patients:
+            listed.append(replace(case, patient=patients[known]))
         else:
             problems.append(
                 f"case {case.name}: {table} does not say whose it is; add a line {name},<patient> or remove the table"
@@ -334,14 +322,14 @@ def read_patients(table: Path) -> dict[str, str]:
         table: CSV with the columns case and patient; case = folder name.
 
     Returns:
-        Patient by case folder name.
+        Patient by case folder name, both as `patient_id` writes them.
 
     Raises:
         InputError: Another header, an empty patient, or one case for two patients.
     """
     patients: dict[str, str] = {}
     for row in read_table(table, PATIENT_COLUMNS).rows:
-        case, patient = row["case"], row["patient"]
+        case, patient = patient_id(row["case"]), patient_id(row["patient"])
         if not case or not patient:
             raise InputError(f"{table}, line {row.number}: expected case,patient, found {case!r},{patient!r}")
         if patients.setdefault(case, patient) != patient:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nnunet_multiphase.data.case_folder import CaseFolder, case_id
+from nnunet_multiphase.data.case_folder import CaseFolder
+from nnunet_multiphase.data.case_name import case_id, patient_id
 from nnunet_multiphase.data.mask_choice import MaskRule, choose_masks
 from nnunet_multiphase.data.table_text import Table, read_table, unused_columns_note
 from nnunet_multiphase.errors import InputError
@@ -72,7 +73,7 @@ def scan_table(table: Path, root: Path, masks: MaskRule) -> tuple[list[CaseFolde
                 CaseFolder(
                     case_id(name),
                     root,
-                    row["patient"] or case_id(name),
+                    patient_id(row["patient"]) or case_id(name),
                     images,
                     choice.reference,
                     choice.lesions,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nnunet_multiphase.data.case_folder import CaseFolder, case_id
+from nnunet_multiphase.data.case_folder import CaseFolder
+from nnunet_multiphase.data.case_name import case_id, patient_id
 from nnunet_multiphase.data.mask_choice import MaskRule, choose_masks
 from nnunet_multiphase.data.mask_file import MaskFiles
 from nnunet_multiphase.data.near_miss import is_system_folder
@@ -100,7 +102,7 @@ def compile_pattern(
     """
     seen: set[str] = set()
     parts = []
-    for piece in re.split(r"(\{[^{}]*\}|\*)", pattern):
+    for piece in re.split(r"(\{[^{}]*\}|\*)", _one_form(pattern)):
         name = piece[1:-1]
         if piece == "*":
             parts.append("[^/]*")
@@ -349,7 +351,7 @@ def _paths(raw: Path, *patterns: re.Pattern[str]) -> list[tuple[Path, str]]:
         seen.add(real)
         for name in list(folders):
             path = Path(folder) / name
-            relative = path.relative_to(raw).as_posix()
+            relative = _one_form(path.relative_to(raw).as_posix())
             if name.startswith(".") or is_system_folder(path):
                 folders.remove(name)
             elif any(p.fullmatch(relative) for p in patterns):
@@ -358,8 +360,13 @@ def _paths(raw: Path, *patterns: re.Pattern[str]) -> list[tuple[Path, str]]:
         for name in sorted(files):
             if not name.startswith("."):
                 path = Path(folder) / name
-                listed.append((path, path.relative_to(raw).as_posix()))
+                listed.append((path, _one_form(path.relative_to(raw).as_posix())))
     return listed
+
+
+def _one_form(name: str) -> str:
+    """Write letters with marks as one sign each: macOS and archives part them, and a case's files would not meet."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _make_case(
@@ -400,7 +407,7 @@ def _make_case(
     return CaseFolder(
         case_id(name),
         raw,
-        patient or case_id(name),
+        patient_id(patient) or case_id(name),
         {phase: found.images[phase] for phase in PHASES if phase in found.images},
         choice.reference,
         choice.lesions,

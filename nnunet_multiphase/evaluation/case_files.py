@@ -1,8 +1,10 @@
 """Find each case's file: in a folder of <case>.nii.gz, or the lesion masks in a cohort of case folders."""
 
+import unicodedata
 from pathlib import Path
 
-from nnunet_multiphase.data.case_folder import case_folders, case_id, read_case_folder
+from nnunet_multiphase.data.case_folder import case_folders, read_case_folder
+from nnunet_multiphase.data.case_name import case_id
 from nnunet_multiphase.data.volume_file import FORMATS, volume_stem
 from nnunet_multiphase.errors import InputError
 
@@ -19,7 +21,7 @@ def find_images(folder: Path) -> dict[str, Path]:
         ending = next((e for e in IMAGE_ENDINGS if path.name.lower().endswith(e)), None)
         if ending is None or path.name.startswith("."):
             continue
-        case = path.name[: -len(ending)]
+        case = unicodedata.normalize("NFC", path.name[: -len(ending)])  # whatever system copied it
         if case in images:
             raise InputError(f"case {case} has two images, {images[case]} and {path.name}; keep one")
         images[case] = path

@@ -11,7 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnunet_multiphase.data.case_folder import CaseFolder, case_id
+from nnunet_multiphase.data.case_folder import CaseFolder
+from nnunet_multiphase.data.case_name import case_id
 from nnunet_multiphase.data.mask_choice import by_preference
 from nnunet_multiphase.data.volume_file import volume_stem
 from nnunet_multiphase.errors import InputError

@@ -9,7 +9,6 @@ import SimpleITK as sitk
 from tiny_phases import write_case
 
 from nnunet_multiphase.data.case_folder import (
-    case_id,
     find_case_folders,
     ignored_files,
     patient_table_notes,
@@ -110,6 +109,15 @@ def test_patients_come_from_the_table(tmp_path: Path) -> None:
     assert [case.patient for case in find_case_folders(tmp_path)] == ["A", "A"]
 
 
+def test_a_patient_is_one_person_however_accents_are_written(tmp_path: Path) -> None:
+    for name in ("Ame\u0301lie", "two"):
+        touch(tmp_path / name, "pv.nii.gz", "lesions_pv.nii.gz")
+    (tmp_path / "patients.csv").write_text(
+        "case,patient\nAm\u00e9lie,Ro\u0308\ntwo,R\u00f6\n", encoding="utf-8"
+    )
+    assert [case.patient for case in find_case_folders(tmp_path)] == ["R\u00f6", "R\u00f6"]
+
+
 @pytest.mark.parametrize("name", ["Patients.CSV", "patient.csv", "patients.xlsx"])
 def test_a_table_of_patients_under_another_name_is_refused(tmp_path: Path, name: str) -> None:
     for case in ("one", "two"):
@@ -123,14 +131,6 @@ def test_every_folder_is_a_patient_without_a_table(tmp_path: Path) -> None:
     for name in ("one", "two"):
         touch(tmp_path / name, "pv.nii.gz", "lesions_pv.nii.gz")
     assert [case.patient for case in find_case_folders(tmp_path)] == ["one", "two"]
-
-
-def test_case_id_keeps_a_plain_name() -> None:
-    assert case_id("case_001.b-2") == "case_001.b-2"
-
-
-def test_case_id_replaces_what_is_unsafe_in_file_names() -> None:
-    assert case_id("case 1/(ü)") == "case_1__ü_"
 
 
 def test_good_case_has_no_problems(tmp_path: Path) -> None:

@@ -93,6 +93,18 @@ def test_the_patient_comes_from_the_pattern(tmp_path: Path) -> None:
     assert [(c.name, c.patient) for c in cases] == [("1", "A"), ("2", "A")]
 
 
+def test_letters_with_marks_match_in_either_form(tmp_path: Path) -> None:
+    """macOS and some archives write an accent as a sign of its own."""
+    write_volume(tmp_path / "Jos\u00e9_pv.nii.gz")
+    write_labels(tmp_path / "Jose\u0301_l\u00e4sion.nii.gz", 1)
+    layout = Layout(
+        "{case}_{phase}.nii.gz", {"pv": "pv"}, lesions="{case}_la\u0308sion.nii.gz", drawn_on="pv"
+    )
+    ((case,), problems, unmatched) = scan_layout(tmp_path, layout, ONE)
+    assert problems == unmatched == []
+    assert (case.name, case.has_lesion_mask) == ("Jos\u00e9", True)
+
+
 def test_studies_numbered_anew_for_each_patient_stay_apart(tmp_path: Path) -> None:
     for patient, phases in (("A", ("nc", "pv")), ("B", ("art", "pv"))):
         for phase in phases:
