@@ -1,4 +1,4 @@
-"""Compare one training step of DilatedSCAMUNet with nnU-Net's default U-Net: weights, GMACs, seconds, memory.
+"""Compare one training step of DilatedSCAMUNet with nnU-Net's two networks: weights, GMACs, seconds, memory.
 
 Each network runs in a process of its own, one after the other, on the same random data:
 
@@ -8,102 +8,222 @@ Each network runs in a process of its own, one after the other, on the same rand
 
 import argparse
 import contextlib
+import functools
+import json
 import multiprocessing
+import os
 import resource
 import statistics
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
+from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
+from nnunetv2.experiment_planning.experiment_planners.residual_unets.residual_encoder_unet_planners import (
+    nnUNetPlannerResEncM,
+)
+from nnunetv2.training.loss.compound_losses import DC_and_CE_loss
+from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
+from nnunetv2.training.loss.dice import MemoryEfficientSoftDiceLoss
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from torch import nn
 
 from nnunet_multiphase.network.complexity import count_gmacs, count_parameters
-from nnunet_multiphase.network.defaults import ARCH_KWARGS_REQ_IMPORT, NETWORK_CLASS, default_arch_kwargs
+from nnunet_multiphase.planning.multiphase_scam_planner import MultiPhaseSCAMPlanner
 from nnunet_multiphase.training.focal_dice import FocalDiceLoss
 
-SMALLEST_EDGE = 4  # nnU-Net pools an axis while at least this many voxels remain
+PLANNERS: dict[str, type[ExperimentPlanner]] = {
+    "ours": MultiPhaseSCAMPlanner,
+    "vanilla": ExperimentPlanner,
+    "resenc_m": nnUNetPlannerResEncM,
+}
+OUR_RATE = 3e-3
+"""MultiPhaseSCAMTrainer's; that class is not imported, for it loads all that nnU-Net trains with."""
+THEIR_RATE = 1e-2
 
 
-def pooling(patch: Sequence[int], stages: int) -> list[list[int]]:
-    """Return strides that pool every axis while the map stays large enough."""
-    size, strides = list(patch), [[1] * len(patch)]
-    for _ in range(stages - 1):
-        stride = [2 if n >= 2 * SMALLEST_EDGE and n % 2 == 0 else 1 for n in size]
-        size = [n // s for n, s in zip(size, stride, strict=True)]
-        strides.append(stride)
-    return strides
+@contextlib.contextmanager
+def _bare_dataset(channels: int) -> Iterator[str]:
+    """Make all that a planner opens of a dataset, in folders that go away again."""
+    name = "Dataset001_Bare"
+    kept = {key: os.environ.get(key) for key in ("nnUNet_raw", "nnUNet_preprocessed")}
+    with tempfile.TemporaryDirectory() as root:
+        raw, preprocessed = Path(root) / "raw" / name, Path(root) / "preprocessed" / name
+        for folder in (raw / "imagesTr", raw / "labelsTr", preprocessed):
+            folder.mkdir(parents=True)
+        (raw / "dataset.json").write_text(
+            json.dumps(
+                {
+                    "channel_names": {str(c): "CT" for c in range(channels)},
+                    "labels": {"background": 0, "lesion": 1},
+                    "numTraining": 0,
+                    "file_ending": ".nii.gz",
+                }
+            )
+        )
+        (preprocessed / "dataset_fingerprint.json").write_text('{"median_relative_size_after_cropping": 1.0}')
+        os.environ |= {"nnUNet_raw": str(raw.parent), "nnUNet_preprocessed": str(preprocessed.parent)}
+        try:
+            yield name
+        finally:
+            for key, value in kept.items():
+                os.environ.pop(key, None)
+                if value is not None:
+                    os.environ[key] = value
 
 
-def build(name: str, patch: Sequence[int], channels: int) -> nn.Module:
-    """Build "ours" (five stages) or "vanilla" (six, as nnU-Net plans 3d_fullres by default)."""
-    torch.manual_seed(0)
+@functools.cache
+def plan(name: str, patch: tuple[int, ...], channels: int) -> dict[str, Any]:
+    """Return the architecture that a contestant's planner writes for images of the patch's size, voxels of 1 mm."""
+    with _bare_dataset(channels) as dataset:
+        planner = PLANNERS[name](dataset)
+        planned = planner.get_plans_for_configuration((1.0,) * 3, patch, "none", 1e12, {})
+    size = [int(n) for n in planned["patch_size"]]
+    if size != list(patch):
+        raise SystemExit(
+            f"{PLANNERS[name].__name__} plans a patch of {size}, not of {list(patch)}; take another --patch"
+        )
+    architecture: dict[str, Any] = planned["architecture"]
+    return architecture
+
+
+def build(name: str, patch: Sequence[int], channels: int, seed: int = 0) -> nn.Module:
+    """Build a contestant's network as its planner plans it, with deep supervision and two classes."""
+    architecture = plan(name, tuple(patch), channels)
+    torch.manual_seed(seed)
+    network: nn.Module = get_network_from_plans(
+        architecture["network_class_name"],
+        architecture["arch_kwargs"],
+        architecture["_kw_requires_import"],
+        channels,
+        2,
+        allow_init=True,
+        deep_supervision=True,
+    )
+    return network
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Hold what a network is trained with: its own trainer's loss and optimiser, but for the schedule."""
+
+    network: nn.Module
+    loss: nn.Module
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    autocast: torch.dtype | None
+
+
+def recipe(name: str, network: nn.Module, device: torch.device, *, amp: bool) -> Recipe:
+    """Take a network's loss and optimiser from its trainer: MultiPhaseSCAMTrainer or nnUNetTrainer."""
+    outputs = len(network.encoder.strides) - 1  # deep supervision: every stage but the lowest
+    weights = [0.0 if i and i == outputs - 1 else 0.5**i for i in range(outputs)]
+    weights = [weight / sum(weights) for weight in weights]
+    loss: nn.Module
+    optimizer: torch.optim.Optimizer
     if name == "ours":
-        strides = pooling(patch, 5)
-        kwargs = default_arch_kwargs([[3, 3, 3]] * 5, strides, is_2d=False, patch_size=patch)
-        return get_network_from_plans(NETWORK_CLASS, kwargs, ARCH_KWARGS_REQ_IMPORT, channels, 2, True, True)
-    kwargs = {
-        "n_stages": 6,
-        "features_per_stage": [32, 64, 128, 256, 320, 320],
-        "conv_op": "torch.nn.modules.conv.Conv3d",
-        "kernel_sizes": [[3, 3, 3]] * 6,
-        "strides": pooling(patch, 6),
-        "n_conv_per_stage": [2] * 6,
-        "n_conv_per_stage_decoder": [2] * 5,
-        "conv_bias": True,
-        "norm_op": "torch.nn.modules.instancenorm.InstanceNorm3d",
-        "norm_op_kwargs": {"eps": 1e-5, "affine": True},
-        "nonlin": "torch.nn.LeakyReLU",
-        "nonlin_kwargs": {"inplace": True},
-    }
-    plain = "dynamic_network_architectures.architectures.unet.PlainConvUNet"
-    return get_network_from_plans(plain, kwargs, ARCH_KWARGS_REQ_IMPORT, channels, 2, True, True)
+        loss = FocalDiceLoss()
+        optimizer = torch.optim.Adam(network.parameters(), OUR_RATE)
+    else:
+        loss = DC_and_CE_loss(
+            {"batch_dice": False, "smooth": 1e-5, "do_bg": False, "ddp": False},
+            {},
+            dice_class=MemoryEfficientSoftDiceLoss,
+        )
+        optimizer = torch.optim.SGD(
+            network.parameters(), THEIR_RATE, momentum=0.99, nesterov=True, weight_decay=3e-5
+        )
+    half = torch.float16 if device.type == "cuda" else torch.bfloat16  # as nnU-Net; a CPU has no fast float16
+    return Recipe(
+        network,
+        DeepSupervisionWrapper(loss, weights),
+        optimizer,
+        torch.amp.GradScaler(device.type, enabled=amp and half == torch.float16),
+        half if amp else None,
+    )
+
+
+def take_step(recipe: Recipe, x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Take one training step, as nnU-Net's train_step does, and return its loss (not waited for).
+
+    Args:
+        recipe: Network, loss and optimiser.
+        x: (B, C, Z, Y, X) images.
+        labels: (B, 1, Z, Y, X) float labels.
+    """
+    recipe.optimizer.zero_grad(set_to_none=True)
+    with torch.autocast(x.device.type, recipe.autocast, enabled=recipe.autocast is not None):
+        outputs = recipe.network(x)
+        targets = [nn.functional.interpolate(labels, out.shape[2:], mode="nearest-exact") for out in outputs]
+        loss: torch.Tensor = recipe.loss(outputs, targets)
+    recipe.scaler.scale(loss).backward()
+    recipe.scaler.unscale_(recipe.optimizer)
+    nn.utils.clip_grad_norm_(recipe.network.parameters(), 12)
+    recipe.scaler.step(recipe.optimizer)
+    recipe.scaler.update()
+    return loss.detach()
+
+
+def random_batch(
+    batch: int, channels: int, patch: Sequence[int], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Draw images (B, C, Z, Y, X) and labels (B, 1, Z, Y, X) with one voxel in fifty set."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(batch, channels, *patch, generator=generator)
+    labels = (torch.rand(batch, 1, *patch, generator=generator) > 0.98).float()
+    return x.to(device), labels.to(device)
+
+
+def time_steps(
+    recipe: Recipe, x: torch.Tensor, labels: torch.Tensor, steps: int
+) -> tuple[float, float, float]:
+    """Return median wall and CPU seconds of a step, after one that warms up, and peak memory in MiB.
+
+    On a GPU the peak is what was allocated since the call began; on a CPU the process's largest resident memory so far.
+    """
+    cuda = x.device.type == "cuda"
+    if cuda:
+        torch.cuda.reset_peak_memory_stats(x.device)
+    wall, cpu = [], []
+    for _ in range(steps + 1):
+        wall_start, cpu_start = time.perf_counter(), time.process_time()
+        take_step(recipe, x, labels)
+        if cuda:
+            torch.cuda.synchronize(x.device)
+        wall.append(time.perf_counter() - wall_start)
+        cpu.append(time.process_time() - cpu_start)
+    peak = (
+        torch.cuda.max_memory_allocated(x.device) / 2**20
+        if cuda
+        else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    )
+    return statistics.median(wall[1:]), statistics.median(cpu[1:]), peak
 
 
 def measure(name: str, options: argparse.Namespace, queue: "multiprocessing.Queue[dict[str, float]]") -> None:
     """Put weights, GMACs of one patch, median seconds of a step and peak memory of one network on the queue."""
     torch.set_num_threads(options.threads)
     device = torch.device(options.device)
-    net = build(name, options.patch, options.channels)
+    network = build(name, options.patch, options.channels)
     result = {
-        "M parameters": count_parameters(net) / 1e6,
-        "GMAC": count_gmacs(net, (1, options.channels, *options.patch)),
+        "M parameters": count_parameters(network) / 1e6,
+        "GMAC": count_gmacs(network, (1, options.channels, *options.patch)),
     }
-    net.to(device)
-    optimizer = torch.optim.Adam(net.parameters())
-    loss_of = FocalDiceLoss()
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(options.batch, options.channels, *options.patch, generator=generator).to(device)
-    labels = (torch.rand(options.batch, 1, *options.patch, generator=generator) > 0.98).float().to(device)
-    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    amp = torch.autocast("cuda") if device.type == "cuda" else contextlib.nullcontext()
-    wall, cpu = [], []
-    for _ in range(options.steps + 1):
-        wall_start, cpu_start = time.perf_counter(), time.process_time()
-        optimizer.zero_grad()
-        with amp:
-            losses = [
-                0.5**i * loss_of(out, nn.functional.interpolate(labels, out.shape[2:]))
-                for i, out in enumerate(net(x))
-            ]
-            loss = torch.stack(losses).sum()
-        loss.backward()
-        optimizer.step()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        wall.append(time.perf_counter() - wall_start)
-        cpu.append(time.process_time() - cpu_start)
-    result["s per step"] = statistics.median(wall[1:])  # the first one warms up
-    result["CPU s per step"] = statistics.median(cpu[1:])  # says more than wall time where cores are shared
-    if device.type == "cuda":
-        result["peak MB"] = torch.cuda.max_memory_allocated(device) / 2**20
-    else:
-        result["peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - resident
-    queue.put(result)
+    network.to(device)
+    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 if device.type == "cpu" else 0.0
+    x, labels = random_batch(options.batch, options.channels, options.patch, device)
+    trained = recipe(name, network, device, amp=device.type == "cuda")
+    wall, cpu, peak = time_steps(trained, x, labels, options.steps)
+    # CPU seconds say more than wall time where cores are shared
+    queue.put(result | {"s per step": wall, "CPU s per step": cpu, "peak MB": peak - resident})
 
 
 def main() -> None:
-    """Print one row a quantity: ours, vanilla, vanilla : ours."""
+    """Print one row a quantity: each network's, and how often ours goes into nnU-Net's."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -116,7 +236,7 @@ def main() -> None:
     options = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     results = {}
-    for name in ("ours", "vanilla"):
+    for name in PLANNERS:
         queue = context.Queue()
         process = context.Process(target=measure, args=(name, options, queue))
         process.start()
@@ -124,10 +244,11 @@ def main() -> None:
         if process.exitcode:
             raise SystemExit(f"{name} failed with exit status {process.exitcode}; see the message above.")
         results[name] = queue.get()
-    print(f"{'':16}{'ours':>10}{'vanilla':>10}{'vanilla : ours':>16}")
-    for quantity, ours in results["ours"].items():
-        vanilla = results["vanilla"][quantity]
-        print(f"{quantity:16}{ours:10.2f}{vanilla:10.2f}{vanilla / ours:16.2f}")
+    print(f"{'':16}" + "".join(f"{name:>10}" for name in results) + f"{'vanilla : ours':>16}")
+    for quantity in results["ours"]:
+        row = [result[quantity] for result in results.values()]
+        ratio = results["vanilla"][quantity] / results["ours"][quantity]
+        print(f"{quantity:16}" + "".join(f"{value:10.2f}" for value in row) + f"{ratio:16.2f}")
 
 
 if __name__ == "__main__":

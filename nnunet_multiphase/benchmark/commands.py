@@ -91,6 +91,11 @@ def _training(
         *("nnUNetv2_predict", "-d", str(place.number), "-c", configuration, "-f", fold, *asked),
         *("-i", str(place.raw / "imagesTs"), "-o", predictions),
         *([] if settings.mirroring else ["--disable_tta"]),
+        *(
+            []
+            if settings.step_size == BenchmarkSettings.step_size
+            else ["-step_size", f"{settings.step_size:g}"]
+        ),
     ]
     validation = shlex.quote(str(model / f"fold_{fold}" / "validation"))
     return [

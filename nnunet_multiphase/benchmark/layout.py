@@ -45,6 +45,7 @@ class Plan:
         patients: Case -> patient; a patient's cases are not independent.
         images: Case -> the reference phase's image, relative to WORK where it lies in it.
         places: Contestant -> nnU-Net's name of its dataset, its nnUNet_raw and nnUNet_preprocessed; likewise.
+        step_size: From window to window in predictions, in patches.
     """
 
     contestants: tuple[str, ...]
@@ -63,6 +64,7 @@ class Plan:
     patients: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
     places: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
+    step_size: float = 0.5
 
     def cases_of(self, fold: int) -> tuple[str, ...]:
         """List the cases that the network of a fold predicts: its validation cases, then the test cases."""

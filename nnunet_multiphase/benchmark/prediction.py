@@ -25,6 +25,7 @@ def predict(
     *,
     device: str,
     mirroring: bool,
+    step_size: float,
     environment: Mapping[str, str] | None = None,
     what: str,
 ) -> dict[str, Any]:
@@ -38,6 +39,7 @@ def predict(
         predicted: Receives a segmentation a case, on the grid of its channels.
         device: "cpu" or "cuda".
         mirroring: Average predictions over mirrored inputs.
+        step_size: From window to window, in patches.
         environment: nnU-Net's folders, where they are not this process's.
         what: What the training is called in messages.
 
@@ -55,6 +57,7 @@ def predict(
         "predicted": str(predicted),
         "device": device,
         "mirroring": mirroring,
+        "step_size": step_size,
     }
     return run_module(
         MODULE,
@@ -77,6 +80,7 @@ def main(arguments: Sequence[str]) -> int:
     task = json.loads(task_file.read_text(encoding="utf-8"))
     register()
     predictor = nnUNetPredictor(
+        tile_step_size=task["step_size"],
         use_mirroring=task["mirroring"],
         perform_everything_on_device=task["device"] == "cuda",
         device=torch.device(task["device"]),

@@ -200,6 +200,7 @@ def _plan_of(
         configuration=settings.configuration,
         device=settings.device,
         mirroring=settings.mirroring,
+        step_size=settings.step_size,
         dataset=given.dataset,
         fingerprint=fingerprint(given),
         validation_cases=tuple(tuple(splits[fold]["val"]) for fold in settings.folds),

@@ -168,6 +168,7 @@ def _train_and_predict(work: Path, plan: Plan, training: Training, say: Callable
         unplaced,
         device=plan.device,
         mirroring=plan.mirroring,
+        step_size=plan.step_size,
         environment={**place.environment, "nnUNet_results": str(results)},
         what=str(training),
     )

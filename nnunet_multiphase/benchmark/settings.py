@@ -47,6 +47,7 @@ class BenchmarkSettings:
         val_iterations: Validation steps an epoch.
         device: "cpu" or "cuda".
         mirroring: Average predictions over mirrored inputs.
+        step_size: From window to window when predicting, in patches.
         gpu_memory_gb: What the networks may take of a GPU when they are planned; None: each planner's own.
     """
 
@@ -61,6 +62,7 @@ class BenchmarkSettings:
     val_iterations: int = 50
     device: str = "cpu"
     mirroring: bool = True
+    step_size: float = 0.5
     gpu_memory_gb: float | None = None
 
 
@@ -78,7 +80,8 @@ def claim_folder(work: Path, wanted: Mapping[str, Any]) -> None:
     wanted = json.loads(json.dumps(wanted))
     if note.is_file():
         there = json.loads(note.read_text(encoding="utf-8"))
-        other = [key for key in wanted if there.get(key) != wanted[key]]
+        # A setting that is younger than the folder was not to be chosen then.
+        other = [key for key in wanted if there.get(key, wanted[key]) != wanted[key]]
         if other:
             name = other[0].replace("_", " ")
             raise InputError(
@@ -105,5 +108,13 @@ def fixed_settings(settings: BenchmarkSettings) -> dict[str, Any]:
         ),
         "split of the raw cases": None if cohort is None else [cohort.test_fraction, cohort.folds],
     }
-    names = ("configuration", "iterations", "val_iterations", "device", "mirroring", "gpu_memory_gb")
+    names = (
+        "configuration",
+        "iterations",
+        "val_iterations",
+        "device",
+        "mirroring",
+        "step_size",
+        "gpu_memory_gb",
+    )
     return {"budget": str(settings.budget), **{name: getattr(settings, name) for name in names}, **made_of}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nnunet_multiphase.cli.cohort import add_cohort, cohort_inputs
 from nnunet_multiphase.cli.sigterm import sigterm_like_ctrl_c
+from nnunet_multiphase.cli.step_size import add_step_size
 from nnunet_multiphase.errors import InputError
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what a network may take of a GPU where plans are to be made (default: each planner's own)",
     )
     parser.add_argument("--disable-tta", action="store_true", help="predict without mirroring")
+    add_step_size(parser)
     parser.add_argument(
         "--jobs",
         type=int,
@@ -205,6 +207,7 @@ def _settings(args: argparse.Namespace) -> BenchmarkSettings:
         val_iterations=args.val_iterations,
         device=args.device,
         mirroring=not args.disable_tta,
+        step_size=args.step_size,
         gpu_memory_gb=args.gpu_memory_target,
     )
 

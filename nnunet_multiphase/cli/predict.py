@@ -1,7 +1,6 @@
 """`nnunet-multiphase predict`: raw phases of new patients to segmentations and lesion tables."""
 
 import argparse
-import math
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from nnunet_multiphase.cli.dicom_results import add_dicom_results, refuse_dicom_
 from nnunet_multiphase.cli.inputs import add_inputs, gathered_patients, given_inputs, service_of
 from nnunet_multiphase.cli.motion import add_registration_model
 from nnunet_multiphase.cli.pages import add_pages, write_index
+from nnunet_multiphase.cli.step_size import add_step_size
 
 HELP = "register a new patient's raw phases, segment the lesions on the original grid, measure them"
 
@@ -68,13 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--disable-tta", action="store_true", help="no mirroring: up to 8 times faster, slightly worse"
     )
-    parser.add_argument(
-        "-step_size",
-        "--step-size",
-        type=_step_size,
-        default=0.5,
-        help="from one window to the next, in patches (default: 0.5, as nnU-Net's; 0.75 takes half as many)",
-    )
+    add_step_size(parser)
     parser.add_argument(
         "--reference",
         default=None,
@@ -113,17 +107,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_accept(parser)
     add_registration_model(parser, None, "as the model's training data were, else rigid")
     parser.add_argument("--seed", type=int, default=0, help="seed of the registration")
-
-
-def _step_size(text: str) -> float:
-    """Take a share of a patch."""
-    try:
-        size = float(text)
-    except ValueError:
-        size = math.nan
-    if not 0 < size <= 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected a share of the patch, above 0 and at most 1")
-    return size
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,9 +1,12 @@
-"""Match predicted lesions with true ones, one to one, by their overlap (panoptica)."""
+"""Match predicted lesions with true ones, one to one, by their overlap."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from panoptica import MaxBipartiteMatching, Metric, UnmatchedInstancePair
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from nnunet_multiphase.evaluation.lesions import label_lesions
 
@@ -50,19 +53,9 @@ def match_lesions(
     if not 0 < iou_threshold <= 1:
         raise ValueError(f"the IoU threshold must lie in (0, 1], got {iou_threshold}")
     n_prediction, n_truth = int(prediction_labels.max(initial=0)), int(truth_labels.max(initial=0))
-    truth_of: dict[int, int] = {}
-    if n_prediction and n_truth:
-        pair = UnmatchedInstancePair(prediction_labels.astype(np.uint32), truth_labels.astype(np.uint32))
-        matcher = MaxBipartiteMatching(matching_metric=Metric.IOU, matching_threshold=iou_threshold)
-        matched = matcher.match_instances(pair)
-        # panoptica renumbers the prediction: a match gets its truth's number, every other lesion a new one. Where a lesion's
-        # first voxel lies tells for all of them at once; to search the volume for each took minutes with many specks.
-        ids, first = np.unique(prediction_labels, return_index=True)
-        numbers = matched.prediction_arr.ravel()[first]
-        truth_of = {int(i): int(n) for i, n in zip(ids, numbers, strict=True) if i and n <= n_truth}
+    iou_of = _overlaps(prediction_labels, truth_labels)
+    truth_of = _best_pairs({pair: iou for pair, iou in iou_of.items() if iou >= iou_threshold})
     prediction_of = {truth: prediction for prediction, truth in truth_of.items()}
-
-    iou_of = _overlaps(prediction_labels, truth_labels) if prediction_of else {}
     matches = []
     for truth_id in range(1, n_truth + 1):
         if truth_id in prediction_of:
@@ -92,3 +85,27 @@ def _overlaps(prediction_labels: np.ndarray, truth_labels: np.ndarray) -> dict[t
         (int(p), int(t)): float(n / (sizes_p[p] + sizes_t[t] - n))
         for (p, t), n in zip(pairs.T, shared, strict=True)
     }
+
+
+def _best_pairs(iou_of: Mapping[tuple[int, int], float]) -> dict[int, int]:
+    """Choose among pairs of prediction and truth so that each is in one at most and the summed IoU is largest."""
+    if not iou_of:
+        return {}
+    pairs = np.array(list(iou_of))
+    predictions, rows = np.unique(pairs[:, 0], return_inverse=True)
+    truths, columns = np.unique(pairs[:, 1], return_inverse=True)
+    shape = (len(predictions) + len(truths),) * 2
+    touching = coo_array((np.ones(len(pairs)), (rows, len(predictions) + columns)), shape=shape)
+    # Lesions that overlap nowhere decide nothing about one another: group by group, thousands of specks fit in memory.
+    group_of = connected_components(touching, directed=False)[1][rows]
+    chosen: dict[int, int] = {}
+    order = np.argsort(group_of, kind="stable")
+    for members in np.split(order, np.flatnonzero(np.diff(group_of[order])) + 1):
+        r, in_r = np.unique(rows[members], return_inverse=True)
+        c, in_c = np.unique(columns[members], return_inverse=True)
+        iou = np.zeros((len(r), len(c)))
+        iou[in_r, in_c] = [iou_of[int(p), int(t)] for p, t in pairs[members]]
+        for i, j in zip(*linear_sum_assignment(iou, maximize=True), strict=True):
+            if iou[i, j] > 0:
+                chosen[int(predictions[r[i]])] = int(truths[c[j]])
+    return chosen

@@ -97,7 +97,8 @@ def _about(results: Results) -> list[Markup | Table | Text]:
         "cases": "; ".join(counted(part) for part in results.parts.values()),
         "folds": ", ".join(map(str, plan.folds)),
         "budget": f"{plan.budget} for each training, {plan.iterations} steps an epoch",
-        "prediction": f"{plan.configuration}, " + ("mirrored" if plan.mirroring else "not mirrored"),
+        "prediction": f"{plan.configuration}, {'mirrored' if plan.mirroring else 'not mirrored'}, windows every "
+        f"{plan.step_size:g} patches",
     }
     run = provenance_table(
         command="nnunet-multiphase benchmark --evaluate-only",

@@ -88,6 +88,7 @@ def test_a_failed_training_costs_the_others_nothing_and_is_done_the_next_time(fa
         ({"budget": Budget(minutes=4)}, r"another budget \(epochs=4, now minutes=4\)"),
         ({"iterations": 3}, r"another iterations \(2, now 3\)"),
         ({"mirroring": False}, r"another mirroring \(True, now False\)"),
+        ({"step_size": 0.75}, r"another step size \(0.5, now 0.75\)"),
         ({"dataset": DATASET}, "another dataset"),
     ],
 )

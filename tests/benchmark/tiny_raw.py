@@ -132,7 +132,9 @@ class FakePrediction:
         self.cut = 0
         self.asked: list[dict[str, list[str]]] = []
 
-    def __call__(self, folder, model, fold, cases, predicted, *, device, mirroring, environment, what):
+    def __call__(
+        self, folder, model, fold, cases, predicted, *, device, mirroring, step_size, environment, what
+    ):
         """Do as `prediction.predict`."""
         self.asked.append({case: [path.name for path in files] for case, files in cases.items()})
         predicted.mkdir(parents=True, exist_ok=True)
