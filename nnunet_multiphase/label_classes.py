@@ -69,9 +69,14 @@ def classes_of_record(
     Raises:
         InputError: No class is called lesion or tumour, or `lesion_labels` are unknown there.
     """
+    told = record.get("labels")
+    if not isinstance(told, Mapping):
+        raise InputError(
+            f"{where} does not say which labels there are: expected `labels`, a name for each value"
+        )
     labels: dict[str, tuple[int, ...]] = {}
     ignore = None
-    for name, value in record["labels"].items():
+    for name, value in told.items():
         if str(name).strip().isdigit():  # the Medical Segmentation Decathlon's form: "1": "liver"
             name, value = str(value), int(name)
         values = _values_of(name, value, where)

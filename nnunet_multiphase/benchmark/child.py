@@ -1,6 +1,5 @@
 """Run a step in a process of its own: what one step holds in memory stays out of the next one's figures."""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from typing import Any
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.files import write_json
+from nnunet_multiphase.json_file import load_object
 
 
 def run_module(
@@ -37,8 +37,7 @@ def run_module(
         _run([sys.executable, "-m", module, str(task_file), str(record)], log, environment, what)
         if not record.is_file():
             raise InputError(f"{what} left no record; see {log}, then run the same command to go on")
-    content: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
-    return content
+    return load_object(record, "remove it, then run the same command to go on")
 
 
 def run_nnunet(line: Sequence[str], log: Path, environment: Mapping[str, str], what: str) -> None:

@@ -8,7 +8,6 @@
 A fold's predictions are those of its validation cases and of all test cases, by the one network trained on that fold.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -17,6 +16,7 @@ from typing import Any
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.files import write_json
+from nnunet_multiphase.json_file import load_json
 
 PLAN = "benchmark.json"
 COST = "cost.json"
@@ -192,7 +192,7 @@ def image_file(work: Path, plan: Plan, case: str) -> Path | None:
 def _read(path: Path, kind: type, expected: str) -> Any:
     """Read a record, its lists as tuples."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = load_json(path)
         known = {f.name for f in fields(kind)}
         return kind(**{name: _frozen(value) for name, value in content.items() if name in known})
     except FileNotFoundError as error:

@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from nnunet_multiphase.benchmark.contestants import DatasetKind
 from nnunet_multiphase.data.dataset_name import dataset_name
 from nnunet_multiphase.data.destination import SPLITS
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.json_file import load_json, load_object
 
 FOLDERS = ("nnUNet_raw", "nnUNet_preprocessed")
 
@@ -53,8 +53,7 @@ class Place:
     @property
     def record(self) -> dict[str, Any]:
         """Read its dataset.json."""
-        content: dict[str, Any] = json.loads((self.raw / "dataset.json").read_text(encoding="utf-8"))
-        return content
+        return load_object(self.raw / "dataset.json", "restore it, or set the dataset up again")
 
     def labels(self, part: str) -> dict[str, Path]:
         """List the label files of "Tr" or "Ts": case -> file."""
@@ -98,9 +97,15 @@ def own_place(work: Path, kind: DatasetKind) -> Place:
 
 def splits_of(place: Place) -> list[dict[str, list[str]]]:
     """Read a dataset's folds, each with its cases under "train" and "val"."""
-    content: list[dict[str, list[str]]] = json.loads(
-        (place.preprocessed / SPLITS).read_text(encoding="utf-8")
-    )
+    path = place.preprocessed / SPLITS
+    try:
+        content: list[dict[str, list[str]]] = load_json(path)
+        if not all(isinstance(fold[part], list) for fold in content for part in ("train", "val")):
+            raise ValueError("a fold is no list of cases")
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{path} cannot be read ({error}): restore it, or set the dataset up again"
+        ) from error
     return content
 
 

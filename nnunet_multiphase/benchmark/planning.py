@@ -1,6 +1,5 @@
 """Plan and preprocess a dataset for a contestant, with nnU-Net's own commands, unless that is done."""
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from nnunet_multiphase.benchmark.child import run_nnunet
 from nnunet_multiphase.benchmark.contestants import Contestant
 from nnunet_multiphase.benchmark.place import Place
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.json_file import load_object
 
 READ_BY_PREPROCESSING = (
     "preprocessor_name",
@@ -27,6 +27,7 @@ READ_OF_ALL_PLANS = (
     "transpose_backward",
     "foreground_intensity_properties_per_channel",
 )
+REPLAN = "remove it and plan the dataset again"
 
 
 def plan_line(
@@ -118,7 +119,7 @@ def is_preprocessed(place: Place, data: Path) -> bool:
 def _configuration(place: Place, plans: str, name: str) -> dict[str, Any]:
     """Read a configuration with all that it inherits."""
     plans_file = place.preprocessed / f"{plans}.json"
-    configurations: dict[str, Any] = json.loads(plans_file.read_text(encoding="utf-8"))["configurations"]
+    configurations: dict[str, Any] = load_object(plans_file, REPLAN).get("configurations") or {}
     if name not in configurations:
         raise InputError(
             f"{plans_file} has no configuration {name}, only {', '.join(configurations)}; name one of them with -c"
@@ -138,7 +139,7 @@ def _twin(place: Place, plans: str, configuration: str) -> Path | None:
     """Find preprocessed cases of other plans that were made in the very same way."""
     wanted = _asked_of_preprocessing(place, plans, configuration)
     for file in sorted(place.preprocessed.glob("*Plans.json")):
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = load_object(file, REPLAN)
         if file.stem == plans or configuration not in content.get("configurations", {}):
             continue
         data = preprocessed_folder(place, file.stem, configuration)
@@ -150,7 +151,7 @@ def _twin(place: Place, plans: str, configuration: str) -> Path | None:
 
 
 def _asked_of_preprocessing(place: Place, plans: str, configuration: str) -> dict[str, Any]:
-    content = json.loads((place.preprocessed / f"{plans}.json").read_text(encoding="utf-8"))
+    content = load_object(place.preprocessed / f"{plans}.json", REPLAN)
     plan = _configuration(place, plans, configuration)
     return {k: content.get(k) for k in READ_OF_ALL_PLANS} | {k: plan.get(k) for k in READ_BY_PREPROCESSING}
 

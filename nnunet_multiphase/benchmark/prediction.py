@@ -3,7 +3,6 @@
 The child runs `python -m nnunet_multiphase.benchmark.prediction TASK.json RECORD.json`.
 """
 
-import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 from nnunet_multiphase.benchmark.child import run_module
 from nnunet_multiphase.evaluation.files import write_json
+from nnunet_multiphase.json_file import load_json
 
 MODULE = "nnunet_multiphase.benchmark.prediction"
 
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
     from nnunet_multiphase.autoload import register
 
     task_file, record_file = map(Path, arguments)
-    task = json.loads(task_file.read_text(encoding="utf-8"))
+    task = load_json(task_file)
     register()
     predictor = nnUNetPredictor(
         tile_step_size=task["step_size"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +26,7 @@ from nnunet_multiphase.evaluation.folders import evaluate_pairs
 from nnunet_multiphase.evaluation.label_choice import BothClasses
 from nnunet_multiphase.evaluation.measures import Comparison, compare_contestants
 from nnunet_multiphase.evaluation.scores import Scores
+from nnunet_multiphase.json_file import load_object
 from nnunet_multiphase.label_classes import LabelClasses, classes_of_record
 
 VALIDATION, TEST = "validation", "test"
@@ -152,11 +152,9 @@ def _finished(work: Path, plan: Plan) -> tuple[tuple[str, ...], tuple[int, ...]]
 def _classes(work: Path) -> LabelClasses:
     record = work / TRUTH / "dataset.json"
     try:
-        return classes_of_record(json.loads(record.read_text(encoding="utf-8")), record)
+        return classes_of_record(load_object(record, "restore it"), record)
     except FileNotFoundError as error:
         raise InputError(f"{record} is missing: it says which labels are lesion; restore it") from error
-    except ValueError as error:
-        raise InputError(f"{record} cannot be read ({error}): restore it") from error
 
 
 def _refuse_split_patients(plan: Plan) -> None:

@@ -11,6 +11,7 @@ from nnunet_multiphase.data.inputs import Inputs
 from nnunet_multiphase.data.target_classes import LESIONS, TargetClasses
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.files import write_json
+from nnunet_multiphase.json_file import load_object
 
 SETTINGS = "settings.json"
 MAY_GROW = ("contestants", "folds", "seeds")
@@ -79,7 +80,7 @@ def claim_folder(work: Path, wanted: Mapping[str, Any]) -> None:
     note = work / SETTINGS
     wanted = json.loads(json.dumps(wanted))
     if note.is_file():
-        there = json.loads(note.read_text(encoding="utf-8"))
+        there = load_object(note, "restore it, or choose another output folder")
         # A setting that is younger than the folder was not to be chosen then.
         other = [key for key in wanted if there.get(key, wanted[key]) != wanted[key]]
         if other:

@@ -3,7 +3,6 @@
 The child runs `python -m nnunet_multiphase.benchmark.training TASK.json RECORD.json`.
 """
 
-import json
 import math
 import shutil
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 from nnunet_multiphase.benchmark.budget import Budget
 from nnunet_multiphase.benchmark.child import run_module
 from nnunet_multiphase.evaluation.files import write_json
+from nnunet_multiphase.json_file import load_json
 
 CALIBRATION_EPOCHS = 2
 MODULE = "nnunet_multiphase.benchmark.training"
@@ -137,7 +137,7 @@ def main(arguments: Sequence[str]) -> int:
     task_file, record_file = map(Path, arguments)
     from nnunet_multiphase.training.budget import train_with_budget
 
-    task = json.loads(task_file.read_text(encoding="utf-8"))
+    task = load_json(task_file)
 
     record = train_with_budget(
         task["dataset"],

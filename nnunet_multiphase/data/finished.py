@@ -16,6 +16,7 @@ from nnunet_multiphase.data.check import CaseReport
 from nnunet_multiphase.data.convert import RUN, CaseJob, CaseOutcome, case_files, convert_case
 from nnunet_multiphase.data.quality import PhaseQuality
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.json_file import load_json
 from nnunet_multiphase.whole_file import naming, whole_file
 
 RECORDS = "finished"
@@ -93,7 +94,7 @@ def recall(job: CaseJob) -> CaseOutcome | None:
     """Give the outcome of a case that an earlier run has finished with the same inputs and settings, if any."""
     path = job.folder / RECORDS / f"{job.case.name}.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = load_json(path)
         if content["fingerprint"] != job.mark:
             return None
         rows = tuple(PhaseQuality(**row) for row in content["rows"])

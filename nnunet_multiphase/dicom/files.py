@@ -63,6 +63,8 @@ def walk(root: Path) -> Iterator[tuple[Path, Kind]]:
 
 def kind_of(path: Path) -> Kind:
     """Look at a file's first bytes, and into an archive as far as its first members."""
+    if not path.is_file():  # a link to nothing, or to a pipe, which would be waited for
+        return Kind.CLOSED
     try:
         with path.open("rb") as stream:
             start = stream.read(PREAMBLE + 8)

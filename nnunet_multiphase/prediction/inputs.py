@@ -237,6 +237,8 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _has_preamble(path: Path) -> bool:
+    if not path.is_file():  # a pipe would be waited for
+        return False
     try:
         with path.open("rb") as stream:
             return stream.read(_PREAMBLE + 4)[_PREAMBLE:] == b"DICM"

@@ -62,7 +62,7 @@ class Model(Protocol):
 
 def trained_registration_model(model: Model) -> Literal["rigid", "deformable", "auto"]:
     """Tell how the phases of a model's training data were moved; what does not say so was made rigidly."""
-    told = model.record.get("registration", {}).get("model")
+    told = (model.record.get("registration") or {}).get("model")
     return told if told in ("deformable", "auto") else "rigid"
 
 
@@ -70,14 +70,39 @@ def model_phases(model: Model) -> tuple[str, ...]:
     """Tell which phase each input channel of the model is.
 
     Raises:
-        InputError: The model's dataset.json has no `phases`.
+        InputError: The model's dataset.json has no `phases`, or others than there are.
     """
     phases = model.record.get("phases")
     if not phases:
         raise InputError(
             "the model's dataset.json has no `phases`: it was not made by setup_dataset.py; use nnUNetv2_predict"
         )
+    if not isinstance(phases, list | tuple) or sorted(map(str, phases)) != [
+        p for p in sorted(PHASES) if p in phases
+    ]:
+        raise InputError(
+            f"the model's dataset.json has the phases {str(phases)[:60]}: expected some of {', '.join(PHASES)}, each once; "
+            "restore the model"
+        )
     return tuple(phases)
+
+
+def check_record(model: Model) -> None:
+    """Refuse a model whose dataset.json says what cannot be followed.
+
+    Raises:
+        InputError: As `model_phases`, or how its training data were registered is told in another form than ours.
+    """
+    model_phases(model)
+    registration, references = (model.record.get(key) or {} for key in ("registration", "reference_phase"))
+    if not isinstance(registration, Mapping):
+        raise InputError(
+            "the model's dataset.json tells of the registration in another form than setup's: restore the model"
+        )
+    if not isinstance(references, Mapping) or not all(phase in PHASES for phase in references.values()):
+        raise InputError(
+            f"the model's dataset.json names references that are none of {', '.join(PHASES)}: restore the model"
+        )
 
 
 def warn_of_other_axes(model: Model, where: object) -> None:

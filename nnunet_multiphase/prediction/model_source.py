@@ -9,17 +9,18 @@ The plans name classes to be imported: only those of networks are let through.
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import re
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.json_file import load_json
 
 PART_OF_MODEL = re.compile(
     r"dataset\.json|plans\.json|dataset_fingerprint\.json|fold_\w+/checkpoint_\w+\.pth"
@@ -59,7 +60,11 @@ def opened_model(source: Path, wanted: str, *, trusted: bool) -> Iterator[Path]:
             "its maker for the form that needs no trust (nnunet-multiphase export)"
         )
     with tempfile.TemporaryDirectory(prefix="nnunet-multiphase-model-") as folder:
-        yield _unpack(source, Path(folder), wanted)
+        try:
+            unpacked = _unpack(source, Path(folder), wanted)
+        except _DAMAGED as error:
+            raise InputError(f"{source} is damaged ({error}): fetch it again") from error
+        yield unpacked
 
 
 def check_checkpoints(model_folder: Path, folds: Sequence[str], checkpoint: str) -> None:
@@ -110,23 +115,23 @@ def _numbers_of_numpy() -> list[object]:
 
 
 def _check_plans(path: Path) -> None:
+    named: list[object] = []
     try:
-        configurations = json.loads(path.read_text(encoding="utf-8"))["configurations"].values()
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+        for configuration in load_json(path)["configurations"].values():
+            told = configuration.get("architecture") or {}
+            arguments = told.get("arch_kwargs") or {}
+            named += [
+                told.get("network_class_name"),
+                *(arguments.get(k) for k in told.get("_kw_requires_import") or ()),
+            ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} cannot be read as nnU-Net's plans ({error}): restore it") from error
-    for configuration in configurations:
-        told = configuration.get("architecture") or {}
-        arguments = told.get("arch_kwargs") or {}
-        named = [
-            told.get("network_class_name"),
-            *(arguments.get(k) for k in told.get("_kw_requires_import") or ()),
-        ]
-        for name in named:
-            if name and not _is_network_part(str(name)):
-                raise InputError(
-                    f"{path} builds its network of {name}, which is no layer or network of this package, "
-                    f"dynamic_network_architectures or torch: {TRUST}"
-                )
+    for name in named:
+        if name and not _is_network_part(str(name)):
+            raise InputError(
+                f"{path} builds its network of {name}, which is no layer or network of this package, "
+                f"dynamic_network_architectures or torch: {TRUST}"
+            )
 
 
 def _is_network_part(name: str) -> bool:
@@ -145,6 +150,9 @@ def _is_network_part(name: str) -> bool:
         and issubclass(found, torch.nn.Module)
         and found.__module__.startswith(NETWORK_PACKAGES)
     )
+
+
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
 def _unpack(source: Path, folder: Path, wanted: str) -> Path:
@@ -177,11 +185,15 @@ def _unpack(source: Path, folder: Path, wanted: str) -> Path:
         depth = len(PurePosixPath(chosen[0]).parts)
         for entry in entries:
             target = folder.joinpath(*PurePosixPath(entry.filename.replace("\\", "/")).parts[depth:])
+            if target.exists():
+                raise InputError(
+                    f"{source} holds {entry.filename} twice, and nobody knows which counts: fetch it again"
+                )
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 with archive.open(entry) as stream, target.open("wb") as file:
                     shutil.copyfileobj(stream, file, 1 << 20)
-            except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+            except _DAMAGED as error:
                 raise InputError(
                     f"{source} is damaged or encrypted at {entry.filename} ({error}): fetch it again"
                 ) from error

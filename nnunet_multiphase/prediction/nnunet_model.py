@@ -16,7 +16,7 @@ from nnunet_multiphase.prediction.model import (
     NO_NUMBERS,
     Channels,
     Segmented,
-    model_phases,
+    check_record,
     warn_of_other_axes,
 )
 from nnunet_multiphase.prediction.model_folder import trained_folds
@@ -143,7 +143,7 @@ def load_model(
             "use nnUNetv2_predict, or a 3d_fullres model"
         )
     model = NnUNetModel(predictor)
-    model_phases(model)
+    check_record(model)
     warn_of_other_axes(model, model_folder)
     return model
 

@@ -1,13 +1,13 @@
 """Read a dataset's cases for its page: the worst first, and the columns that say what there is to see."""
 
 import csv
-import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nnunet_multiphase.data.quality import LARGE_ROTATION_DEGREES, LARGE_SHIFT_MM, LOW_COVERED_FRACTION
+from nnunet_multiphase.json_file import load_object
 from registration.verdict import LEAST_EDGE_AGREEMENT
 
 OVERVIEW = "registration/overview"
@@ -112,7 +112,7 @@ def read_cohort(dataset_folder: Path) -> Cohort:
         FileNotFoundError: quality.csv or dataset.json is absent.
         ValueError: quality.csv has no column `case` or `phase`.
     """
-    record = json.loads((dataset_folder / "dataset.json").read_text(encoding="utf-8"))
+    record = load_object(dataset_folder / "dataset.json", "restore it, or set the dataset up again")
     present, cases = _read_cases(dataset_folder, record.get("reference_phase", {}))
     name = str(record.get("name") or dataset_folder.name)
     phases = record.get("phases") or list(dict.fromkeys(row["phase"] for case in cases for row in case.rows))

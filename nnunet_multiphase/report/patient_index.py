@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from nnunet_multiphase.json_file import load_json
 from nnunet_multiphase.report.page import Markup, Section, write_report
 from nnunet_multiphase.report.patient_page import NOTE
 from nnunet_multiphase.report.series_style import STYLE
@@ -109,7 +109,7 @@ def _not_predicted(failed: Mapping[str, str]) -> list[Section]:
 def _row(path: Path) -> Row | None:
     """Read one patient's measures; None where they are none, such as a file cut off or of another program."""
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = load_json(path)
         lesions = content["lesions"]
         verdicts = set(content.get("verdicts", {}).values())
         to_know = [f"lacking: {phase}" for phase in content.get("phases_lacking", [])]

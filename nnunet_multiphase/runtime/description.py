@@ -11,12 +11,17 @@ from typing import Any
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.files import write_json
 from nnunet_multiphase.json_file import load_json
+from nnunet_multiphase.label_classes import classes_of_record
 from nnunet_multiphase.runtime.resampling import Resampling
 
 FILE = "model.json"
 FORMAT = "nnunet-multiphase exported model"
 VERSION = 1
 """Raised when an older program could not read a folder, or would read it wrongly."""
+SPACING_MM = (0.05, 50.0)
+"""Smaller voxels would fill any memory with one patient."""
+MOST_VOXELS = 1 << 28
+"""Of a patch: a whole scan of 512 x 512 x 1024."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,7 @@ def _described(content: Mapping[str, Any]) -> ModelDescription:
         image_resampling=Resampling(**content["image_resampling"]),
         logit_resampling=Resampling(**content["logit_resampling"]),
         mirror_axes=_integers(content["mirror_axes"]),
-        heads=int(content["heads"]),
+        heads=_integers([content["heads"]])[0],
         region_values=_integers(content["region_values"]),
         networks=tuple(ExportedNetwork(**network) for network in content["networks"]),
         origin=dict(content["origin"]),
@@ -143,19 +148,26 @@ def _described(content: Mapping[str, Any]) -> ModelDescription:
 
 def _check(description: ModelDescription) -> None:
     """Raise ValueError where the parts do not fit each other, or a file's name leads out of the folder."""
+    _check_record(description)
     axes = len(description.patch_size)
     if axes not in (2, 3) or len(description.spacing_mm) != axes:
         raise ValueError("spacing_mm and patch_size need two or three axes each")
     if sorted(description.transpose_forward) != [0, 1, 2]:
         raise ValueError("transpose_forward is no order of three axes")
-    if not set(description.mirror_axes) <= set(range(axes)):
-        raise ValueError("mirror_axes are none of the patch's")
+    mirrored = description.mirror_axes
+    if not set(mirrored) <= set(range(axes)) or len(set(mirrored)) < len(mirrored):
+        raise ValueError("mirror_axes are none of the patch's, or there twice")
     if len(description.normalisation) != len(description.record["phases"]):
         raise ValueError("normalisation and phases differ in number")
     if description.region_values and len(description.region_values) != description.heads:
         raise ValueError("region_values and heads differ in number")
-    if min(description.patch_size) < 1 or min(description.spacing_mm) <= 0 or description.heads < 1:
-        raise ValueError("a size is not positive")
+    if min(description.patch_size) < 1 or math.prod(description.patch_size) > MOST_VOXELS:
+        raise ValueError(f"patch_size is no network's: 1 to {MOST_VOXELS} voxels are expected")
+    if not all(SPACING_MM[0] <= value <= SPACING_MM[1] for value in description.spacing_mm):
+        raise ValueError(f"spacing_mm is no scan's: {SPACING_MM[0]} to {SPACING_MM[1]} mm are expected")
+    for how in (description.image_resampling, description.logit_resampling):
+        if {how.order, how.order_z} - set(range(4)) or how.force_separate_z not in (None, True, False):
+            raise ValueError("a resampling is none: splines of order 0 to 3 are expected")
     for scheme in description.normalisation:
         values = (scheme.low_hu, scheme.high_hu, scheme.mean_hu, scheme.sd_hu)
         if (
@@ -164,13 +176,25 @@ def _check(description: ModelDescription) -> None:
             or scheme.low_hu >= scheme.high_hu
         ):
             raise ValueError("a channel's normalisation is none: low below high and sd above 0 are expected")
-    if not all(math.isfinite(value) for value in description.spacing_mm):
-        raise ValueError("spacing_mm is no number")
     if not description.networks:
         raise ValueError("it has no networks")
+    if len({network.fold for network in description.networks}) < len(description.networks):
+        raise ValueError("a fold is there twice")
     for network in description.networks:
-        if Path(network.file).name != network.file or "\\" in network.file:
+        plain = Path(network.file).name == network.file and network.file.isprintable()
+        if not plain or "\\" in network.file:
             raise ValueError(f"{network.file} is not a file's name")
+
+
+def _check_record(description: ModelDescription) -> None:
+    """Raise ValueError where the labels that the record knows are not those that the heads set."""
+    classes = classes_of_record(description.record, FILE, lesion_labels=())
+    values = classes.known - {classes.ignore}
+    heads = {0, *description.region_values} if description.region_values else set(range(description.heads))
+    # A region may hold values that no region sets.
+    fits = heads <= values if description.region_values else heads == values
+    if not fits or max(values) > 255:
+        raise ValueError(f"its labels are {sorted(values)[:9]}, and its heads set {sorted(heads)[:9]}")
 
 
 def _floats(values: Sequence[float]) -> tuple[float, ...]:
@@ -178,4 +202,6 @@ def _floats(values: Sequence[float]) -> tuple[float, ...]:
 
 
 def _integers(values: Sequence[int]) -> tuple[int, ...]:
-    return tuple(int(value) for value in values)
+    if not all(type(value) is int for value in values):
+        raise TypeError("whole numbers are expected")
+    return tuple(values)

@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.prediction.model import Channels, Segmented, model_phases, warn_of_other_axes
+from nnunet_multiphase.prediction.model import Channels, Segmented, check_record, warn_of_other_axes
 from nnunet_multiphase.runtime.answer import segmented
 from nnunet_multiphase.runtime.description import ExportedNetwork, ModelDescription, read_description
 from nnunet_multiphase.runtime.preprocessing import NetworkInput, prepare_input
 from nnunet_multiphase.runtime.session import Networks, choose_runtime
 from nnunet_multiphase.runtime.sliding_window import STEP, window_logits
+
+EXTERNAL = b"location"
+"""The key under which ONNX names a file with weights (TensorProto.external_data); no network of ours has the word in it."""
 
 
 class ExportedModel:
@@ -112,7 +115,7 @@ def load_exported_model(
     for _ in model.networks:  # what cannot be opened is told before a patient is prepared
         pass
     model.networks.close()
-    model_phases(model)
+    check_record(model)
     warn_of_other_axes(model, folder)
     return model
 
@@ -131,9 +134,11 @@ def checked_content(folder: Path, network: ExportedNetwork) -> bytes:
     """Read a network's file.
 
     Raises:
-        InputError: It is missing, or not the one that model.json was written for.
+        InputError: It is missing, not the one that model.json was written for, or has its weights read from other files.
     """
     path = folder / network.file
+    if path.exists() and not path.is_file():  # a pipe would be waited for, a device never ends
+        raise InputError(f"{path} is no file: export the model again")
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -142,6 +147,11 @@ def checked_content(folder: Path, network: ExportedNetwork) -> bytes:
         raise InputError(
             f"{path} is not the network that model.json tells of (its SHA-256 differs): "
             "copy the folder again, or export the model again"
+        )
+    if EXTERNAL in content:
+        raise InputError(
+            f"{path} names other files for its weights, which could be any of this machine: an exported model holds its "
+            "own; export it again"
         )
     return content
 

@@ -86,16 +86,28 @@ def open_network(content: bytes, runtime: str, where: Path) -> Network:
         where: The file, for a message.
 
     Raises:
-        InputError: It is not a network this runtime can run.
+        InputError: It is not a network this runtime can run; so does calling it, where it wants another input.
     """
     opened: Callable[[bytes], Network] = _openvino if runtime == "openvino" else _onnxruntime
-    try:
-        return opened(content)
-    except Exception as error:  # each runtime raises its own kinds
+
+    def refused(error: Exception) -> InputError:
         first = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise InputError(
+        return InputError(
             f"{where} is no network that {PACKAGES[runtime]} can run ({first}): export it again"
-        ) from error
+        )
+
+    try:
+        network = opened(content)
+    except Exception as error:  # each runtime raises its own kinds
+        raise refused(error) from error
+
+    def run(window: np.ndarray) -> np.ndarray:
+        try:
+            return network(window)
+        except Exception as error:
+            raise refused(error) from error
+
+    return run
 
 
 def threads() -> int:

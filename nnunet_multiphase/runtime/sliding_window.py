@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from nnunet_multiphase.errors import InputError
+
 Network = Callable[[np.ndarray], np.ndarray]
 """Takes (1, C, *patch) float32 and gives logits (1, heads, *patch) float32, a new array each time."""
 
@@ -77,6 +79,9 @@ def window_logits(
 
     Returns:
         (heads, Z, Y, X) float32.
+
+    Raises:
+        InputError: A network answers in another shape.
     """
     lacking = [0] * (4 - len(patch)) + [
         max(0, size - n) for n, size in zip(image.shape[-len(patch) :], patch, strict=True)
@@ -94,7 +99,13 @@ def window_logits(
         for start in starts:
             place = _window(start, patch)
             window = np.ascontiguousarray(image[place])[None]
-            logits = mirrored_mean(network, window, mirror_axes)[0]
+            answer = mirrored_mean(network, window, mirror_axes)
+            if answer.shape != (1, heads, *window.shape[2:]):
+                raise InputError(
+                    f"the network answers {' x '.join(map(str, answer.shape))} values where model.json has "
+                    f"{' x '.join(map(str, (1, heads, *window.shape[2:])))} expected: export the model again"
+                )
+            logits = answer[0]
             logits *= weights
             sums[place] += logits
             weight_sum[place[1:]] += weights

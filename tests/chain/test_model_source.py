@@ -161,6 +161,46 @@ def test_a_zip_writes_nothing_outside_and_nothing_but_a_model(tmp_path: Path) ->
     assert not list(tmp_path.rglob("escaped"))
 
 
+def test_a_zip_whose_packing_is_spoilt_is_refused(tmp_path: Path) -> None:
+    write_model(tmp_path / "results" / "Dataset501_A" / NAME)
+    archive = tmp_path / "model.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for name in ("dataset.json", "plans.json"):
+            file.writestr(f"Dataset501_A/{NAME}/{name}", json.dumps(list(range(999))))
+    content = bytearray(archive.read_bytes())
+    content[200:300] = b"\xff" * 100
+    archive.write_bytes(content)
+    with (
+        pytest.raises(InputError, match=r"is damaged or encrypted at .*dataset\.json"),
+        opened_model(archive, NAME, trusted=True),
+    ):
+        pass
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("again", ["plans.json", "plans.json/"])
+def test_a_file_that_is_there_twice_is_refused(tmp_path: Path, again: str) -> None:
+    archive = tmp_path / "model.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in ("dataset.json", "plans.json", again):
+            file.writestr(f"Dataset501_A/{NAME}/{name}", "{}")
+    with (
+        pytest.raises(InputError, match=r"holds .*plans\.json/? twice"),
+        opened_model(archive, NAME, trusted=True),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    "plans", ['"configurations"', "[]", "7", '{"configurations": {"a": []}}', "[" * 100_000]
+)
+def test_plans_of_another_form_are_refused(tmp_path: Path, plans: str) -> None:
+    model = write_model(tmp_path / NAME)
+    (model / "plans.json").write_text(plans)
+    with pytest.raises(InputError, match=r"plans\.json cannot be read as nnU-Net's plans"):
+        check_checkpoints(model, ["0"], CHECKPOINT)
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [(None, "no such file or folder"), (b"no zip", "it is neither"), ("empty", "holds no model")],

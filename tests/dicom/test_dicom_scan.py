@@ -325,6 +325,10 @@ LOST: dict[str, tuple[Callable[[bytes, Path], object], str]] = {
         lambda content, path: path.symlink_to("nowhere"),
         "1 file(s), folder(s) or link(s) cannot be",
     ),
+    "link to what never ends": (
+        lambda content, path: path.symlink_to("/dev/zero"),
+        "1 file(s), folder(s) or link(s) cannot be",
+    ),
     "cut header": (lambda content, path: path.write_bytes(content[:600]), "1 DICOM file(s) are damaged"),
     "cut meta header": (lambda content, path: path.write_bytes(content[:200]), "1 DICOM file(s) are damaged"),
 }

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import hostile_dicom
+import hostile_models
 import mutations
 import numpy as np
 import SimpleITK as sitk
@@ -301,6 +302,8 @@ FAMILIES: dict[str, Callable[[Path, Rng], None]] = {
     "records": records,
     "patterns": patterns,
     "dicom": hostile_dicom.dicom,
+    "onnx": hostile_models.onnx,
+    "model": hostile_models.model,
 }
 
 
@@ -345,6 +348,8 @@ def try_one(family: str, number: int, folder: Path) -> tuple[str, str]:
 def main(folder: str, first: str, count: str, *families: str) -> None:
     """Try inputs and print what became of them."""
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    if not families or "model" in families:
+        hostile_models.trained()  # torch takes more than all the inputs
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     address_space = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (address_space + MEMORY, resource.RLIM_INFINITY))

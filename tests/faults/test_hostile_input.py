@@ -1,4 +1,4 @@
-"""Spoilt volumes, tables, records and patterns end well: a right result or one sentence, in bounded time and memory.
+"""Spoilt volumes, tables, records, DICOM trees and models end well: a right result or one sentence, time and memory bounded.
 
 Short here; `make soak` tries 2,000 of each (SOAK=N: N). docs/reliability.md has the figures.
 """
@@ -17,10 +17,10 @@ import pytest
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits memory as Linux does")
 
 HERE = Path(__file__).parent
-COUNT = int(os.environ.get("SOAK") or 40)
+COUNT = int(os.environ.get("SOAK") or 25)
 FIRST = int(os.environ.get("SOAK_FIRST") or 0)
 """Another first number is other inputs."""
-FAMILIES = ("volumes", "tables", "folders", "records", "patterns", "dicom")
+FAMILIES = ("volumes", "tables", "folders", "records", "patterns", "dicom", "onnx", "model")
 
 
 @pytest.fixture(scope="module")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from tiny_model import (
+    PATCH,
     REGIONS,
     SPACING_MM,
     Exported,
@@ -23,6 +27,7 @@ from tiny_model import (
 )
 
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.prediction.load import load_for_runtime
 from nnunet_multiphase.runtime import export
 from nnunet_multiphase.runtime.equality import check_equality
@@ -186,6 +191,30 @@ def flip_a_bit(folder: Path) -> None:
     path.write_bytes(bytes(content))
 
 
+def edit_record(**changes: object) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        edit(record={**json.loads((folder / "model.json").read_text())["record"], **changes})(folder)
+
+    return change
+
+
+def instead(make: Callable[[Path], None], name: str) -> Callable[[Path], None]:
+    """Put something in a file's place that would be waited for, or never ends."""
+
+    def change(folder: Path) -> None:
+        (folder / name).unlink()
+        make(folder / name)
+
+    return change
+
+
+def with_network(folder: Path, network: onnx.ModelProto) -> None:
+    content = network.SerializeToString()
+    (folder / "fold_0.onnx").write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    edit(networks=[{"fold": "0", "file": "fold_0.onnx", "sha256": sha256}])(folder)
+
+
 OUTSIDE = [{"fold": "0", "file": "../fold_0.onnx", "sha256": ""}]
 
 
@@ -202,6 +231,18 @@ OUTSIDE = [{"fold": "0", "file": "../fold_0.onnx", "sha256": ""}]
         (edit(patch_size=[8, 32]), "is damaged"),
         (edit(networks=OUTSIDE), "is not a file's name"),
         (edit(heads=None), "is damaged"),
+        (edit(heads=2), r"its labels are \[0, 1, 2\], and its heads set \[0, 1\]"),
+        (edit(spacing_mm=[1e-30, 1, 1]), "spacing_mm is no scan's"),
+        (edit(patch_size=[10**6] * 3), "patch_size is no network's"),
+        (edit(patch_size=[8.5, 16, 16]), "whole numbers are expected"),
+        (edit(mirror_axes=[0] * 30), "or there twice"),
+        (edit(image_resampling={"order": 9, "order_z": 0, "force_separate_z": None}), "a resampling is none"),
+        (edit_record(labels=None), "does not say which labels there are"),
+        (edit_record(phases=["pv", "pv", "art", "dl"]), "expected some of nc, art, pv, dl, each once"),
+        (edit_record(registration="rigid"), "tells of the registration in another form"),
+        (edit_record(reference_phase={"0": "x"}), "names references that are none of nc"),
+        (instead(lambda path: os.mkfifo(path), "fold_0.onnx"), "is no file"),
+        (instead(lambda path: path.symlink_to("/dev/zero"), "model.json"), "cannot be read"),
     ],
 )
 def test_a_damaged_or_foreign_folder_is_refused_in_one_sentence(
@@ -213,9 +254,41 @@ def test_a_damaged_or_foreign_folder_is_refused_in_one_sentence(
     assert "\n" not in str(raised.value)
 
 
-def test_what_is_no_network_is_refused(copy: Path) -> None:
-    import hashlib
+def test_a_network_that_reads_other_files_is_refused(copy: Path) -> None:
+    """A weight's file could be any of this machine, and the runtimes' own guards are not all of one age."""
+    network = onnx.load(copy / "fold_0.onnx")
+    weights = network.graph.initializer[0]
+    weights.ClearField("raw_data")
+    weights.data_location = onnx.TensorProto.EXTERNAL
+    entry = weights.external_data.add()
+    entry.key, entry.value = "location", "../../etc/hostname"
+    with_network(copy, network)
+    with pytest.raises(InputError, match="names other files for its weights"):
+        load_exported_model(copy)
 
+
+@pytest.mark.parametrize(
+    ("outputs", "said"),
+    [(1, "answers 1 x 1 x 8 x 16 x 16 values"), (3, "no network that onnxruntime can run")],
+)
+def test_a_network_that_does_not_fit_its_description_is_refused(copy: Path, outputs: int, said: str) -> None:
+    """A single answer would otherwise be taken for each of three labels."""
+    channels = len(PHASES) if outputs == 1 else 1
+    shapes = {"x": [1, channels, *PATCH], "y": [1, outputs, *PATCH]}
+    x, y = (onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shapes[name]) for name in shapes)
+    weights = onnx.numpy_helper.from_array(np.ones((outputs, channels, 1, 1, 1), np.float32), "w")
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Conv", ["x", "w"], ["y"])], "g", [x], [y], [weights]
+    )
+    with_network(
+        copy, onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8)
+    )
+    model = load_exported_model(copy, runtime="onnx")
+    with pytest.raises(InputError, match=said):
+        model.segment(patient(), OTHER_SPACING_MM, (2,))
+
+
+def test_what_is_no_network_is_refused(copy: Path) -> None:
     (copy / "fold_0.onnx").write_bytes(b"no network")
     sha256 = hashlib.sha256(b"no network").hexdigest()
     edit(networks=[{"fold": "0", "file": "fold_0.onnx", "sha256": sha256}])(copy)
