@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import requests
 from pydicom import Dataset
 from pydicom.uid import UID
 
@@ -19,7 +20,8 @@ from nnunet_multiphase.whole_file import private, whole_file
 FETCHED = "fetched"
 """Folder in OUT for what was fetched. It holds files as the PACS has them, with the patient's name."""
 
-_PAGES = 10_000
+_MOST = 100_000
+"""Images of a series, series of a study: ten times what a scanner makes in a day."""
 
 
 def fetch_study(
@@ -98,13 +100,28 @@ def _fetch_series(service: Service, study: str, series: str, folder: Path) -> se
 def _retrieved(service: Service, study: str, series: str, uid: str) -> Dataset:
     try:
         item: Dataset = service.client.retrieve_instance(study, series, uid)
-    except (ValueError, EOFError, AttributeError) as error:
+    except (requests.exceptions.RequestException, InputError):
+        raise
+    except Exception as error:  # whatever the parts and pydicom trip over in other bytes
         raise InputError(
             f"{service.url}: an image of the study came as no DICOM; try again, or fetch the study another way"
         ) from error
     if text_of(item, "SOPInstanceUID") != uid or text_of(item, "StudyInstanceUID") != study:
         raise InputError(f"{service.url}: another image came than was asked for; the study was not fetched")
+    if _is_cut_off(item):
+        raise InputError(
+            f"{service.url}: an image of the study came cut off; try again, or fetch the study another way"
+        )
     return item
+
+
+def _is_cut_off(item: Dataset) -> bool:
+    """Tell whether plain pixels are fewer than the header says (PS3.5 8.1.1); packed ones tell it when they are read."""
+    if "PixelData" not in item or item.file_meta.TransferSyntaxUID.is_compressed:
+        return False
+    size = item.get("Rows", 0) * item.get("Columns", 0) * item.get("SamplesPerPixel", 1)
+    frames = int(item.get("NumberOfFrames") or 1)
+    return bool(len(item.PixelData) * 8 < size * frames * item.get("BitsAllocated", 0))
 
 
 def _all(
@@ -112,7 +129,7 @@ def _all(
 ) -> list[Dataset]:
     """Search page by page, until a page brings nothing new: some services ignore where a page begins."""
     found: dict[str, Dataset] = {}
-    for _ in range(_PAGES):
+    while True:
         before = len(found)
         with told(service, "asking for the study", absent=absent):
             for answer in search({"offset": before}):
@@ -124,5 +141,8 @@ def _all(
                     )
                 found[uid] = item
         if len(found) == before:
-            break
-    return list(found.values())
+            return list(found.values())
+        if len(found) > _MOST:
+            raise InputError(
+                f"{service.url} lists more than {_MOST} series or images, and no end; ask those who run it"
+            )

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 TOKEN = "DICOMWEB_TOKEN"
 """Environment variable with a token to be shown to the service (OAuth's bearer)."""
 
-_TIMEOUT_S = 60.0
-_RETRY_MS = 250  # twice it before the second attempt, four times before the third
+_TIMEOUT_S = 60.0  # without a byte
+_LONGEST_S = 600.0  # for a whole answer: 1 MB/s bring an image of 500 frames
+_PAUSE_S = 0.5  # before it is asked a second time
+_LARGEST_LIST = 64_000_000  # bytes: the images of a study, 1 kB each
+_LARGEST_IMAGE = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,13 @@ def connect(url: str) -> Service:
         )
     from dicomweb_client.web import DICOMwebClient
 
+    from nnunet_multiphase.dicomweb.session import BoundedSession, Bounds
+
     token = os.environ.get(TOKEN)
     headers = {"Authorization": f"Bearer {token}"} if token else None
-    client = DICOMwebClient(url.rstrip("/"), headers=headers, timeout=_TIMEOUT_S)
-    client.set_http_retry_params(max_attempts=3, wait_exponential_multiplier=_RETRY_MS)
+    session = BoundedSession(Bounds(_LONGEST_S, _LARGEST_LIST, _LARGEST_IMAGE, _PAUSE_S))
+    client = DICOMwebClient(url.rstrip("/"), session=session, headers=headers, timeout=_TIMEOUT_S)
+    client.set_http_retry_params(retry=False)  # the session asks again, also where an answer breaks off
     return Service(url, client)
 
 
@@ -85,20 +91,43 @@ def told(service: Service, what: str, *, absent: str = "") -> Iterator[None]:
         InputError: The service cannot be reached, refuses, or does not answer as DICOMweb.
     """
     import requests
+    from urllib3.exceptions import ReadTimeoutError
+
+    from nnunet_multiphase.dicomweb.session import TooLargeError, TooSlowError
 
     url = service.url
     try:
         yield
+    except TooSlowError as error:
+        raise InputError(
+            f"{url}: no whole answer within {_LONGEST_S:g} s, {what}; try again later"
+        ) from error
+    except TooLargeError as error:
+        raise InputError(
+            f"{url}: the answer is larger than {error.args[0] / 1000:g} kB, which none needs to be, {what}; "
+            "ask those who run it"
+        ) from error
     except requests.exceptions.SSLError as error:
         raise InputError(
             f"{url}: its certificate is not trusted here; name the file of your authority's certificates in the variable "
             "REQUESTS_CA_BUNDLE"
         ) from error
     except requests.exceptions.Timeout as error:
-        raise InputError(f"{url}: no answer for {_TIMEOUT_S:.0f} s, {what}; try again later") from error
-    except requests.exceptions.JSONDecodeError as error:
+        raise InputError(_silent(url, what)) from error
+    except (
+        requests.exceptions.JSONDecodeError,
+        RecursionError,
+    ) as error:  # brackets within brackets without end
         raise InputError(_no_dicomweb(url)) from error
+    except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
+        raise InputError(f"{url}: the answer broke off, {what}; try again later") from error
+    except requests.exceptions.TooManyRedirects as error:
+        raise InputError(
+            f"{url} sends from one address to the next without end, {what}; ask those who run it"
+        ) from error
     except requests.exceptions.ConnectionError as error:
+        if any(isinstance(part, ReadTimeoutError) for part in error.args):  # within the body of an answer
+            raise InputError(_silent(url, what)) from error
         raise InputError(
             f"{url}: nobody answers there, {what} (connection refused, closed, or no such host); check the address and that "
             "the service runs"
@@ -131,6 +160,10 @@ def parsed(service: Service, answer: Any) -> Dataset:
         return Dataset.from_json(answer)
     except Exception as error:  # whatever pydicom trips over in other JSON
         raise InputError(_no_dicomweb(service.url)) from error
+
+
+def _silent(url: str, what: str) -> str:
+    return f"{url}: no answer for {_TIMEOUT_S:g} s, {what}; try again later"
 
 
 def _no_dicomweb(url: str) -> str:

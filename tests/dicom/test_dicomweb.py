@@ -103,7 +103,7 @@ def test_what_is_in_the_way_is_told_in_one_sentence(
 
 
 def test_nobody_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nnunet_multiphase.dicomweb.service._RETRY_MS", 1)
+    monkeypatch.setattr("nnunet_multiphase.dicomweb.service._PAUSE_S", 0.001)
     with serving(always(200)) as url:
         pass
     with pytest.raises(InputError, match=r"nobody answers there, asking for the study .connection refused"):
