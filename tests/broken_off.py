@@ -12,6 +12,7 @@ import pytest
 
 CALLS = (
     (Path, "rename"),
+    (Path, "replace"),
     (Path, "mkdir"),
     (Path, "unlink"),
     (shutil, "rmtree"),

@@ -82,8 +82,8 @@ def run(args: argparse.Namespace) -> int:
                 settings=RegistrationSettings(model=args.registration_model),
                 accept=args.accept,
                 progress=True,
+                finish=write_page,
             )
-            page = write_page(summary.folder)
     except CohortError as error:
         for problem in error.problems:
             print(f"error: {printable(problem)}", file=sys.stderr)
@@ -115,7 +115,8 @@ def run(args: argparse.Namespace) -> int:
             f"failed and not in the dataset: {len(summary.failures)} case(s), see above and quality.csv",
             file=sys.stderr,
         )
-    print(f"look at {page or summary.folder / 'registration' / 'overview'}, then type")
+    page = summary.folder / "cohort.html"
+    print(f"look at {page if page.is_file() else summary.folder / 'registration' / 'overview'}, then type")
     print(
         f"  nnUNetv2_plan_and_preprocess -d {args.dataset_id} -pl MultiPhaseSCAMPlanner --verify_dataset_integrity"
     )
@@ -133,7 +134,7 @@ def write_page(dataset_folder: Path) -> Path | None:
 
     try:
         return write_cohort_page(dataset_folder)
-    except (Exception, KeyboardInterrupt) as error:
+    except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         print(f"warning: cohort.html was not written ({reason}); the dataset is complete", file=sys.stderr)
         return None

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import os
+import errno
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, SoftFileLock, Timeout
 
 from nnunet_multiphase.errors import InputError
+
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
+"""What network file systems without locks say; filelock itself knows ENOSYS."""
 
 
 @contextmanager
 def alone(lock: Path, refusal: str) -> Iterator[None]:
     """Hold a lock file, and remove it at the end; the system lets go of it when the process ends, however it ends.
 
-    On Windows and on file systems without locks nobody is kept out.
+    On file systems without locks the file itself is the lock, with its holder's name in it: one that a killed process
+    left is taken over on the same machine.
 
     Args:
         lock: The file; its folder exists.
@@ -23,33 +29,25 @@ def alone(lock: Path, refusal: str) -> Iterator[None]:
 
     Raises:
         InputError: One does.
+        OSError: The file cannot be made.
     """
+    held: FileLock | SoftFileLock = FileLock(lock, thread_local=False)
     try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    while True:
-        file = lock.open("w")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.close()
-            raise InputError(refusal) from error
-        except OSError:  # no locks here
-            break
-        if _is_at(lock, file):
-            break
-        file.close()  # its last holder has just removed it
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the file itself is the lock
+            try:
+                held.acquire(blocking=False)
+            except OSError as error:
+                if error.errno not in NO_LOCKS:
+                    raise
+                # Of another name: what was opened in vain above is there, and empty.
+                held = SoftFileLock(lock.with_name(f"{lock.name}.held"), thread_local=False)
+                held.acquire(blocking=False)
+    except Timeout as error:
+        raise InputError(refusal) from error
     try:
         yield
     finally:
-        lock.unlink(missing_ok=True)
-        file.close()
-
-
-def _is_at(path: Path, file: IO[str]) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False
+        with suppress(OSError):  # Windows removes no file that is open
+            lock.unlink()
+        held.release()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,14 +17,16 @@ from nnunet_multiphase.data.case_folder import CaseFolder, CohortError
 from nnunet_multiphase.data.check import CaseReport, check_case, find_copies
 from nnunet_multiphase.data.convert import CaseJob, CaseOutcome, case_files
 from nnunet_multiphase.data.destination import (
+    RECORDS,
     SPLITS,
     choose_destination,
     claimed_partial_folder,
     name_destination,
     publish,
+    remove_records,
     settle,
 )
-from nnunet_multiphase.data.finished import RECORDS, clear_unfinished, convert_once, fingerprint, started_run
+from nnunet_multiphase.data.finished import clear_unfinished, convert_once, fingerprint, started_run
 from nnunet_multiphase.data.inputs import Found, Inputs, find_cases
 from nnunet_multiphase.data.orientation import AXES
 from nnunet_multiphase.data.progress import progress_bar, say_beside_bar
@@ -153,6 +155,7 @@ def build_dataset(
     accept: Collection[str] = (),
     progress: bool = False,
     find: FindTransform | None = None,
+    finish: Callable[[Path], object] = lambda folder: None,
 ) -> DatasetSummary:
     """Convert a cohort to $nnUNet_raw/Dataset<ID>_<name>.
 
@@ -179,6 +182,7 @@ def build_dataset(
         accept: Names of the checks of plausibility (`check_names.CHECKS`) that are overruled; what they find is recorded.
         progress: Show progress bars on stderr, and failures as they happen.
         find: Another registration than ours, to compare with: a module's function, as workers import it by its name.
+        finish: Given the folder of the complete dataset before that comes to its place, to add to it.
 
     Returns:
         What was made. Cases that failed in the making are listed in it and are not in the dataset.
@@ -250,9 +254,10 @@ def build_dataset(
                 raise CohortError([*failures, f"{raw}: no training case is left, so there is no dataset"])
             splits = make_folds(train, folds=folds, seed=seed)
             _write_records(partial, destination.name, plan, outcomes, splits, settings, targets, find)
+            finish(partial)
             publish(destination)
             # Not before: what fails up to here is gone on with.
-            shutil.rmtree(destination.raw / RECORDS, ignore_errors=True)
+            remove_records(destination)
     warnings = [warning for report in plan.reports for warning in report.warnings]
     warnings += _warnings(plan, splits, folds, len(set(train.values())), outcomes)
     return DatasetSummary(

@@ -15,6 +15,8 @@ from nnunet_multiphase.data.exchange import hidden, put_aside, remove_folder, se
 from nnunet_multiphase.errors import InputError
 
 SPLITS = "splits_final.json"
+RECORDS = "finished"
+"""Folder in a dataset that is being made: which cases are done."""
 
 
 @dataclass(frozen=True)
@@ -132,9 +134,15 @@ def settle(destination: Destination) -> None:
         InputError: Another process is making this dataset.
     """
     left = (*hidden(destination.raw), *hidden(destination.preprocessed), destination.coming)
-    if any(folder.exists() for folder in left):
+    if any(folder.exists() for folder in left) or (destination.raw / RECORDS).exists():
         with _claimed(destination):
             _settle(destination)
+            remove_records(destination)
+
+
+def remove_records(destination: Destination) -> None:
+    """Remove from a dataset in its place what it was gone on with by."""
+    shutil.rmtree(destination.raw / RECORDS, ignore_errors=True)
 
 
 def publish(destination: Destination) -> None:

@@ -14,12 +14,11 @@ from pathlib import Path
 from nnunet_multiphase.code_digest import code_digest
 from nnunet_multiphase.data.check import CaseReport
 from nnunet_multiphase.data.convert import RUN, CaseJob, CaseOutcome, case_files, convert_case
+from nnunet_multiphase.data.destination import RECORDS
 from nnunet_multiphase.data.quality import PhaseQuality
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.json_file import load_json
 from nnunet_multiphase.whole_file import naming, whole_file
-
-RECORDS = "finished"
 
 
 def fingerprint(job: CaseJob, report: CaseReport) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from nnunet_multiphase.data.alone import alone
 from nnunet_multiphase.data.case_folder import CohortError
 from nnunet_multiphase.dicom.case_writer import (
     check_destination,
@@ -109,25 +110,30 @@ def import_tree(
         What was written and what is to be said.
 
     Raises:
-        InputError: Nothing can be read, OUT is not ours, or the table does not fit. No case has been touched.
+        InputError: Nothing can be read, OUT is not ours, the table does not fit, or another import is at OUT. No case has
+            been touched.
     """
     with warnings.catch_warnings():
         # pydicom and highdicom warn of odd values by quoting them, names and dates too.
         warnings.simplefilter("ignore")
-        return _import_tree(
-            [Path(root)] if isinstance(root, str | Path) else [Path(folder) for folder in root],
-            Path(os.path.abspath(out)),
-            series_table,
-            mask_table,
-            words,
-            masks_by_planes,
-            dry_run,
-            resample_irregular,
-            join_studies,
-            with_masks,
-            compress,
-            say,
-        )
+        out = Path(os.path.abspath(out))
+        out.parent.mkdir(parents=True, exist_ok=True)
+        busy = f"{out} is being written by another import right now; wait for it, or choose another OUT"
+        with alone(out.with_name(f".{out.name}.lock"), busy):
+            return _import_tree(
+                [Path(root)] if isinstance(root, str | Path) else [Path(folder) for folder in root],
+                out,
+                series_table,
+                mask_table,
+                words,
+                masks_by_planes,
+                dry_run,
+                resample_irregular,
+                join_studies,
+                with_masks,
+                compress,
+                say,
+            )
 
 
 def _import_tree(
@@ -178,7 +184,6 @@ def _import_tree(
     used_phases = {key: {choice.phase for choice in chosen if choice.use} for key, chosen in choices.items()}
     remarks += worth_joining(same_day_groups(studies), joined, names, used_phases)
     everything_chosen = [choice for chosen in choices.values() for choice in chosen]
-    out.parent.mkdir(parents=True, exist_ok=True)
     previous = write_series_table(series_table_path(out), everything_chosen)
     write_series_page(series_page_path(out), page_rows(everything_chosen, looks))
     remarks += [remark for choice in everything_chosen if (remark := _remark(choice))]

@@ -15,6 +15,7 @@ from nnunet_multiphase.alignment import AlignedPhases
 from nnunet_multiphase.data.orientation import as_stored
 from nnunet_multiphase.data.overview import draw_overview
 from nnunet_multiphase.data.quality import PhaseQuality, centre_of, measure_phase, write_quality
+from nnunet_multiphase.dicom_out.paths import remove_dicom
 from nnunet_multiphase.evaluation.lesions import lesion_image
 from nnunet_multiphase.measurement.measure import measure_patient
 from nnunet_multiphase.measurement.record import PatientMeasures
@@ -79,7 +80,6 @@ def write_prediction(
 
     partial = output / f".{case.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
-    placed: list[Path] = []
     try:
         (partial / "registration").mkdir(parents=True)
         write_volume(whole, partial / f"{case.name}.nii.gz")
@@ -111,18 +111,7 @@ def write_prediction(
                 "warning: case %s: no picture of the registration is drawn, for matplotlib is not installed",
                 case.name,
             )
-            (output / "registration" / f"{case.name}.png").unlink(missing_ok=True)  # of an earlier run
-        for source in sorted(p for p in partial.rglob("*") if p.is_file()):
-            final = output / source.relative_to(partial)
-            final.parent.mkdir(parents=True, exist_ok=True)
-            source.replace(final)
-            placed.append(final)
-        for path in _all_files(output, case.name) - set(placed):
-            path.unlink(missing_ok=True)  # an earlier run's, of phases or pictures that this one lacks
-    except BaseException:
-        for path in placed:  # half a patient's files would be taken for all of them
-            path.unlink(missing_ok=True)
-        raise
+        place_files(partial, output, case.name)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return CasePrediction(
@@ -137,6 +126,34 @@ def write_prediction(
         prepared.accepted,
         remarks,
     )
+
+
+def place_files(partial: Path, output: Path, case: str) -> None:
+    """Move a case's files to their places; of an earlier run none stays.
+
+    The labels go first of the old ones and come last of the new: where they lie, all files are of one run, wherever this
+    was broken off.
+
+    Args:
+        partial: Holds the files, on the same file system.
+        output: Receives them.
+        case: Whose.
+    """
+    labels = output / f"{case}.nii.gz"
+    labels.unlink(missing_ok=True)
+    remove_dicom(output, case)
+    (output / f"{case}.html").unlink(missing_ok=True)
+    sources = {output / path.relative_to(partial): path for path in partial.rglob("*") if path.is_file()}
+    try:
+        for path in _all_files(output, case) - set(sources):
+            path.unlink(missing_ok=True)  # of phases or pictures that this run lacks
+        for final in sorted(sources, key=lambda path: (path == labels, path)):
+            final.parent.mkdir(parents=True, exist_ok=True)
+            sources[final].replace(final)
+    except BaseException:
+        for path in (labels, *sources):  # half a patient's files would be taken for all of them
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _all_files(output: Path, case: str) -> set[Path]:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import logging
+import os
 import platform
 import shutil
 import warnings
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nnunet_multiphase.data.alone import alone
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.runtime.description import (
     CTNormalisation,
@@ -77,9 +79,30 @@ def export_model(
             networks do not answer as torch's.
     """
     require_exporter()
+    output = Path(os.path.abspath(output))
+    _refuse_taken(output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    busy = f"{output} is being made by another export right now; wait for it, or name another folder with -o"
+    with alone(output.with_name(f".{output.name}.lock"), busy):
+        return _export_model(model, folds, output, checks, seed, origin or {}, say)
+
+
+def _refuse_taken(output: Path) -> None:
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise InputError(f"{output} exists already: remove it, or name another folder with -o")
-    description = describe(model, origin or {})
+
+
+def _export_model(
+    model: NnUNetModel,
+    folds: Sequence[str],
+    output: Path,
+    checks: Sequence[tuple[np.ndarray, Sequence[float]]],
+    seed: int,
+    origin: Mapping[str, Any],
+    say: Callable[[str], None],
+) -> Equality:
+    _refuse_taken(output)
+    description = describe(model, origin)
     partial = output.with_name(f".{output.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:

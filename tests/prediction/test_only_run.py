@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -40,7 +42,6 @@ def other_run(tmp_path: Path):
     process.communicate()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no locks there")
 def test_the_second_run_of_a_patient_is_refused_and_another_patient_is_not(tmp_path: Path, other_run) -> None:
     with pytest.raises(InputError, match=r"^case one .* wait for it, or name"), only_run(tmp_path, "one"):
         pass
@@ -83,19 +84,25 @@ def test_a_folder_that_was_there_stays(tmp_path: Path) -> None:
     assert tmp_path.exists()
 
 
-def test_a_lock_that_its_holder_removed_meanwhile_is_taken_anew(tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_without_locks_of_the_system_the_second_is_refused_too(
+    tmp_path: Path, monkeypatch, number: int
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with only_run(tmp_path, "one"), pytest.raises(InputError, match="wait for it"), only_run(tmp_path, "one"):
+        pass
+    with only_run(tmp_path, "one"):  # the first has let go
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_whose_holder_has_just_removed_it_keeps_nobody_out(tmp_path: Path) -> None:
+    """Three in turn: a lock on a file that is no longer there must not count beside one on its successor."""
     lock = tmp_path / "lock"
-    opened = []
-    plain_open = Path.open
-
-    def open_and_lose_it_once(path: Path, *args: object) -> object:
-        file = plain_open(path, *args)
-        opened.append(path)
-        if len(opened) == 1:
-            path.unlink()
-        return file
-
-    monkeypatch.setattr(Path, "open", open_and_lose_it_once)
     with alone(lock, "held"):
-        assert lock.exists()
-    assert opened == [lock, lock]
+        lock.unlink()
+        with alone(lock, "held"), pytest.raises(InputError, match="held"), alone(lock, "held"):
+            pass

@@ -323,7 +323,7 @@ def test_setup_says_what_keeps_the_page_from_being_written(tmp_path, capsys):
 def test_setup_writes_the_page_and_names_it(tmp_path, monkeypatch, capsys):
     folder = make_dataset(tmp_path / "d", COHORT)
     made = DatasetSummary(folder, ("art", "pv"), ("fine_2",), (), 1, (), (), {}, (), (), ())
-    monkeypatch.setattr(dataset_module, "build_dataset", lambda *_, **__: made)
+    monkeypatch.setattr(dataset_module, "build_dataset", lambda *_, finish, **__: (finish(folder), made)[1])
     arguments = ["setup", str(tmp_path), "--dataset-id", "501", "--name", "Tiny"]
     assert run(build_parser().parse_args(arguments)) == 0
     assert (folder / "cohort.html").is_file()
