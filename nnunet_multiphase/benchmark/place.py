@@ -12,6 +12,7 @@ from nnunet_multiphase.data.dataset_name import dataset_name
 from nnunet_multiphase.data.destination import SPLITS
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.json_file import load_json, load_object
+from nnunet_multiphase.table_cells import read_cell
 
 FOLDERS = ("nnUNet_raw", "nnUNet_preprocessed")
 
@@ -115,9 +116,8 @@ def patients_of(place: Place) -> dict[str, str]:
     table = place.raw / "quality.csv"
     if table.is_file():
         with table.open(newline="", encoding="utf-8") as stream:
-            patients |= {
-                row["case"]: row["patient"] for row in csv.DictReader(stream) if row["case"] in patients
-            }
+            rows = [(read_cell(row["case"]), read_cell(row["patient"])) for row in csv.DictReader(stream)]
+        patients |= {case: patient for case, patient in rows if case in patients}
     return patients
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
@@ -13,6 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
+from nnunet_multiphase.table_cells import write_rows
 from nnunet_multiphase.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -193,10 +193,9 @@ def centre_of(mask: sitk.Image | None, image: sitk.Image) -> np.ndarray:
 def write_quality(rows: Iterable[PhaseQuality], path: Path) -> Path:
     """Write quality.csv: one line per case and phase, figures with four significant digits."""
     with whole_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as stream:
-        table = csv.writer(stream, lineterminator="\n")
-        table.writerow(field.name for field in fields(PhaseQuality))
-        for row in rows:
-            table.writerow(_cell(value) for value in asdict(row).values())
+        header = [field.name for field in fields(PhaseQuality)]
+        cells = [[_cell(value) for value in asdict(row).values()] for row in rows]
+        write_rows(stream, [header, *cells], ending="\n")
     return path
 
 

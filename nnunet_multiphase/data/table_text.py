@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.table_cells import read_cell
 
 DELIMITERS = ",;\t"
 
@@ -78,7 +79,9 @@ def read_table(
                 f"{path}, line {number}: more cells than the header has; put texts that hold a separator in quotes"
             )
         named = {name: cells[at] for name, at in position.items() if at < len(cells)}
-        rows.append(Row(number, {name: cell.strip() if strip else cell for name, cell in named.items()}))
+        rows.append(
+            Row(number, {name: read_cell(cell.strip() if strip else cell) for name, cell in named.items()})
+        )
     further = tuple(
         name.strip() for at, name in enumerate(header) if at not in position.values() and name.strip()
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from nnunet_multiphase.dicom.pixels import as_image, read_hu
 from nnunet_multiphase.dicom.pseudonyms import Name
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
+from nnunet_multiphase.table_cells import write_rows
 from nnunet_multiphase.whole_file import is_beside, whole_file
 from registration.volume_file import write_volume
 
@@ -108,9 +108,8 @@ def remove_case(out: Path, name: Name) -> bool:
 def write_patients(out: Path, names: Iterable[Name]) -> None:
     """Write which case is of which patient, for the cases that are there."""
     with whole_file(out / PATIENT_TABLE) as beside, beside.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(("case", "patient"))
-        writer.writerows(sorted({(name.case, name.patient) for name in names if (out / name.case).is_dir()}))
+        rows = sorted({(name.case, name.patient) for name in names if (out / name.case).is_dir()})
+        write_rows(stream, [("case", "patient"), *rows])
 
 
 def _write_files(

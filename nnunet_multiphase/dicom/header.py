@@ -196,7 +196,8 @@ def text_of(header: Any, name: str) -> str:
         value = header.get(name)
     except Exception:  # a value that its own type cannot hold
         return ""
-    return "" if value is None else str(value).strip()
+    # Some pad with zero bytes; what holds one elsewhere could be written into no table.
+    return "" if value is None else str(value).strip().strip("\0 ").replace("\0", "\ufffd")
 
 
 def _list(header: Any, name: str) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from nnunet_multiphase.data.table_text import read_table
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.table_cells import write_rows
 from nnunet_multiphase.whole_file import private, whole_file
 
 StudyKey = tuple[str, str]  # PatientID, StudyInstanceUID
@@ -127,10 +127,8 @@ def read_pseudonyms(path: Path) -> dict[StudyKey, Name]:
 def write_pseudonyms(path: Path, names: Mapping[StudyKey, Name]) -> None:
     """Write the key file, readable by its owner alone."""
     with whole_file(path) as beside, private(beside, "w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(HEADER)
         rows = [(name.patient, patient_id, name.case, uid) for (patient_id, uid), name in names.items()]
-        writer.writerows(sorted(rows))
+        write_rows(stream, [HEADER, *sorted(rows)])
 
 
 def _person(patient_id: str, study_uid: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from nnunet_multiphase.table_cells import write_rows
 from nnunet_multiphase.whole_file import whole_file
 
 
@@ -23,7 +23,7 @@ def write_user_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[
     """
     rows = list(rows)
     text = io.StringIO()
-    csv.writer(text).writerows([header, *rows])
+    write_rows(text, [header, *rows])
     data = text.getvalue().encode()
     previous = None
     if path.exists() and path.read_bytes() != data:

@@ -1,21 +1,19 @@
 """Write tables and summaries so that a reader never meets half a file."""
 
-import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from nnunet_multiphase.table_cells import write_rows
 from nnunet_multiphase.whole_file import whole_file
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Path:
-    """Write rows of cells beside `path` and rename, so that a reader never meets half a table."""
+    """Write rows of cells beside `path` and rename, so that a reader never meets half a table; see `table_cells`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+        write_rows(file, [header, *rows], ending="\n")
     return path
 
 

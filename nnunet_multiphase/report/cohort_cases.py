@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nnunet_multiphase.data.quality import LARGE_ROTATION_DEGREES, LARGE_SHIFT_MM, LOW_COVERED_FRACTION
 from nnunet_multiphase.json_file import load_object
+from nnunet_multiphase.table_cells import read_cell
 from registration.verdict import LEAST_EDGE_AGREEMENT
 
 OVERVIEW = "registration/overview"
@@ -132,7 +133,7 @@ def _read_cases(folder: Path, references: dict[str, str]) -> tuple[set[str], lis
             )
         by_case: dict[str, list[dict[str, str]]] = {}
         for line in table:
-            row = {column: line[column] or "" for column in present}
+            row = {column: read_cell(line[column] or "") for column in present}
             by_case.setdefault(row["case"], []).append(row)
     pictures = {path.stem: path for path in (folder / OVERVIEW).glob("*.png")}
     cases = [

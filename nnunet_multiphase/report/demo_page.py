@@ -18,6 +18,7 @@ from nnunet_multiphase.report.figures import prediction_panel, training_curves
 from nnunet_multiphase.report.page import Figure, Markup, Section, Table, Text, write_report
 from nnunet_multiphase.report.patient_index import INDEX
 from nnunet_multiphase.report.provenance import provenance_table
+from nnunet_multiphase.table_cells import read_cell
 from nnunet_multiphase.training.budget import TrainingRecord
 
 OVERVIEWS = 2
@@ -170,7 +171,7 @@ def _lesions(outcome: DemoOutcome) -> Section:
 
 def _quality(outcome: DemoOutcome) -> Section:
     with (outcome.dataset / "quality.csv").open(newline="", encoding="utf-8") as stream:
-        rows = [[row[c] for c in QUALITY_COLUMNS] for row in csv.DictReader(stream)]
+        rows = [[read_cell(row[c]) for c in QUALITY_COLUMNS] for row in csv.DictReader(stream)]
     return Section("Registration quality, phase by phase (quality.csv)", [Table(QUALITY_COLUMNS, rows)])
 
 

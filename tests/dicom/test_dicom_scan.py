@@ -257,6 +257,13 @@ def test_identifiers_that_are_no_uids_are_taken(tmp_path: Path) -> None:
     assert_pv_is_whole(tmp_path)
 
 
+def test_a_patient_is_known_again_whose_id_holds_zero_bytes(tmp_path: Path) -> None:
+    """They stood in the key file, which then could not be read any more."""
+    save(phase_series("pv", description="pv", PatientID="A\0B\0"), tmp_path / "tree")
+    for _ in range(2):
+        assert imported(tmp_path).written == ("patient_001",)
+
+
 def test_image_without_any_identifier_is_read(tmp_path: Path) -> None:
     items = phase_series("pv", description="pv")
     gone = dict.fromkeys(
