@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.errors import InputError, printable
 from nnunet_multiphase.json_file import load_json
 
 LESION = "lesion"
@@ -83,7 +83,7 @@ def classes_of_record(
         if name == "ignore":
             ignore = values[0]
         elif values != (0,):
-            labels[str(name)] = values
+            labels[printable(str(name))] = values  # it is shown on terminals
     known = {value for values in labels.values() for value in values}
     said = ", ".join(f"{name} {_numbers(values)}" for name, values in labels.items()) or "no class"
     if lesion_labels is not None:

@@ -114,10 +114,12 @@ def read_cohort(dataset_folder: Path) -> Cohort:
         ValueError: quality.csv has no column `case` or `phase`.
     """
     record = load_object(dataset_folder / "dataset.json", "restore it, or set the dataset up again")
-    present, cases = _read_cases(dataset_folder, record.get("reference_phase", {}))
+    references, phases = record.get("reference_phase"), record.get("phases")
+    present, cases = _read_cases(dataset_folder, references if isinstance(references, dict) else {})
     name = str(record.get("name") or dataset_folder.name)
-    phases = record.get("phases") or list(dict.fromkeys(row["phase"] for case in cases for row in case.rows))
-    return Cohort(name, phases, present, cases)
+    if not isinstance(phases, list) or not phases:
+        phases = dict.fromkeys(row["phase"] for case in cases for row in case.rows)
+    return Cohort(name, [str(phase) for phase in phases], present, cases)
 
 
 def _read_cases(folder: Path, references: dict[str, str]) -> tuple[set[str], list[Case]]:
@@ -137,7 +139,7 @@ def _read_cases(folder: Path, references: dict[str, str]) -> tuple[set[str], lis
             by_case.setdefault(row["case"], []).append(row)
     pictures = {path.stem: path for path in (folder / OVERVIEW).glob("*.png")}
     cases = [
-        Case(name, rows, rows[0].get("reference") or references.get(name, ""), pictures.get(name))
+        Case(name, rows, rows[0].get("reference") or str(references.get(name, "")), pictures.get(name))
         for name, rows in by_case.items()
     ]
     return present, sorted(cases, key=_badness)

@@ -127,7 +127,7 @@ def _row(path: Path) -> Row | None:
             next(verdict for verdict in WORST_FIRST if verdict in verdicts or not verdict),
             tuple(map(str, to_know)),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
 
 

@@ -103,6 +103,15 @@ def test_dataset_json_says_which_label_is_lesion(tmp_path: Path, labels: dict, p
     assert scores.labels == {"lesion": [2], "liver": [1]}
 
 
+def test_a_classs_name_cannot_steer_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = write_pair(tmp_path, PREDICTION, TRUTH)
+    record(folders[1], {"background": 0, "organ\x1b[2J": 1, "lesion": 2})
+    assert main(["evaluate", *map(str, folders)]) == 0
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert "organ\\x1b[2J" in said
+
+
 def test_a_region_holds_its_lesions(tmp_path: Path) -> None:
     folders = write_pair(tmp_path, PREDICTION, TRUTH)
     record(tmp_path / "t", REGIONS)

@@ -24,6 +24,7 @@ from typing import Any
 
 import hostile_dicom
 import hostile_models
+import hostile_pages
 import mutations
 import numpy as np
 import SimpleITK as sitk
@@ -304,6 +305,7 @@ FAMILIES: dict[str, Callable[[Path, Rng], None]] = {
     "dicom": hostile_dicom.dicom,
     "onnx": hostile_models.onnx,
     "model": hostile_models.model,
+    "pages": hostile_pages.pages,
 }
 
 

@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 COUNT = int(os.environ.get("SOAK") or 25)
 FIRST = int(os.environ.get("SOAK_FIRST") or 0)
 """Another first number is other inputs."""
-FAMILIES = ("volumes", "tables", "folders", "records", "patterns", "dicom", "onnx", "model")
+FAMILIES = ("volumes", "tables", "folders", "records", "patterns", "dicom", "onnx", "model", "pages")
 
 
 @pytest.fixture(scope="module")

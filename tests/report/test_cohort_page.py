@@ -328,3 +328,10 @@ def test_setup_writes_the_page_and_names_it(tmp_path, monkeypatch, capsys):
     assert run(build_parser().parse_args(arguments)) == 0
     assert (folder / "cohort.html").is_file()
     assert f"look at {folder / 'cohort.html'}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("record", [{"phases": [{}, []]}, {"phases": "pv"}, {"reference_phase": ["pv"]}])
+def test_a_record_of_another_form_costs_no_page(tmp_path, record):
+    folder = make_dataset(tmp_path / "d", [line("a")])
+    (folder / "dataset.json").write_text(json.dumps(record))
+    assert page_of(folder).cases == ["a"]

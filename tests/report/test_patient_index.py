@@ -43,6 +43,8 @@ def folder(tmp_path_factory):
     add(folder, "fine_10", burden_ml=0.5, burden_percent=None)
     (folder / "cut_off_lesions.json").write_text('{"case": "cut')
     (folder / "other_lesions.json").write_text("[1]")
+    (folder / "deep_lesions.json").write_text("[" * 100_000)
+    add(folder, "beyond_numbers", burden_ml=10**400)
     write_patient_index(folder)
     return folder
 
