@@ -1,15 +1,82 @@
-"""Segment liver lesions on multi-phase CT with nnU-Net.
+"""Segment liver lesions on multi-phase CT with nnU-Net: `import nnunet_multiphase as mp`.
 
-Kept free of imports: the interpreter's start-up (nnunet_multiphase_autoload.pth) passes through here.
+What is listed in `__all__` is public and described in docs/api.md; everything else may change without a word. Kept free of
+imports, because the interpreter's start-up (nnunet_multiphase_autoload.pth) passes through here: a name is loaded when it is
+asked for.
 """
 
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nnunet_multiphase.alignment import AlignedPhases
+    from nnunet_multiphase.api import (
+        align_phases,
+        evaluate,
+        lesion_table,
+        load_predictor,
+        predict_case,
+        register,
+    )
+    from nnunet_multiphase.autoload import make_findable
+    from nnunet_multiphase.data.dataset import DatasetSummary, build_dataset
+    from nnunet_multiphase.data.inputs import Inputs
+    from nnunet_multiphase.errors import InputError
+    from nnunet_multiphase.evaluation.scores import Scores
+    from nnunet_multiphase.measurement.record import LesionMeasures, PatientMeasures
+    from nnunet_multiphase.prediction.model import Model
+    from nnunet_multiphase.prediction.write import CasePrediction
+    from registration.settings import RegistrationResult, RegistrationSettings
+
+__all__ = [
+    "AlignedPhases",
+    "CasePrediction",
+    "DatasetSummary",
+    "InputError",
+    "Inputs",
+    "LesionMeasures",
+    "Model",
+    "PatientMeasures",
+    "RegistrationResult",
+    "RegistrationSettings",
+    "Scores",
+    "align_phases",
+    "build_dataset",
+    "evaluate",
+    "lesion_table",
+    "load_predictor",
+    "make_findable",
+    "predict_case",
+    "register",
+]
+
+_HOMES = {
+    "AlignedPhases": "nnunet_multiphase.alignment",
+    "CasePrediction": "nnunet_multiphase.prediction.write",
+    "DatasetSummary": "nnunet_multiphase.data.dataset",
+    "InputError": "nnunet_multiphase.errors",
+    "Inputs": "nnunet_multiphase.data.inputs",
+    "LesionMeasures": "nnunet_multiphase.measurement.record",
+    "Model": "nnunet_multiphase.prediction.model",
+    "PatientMeasures": "nnunet_multiphase.measurement.record",
+    "RegistrationResult": "registration.settings",
+    "RegistrationSettings": "registration.settings",
+    "Scores": "nnunet_multiphase.evaluation.scores",
+    "build_dataset": "nnunet_multiphase.data.dataset",
+    "make_findable": "nnunet_multiphase.autoload",
+}
+"""Public name -> the module that it is loaded from; the others are in `nnunet_multiphase.api`."""
+
 
 def __getattr__(name: str) -> object:
-    """Load `register` when it is asked for, so that importing the package stays free."""
-    if name == "register":
-        from nnunet_multiphase.autoload import register
+    """Load a public name when it is asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-        return register
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES.get(name, "nnunet_multiphase.api")), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names beside those that are loaded."""
+    return sorted({*globals(), *__all__})

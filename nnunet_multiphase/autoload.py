@@ -28,7 +28,7 @@ PLANNERS: dict[str, str] = {
 """Class name -> dotted module, for every planner nnU-Net may be asked for by name."""
 
 
-def register() -> None:
+def make_findable() -> None:
     """Make our trainers and planners known to nnU-Net in this running interpreter.
 
     Needed only where the start-up file is not read: a notebook kernel that was running during the

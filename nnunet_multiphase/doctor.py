@@ -199,7 +199,7 @@ def _check_trainers(report: dict[str, Any], way: str | None) -> Check:
         "fail",
         f"nnU-Net does not find {name}: {START_UP_FILE} {why}",
         f"pip install {DISTRIBUTION} without --target, or run: {LAUNCH} nnUNetv2_train ..., "
-        f"or in a notebook: from nnunet_multiphase.autoload import register; register(), "
+        f"or in a notebook: import nnunet_multiphase; nnunet_multiphase.make_findable(), "
         f"or set nnUNet_extTrainer={EXT_TRAINER_FOLDER}",
     )
 

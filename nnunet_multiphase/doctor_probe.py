@@ -13,7 +13,7 @@ MAIN_PLANNER = "MultiPhaseSCAMPlanner"
 
 
 def gather() -> dict[str, Any]:
-    """Resolve our names as nnU-Net does and return what happened, ready for JSON; may end with register()."""
+    """Resolve our names as nnU-Net does and return what happened, ready for JSON; may end with make_findable()."""
     found: dict[str, Any] = {"finder": autoload.is_installed()}
     found["start_up_files"] = [
         str(Path(folder) / START_UP_FILE) for folder in sys.path if (Path(folder) / START_UP_FILE).is_file()
@@ -25,7 +25,7 @@ def gather() -> dict[str, Any]:
         found["trainers"] = _resolve_trainers()
         found["planner"] = _resolve_planner()
         if not found["finder"]:
-            autoload.register()
+            autoload.make_findable()
             found["trainers_after_register"] = _resolve_trainers()
         found["device"] = _device() if found["imports"]["torch"] is None else None
     finally:

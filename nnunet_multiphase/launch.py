@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 
-from nnunet_multiphase.autoload import register
+from nnunet_multiphase.autoload import make_findable
 from nnunet_multiphase.idle_threads import let_threads_sleep
 
 USAGE = "usage: python -m nnunet_multiphase.launch COMMAND [ARGUMENTS ...]"
@@ -45,6 +45,6 @@ def main(arguments: Sequence[str]) -> int | str | None:
 
 
 if __name__ in ("__main__", "__mp_main__"):
-    register()
+    make_findable()
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -74,11 +74,11 @@ def main(arguments: Sequence[str]) -> int:
     import torch
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
-    from nnunet_multiphase.autoload import register
+    from nnunet_multiphase.autoload import make_findable
 
     task_file, record_file = map(Path, arguments)
     task = load_json(task_file)
-    register()
+    make_findable()
     predictor = nnUNetPredictor(
         tile_step_size=task["step_size"],
         use_mirroring=task["mirroring"],

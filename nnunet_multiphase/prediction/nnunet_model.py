@@ -114,9 +114,9 @@ def load_model(
     import torch
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
-    from nnunet_multiphase.autoload import register
+    from nnunet_multiphase.autoload import make_findable
 
-    register()
+    make_findable()
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         predictor = nnUNetPredictor(

@@ -77,7 +77,7 @@ def test_unread_start_up_file_fails(unread: Check) -> None:
     assert "nnunet_multiphase_autoload.pth is not read here" in unread.found
 
 
-@pytest.mark.parametrize("way_out", ["nnunet_multiphase.launch", "register()", "nnUNet_extTrainer="])
+@pytest.mark.parametrize("way_out", ["nnunet_multiphase.launch", "make_findable()", "nnUNet_extTrainer="])
 def test_unread_start_up_file_comes_with_the_ways_out(way_out: str, unread: Check) -> None:
     assert way_out in unread.advice
 

@@ -1,4 +1,4 @@
-"""Where the start-up file is not read: launch, register() and the folder for nnUNet_extTrainer."""
+"""Where the start-up file is not read: launch, make_findable() and the folder for nnUNet_extTrainer."""
 
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ def test_ext_folder_holds_one_module() -> None:
     assert [path.name for path in EXT_TRAINER_FOLDER.glob("*.py")] == ["nnunet_multiphase_trainers.py"]
 
 
-def test_register_serves_modules_already_imported(found: Any) -> None:
+def test_make_findable_serves_modules_already_imported(found: Any) -> None:
     assert found["registered"] == [True, True]
 
 

@@ -38,23 +38,23 @@ def small_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     sys.modules.update(hidden)
 
 
-def test_register_opens_a_module_that_is_already_imported(small_host: Path) -> None:
+def test_make_findable_opens_a_module_that_is_already_imported(small_host: Path) -> None:
     module = importlib.import_module(autoload.PLANNER_DOOR)
     assert not hasattr(module, "__getattr__")
-    autoload.register()
+    autoload.make_findable()
     assert hasattr(module, "__getattr__")
 
 
-def test_register_twice_changes_nothing_more(small_host: Path) -> None:
-    autoload.register()
+def test_make_findable_twice_changes_nothing_more(small_host: Path) -> None:
+    autoload.make_findable()
     module = importlib.import_module(autoload.PLANNER_DOOR)
     finders, door = list(sys.meta_path), module.__getattr__
-    autoload.register()
+    autoload.make_findable()
     assert (sys.meta_path, module.__getattr__) == (finders, door)
 
 
 def test_reloading_the_module_keeps_one_door(small_host: Path) -> None:
-    autoload.register()
+    autoload.make_findable()
     module = importlib.import_module(autoload.PLANNER_DOOR)
     door = module.__getattr__
     assert importlib.reload(module).__getattr__ is door
@@ -64,19 +64,19 @@ def test_a_door_of_the_module_itself_is_asked_after_ours(small_host: Path) -> No
     (small_host / "plan_and_preprocess_api.py").write_text(
         "def __getattr__(name):\n    return 'its own ' + name\n"
     )
-    autoload.register()
+    autoload.make_findable()
     module = importlib.import_module(autoload.PLANNER_DOOR)
     assert module.something == "its own something"
 
 
 def test_what_the_module_defines_is_untouched(small_host: Path) -> None:
-    autoload.register()
+    autoload.make_findable()
     assert importlib.import_module(autoload.TRAINER_DOOR).own == "nnU-Net"
 
 
 def test_a_module_that_does_not_import_shows_its_own_error(small_host: Path) -> None:
     (small_host / "plan_and_preprocess_api.py").write_text("raise ValueError('its own')\n")
-    autoload.register()
+    autoload.make_findable()
     with pytest.raises(ValueError, match="its own"):
         importlib.import_module(autoload.PLANNER_DOOR)
 
@@ -88,7 +88,7 @@ def test_a_failing_finder_of_others_is_theirs_to_report(
         def find_spec(self, *_: object) -> None:
             raise OSError("theirs")
 
-    autoload.register()
+    autoload.make_findable()
     ours = next(finder for finder in sys.meta_path if type(finder).__module__ == autoload.__name__)
     sys.meta_path.insert(0, Failing())  # type: ignore[arg-type]
     assert ours.find_spec(autoload.PLANNER_DOOR, None, None) is None
@@ -99,7 +99,7 @@ def test_a_class_that_does_not_load_raises_import_error(
 ) -> None:
     (tmp_path / "planner_with_a_fault.py").write_text("import sys\nsys.no_such_thing\n")
     monkeypatch.setitem(autoload.PLANNERS, "MultiPhaseSCAMPlanner", "planner_with_a_fault")
-    autoload.register()
+    autoload.make_findable()
     with pytest.raises(ImportError, match=r"MultiPhaseSCAMPlanner is installed, but .*no_such_thing"):
         hasattr(importlib.import_module(autoload.PLANNER_DOOR), "MultiPhaseSCAMPlanner")
 
@@ -110,7 +110,7 @@ def test_dunder_names_are_never_looked_up(monkeypatch: pytest.MonkeyPatch) -> No
         autoload.load_class(autoload.PLANNER_DOOR, "__path__")
 
 
-def test_register_is_offered_by_the_package() -> None:
+def test_make_findable_is_offered_by_the_package() -> None:
     import nnunet_multiphase
 
-    assert nnunet_multiphase.register is autoload.register
+    assert nnunet_multiphase.make_findable is autoload.make_findable

@@ -12,7 +12,7 @@ PLANNER = "MultiPhaseSCAMPlanner"
 
 
 def try_all(folder: str) -> dict[str, object]:
-    """Look our names up before and after register(), and in the ext folder."""
+    """Look our names up before and after make_findable(), and in the ext folder."""
     import nnunetv2.experiment_planning.plan_and_preprocess_api as planner_door
     import nnunetv2.training.nnUNetTrainer.nnUNetTrainer as trainer_door
     from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
@@ -34,7 +34,7 @@ def try_all(folder: str) -> dict[str, object]:
     }
     from nnunet_multiphase.doctor_probe import gather
 
-    found["doctor"] = gather()  # ends with register()
+    found["doctor"] = gather()  # ends with make_findable()
     found["registered"] = [getattr(trainer_door, TRAINER) is trainer, hasattr(planner_door, PLANNER)]
     return found
 

@@ -13,7 +13,7 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from tiny_dataset import Dataset, preprocess
 
-from nnunet_multiphase.autoload import register
+from nnunet_multiphase.autoload import make_findable
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.planning.multiphase_scam_planner import PLANS_NAME
 from nnunet_multiphase.prediction import load_model
@@ -96,7 +96,7 @@ def test_resuming_continues_the_losses(
 
 
 def test_nnunets_predictor_finds_the_trainer_and_predicts(trained: TrainingRecord, plain: Dataset):
-    register()
+    make_findable()
     predictor = nnUNetPredictor(
         tile_step_size=1, use_mirroring=False, device=torch.device("cpu"), allow_tqdm=False
     )

@@ -1,0 +1,339 @@
+"""Offer the chain to Python programs: what `nnunet_multiphase` gives as its own, taking files as well as images.
+
+Each function is the step of the same name, with what every program would do around it: read volumes and refuse those that
+cannot be trusted. The command line goes to the steps themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import SimpleITK as sitk
+
+import registration
+from nnunet_multiphase import alignment
+from nnunet_multiphase.errors import InputError
+from registration.volume_file import read_volume
+
+if TYPE_CHECKING:
+    from nnunet_multiphase.alignment import AlignedPhases
+    from nnunet_multiphase.data.case_folder import CaseFolder
+    from nnunet_multiphase.evaluation.scores import Scores
+    from nnunet_multiphase.measurement.record import PatientMeasures
+    from nnunet_multiphase.prediction.model import Model
+    from nnunet_multiphase.prediction.write import CasePrediction
+    from registration import RegistrationResult, RegistrationSettings
+
+Volume: TypeAlias = sitk.Image | str | Path
+"""A volume, or the file that holds it, in any format that ITK reads."""
+
+
+def register(
+    reference: Volume,
+    moving: Volume,
+    *,
+    reference_mask: Volume | None = None,
+    lesion_mask: Volume | None = None,
+    settings: RegistrationSettings | None = None,
+) -> RegistrationResult:
+    """Find the motion that brings one CT volume onto another.
+
+    Args:
+        reference: Volume that stays where it is, HU.
+        moving: Volume to be brought there, HU, on any grid.
+        reference_mask: What must be aligned in the end, non-zero on the reference's grid; None: the liver, which is found.
+        lesion_mask: What must keep its volume in a deformation, non-zero on the reference's grid.
+        settings: How; `RegistrationSettings(model="deformable")` lets the liver bend.
+
+    Returns:
+        `transform` takes points of the reference to points of the moving volume (mm, LPS), as `SimpleITK.Resample` wants
+        it; `verdict` is "ok", "check" or "failed", `reasons` say why, `uncertainty_mm` how well the place is known.
+
+    Raises:
+        ValueError: A volume is not 3-D, too small, constant, not finite or damaged, or a mask is empty or elsewhere.
+
+    >>> import nnunet_multiphase as mp
+    >>> result = mp.register("cohort/case_001/pv.nii.gz", "cohort/case_001/art.nii.gz")
+    >>> result.verdict
+    'ok'
+    >>> len(result.transform.TransformPoint((0.0, 0.0, 0.0)))
+    3
+    """
+    return registration.register(
+        _read(reference),
+        _read(moving),
+        reference_mask=_read_or_none(reference_mask),
+        lesion_mask=_read_or_none(lesion_mask),
+        settings=settings,
+    )
+
+
+def align_phases(
+    phases: Mapping[str, Volume],
+    reference: str,
+    *,
+    liver_mask: Volume | None = None,
+    lesion_mask: Volume | None = None,
+    settings: RegistrationSettings | None = None,
+    on_failure: Literal["check", "drop-phase", "drop-case", "header"] = "check",
+    registered: bool = False,
+) -> AlignedPhases:
+    """Bring all phases of a patient to one of them, and cut them to where all have data.
+
+    Args:
+        phases: Name -> volume in HU, each on its own grid.
+        reference: The phase that stays where it is.
+        liver_mask: On the reference's grid; what must be aligned. None: the liver is found.
+        lesion_mask: On the reference's grid; the cut holds all of it.
+        settings: How to register.
+        on_failure: What becomes of a phase whose registration failed: it stays as it came out ("check"), is left out, makes
+            this an error, or lies by its header.
+        registered: The phases are aligned already: they are only resampled, and checked.
+
+    Returns:
+        `images`: name -> int16 HU on one grid, -1024 where a phase has no data; `transforms`, `results` (verdicts) and
+        `box`, which part of the reference it is.
+
+    Raises:
+        InputError: A phase cannot be registered, or nowhere do all phases have data.
+
+    >>> import nnunet_multiphase as mp
+    >>> files = {phase: f"cohort/case_001/{phase}.nii.gz" for phase in ("nc", "art", "pv", "dl")}
+    >>> aligned = mp.align_phases(files, reference="pv")
+    >>> [(phase, result.verdict) for phase, result in aligned.results.items()]
+    [('nc', 'ok'), ('art', 'ok'), ('dl', 'ok')]
+    >>> len({image.GetSize() for image in aligned.images.values()})
+    1
+    """
+    return alignment.align_phases(
+        {phase: _read(volume) for phase, volume in phases.items()},
+        reference,
+        liver_mask=_read_or_none(liver_mask),
+        keep_mask=_read_or_none(lesion_mask),
+        settings=settings,
+        on_failure=on_failure,
+        registered=registered,
+        case="given",
+    )
+
+
+def load_predictor(
+    model: str | Path | int,
+    *,
+    folds: Sequence[int | str] | None = None,
+    device: str | None = None,
+    runtime: Literal["torch", "onnx", "openvino"] | None = None,
+    trainer: str = "MultiPhaseSCAMTrainer",
+    plans: str = "nnUNetMultiPhaseSCAMPlans",
+    configuration: str = "3d_fullres",
+    checkpoint: str = "checkpoint_final.pth",
+    mirroring: bool = True,
+    step_size: float = 0.5,
+    trusted: bool = False,
+) -> Model:
+    """Load a trained model, once for any number of patients.
+
+    Args:
+        model: Folder that nnU-Net trained into, zip that nnU-Net exported, folder that `nnunet-multiphase export` wrote, or
+            the number of a dataset, whose model lies in nnUNet_results.
+        folds: Folds whose networks vote; None: all that are there.
+        device: "cpu", "cuda" or "mps"; None: a GPU where there is one.
+        runtime: What runs it; None: torch, or what an exported model was exported for.
+        trainer, plans, configuration: Which model, where `model` is a number or a zip of several.
+        checkpoint: File name in the folds' folders.
+        mirroring: Average over mirrored inputs: up to 8 times slower, slightly better.
+        step_size: From window to window, in patches.
+        trusted: Load it even if its checkpoint could run a program; only for models whose maker you know.
+
+    Returns:
+        What `predict_case` takes.
+
+    Raises:
+        InputError: It is damaged, not to be trusted, or not there.
+
+    >>> import nnunet_multiphase as mp
+    >>> predictor = mp.load_predictor("model", runtime="onnx", mirroring=False)
+    """
+    from nnunet_multiphase.prediction import find_model_folder, load_for_runtime
+
+    source = (
+        find_model_folder(model, trainer, plans, configuration) if isinstance(model, int) else Path(model)
+    )
+    return load_for_runtime(
+        source,
+        runtime,
+        wanted=f"{trainer}__{plans}__{configuration}",
+        folds=folds,
+        device=device,
+        checkpoint=checkpoint,
+        mirroring=mirroring,
+        step_size=step_size,
+        trusted=trusted,
+    )
+
+
+def predict_case(
+    predictor: Model,
+    case: str | Path | CaseFolder,
+    output: str | Path,
+    *,
+    reference: str | None = None,
+    missing: Literal["error", "fill"] = "error",
+    lesion_labels: Sequence[int] | None = None,
+    settings: RegistrationSettings | None = None,
+    accept: Collection[str] = (),
+    all_grids: bool = False,
+    everywhere: bool = False,
+) -> CasePrediction:
+    """Register, segment and measure one patient, and write the results.
+
+    Args:
+        predictor: From `load_predictor`.
+        case: Folder that holds nc/art/pv/dl.nii.gz (those the model was trained on), and liver_<phase>.nii.gz if known.
+        output: Receives <case>.nii.gz, <case>_lesions.csv and .json, and registration/.
+        reference: Phase to bring the others to; None: as most of the model's training cases.
+        missing: A phase that is not there: an error, or air in its channel ("fill").
+        lesion_labels: Labels that are lesion; None: as the model's dataset.json says.
+        settings: How to register.
+        accept: Names of the checks of plausibility that are overruled (docs/data.md).
+        all_grids: Also write the labels on every other phase's grid.
+        everywhere: Look beyond the surroundings of the liver, too.
+
+    Returns:
+        The paths, `measures` of the lesions, `warnings` and `remarks` to be read before the numbers are believed.
+
+    Raises:
+        InputError: A phase is missing, implausible or damaged, or another run is at this case in this folder.
+
+    >>> import nnunet_multiphase as mp
+    >>> predictor = mp.load_predictor("model", runtime="onnx", mirroring=False)
+    >>> prediction = mp.predict_case(predictor, "cohort/case_001", "predicted")
+    >>> prediction.segmentation.name, prediction.lesion_csv.name
+    ('case_001.nii.gz', 'case_001_lesions.csv')
+    """
+    from nnunet_multiphase import prediction
+
+    return prediction.predict_case(
+        predictor,
+        Path(case) if isinstance(case, str) else case,
+        Path(output),
+        reference=reference,
+        missing=missing,
+        lesion_labels=lesion_labels,
+        settings=settings,
+        accept=accept,
+        all_grids=all_grids,
+        everywhere=everywhere,
+    )
+
+
+def lesion_table(
+    segmentation: Volume,
+    phases: Mapping[str, Volume] | None = None,
+    *,
+    reference: str = "",
+    liver: Volume | None = None,
+    lesion_labels: Sequence[int] | None = None,
+    case: str = "",
+) -> PatientMeasures:
+    """Measure each lesion of a segmentation, whoever made it.
+
+    Args:
+        segmentation: Labels; each connected component (26 neighbours) is a lesion.
+        phases: Name -> CT in HU on the segmentation's grid, for attenuation, enhancement and washout.
+        reference: Phase that the segmentation was drawn on; for the record.
+        liver: Mask of the whole liver on the same grid, for side, depth, burden and contrast to the liver.
+        lesion_labels: Values that are lesion; None: all but 0.
+        case: The patient's name; for the record.
+
+    Returns:
+        `lesions`, from the largest to the smallest, with volume (ml), axial diameter and perpendicular (RECIST 1.1), 3-D
+        diameter, centroid (LPS, mm), attenuation (HU) and dynamics; `liver_ml`, `burden_percent`.
+
+    Raises:
+        InputError: The volumes lie on different grids.
+
+    >>> import nnunet_multiphase as mp
+    >>> table = mp.lesion_table(
+    ...     "cohort/case_001/lesions_pv.nii.gz",
+    ...     {"pv": "cohort/case_001/pv.nii.gz"},
+    ...     liver="cohort/case_001/liver_pv.nii.gz",
+    ... )
+    >>> largest = table.lesions[0]
+    >>> largest.volume_ml > 0 and largest.axial.mm >= largest.perpendicular.mm
+    True
+    """
+    from nnunet_multiphase.evaluation.lesions import lesion_image
+    from nnunet_multiphase.measurement.measure import Liver, measure_patient
+
+    labels = _read(segmentation)
+    return measure_patient(
+        case,
+        reference,
+        labels if lesion_labels is None else lesion_image(labels, lesion_labels),
+        {phase: _read(volume) for phase, volume in (phases or {}).items()},
+        liver=None if liver is None else Liver(_read(liver), "mask"),
+    )
+
+
+def evaluate(
+    prediction: Volume,
+    truth: Volume,
+    *,
+    iou_threshold: float | None = None,
+    lesion_labels: Sequence[int] | None = None,
+    partial: bool = False,
+) -> Scores:
+    """Score segmentations against the truth, case by case and lesion by lesion.
+
+    Args:
+        prediction: Folder of <case>.nii.gz; or one segmentation.
+        truth: The same, or a cohort's folder with its lesion masks; or the one case's truth.
+        iou_threshold: Overlap from which a lesion counts as found; None: 0.1 (docs/evaluation.md).
+        lesion_labels: Values that are lesion; None: as a dataset.json beside the files says, else the one value there is.
+        partial: Score only the cases that both folders hold, instead of asking for all.
+
+    Returns:
+        `summary()`: mean Dice, NSD at 2 mm, HD95, sensitivity, precision, F1, panoptic quality; `cases`; `lesions`.
+
+    Raises:
+        InputError: A case lacks its counterpart, a file is damaged, grids differ, or it is not clear what is lesion.
+
+    >>> import nnunet_multiphase as mp
+    >>> truth = "cohort/case_001/lesions_pv.nii.gz"
+    >>> mp.evaluate(truth, truth).summary()["dice_mean"]
+    1.0
+    """
+    from nnunet_multiphase.evaluation.folders import evaluate_folders
+    from nnunet_multiphase.evaluation.label_choice import LabelOptions
+    from nnunet_multiphase.evaluation.matching import IOU_THRESHOLD
+    from nnunet_multiphase.evaluation.scores import Scores, evaluate_case
+
+    threshold = IOU_THRESHOLD if iou_threshold is None else iou_threshold
+    options = LabelOptions(lesion=None if lesion_labels is None else tuple(lesion_labels))
+    folders = [not isinstance(side, sitk.Image) and Path(side).is_dir() for side in (prediction, truth)]
+    if all(folders):
+        return evaluate_folders(
+            str(prediction), str(truth), iou_threshold=threshold, partial=partial, options=options
+        )
+    if any(folders):
+        raise InputError(
+            "of prediction and truth one is a folder and the other a single segmentation; give two of a kind"
+        )
+    predicted, true = _read(prediction), _read(truth)
+    if lesion_labels is not None:
+        from nnunet_multiphase.evaluation.lesions import lesion_image
+
+        predicted, true = (lesion_image(side, lesion_labels) for side in (predicted, true))
+    score, lesions = evaluate_case(predicted, true, case="given", iou_threshold=threshold)
+    return Scores([score], lesions, threshold)
+
+
+def _read(volume: Volume) -> sitk.Image:
+    return volume if isinstance(volume, sitk.Image) else read_volume(Path(volume))
+
+
+def _read_or_none(volume: Volume | None) -> sitk.Image | None:
+    return None if volume is None else _read(volume)

@@ -1,0 +1,89 @@
+"""What `import nnunet_multiphase` offers: each name is there, described, and its example runs on a phantom."""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import SimpleITK as sitk
+from tiny_model import Exported
+
+import nnunet_multiphase as mp
+from nnunet_multiphase import api
+from nnunet_multiphase.phantom.cohort import make_case
+
+DOCS = Path(__file__).parents[2] / "docs" / "api.md"
+FUNCTIONS = [name for name in mp.__all__ if inspect.isfunction(getattr(mp, name))]
+EXAMPLES = [test for test in doctest.DocTestFinder().find(api) if test.examples]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def folder(tmp_path_factory: pytest.TempPathFactory, exported: Exported) -> Iterator[Path]:
+    """Go where the examples are: a phantom's case in cohort/, an exported model in model/."""
+    out = tmp_path_factory.mktemp("public")
+    make_case(out / "cohort", 1).rename(out / "cohort" / "case_001")
+    shutil.copytree(exported.folder, out / "model")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(out)
+        yield out
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda test: test.name.rpartition(".")[2])
+def test_an_example_gives_what_it_says(example: doctest.DocTest) -> None:
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert runner.run(example).failed == 0
+
+
+def test_every_function_of_the_module_has_an_example() -> None:
+    in_module = {name for name in FUNCTIONS if getattr(mp, name).__module__ == api.__name__}
+    assert {test.name.rpartition(".")[2] for test in EXAMPLES} == in_module
+    assert len(in_module) == 6
+
+
+@pytest.mark.parametrize("name", mp.__all__)
+def test_a_public_name_is_there_and_described(name: str) -> None:
+    assert getattr(mp, name).__name__ == name
+    assert f"`{name}" in DOCS.read_text(encoding="utf-8")
+
+
+def test_a_name_that_is_not_public_is_not_there() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'registered'"):
+        _ = mp.registered  # type: ignore[attr-defined]
+
+
+def test_the_import_loads_no_library() -> None:
+    heavy = "numpy", "SimpleITK", "torch", "nnunetv2", "scipy"
+    code = f"import sys, nnunet_multiphase; print([n for n in {heavy!r} if n in sys.modules])"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "[]\n"
+    )
+
+
+def test_files_and_images_give_the_same_transform() -> None:
+    files = ["cohort/case_001/pv.nii.gz", "cohort/case_001/nc.nii.gz"]
+    of_files, of_images = mp.register(*files), mp.register(*map(sitk.ReadImage, files))
+    assert of_files.transform.GetParameters() == of_images.transform.GetParameters()
+
+
+def test_only_the_named_labels_are_measured() -> None:
+    lesions = sitk.ReadImage("cohort/case_001/lesions_pv.nii.gz") != 0
+    doubled = sitk.Cast(lesions, sitk.sitkUInt8) * 2
+    assert len(mp.lesion_table(doubled).lesions) >= 1
+    assert mp.lesion_table(doubled, lesion_labels=[1]).lesions == ()
+
+
+def test_a_folder_is_not_scored_against_a_single_segmentation() -> None:
+    with pytest.raises(mp.InputError, match="two of a kind"):
+        mp.evaluate("cohort", "cohort/case_001/lesions_pv.nii.gz")
+
+
+def test_a_cohorts_own_masks_score_full_marks_against_themselves(tmp_path: Path) -> None:
+    shutil.copy("cohort/case_001/lesions_pv.nii.gz", tmp_path / "case_001.nii.gz")
+    assert mp.evaluate(tmp_path, "cohort").summary()["lesion_f1"] == 1.0
