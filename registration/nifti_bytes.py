@@ -40,6 +40,8 @@ class _Header:
     dimension_type: str
     spacing: int
     slope: int
+    mark: int  # where the format names itself; Analyze 7.5 does not
+    marks: tuple[bytes, ...]
     codes: int
     code_type: str
     qform: int
@@ -48,8 +50,8 @@ class _Header:
 
 
 HEADERS = (
-    _Header(348, 40, "h", 80, 112, 252, "h", 256, 280, "f"),  # NIfTI-1
-    _Header(540, 16, "q", 112, 176, 344, "i", 352, 400, "d"),  # NIfTI-2
+    _Header(348, 40, "h", 80, 112, 344, (b"n+1", b"ni1"), 252, "h", 256, 280, "f"),  # NIfTI-1
+    _Header(540, 16, "q", 112, 176, 4, (b"n+2", b"ni2"), 344, "i", 352, 400, "d"),  # NIfTI-2
 )
 PAIR = (".hdr", ".img", ".hdr.gz", ".img.gz")
 
@@ -66,8 +68,8 @@ def check_nifti_header(path: Path) -> None:
         path: The file, or either half of a pair; what is no NIfTI passes.
 
     Raises:
-        ValueError: It cannot be read, is no such header, or what says where the volume lies is NaN, infinite or beyond
-            all measure.
+        ValueError: It cannot be read, is no such header or that of Analyze 7.5, which ITK takes for a volume that lies
+            straight, or what says where the volume lies is NaN, infinite or beyond all measure.
     """
     if not is_nifti_name(path):
         return
@@ -83,6 +85,11 @@ def check_nifti_header(path: Path) -> None:
     if not order or not 1 <= _numbers(raw, order, kind.dimension_type, kind.dimension)[0] <= 7:
         raise ValueError(
             f"{path} is not readable as NIfTI (its header does not begin as one): export it again"
+        )
+    if not raw[kind.mark :].startswith(kind.marks):
+        raise ValueError(
+            f"{path} is Analyze 7.5, which does not say which side is the patient's right: expected NIfTI; convert the "
+            "original images again, to .nii.gz"
         )
     qform_code, sform_code = _numbers(raw, order, 2 * kind.code_type, kind.codes)
     numbers = [*_numbers(raw, order, 3 * kind.real_type, kind.spacing)]

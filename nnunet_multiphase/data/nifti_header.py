@@ -34,13 +34,15 @@ def find_unclear_header(path: Path) -> Finding | None:
         path: Of a volume that can be read.
 
     Returns:
-        A finding where a NIfTI header has no voxel size, no orientation, or two that disagree, or an NRRD header none.
+        A finding where a NIfTI header has no voxel size, no orientation, or two that disagree, or an NRRD or MHA none.
     """
     path, _ = split_channel(path)
     if path.is_dir():
         return None
     if path.name.lower().endswith((".nrrd", ".nhdr")):
         return _unclear_nrrd(path)
+    if path.name.lower().endswith((".mha", ".mhd")):
+        return _unclear_meta(path)
     header = read_nifti_header(path)
     if header is None:
         return None
@@ -130,4 +132,18 @@ def _unclear_nrrd(path: Path) -> Finding | None:
         "orientation",
         "says nothing about which side is the patient's right (its header has no `space`); write the orientation into the "
         "header, or export it again",
+    )
+
+
+def _unclear_meta(path: Path) -> Finding | None:
+    """Say that a MetaImage header has no directions: ITK lays it straight then."""
+    with path.open("rb") as stream:
+        lines = stream.read(1 << 16).decode("latin-1").splitlines()
+    fields = {line.split("=")[0].strip().lower() for line in lines if "=" in line}
+    if fields & {"transformmatrix", "rotation", "orientation"}:
+        return None
+    return Finding(
+        "orientation",
+        "says nothing about which side is the patient's right (no TransformMatrix); write the orientation into "
+        "the header, or export it again",
     )

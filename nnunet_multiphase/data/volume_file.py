@@ -149,7 +149,6 @@ def read_information(path: Path) -> sitk.ImageFileReader:
     """
     if path.suffix.lower() == ".img" and not _header_of(path).is_file():
         raise InputError(f"{path} has no header beside it: expected {_header_of(path).name}; copy both files")
-    _refuse_analyze(path)
     try:
         check_nifti_header(path)
     except ValueError as error:
@@ -167,20 +166,6 @@ def read_information(path: Path) -> sitk.ImageFileReader:
 def _header_of(path: Path) -> Path:
     """Name the .hdr of an .img."""
     return path.with_suffix(".HDR" if path.suffix.isupper() else ".hdr")
-
-
-def _refuse_analyze(path: Path) -> None:
-    """Refuse a pair that is Analyze 7.5 and no NIfTI: which side is right is not written in it."""
-    if path.suffix.lower() not in (".hdr", ".img"):
-        return
-    header = path if path.suffix.lower() == ".hdr" else _header_of(path)
-    with header.open("rb") as stream:
-        magic = stream.read(348)[344:348]
-    if not magic.startswith((b"ni1", b"n+1")):
-        raise InputError(
-            f"{path} is Analyze 7.5, which does not say which side is the patient's right: expected NIfTI; convert the "
-            "original images again, to .nii.gz"
-        )
 
 
 def _check_shape(path: Path, reader: sitk.ImageFileReader, channel: int | None) -> None:

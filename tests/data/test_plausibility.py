@@ -482,6 +482,20 @@ def test_an_nrrd_without_space_has_no_sides(tmp_path: Path, space: str, found: b
     assert (finding is not None) == found
 
 
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("TransformMatrix = 1 0 0 0 1 0 0 0 1\n", False),
+        ("Orientation = 1 0 0 0 1 0 0 0 1\n", False),
+        ("", True),
+    ],
+)
+def test_an_mha_without_directions_has_no_sides(tmp_path: Path, line: str, found: bool) -> None:
+    header = f"ObjectType = Image\nNDims = 3\n{line}DimSize = 4 4 4\nElementType = MET_SHORT\nElementDataFile = LOCAL\n"
+    (tmp_path / "a.mha").write_bytes(header.encode() + bytes(128))
+    assert (find_unclear_header(tmp_path / "a.mha") is not None) == found
+
+
 @pytest.fixture
 def unmasked(case: CaseFolder) -> CaseFolder:
     """Take the liver mask away."""

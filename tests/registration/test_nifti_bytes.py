@@ -144,6 +144,20 @@ def test_a_packed_header_that_is_cut_off_is_refused_before_itk_reads_it(
 
 
 @READERS
+@pytest.mark.parametrize("name", ["x.nii", "x.nii.gz", "x.img", "x.hdr", "x.img.gz"])
+def test_analyze_is_refused_whatever_it_is_called(tmp_path: Path, name: str, read: Read) -> None:
+    """Without NIfTI's mark ITK takes a header for Analyze 7.5 and lays the volume straight, left or right."""
+    written(tmp_path, name)
+    header = tmp_path / name.replace(".img", ".hdr")
+    packed = header.name.endswith(".gz")
+    raw = bytearray(gzip.decompress(header.read_bytes()) if packed else header.read_bytes())
+    raw[344:348] = bytes(4)
+    header.write_bytes(gzip.compress(raw) if packed else raw)
+    with pytest.raises(ValueError, match=r"Analyze 7\.5.*patient's right"):
+        read(tmp_path / name)
+
+
+@READERS
 def test_numbers_that_are_not_used_may_be_none(tmp_path: Path, read: Read) -> None:
     path = written(tmp_path, "x.nii")
     raw = bytearray(path.read_bytes())
