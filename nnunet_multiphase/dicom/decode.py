@@ -27,6 +27,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from nnunet_multiphase.dicom.header import check_unpacked_size
+
 PIXEL_DATA = 0x7FE00010
 
 
@@ -36,6 +38,7 @@ def read_file(path: Path) -> Any:
     Raises:
         ValueError: What follows the pixels are no elements of their own (PS3.5, 7.1: tags ascend), so that they are shifted.
     """
+    check_unpacked_size(path)
     item = pydicom.dcmread(path, force=True)
     tags = list(map(int, item.keys()))  # in the file's order; iterating over the data set itself sorts
     if PIXEL_DATA in tags and min(tags[tags.index(PIXEL_DATA) :]) < PIXEL_DATA:

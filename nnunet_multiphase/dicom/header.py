@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import zlib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pydicom
+from pydicom.filereader import read_file_meta_info
 from pydicom.uid import (
     CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
     EnhancedCTImageStorage,
     LegacyConvertedEnhancedCTImageStorage,
     RTStructureSetStorage,
@@ -74,6 +77,13 @@ TAGS = [
 ]
 
 
+MOST_UNPACKED = 1 << 30
+"""Of a deflated file, in bytes; a multi-frame CT of 2000 slices takes as much, and is never stored so."""
+
+_META_BYTES = 4096  # the transfer syntax stands in the first of them
+_META_BEGINS = 144  # behind preamble, DICM and the element that says how long the meta header is
+
+
 @dataclass(frozen=True)
 class Slice:
     """What one image file says of itself, pixels apart."""
@@ -123,7 +133,26 @@ class Slice:
 
 def read_header(path: Path, *, tags: list[str] | None = None) -> Any:
     """Read a DICOM file without its pixels; preamble and meta header may be missing."""
+    check_unpacked_size(path)
     return pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=tags)
+
+
+def check_unpacked_size(path: Path) -> None:
+    """Refuse a deflated file that unpacks to more than any image: pydicom unpacks all of it at once, pixels or not.
+
+    Raises:
+        ValueError: It does.
+    """
+    with path.open("rb") as stream:
+        if DeflatedExplicitVRLittleEndian.encode() not in stream.read(_META_BYTES):
+            return
+        meta = read_file_meta_info(path)
+        stream.seek(_META_BEGINS + int(meta.FileMetaInformationGroupLength))
+        unpacker, unpacked = zlib.decompressobj(wbits=-zlib.MAX_WBITS), 0
+        while packed := unpacker.unconsumed_tail or stream.read(1 << 16):
+            unpacked += len(unpacker.decompress(packed, 1 << 20))
+            if unpacked > MOST_UNPACKED:
+                raise ValueError(f"unpacks to more than {MOST_UNPACKED >> 20} MiB")
 
 
 def slice_of(path: Path, header: Any) -> Slice:

@@ -16,9 +16,16 @@ import SimpleITK as sitk
 from dicom_phantom import abdomen_hu, phase_series, save, uid
 from pydicom.dataset import FileDataset
 from pydicom.filewriter import dcmwrite
-from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEGLSLossless, RLELossless
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from nnunet_multiphase.cli.main import main
+from nnunet_multiphase.dicom import header
 from nnunet_multiphase.dicom.files import Kind, kind_of
 from nnunet_multiphase.dicom.import_tree import Summary, import_tree
 from nnunet_multiphase.errors import InputError
@@ -339,6 +346,19 @@ LOST: dict[str, tuple[Callable[[bytes, Path], object], str]] = {
     "cut header": (lambda content, path: path.write_bytes(content[:600]), "1 DICOM file(s) are damaged"),
     "cut meta header": (lambda content, path: path.write_bytes(content[:200]), "1 DICOM file(s) are damaged"),
 }
+
+
+def test_a_deflated_file_that_unpacks_without_end_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(phase_series("pv", description="pv"), tmp_path / "tree")
+    (bomb, *_) = phase_series("art", description="art")
+    bomb.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    save([bomb], tmp_path / "tree")
+    assert len(imported(tmp_path).failures) == 0
+    monkeypatch.setattr(header, "MOST_UNPACKED", 1000)
+    (failure,) = imported(tmp_path).failures
+    assert failure.startswith("1 DICOM file(s) are damaged")
 
 
 @pytest.mark.parametrize("name", LOST)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import struct
 import sys
@@ -60,7 +61,7 @@ def whole_tree() -> dict[str, bytes]:
 def dicom(folder: Path, rng: Rng) -> None:
     """Spoil a tree, and import it, try it out, or read it as `predict` does."""
     tree = folder / "tree"
-    write_spoilt(tree, rng)
+    files = write_spoilt(tree, rng)
     before = {path: path.lstat().st_mtime_ns for path in folder.rglob("*")}
     way = int(rng.integers(4))
     refused = ""
@@ -76,14 +77,16 @@ def dicom(folder: Path, rng: Rng) -> None:
             refused = _import(tree, folder / "out", *(("--dry-run",) if way == 2 else ()))
             for path in sorted((folder / "out").rglob("*.nii.gz")):
                 _is_right(path, tree)
+                if path.name == "lesions_pv.nii.gz":
+                    _is_right_mask(path, files)
     finally:
         _nothing_strays(folder, before)
     if refused:
         raise InputError(refused)
 
 
-def write_spoilt(tree: Path, rng: Rng) -> None:
-    """Write the tree with one or two ways of spoiling it."""
+def write_spoilt(tree: Path, rng: Rng) -> dict[str, bytes]:
+    """Write the tree with one or two ways of spoiling it, and give its files."""
     files = dict(whole_tree())
     files.pop("seg.dcm" if rng.random() < 0.5 else "rtstruct.dcm")
     for _ in range(int(rng.integers(1, 3))):
@@ -93,8 +96,12 @@ def write_spoilt(tree: Path, rng: Rng) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     if rng.random() < 0.1:
+        (tree / "pv").mkdir(parents=True, exist_ok=True)
         (tree / "pv" / "round").symlink_to(tree, target_is_directory=True)
         (tree / "pv" / "self").symlink_to(tree / "pv" / "self")
+        (tree / "pv" / "endless").symlink_to("/dev/zero")
+        os.mkfifo(tree / "pipe.dcm")  # nobody writes into it
+    return files
 
 
 Files = dict[str, bytes]
@@ -331,7 +338,10 @@ def _is_right(path: Path, tree: Path) -> None:
         return
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.affine  # type: ignore[attr-defined]  # RAS -> LPS
     files = [
-        found for file in sorted(tree.rglob("*.dcm")) if not file.is_symlink() if (found := _plane_of(file))
+        found
+        for file in sorted(tree.rglob("*.dcm"))
+        if file.is_file() and not file.is_symlink()
+        if (found := _plane_of(file))
     ]
     phases = set()
     for k in range(volume.shape[2]):
@@ -348,6 +358,17 @@ def _is_right(path: Path, tree: Path) -> None:
         assert same, f"slice {k} of {path.name} is that of no file"
         phases.add(frozenset(same))
     assert frozenset.intersection(*phases), f"slices of several phases: {phases}"
+
+
+def _is_right_mask(path: Path, files: Files) -> None:
+    """Compare a mask with what was drawn, where neither it nor the images it lies on were spoilt."""
+    here, whole = (
+        {name: content for name, content in of.items() if name.startswith(("pv", "seg"))}
+        for of in (files, whole_tree())
+    )
+    if here == whole:
+        found = np.asarray(nibabel.load(path).dataobj)  # type: ignore[attr-defined]
+        np.testing.assert_array_equal(found.T, lesion_mask(SHAPE))
 
 
 def _same_values(own: np.ndarray, plane: np.ndarray) -> bool:

@@ -25,6 +25,7 @@ from typing import Any
 import hostile_dicom
 import hostile_models
 import hostile_pages
+import hostile_tables
 import mutations
 import numpy as np
 import SimpleITK as sitk
@@ -306,6 +307,7 @@ FAMILIES: dict[str, Callable[[Path, Rng], None]] = {
     "onnx": hostile_models.onnx,
     "model": hostile_models.model,
     "pages": hostile_pages.pages,
+    "user_tables": hostile_tables.user_tables,
 }
 
 

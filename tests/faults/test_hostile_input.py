@@ -20,7 +20,18 @@ HERE = Path(__file__).parent
 COUNT = int(os.environ.get("SOAK") or 25)
 FIRST = int(os.environ.get("SOAK_FIRST") or 0)
 """Another first number is other inputs."""
-FAMILIES = ("volumes", "tables", "folders", "records", "patterns", "dicom", "onnx", "model", "pages")
+FAMILIES = (
+    "volumes",
+    "tables",
+    "folders",
+    "records",
+    "patterns",
+    "dicom",
+    "onnx",
+    "model",
+    "pages",
+    "user_tables",
+)
 
 
 @pytest.fixture(scope="module")
