@@ -20,6 +20,8 @@ VERSION = 1
 """Raised when an older program could not read a folder, or would read it wrongly."""
 SPACING_MM = (0.05, 50.0)
 """Smaller voxels would fill any memory with one patient."""
+MOST_HEADS = 256
+"""Labels are written in 8 bits."""
 MOST_VOXELS = 1 << 28
 """Of a patch: a whole scan of 512 x 512 x 1024."""
 
@@ -188,6 +190,8 @@ def _check(description: ModelDescription) -> None:
 
 def _check_record(description: ModelDescription) -> None:
     """Raise ValueError where the labels that the record knows are not those that the heads set."""
+    if not 1 <= description.heads <= MOST_HEADS:
+        raise ValueError(f"heads is {description.heads}: 1 to {MOST_HEADS} are expected")
     classes = classes_of_record(description.record, FILE, lesion_labels=())
     values = classes.known - {classes.ignore}
     heads = {0, *description.region_values} if description.region_values else set(range(description.heads))

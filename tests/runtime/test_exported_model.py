@@ -232,6 +232,7 @@ OUTSIDE = [{"fold": "0", "file": "../fold_0.onnx", "sha256": ""}]
         (edit(networks=OUTSIDE), "is not a file's name"),
         (edit(heads=None), "is damaged"),
         (edit(heads=2), r"its labels are \[0, 1, 2\], and its heads set \[0, 1\]"),
+        (edit(heads=10**9), "heads is 1000000000: 1 to 256 are expected"),
         (edit(spacing_mm=[1e-30, 1, 1]), "spacing_mm is no scan's"),
         (edit(patch_size=[10**6] * 3), "patch_size is no network's"),
         (edit(patch_size=[8.5, 16, 16]), "whole numbers are expected"),
