@@ -28,15 +28,44 @@ def read_volume(path: Path) -> sitk.Image:
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}; give the path of a volume.")
     sitk.ProcessObject.SetGlobalWarningDisplay(False)  # ITK's own complaints come in ours
+    before = state_of(path)
     check_nifti_header(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
         check_nifti(path, reader)
-        return reader.Execute()
+        image = reader.Execute()
+        refuse_written(path, before)
+        return image
     except RuntimeError as problem:
         raise ValueError(f"{path} cannot be read as an image; is it damaged, or not a volume?") from problem
+
+
+def state_of(path: Path) -> tuple[int, ...]:
+    """Give what changes with a file that is written or replaced."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def refuse_written(path: Path, before: tuple[int, ...]) -> None:
+    """Refuse a file that was written while it was read: what was looked at is not what was read.
+
+    Args:
+        path: The file.
+        before: Its `state_of` before the first look.
+
+    Raises:
+        ValueError: It was, or is gone.
+    """
+    try:
+        same = state_of(path) == before
+    except OSError:
+        same = False
+    if not same:
+        raise ValueError(
+            f"{path} changed while it was read: wait until it is written, then run the same again"
+        )
 
 
 def write_volume(image: sitk.Image, path: Path, *, compress: bool = True) -> None:

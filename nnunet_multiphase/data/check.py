@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +35,7 @@ from nnunet_multiphase.data.plausible_masks import (
     find_wrong_side,
 )
 from nnunet_multiphase.data.plausible_values import find_implausible_values
+from nnunet_multiphase.data.unchanged import digest_of_mask, digest_of_volume, digest_of_voxels
 from nnunet_multiphase.data.volume_file import read_volume
 from nnunet_multiphase.errors import InputError
 
@@ -56,7 +56,7 @@ class CaseReport:
         problems: A sentence for each thing that forbids using the case.
         warnings: A sentence for each thing to look at.
         voxels: Phase -> digest of its voxel values, to find copies.
-        content: Digest of all that goes into the case's conversion: voxels and geometry of phases and masks.
+        parts: Digests of all that goes into the case's conversion: voxels and geometry of phases and masks.
         accepted: Names of the checks that found something the user had accepted.
         implausible: What they found; among the warnings too.
         lesion_voxels: Of its lesion masks.
@@ -67,7 +67,7 @@ class CaseReport:
     problems: tuple[str, ...]
     warnings: tuple[str, ...]
     voxels: dict[str, str]
-    content: str
+    parts: dict[str, str]
     accepted: tuple[str, ...] = ()
     implausible: tuple[str, ...] = ()
     lesion_voxels: int = 0
@@ -115,7 +115,7 @@ def check_case(
         problems.append(f"case {case.name}: nnU-Net passes over cases whose names end in _seg; rename it")
     warnings: list[str] = []
     voxels: dict[str, str] = {}
-    content = hashlib.blake2b()
+    parts: dict[str, str] = {}
     masks = [("lesions", case.reference, case.lesions), ("liver", case.reference, case.liver)]
     masks += [("lesions", phase, files) for phase, files in case.moving_lesions.items()]
     needed = {phase for _, phase, files in masks if files is not None}
@@ -132,19 +132,15 @@ def check_case(
             warnings.append(f"case {case.name}, phase {phase}: {image.GetMetaData('remarks')}")
         _judge_volume(judged, phase, path, image)
         used = upright(image)  # a copy is one in whatever axis order it is stored
-        values = hashlib.blake2b(digest_size=16)
-        for slice_hu in sitk.GetArrayViewFromImage(used):  # and in whatever type of number
-            values.update((slice_hu.astype(np.float32) + np.float32(0)).tobytes())  # -0 is 0
-        values.update(repr(used.GetSize()).encode())
-        twin = next((other for other, digest in voxels.items() if digest == values.hexdigest()), None)
+        values = digest_of_voxels(used)  # and in whatever type of number
+        twin = next((other for other, digest in voxels.items() if digest == values), None)
         if twin is not None:
             problems.append(
                 f"case {case.name}: {path} and {case.images[twin]} hold the same voxels; one of them is not {phase} or "
                 f"{twin}: export it again or remove it"
             )
-        voxels[phase] = values.hexdigest()
-        geometry = (phase, used.GetSpacing(), used.GetOrigin(), used.GetDirection())
-        content.update(values.digest() + repr(geometry).encode())
+        voxels[phase] = values
+        parts[phase] = digest_of_volume(used, values)
     judged.add(f"case {case.name}:", [find_unlike_phases(judged.samples, judged.bodies)])
     if case.liver is None:
         found = [locate_liver(sample) for phase, sample in judged.samples.items() if phase in judged.bodies]
@@ -156,14 +152,15 @@ def check_case(
         if files is None or phase not in grids:
             continue
         try:
-            mask = sitk.GetArrayFromImage(read_mask(files, grids[phase], case.images[phase].name))
+            image = read_mask(files, grids[phase], case.images[phase].name)
         except GridError as error:
             problems.append(f"case {case.name}: {error}{_where_it_fits(files, case, read)}")
             continue
         except InputError as error:
             problems.append(f"case {case.name}: {error}")
             continue
-        content.update(f"{kind} {phase}".encode() + np.packbits(mask.astype(bool)).tobytes())
+        mask = sitk.GetArrayFromImage(image)
+        parts[f"{kind} on {phase}"] = digest_of_mask(image)
         lesion_voxels += int(mask.sum()) if kind == "lesions" else 0
         if kind == "liver" and not mask.any():
             problems.append(
@@ -202,7 +199,7 @@ def check_case(
         (*problems, *judged.refused),
         (*warnings, *judged.warnings, *judged.accepted),
         voxels,
-        content.hexdigest(),
+        parts,
         tuple(sorted(judged.accepted_checks)),
         tuple(judged.accepted),
         lesion_voxels,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from nnunet_multiphase.data.case_folder import CaseFolder
 from nnunet_multiphase.data.mask_file import read_mask
 from nnunet_multiphase.data.quality import PhaseQuality, centre_of, measure_phase
 from nnunet_multiphase.data.target_classes import LESIONS, TargetClasses
+from nnunet_multiphase.data.unchanged import digest_of_mask, digest_of_volume, refuse_changed
 from nnunet_multiphase.data.volume_file import read_upright
 from nnunet_multiphase.errors import InputError, is_ctrl_c
 from nnunet_multiphase.phases import FILL_HU
@@ -43,6 +44,9 @@ class CaseJob:
     mark: str = ""  # digest of inputs and settings, see data/finished.py
     run: str = ""  # the run that wants it, see data/finished.py
     code: str = ""  # code_digest() of the process that wants it; empty: whatever it is
+    seen: Mapping[str, str] = field(
+        default_factory=dict
+    )  # digests of what was checked, see data/unchanged.py
     targets: TargetClasses = LESIONS
     find: FindTransform | None = None  # of another registration than ours, to compare with
 
@@ -128,6 +132,11 @@ def _convert(job: CaseJob, missing: Sequence[str]) -> tuple[PhaseQuality, ...]:
         for phase, files in case.moving_lesions.items()
     }
     liver = read_mask(case.liver, grid, name) if case.liver is not None else None
+    masks = {f"lesions on {phase}": mask for phase, mask in elsewhere.items()}
+    masks |= {} if lesions is None else {f"lesions on {case.reference}": lesions}
+    masks |= {} if liver is None else {f"liver on {case.reference}": liver}
+    now = {phase: digest_of_volume(image) for phase, image in images.items()}
+    refuse_changed(case.name, job.seen, now | {part: digest_of_mask(mask) for part, mask in masks.items()})
     aligned = align_phases(
         images,
         case.reference,

@@ -233,7 +233,9 @@ def build_dataset(
             ]
             with started_run(partial) as token:
                 made = [
-                    replace(job, mark=fingerprint(job, report), run=token, code=code_digest())
+                    replace(
+                        job, mark=fingerprint(job, report), run=token, code=code_digest(), seen=report.parts
+                    )
                     for job, report in zip(made, plan.reports, strict=True)
                 ]
                 clear_unfinished(partial, made)

@@ -26,7 +26,7 @@ def fingerprint(job: CaseJob, report: CaseReport) -> str:
     settings = {key: value for key, value in asdict(job.settings).items() if key != "threads"}
     parts = (
         code_digest(),
-        report.content,
+        sorted(report.parts.items()),
         settings,
         job.channels,
         job.split,

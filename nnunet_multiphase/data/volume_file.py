@@ -14,6 +14,7 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
 from registration.nifti_bytes import check_nifti, check_nifti_header, is_nifti_name
 from registration.volume import check_placement
+from registration.volume_file import refuse_written, state_of
 
 SUFFIXES: tuple[str, ...] = (".nii.gz", ".nii")
 
@@ -90,6 +91,7 @@ def read_volume(path: Path, *, drawing: bool = False) -> sitk.Image:
     path, channel = split_channel(path)
     if not path.is_file():
         raise InputError(f"{path} does not exist or is no file: expected a NIfTI volume; restore it")
+    before = state_of(path)
     with _quiet_itk:
         reader = read_information(path)
         _check_shape(path, reader, channel)
@@ -102,6 +104,7 @@ def read_volume(path: Path, *, drawing: bool = False) -> sitk.Image:
         except RuntimeError as error:
             raise InputError(_unreadable(path, error)) from error
     try:
+        refuse_written(path, before)
         check_placement(image, str(path))
     except ValueError as error:
         raise InputError(str(error)) from error

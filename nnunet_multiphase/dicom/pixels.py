@@ -18,6 +18,7 @@ from nnunet_multiphase.data.padding import (
 )
 from nnunet_multiphase.dicom.decode import read_file, stored_values
 from nnunet_multiphase.dicom.geometry import Grid
+from nnunet_multiphase.dicom.header import text_of
 from nnunet_multiphase.dicom.multiframe import PIXEL_VALUES, group_of
 from nnunet_multiphase.dicom.regrid import resample_hu
 from nnunet_multiphase.errors import InputError
@@ -90,12 +91,13 @@ def _read_planes(grid: Grid, name: str, *, as_hu: bool | None) -> tuple[list[np.
     """Read slice by slice: as HU with padding as air, rescaled only (False), or as stored (None)."""
     planes: list[np.ndarray] = []
     told: dict[str, int] = {}
-    unreadable = 0
+    unreadable = changed = 0
     file: tuple[Path, Any] | None = None
     for part in grid.slices:
         try:
             if file is None or file[0] != part.path:  # one file may hold many frames
                 file = part.path, read_file(part.path)
+            changed += part.uid != text_of(file[1], "SOPInstanceUID")
             plane = stored_values(file[1], part.frame)
         except Exception:  # whatever a decoder trips over
             unreadable += 1
@@ -119,6 +121,11 @@ def _read_planes(grid: Grid, name: str, *, as_hu: bool | None) -> tuple[list[np.
         elif as_hu is not None:
             plane = plane * slope + intercept
         planes.append(_smallest_type(plane))  # hundreds of slices: not eight bytes a voxel
+    if changed:
+        raise InputError(
+            f"{name}: {changed} of {len(grid.slices)} images are others than when the headers were read: something writes "
+            "the files meanwhile; wait until it has ended, then run the same again"
+        )
     if unreadable:
         raise InputError(
             f"{name}: {unreadable} of {len(grid.slices)} images have pixels that cannot be read (cut off, too "

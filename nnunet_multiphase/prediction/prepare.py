@@ -12,9 +12,10 @@ import SimpleITK as sitk
 
 from nnunet_multiphase.alignment import AlignedPhases, align_phases, crop
 from nnunet_multiphase.data.case_folder import CaseFolder, read_case_folder
-from nnunet_multiphase.data.check import check_case
+from nnunet_multiphase.data.check import CaseReport, check_case
 from nnunet_multiphase.data.mask_file import read_mask
 from nnunet_multiphase.data.orientation import StoredGrid, stored_grid, turned, upright
+from nnunet_multiphase.data.unchanged import digest_of_mask, refuse_changed
 from nnunet_multiphase.data.volume_file import read_volume
 from nnunet_multiphase.errors import InputError
 
@@ -64,32 +65,33 @@ def prepare_case(
             case, reference=next((p for p in shown if p == usual_reference), [*shown, case.reference][0])
         )
     filled = _absent_phases(case, channels, missing)
-    images, implausible = _checked_volumes(case, [phase for phase in channels if phase not in filled], accept)
+    images, report = _checked_volumes(case, [phase for phase in channels if phase not in filled], accept)
     stored = {phase: stored_grid(image) for phase, image in images.items()}
     own_grid = turned(images[case.reference])
     images = {phase: upright(image) for phase, image in images.items()}
     liver = None
     if case.liver is not None:
         liver = read_mask(case.liver, images[case.reference], case.images[case.reference].name)
+        refuse_changed(case.name, report.parts, {f"liver on {case.reference}": digest_of_mask(liver)})
     aligned = align_phases(images, case.reference, liver_mask=liver, settings=settings, case=case.name)
     # What is computed rests on rounded headers; what is told of places rests on the file's own.
     own = crop(own_grid, aligned.box)
     for image in aligned.images.values():
         image.SetOrigin(own.GetOrigin())
         image.SetDirection(own.GetDirection())
-    return PreparedCase(case, tuple(channels), filled, images, stored, liver, aligned, implausible)
+    return PreparedCase(case, tuple(channels), filled, images, stored, liver, aligned, report.implausible)
 
 
 def _checked_volumes(
     case: CaseFolder, phases: Sequence[str], accept: Collection[str]
-) -> tuple[dict[str, sitk.Image], tuple[str, ...]]:
-    """Read all of a case, once, and refuse what cannot be used; give the phases asked for, and what was accepted."""
+) -> tuple[dict[str, sitk.Image], CaseReport]:
+    """Read all of a case, once, and refuse what cannot be used; give the phases asked for, and what was found."""
     with ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="read") as pool:
         volumes = {path: pool.submit(read_volume, path) for path in case.images.values()}
         report = check_case(case, accept, read=lambda path: volumes[path].result())
     if report.problems:
         raise InputError("; ".join(report.problems))
-    return {phase: volumes[case.images[phase]].result() for phase in phases}, report.implausible
+    return {phase: volumes[case.images[phase]].result() for phase in phases}, report
 
 
 def _case_of(case_folder: Path | CaseFolder, reference: str | None) -> CaseFolder:

@@ -26,6 +26,7 @@ from pydicom.uid import JPEGLSLossless
 from nnunet_multiphase.cli.main import main
 from nnunet_multiphase.data.case_folder import find_case_folders
 from nnunet_multiphase.data.check import check_case
+from nnunet_multiphase.dicom import pixels
 from nnunet_multiphase.dicom.import_tree import import_tree
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
@@ -575,3 +576,42 @@ def test_a_case_that_a_killed_import_had_put_aside_is_taken_back(tmp_path: Path)
     import_tree(tmp_path / "second", tmp_path / "raw")
     assert {path.name: path.read_bytes() for path in case.iterdir()} == files
     assert not list(case.parent.glob(".*"))
+
+
+def test_an_image_that_is_exchanged_after_its_header_was_read_costs_its_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of another patient, as where a queue's folder is filled while it is imported."""
+    save(phase_series("pv", description="portal venous"), tmp_path / "tree")
+    save(phase_series("pv", patient="P2", study="2", description="portal venous"), tmp_path / "other")
+    plain = pixels.read_hu
+
+    def exchange_and_read(*arguments: object) -> object:
+        for mine, theirs in zip(
+            sorted((tmp_path / "tree").iterdir()), sorted((tmp_path / "other").iterdir()), strict=True
+        ):
+            mine.write_bytes(theirs.read_bytes())
+        return plain(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("nnunet_multiphase.dicom.case_writer.read_hu", exchange_and_read)
+    summary = import_tree(tmp_path / "tree", tmp_path / "raw")
+    assert summary.written == ()
+    assert "are others than when the headers were read" in summary.failures[0]
+    assert not (tmp_path / "raw" / "patient_001").exists()
+
+
+def test_a_second_import_into_the_same_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(phase_series("pv", description="portal venous"), tmp_path / "tree")
+    told: list[str] = []
+
+    def import_again(line: str) -> None:
+        if not told:
+            with pytest.raises(InputError, match="by another import right now") as refusal:
+                import_tree(tmp_path / "tree", tmp_path / "raw")
+            told.append(str(refusal.value))
+
+    import_tree(tmp_path / "tree", tmp_path / "raw", say=import_again)
+    assert told
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".")) == []
