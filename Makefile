@@ -1,4 +1,4 @@
-# make demo | test | soak | lint; each sets up .venv by itself on a fresh machine (Python >= 3.10).
+# make demo | test | soak | lint | docs; each sets up .venv by itself on a fresh machine (Python >= 3.10).
 # make lowest | newest | locked run TESTS with other releases of the libraries, audit asks after their licences and known holes
 # (docs/compatibility.md); each has an environment of its own under build/.
 PYTHON ?= python3
@@ -17,7 +17,7 @@ RESOLVED := --quiet --override tests/supply/torch_apart.txt --no-emit-package to
 LOCK := tests/supply/locked.txt
 LICENCES := Apache;BSD;ISC;LGPL;MIT;MPL;Mozilla;PSF;Python Software Foundation
 
-.PHONY: demo test soak lint format clean lowest newest lock locked audit
+.PHONY: demo test soak lint docs format clean lowest newest lock locked audit
 # TORCH is named twice: nnU-Net pulls in torchvision, whose newest release would replace torch by the one it was built for.
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -39,6 +39,10 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# A link that leads nowhere or a name that is not there is an error.
+docs: $(STAMP)
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -93,8 +93,8 @@ def align_phases(
         registered: The phases are aligned already: they are only resampled, and checked.
 
     Returns:
-        `images`: name -> int16 HU on one grid, -1024 where a phase has no data; `transforms`, `results` (verdicts) and
-        `box`, which part of the reference it is.
+        What came of it, with `images` (name -> int16 HU on one grid, -1024 where a phase has no data), `transforms`,
+        `results` (verdicts) and `box`, which part of the reference it is.
 
     Raises:
         InputError: A phase cannot be registered, or nowhere do all phases have data.
@@ -296,7 +296,8 @@ def evaluate(
         partial: Score only the cases that both folders hold, instead of asking for all.
 
     Returns:
-        `summary()`: mean Dice, NSD at 2 mm, HD95, sensitivity, precision, F1, panoptic quality; `cases`; `lesions`.
+        The scores, with `summary()` (mean Dice, NSD at 2 mm, HD95, sensitivity, precision, F1, panoptic quality), `cases`
+        and `lesions`.
 
     Raises:
         InputError: A case lacks its counterpart, a file is damaged, grids differ, or it is not clear what is lesion.

@@ -2,7 +2,7 @@
 
 torch shares each layer out among threads that meet at its end, and GNU's OpenMP has who comes first spin there. Where
 another process wants the cores, they spin in its way and their own: with two busy neighbours on two cores a training step
-took nine times as long as with threads that sleep (docs/results.md).
+took nine times as long as with threads that sleep (docs/results_chain.md).
 """
 
 from __future__ import annotations

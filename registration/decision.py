@@ -80,9 +80,9 @@ def decide(signs: Signs, body: Candidate, region: Candidate | None, settings: Re
     """Choose between the body's motion and the region's.
 
     The region leaves the body's motion only where its own is significantly another: its few voxels leave it less certain
-    than the body's, by some tenths of a mm (docs/results.md). And only where what it found can be believed: a region that
-    fails gives the body's motion, to be checked, because nobody saw how it breathed; unless the region's edges, which no fit
-    was made on, agree better by its own motion than by the body's: then that is returned, as failed.
+    than the body's, by some tenths of a mm (docs/results_registration.md). And only where what it found can be believed: a
+    region that fails gives the body's motion, to be checked, because nobody saw how it breathed; unless the region's
+    edges, which no fit was made on, agree better by its own motion than by the body's: then that is returned, as failed.
     """
     body_known = uncertainty(body.all_of_it, body.motion)
     if region is None:

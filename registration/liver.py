@@ -1,7 +1,7 @@
 """Find the liver roughly where nobody drew it: the thickest even piece of soft tissue, right rather than left.
 
 Roughly is enough: the region is only what the motion is fitted on, and the liver's neighbours under the diaphragm
-move nearly as it does. How much of what is found is liver stands in docs/results.md.
+move nearly as it does. How much of what is found is liver stands in docs/results_registration.md.
 """
 
 from __future__ import annotations

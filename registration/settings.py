@@ -219,7 +219,7 @@ class RegistrationResult:
         motion_of: Whose motion the rigid transform is: the region's, or the body's where the region moves with it, or
             could not be fitted.
         expected_error_mm: The mean error of the transform in the region lies below it in some 90 % of pairs
-            (docs/results.md); the search's range where the verdict is "failed".
+            (docs/results_registration.md); the search's range where the verdict is "failed".
         fitted: Where that is: nonzero voxels of a coarse uint8 image that lies where the reference does.
         verdict: "ok", "check" (look at it) or "failed".
         reasons: A sentence for each sign that is not ok.

@@ -12,7 +12,8 @@ Five signs, chosen to depend little on the scanner's noise and on the contrast p
 - edges: whether the mask's organ, or the liver found, ends in the moving volume where it ends in the reference
   (`registration.edges`). It sees most errors from some 6 mm on, at the surface; the others see those of a cm or two.
 
-The limits were set on pairs of real anatomy and of the phantom, good ones and provoked failures (docs/results.md).
+The limits were set on pairs of real anatomy and of the phantom, good ones and provoked failures
+(docs/results_registration.md).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ class MultiPhaseSCAMPlannerUndilated(MultiPhaseSCAMPlanner):
     """Plan the network without dilation, a sixth faster.
 
     In short trainings no difference showed on the real cohort, and it was better on the phantom where voxels are
-    coarse (docs/results.md). Not the default, because dilation everywhere is what the method promises.
+    coarse (docs/results_network.md). Not the default, because dilation everywhere is what the method promises.
     """
 
     rates = (1,)

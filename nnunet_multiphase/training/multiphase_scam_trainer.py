@@ -35,7 +35,7 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
     iterations_per_epoch = 250
     val_iterations_per_epoch = 50
     learning_rate = 3e-3
-    """Measured in trainings of 1000 steps: better than the usual 1e-3 (docs/results.md); not measured over full ones."""
+    """Better than the usual 1e-3 in trainings of 1000 steps (docs/results_network.md); not measured over full ones."""
     seed = 12345
     """Seeds the network's initial weights (augmentation workers seed themselves, as in nnU-Net)."""
     deep_supervision = True
