@@ -2,6 +2,7 @@
 
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,8 @@ def test_every_command_has_its_options_on_the_page() -> None:
 
 def test_an_option_is_written_as_the_parser_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [str(DOCS / "_ext"), *sys.path])
-    from command_options import item, parser_of
-
-    options = {name: action for action in parser_of("setup")._actions for name in action.option_strings}
-    written = item(options["--missing"])
+    page = import_module("command_options")
+    options = {name: action for action in page.parser_of("setup")._actions for name in action.option_strings}
+    written = page.item(options["--missing"])
     assert written.astext().startswith("--missing {error,skip,fill}")
     assert "fill its channel with air" in written.astext()
