@@ -17,6 +17,7 @@ NAMED_IN_PLANS = {"dynamic-network-architectures"}  # imported by nnU-Net, from 
 NEEDED_BY_TORCH = {"onnx", "onnxscript"}  # imported by torch's exporter
 DRIVERS = {"dask-jobqueue"}  # started by the user, to bring the workers that we speak to
 TOOLS = {"pytest", "ruff", "mypy", "build", "hatchling", "dcmqi"}  # commands and build backends
+SITE = {"furo", "myst-parser", "sphinx-copybutton"}  # named in docs/conf.py
 EXTRAS = ("dicom", "dicomweb", "cluster", "onnx", "openvino")
 
 
@@ -84,7 +85,7 @@ def test_every_library_the_tests_import_is_asked_for() -> None:
 
 def test_every_library_of_the_development_extra_is_used() -> None:
     asked = asked_for()
-    used = set(imported("tests")) | set(imported(*PACKAGES)) | TOOLS | NEEDED_BY_TORCH
+    used = set(imported("tests", "docs")) | set(imported(*PACKAGES)) | TOOLS | NEEDED_BY_TORCH | SITE
     assert asked["dev"] - used == set()
 
 
