@@ -44,7 +44,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         encoding="utf-8",
         errors="replace",
         check=False,
-        timeout=600 + COUNT,
+        timeout=600 + 3 * COUNT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     assert done.returncode == 0, f"died or hung at the input named last: {done.stderr[-3000:]}"
