@@ -1,6 +1,7 @@
 """Kill a stage again and again at random moments, look at what it left, let it go on, compare with an undisturbed run.
 
 `python tests/faults/kill.py FOLDER SEED KILLS [STAGE ...]` prints what became of it as JSON; `stages.py` has the stages.
+With FORKED=1 commands need not import what they use, and most kills fall into what they write.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 import os
 import random
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -21,8 +23,10 @@ from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).parent))
-from stages import STAGES, Stage, hidden, tree
+from stages import OURS, STAGES, Stage, hidden, tree
 
+FORKED = bool(os.environ.get("FORKED"))
+"""Start commands as forks of a process that has imported what they need: more kills in the same time."""
 IN_A_ROW = 4
 """Kills before a run is left to end."""
 LEFT = re.compile(r"(.*/)?\.[^/]+\.[0-9a-f]{8}\.partial|(.*/)?\.registration_\w+(/.*)?")
@@ -51,27 +55,72 @@ class Undisturbed:
     last_s: float
 
 
+class Forked:
+    """A command that `forked.py` runs: what of a Popen is used here."""
+
+    starter: dict[tuple[str, ...], subprocess.Popen[str]] = {}  # noqa: RUF012 (one a stage, for all its runs)
+
+    def __init__(self, stage: Stage, source: Path, out: Path, log: Path) -> None:
+        environment = stage.environment(source, out)
+        process = self.starter.get(stage.preload)
+        if process is None:
+            line = [sys.executable, str(Path(__file__).with_name("forked.py")), *stage.preload]
+            process = subprocess.Popen(
+                line, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            )
+            self.starter[stage.preload] = process
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        assert process.stdin is not None
+        assert process.stdout is not None
+        arguments = list(stage.command(source, out))[len(OURS) :]
+        task = {"arguments": arguments, "environment": environment, "log": str(log)}
+        process.stdin.write(json.dumps(task) + "\n")
+        process.stdin.flush()
+        self.answers = process.stdout
+        self.pid = int(self.answers.readline())
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Give the exit status, if there is one."""
+        if self.returncode is None and select.select([self.answers], [], [], 0)[0]:
+            self.returncode = int(self.answers.readline())
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the exit status."""
+        if self.returncode is None:
+            if not select.select([self.answers], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("forked", timeout or 0)
+            self.returncode = int(self.answers.readline())
+        return self.returncode
+
+
 @contextmanager
-def running(stage: Stage, source: Path, out: Path) -> Iterator[subprocess.Popen[str]]:
+def running(stage: Stage, source: Path, out: Path) -> Iterator[subprocess.Popen[str] | Forked]:
     """Start a stage in a process group of its own, and leave none of it."""
     log = out.with_suffix(".log")
-    with log.open("w") as stream:
-        process = subprocess.Popen(
-            list(stage.command(source, out)),
-            env=stage.environment(source, out),
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            yield process
-        finally:
-            kill_group(process)
+    process: subprocess.Popen[str] | Forked
+    if FORKED and stage.preload:
+        process = Forked(stage, source, out, log)
+    else:
+        with log.open("w") as stream:
+            process = subprocess.Popen(
+                list(stage.command(source, out)),
+                env=stage.environment(source, out),
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                start_new_session=True,
+            )
+    try:
+        yield process
+    finally:
+        kill_group(process)
 
 
-def kill_group(process: subprocess.Popen[str]) -> None:
+def kill_group(process: subprocess.Popen[str] | Forked) -> None:
     """Kill a process and all that it has started."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
@@ -112,8 +161,9 @@ def undisturbed(stage: Stage, folder: Path) -> Undisturbed:
     source.mkdir(parents=True)
     stage.make(source)
     sources = tree(source)
-    out = fresh(folder / "undisturbed")
-    first, last = to_its_end(stage, source, out)
+    for _ in range(2 if FORKED else 1):  # the first fork waits for what is imported
+        out = fresh(folder / "undisturbed")
+        first, last = to_its_end(stage, source, out)
     return Undisturbed(source, sources, tree(out), first, last)
 
 

@@ -37,6 +37,7 @@ class Stage:
         theirs: Files (regular expression) that nnU-Net writes under their final names, whole or not.
         done: What it says, as an error, where it had ended before it was killed.
         reads: nnU-Net's folders that are input.
+        preload: Modules that `forked.py` imports beforehand.
         seconds: No run takes so long on a busy machine.
     """
 
@@ -47,6 +48,7 @@ class Stage:
     theirs: str = NONE
     done: str = NONE
     reads: tuple[str, ...] = ()
+    preload: tuple[str, ...] = ()
     seconds: float = 300
 
     def environment(self, source: Path, out: Path) -> dict[str, str]:
@@ -204,15 +206,8 @@ PLAN = (
     *("-c", "3d_fullres", "-npfp", "1", "-np", "1"),
 )
 MINIATURE = (
-    "--budget",
-    "epochs=3",
-    "--iterations",
-    "2",
-    "--val-iterations",
-    "1",
-    "--disable-tta",
-    "--contestants",
-    "ours",
+    *("--budget", "epochs=3", "--iterations", "2", "--val-iterations", "1"),
+    *("--disable-tta", "--contestants", "ours"),
 )
 TAKEN = "dataset id 501 is taken"
 IMPLAUSIBLE = ("--accept", "body-size", "mask-size", "liver-hu", "lesion-hu", "liver-side", "orientation")
@@ -222,6 +217,7 @@ STAGES: Mapping[str, Stage] = {
         _dicom_tree,
         lambda source, out: [*OURS, "import-dicom", str(source), str(out / "raw")],
         grows=r"raw/patients\.csv",
+        preload=("nnunet_multiphase.dicom.import_tree",),
     ),
     "register": Stage(
         _pair,
@@ -230,28 +226,68 @@ STAGES: Mapping[str, Stage] = {
             *("--transform", str(out / "t.tfm"), "--moved", str(out / "moved.nii.gz")),
             *("--json", str(out / "t.json"), "--figure", str(out / "t.png")),
         ],
+        preload=(
+            "registration.algorithm",
+            "registration.figure",
+        ),
     ),
-    "setup": Stage(_cohort, lambda source, out: _setup(source, 1), done=TAKEN),
+    "setup": Stage(
+        _cohort,
+        lambda source, out: _setup(source, 1),
+        done=TAKEN,
+        preload=(
+            "nnunet_multiphase.data.dataset",
+            "nnunet_multiphase.alignment",
+            "nnunet_multiphase.report.cohort_page",
+        ),
+    ),
     "setup of two workers": Stage(_cohort, lambda source, out: _setup(source, 2), done=TAKEN),
     "evaluate": Stage(
         _scored,
         lambda source, out: [
-            *(*OURS, "evaluate", str(source / "predictions"), str(source / "truth"), "-o", str(out / "scores")),
+            *(
+                *OURS,
+                "evaluate",
+                str(source / "predictions"),
+                str(source / "truth"),
+                "-o",
+                str(out / "scores"),
+            ),
             *("--lesion-labels", "1", "--html"),
         ],
+        preload=(
+            "nnunet_multiphase.evaluation.folders",
+            "nnunet_multiphase.report.page",
+        ),
     ),
     "predict": Stage(
         _patients,
         lambda source, out: [
             *(*OURS, "predict", str(source / "patients" / "p0"), str(source / "patients" / "p1")),
-            *("-m", str(source / "model"), "-o", str(out / "predictions"), "--disable-tta", "--device", "cpu"),
+            *(
+                "-m",
+                str(source / "model"),
+                "-o",
+                str(out / "predictions"),
+                "--disable-tta",
+                "--device",
+                "cpu",
+            ),
             *IMPLAUSIBLE,
         ],
+        preload=(
+            "nnunet_multiphase.prediction.nnunet_model",
+            "nnunet_multiphase.report.patient_page",
+        ),
     ),
     "export": Stage(
         lambda source: _model(source / "model"),
         lambda source, out: [*OURS, "export", str(source / "model"), "-o", str(out / "exported")],
         done="exists already",
+        preload=(
+            "nnunet_multiphase.runtime.export",
+            "nnunet_multiphase.prediction.nnunet_model",
+        ),
     ),
     "plan": Stage(
         _raw_dataset, lambda source, out: PLAN, varies=r".*\.(log|pkl)", theirs=r".*", reads=("nnUNet_raw",)
@@ -269,7 +305,18 @@ STAGES: Mapping[str, Stage] = {
     "benchmark, prepare": Stage(
         _cohort_of_six,
         lambda source, out: [
-            *(*OURS, "benchmark", str(source), "-o", str(out / "work"), "--only", "prepare", "--phases", "art", "pv"),
+            *(
+                *OURS,
+                "benchmark",
+                str(source),
+                "-o",
+                str(out / "work"),
+                "--only",
+                "prepare",
+                "--phases",
+                "art",
+                "pv",
+            ),
             *("--test-fraction", "0.2", "--contestants", "ours", "single_phase"),
         ],
         varies=r".*\.(log|pkl)",
@@ -284,4 +331,4 @@ STAGES: Mapping[str, Stage] = {
         reads=("nnUNet_raw", "nnUNet_preprocessed"),
         seconds=600,
     ),
-}  # fmt: skip
+}
