@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunet_multiphase.benchmark.child import run_module
+from nnunet_multiphase.end_with_parent import end_with_parent
 from nnunet_multiphase.evaluation.files import write_json
 from nnunet_multiphase.json_file import load_json
 
@@ -127,4 +128,5 @@ def _complexity(predictor: Any) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     sys.exit(main(sys.argv[1:]))

@@ -13,6 +13,7 @@ from typing import Any
 
 from nnunet_multiphase.benchmark.budget import Budget
 from nnunet_multiphase.benchmark.child import run_module
+from nnunet_multiphase.end_with_parent import end_with_parent
 from nnunet_multiphase.evaluation.files import write_json
 from nnunet_multiphase.json_file import load_json
 
@@ -159,4 +160,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     sys.exit(main(sys.argv[1:]))

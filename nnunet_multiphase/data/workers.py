@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -13,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from nnunet_multiphase.data.convert import limit_threads
+from nnunet_multiphase.end_with_parent import end_with_parent
 from nnunet_multiphase.errors import InputError
 
 Run = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[tuple[int, Any]]]
@@ -67,14 +65,7 @@ def local_workers(jobs: int, threads: int) -> Iterator[Run]:
 def _start_worker(threads: int) -> None:
     """Keep a worker to its share of the cores, and let it not outlive a parent that was killed."""
     limit_threads(threads)
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    end_with_parent()
 
 
 @contextmanager
