@@ -1,6 +1,7 @@
 """Plan and preprocess a dataset for a contestant, with nnU-Net's own commands, unless that is done."""
 
 import os
+import pickletools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from nnunet_multiphase.benchmark.child import run_nnunet
 from nnunet_multiphase.benchmark.contestants import Contestant
 from nnunet_multiphase.benchmark.place import Place
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.json_file import load_object
+from nnunet_multiphase.json_file import load_json, load_object
 
 READ_BY_PREPROCESSING = (
     "preprocessor_name",
@@ -78,6 +79,8 @@ def plan_and_preprocess(
     what = f"{contestant.planner} on {place.dataset}"
     plans_file = place.preprocessed / f"{contestant.plans}.json"
     log = logs / f"{place.dataset}_{contestant.plans}"
+    for file in (plans_file, place.preprocessed / "dataset_fingerprint.json"):
+        _remove_half(file)
     if not plans_file.is_file():
         line = plan_line(place, contestant, configuration, gpu_memory_gb, jobs)
         say(" ".join(line))
@@ -112,8 +115,27 @@ def has_second_name(place: Place, contestant: Contestant, configuration: str) ->
 
 
 def is_preprocessed(place: Place, data: Path) -> bool:
-    """Tell whether a folder holds every training case; a case's .pkl is written last."""
-    return all((data / f"{case}.pkl").is_file() for case in place.labels("Tr"))
+    """Tell whether a folder holds every training case; a case's .pkl is written last, and may be cut off by a kill."""
+    return all(_is_whole_pickle(data / f"{case}.pkl") for case in place.labels("Tr"))
+
+
+def _is_whole_pickle(path: Path) -> bool:
+    """Tell whether a pickle is there to its end; nothing of it is loaded."""
+    try:
+        with path.open("rb") as stream:
+            return any(code.name == "STOP" for code, _, _ in pickletools.genops(stream))
+    except (OSError, ValueError):
+        return False
+
+
+def _remove_half(path: Path) -> None:
+    """Remove what nnU-Net was writing when it was killed: it takes what is there for whole, and ends with a traceback."""
+    if not path.is_file():
+        return
+    try:
+        load_json(path)
+    except ValueError:
+        path.unlink()
 
 
 def _configuration(place: Place, plans: str, name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import pickle
 import shutil
 from dataclasses import replace
 
@@ -12,7 +13,8 @@ from tiny_raw import DATASET
 
 from nnunet_multiphase.benchmark.budget import Budget
 from nnunet_multiphase.benchmark.layout import Training, prediction_file, read_cost, read_plan, truth_file
-from nnunet_multiphase.benchmark.prepare import prepare
+from nnunet_multiphase.benchmark.planning import is_preprocessed
+from nnunet_multiphase.benchmark.prepare import place_of, prepare
 from nnunet_multiphase.benchmark.results import evaluate_benchmark
 from nnunet_multiphase.benchmark.run import run_benchmark, run_training
 from nnunet_multiphase.benchmark.settings import BenchmarkSettings
@@ -239,3 +241,34 @@ def test_the_plan_names_patients_and_images(fakes, tmp_path):
     assert plan.images["case_1"] == str(raw / "imagesTr" / "case_1_0000.nii.gz")
     assert plan.images["case_2"] == str(raw / "imagesTr" / "case_2_0001.nii.gz")
     assert json.loads((tmp_path / "out" / "truth" / "dataset.json").read_text())["labels"]["lesion"] == 1
+
+
+@pytest.mark.parametrize("left", ["", '{"configurations": {"3d_full'])
+def test_what_nnunet_was_writing_when_it_was_killed_is_made_again(fakes, tmp_path, left):
+    settings = replace(SETTINGS, contestants=("ours",))
+    preprocessed = fakes.root / "nnUNet_preprocessed" / DATASET
+    files = preprocessed / "nnUNetMultiPhaseSCAMPlans.json", preprocessed / "dataset_fingerprint.json"
+    for file in files:
+        file.write_text(left)
+    prepare(tmp_path / "out", settings, say=silent)
+    assert [line[0] for line in fakes.nnunet.lines] == [
+        "nnUNetv2_plan_and_preprocess",
+        "nnUNetv2_preprocess",
+    ]
+    assert json.loads(files[0].read_text())
+    assert not files[1].exists()
+
+
+@pytest.mark.parametrize("kept", [0, 10])
+def test_a_case_whose_preprocessing_was_cut_off_is_preprocessed_again(fakes, tmp_path, kept):
+    settings = replace(SETTINGS, contestants=("ours",))
+    prepare(tmp_path / "out", settings, say=silent)
+    data = fakes.root / "nnUNet_preprocessed" / DATASET / "nnUNetMultiPhaseSCAMPlans_3d_fullres"
+    fakes.nnunet.lines.clear()
+    prepare(tmp_path / "out", settings, say=silent)
+    assert fakes.nnunet.lines == []
+    whole = pickle.dumps({"class_locations": {1: list(range(1000))}})
+    (data / "case_1.pkl").write_bytes(whole[: len(whole) * kept // 20])
+    assert not is_preprocessed(place_of(tmp_path / "out", read_plan(tmp_path / "out"), "ours"), data)
+    (data / "case_1.pkl").write_bytes(whole)
+    assert is_preprocessed(place_of(tmp_path / "out", read_plan(tmp_path / "out"), "ours"), data)

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,7 @@ class FakeNnunet:
             data = folder / f"{option['-plans_name']}_3d_fullres"
             data.mkdir()
             for label in (raw / "labelsTr").iterdir():
-                (data / f"{label.name[: -len('.nii.gz')]}.pkl").touch()
+                (data / f"{label.name[: -len('.nii.gz')]}.pkl").write_bytes(pickle.dumps({}))
 
 
 class FakeTraining:
