@@ -149,6 +149,7 @@ def train_with_budget(
             _seed_everything(seed + run.current_epoch)  # not the first epochs' samples again
         step_seconds: list[float] = []
         run.train_step = _timed(run.train_step, step_seconds, run.device)
+        run.save_checkpoint = saved_whole(run.save_checkpoint)
         _reset_peak_memory(run.device)
         run.run_training()
         peak_memory_mb = _peak_memory_mb(run.device)
@@ -171,6 +172,18 @@ def train_with_budget(
         peak_memory_mb=peak_memory_mb,
         parameters=sum(p.numel() for p in run.network.parameters()),
     )
+
+
+def saved_whole(save: Callable[[str], None]) -> Callable[[str], None]:
+    """Let a trainer save beside and rename: what nnU-Net's own writes when it is killed could never be gone on from."""
+
+    def save_beside(filename: str) -> None:
+        unfinished = f"{filename}.new"
+        save(unfinished)
+        if os.path.isfile(unfinished):  # nnU-Net may be told to save none
+            os.replace(unfinished, filename)
+
+    return save_beside
 
 
 def _make_trainer(

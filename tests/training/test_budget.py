@@ -17,7 +17,7 @@ from nnunet_multiphase.autoload import make_findable
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.planning.multiphase_scam_planner import PLANS_NAME
 from nnunet_multiphase.prediction import load_model
-from nnunet_multiphase.training.budget import TrainingRecord, find_trainer, train_with_budget
+from nnunet_multiphase.training.budget import TrainingRecord, find_trainer, saved_whole, train_with_budget
 from nnunet_multiphase.training.names import TRAINERS
 
 
@@ -182,3 +182,22 @@ def test_missing_configuration_is_named_with_the_planned_ones(plain: Dataset):
             iterations_per_epoch=1,
             val_iterations_per_epoch=1,
         )
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_a_save_that_breaks_off_leaves_the_checkpoint_before_it(tmp_path: Path, error: type[BaseException]):
+    checkpoint = tmp_path / "checkpoint_latest.pth"
+    checkpoint.write_text("before")
+
+    def half(filename: str) -> None:
+        Path(filename).write_text("ha")
+        raise error
+
+    with pytest.raises(error):
+        saved_whole(half)(str(checkpoint))
+    assert checkpoint.read_text() == "before"
+    saved_whole(lambda filename: Path(filename).write_text("after"))(str(checkpoint))
+    assert checkpoint.read_text() == "after"
+    saved_whole(lambda filename: None)(str(checkpoint))  # told to save none
+    assert checkpoint.read_text() == "after"
+    assert list(tmp_path.glob("*.new")) == []
