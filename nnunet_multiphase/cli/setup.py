@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from nnunet_multiphase.cli.cohort import add_cohort, cohort_inputs
 from nnunet_multiphase.cli.motion import add_registration_model
 from nnunet_multiphase.cli.sigterm import sigterm_like_ctrl_c
-from nnunet_multiphase.errors import InputError, printable, told_by_system
+from nnunet_multiphase.errors import FULL, InputError, printable, told_by_system
 
 if TYPE_CHECKING:
     from nnunet_multiphase.data.inputs import Inputs
@@ -129,12 +129,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def write_page(dataset_folder: Path) -> Path | None:
-    """Write the cohort's page; what stands in its way is said, and costs nothing but the page."""
+    """Write the cohort's page; what stands in its way, but for a full disk, is said, and costs nothing but the page."""
     from nnunet_multiphase.report.cohort_page import write_cohort_page
 
     try:
         return write_cohort_page(dataset_folder)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise  # the dataset is not in its place yet, and goes there when there is room
         reason = " ".join(str(error).split()) or type(error).__name__
         print(f"warning: cohort.html was not written ({reason}); the dataset is complete", file=sys.stderr)
         return None

@@ -1,6 +1,7 @@
 """The cohort's page: every case, the worst first, sortable, escaped, and small enough for hundreds of cases."""
 
 import base64
+import errno
 import io
 import json
 import re
@@ -318,6 +319,15 @@ def test_setup_says_what_keeps_the_page_from_being_written(tmp_path, capsys):
     assert "cohort.html was not written" in said
     assert "dataset.json" in said
     assert "the dataset is complete" in said
+
+
+def test_a_full_disk_is_not_taken_for_a_page_that_cannot_be_drawn(tmp_path, monkeypatch):
+    def full(folder):
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder / "cohort.html"))
+
+    monkeypatch.setattr("nnunet_multiphase.report.cohort_page.write_cohort_page", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_page(tmp_path)
 
 
 def test_setup_writes_the_page_and_names_it(tmp_path, monkeypatch, capsys):
