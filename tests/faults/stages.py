@@ -178,7 +178,7 @@ def _planned(source: Path) -> None:
     """Let nnU-Net plan and preprocess, as a training needs it."""
     _raw_dataset(source)
     stage = Stage(_planned, lambda source, out: PLAN)
-    subprocess.run(PLAN, env=stage.environment(source, source), check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(PLAN, env=stage.environment(source, source), check=True, capture_output=True)
     task = {
         "dataset": 977,
         "configuration": "3d_fullres",
@@ -196,44 +196,42 @@ def _planned(source: Path) -> None:
     (source / "task.json").write_text(json.dumps(task))
 
 
-def _setup(source: Path, jobs: int) -> list[str]:
-    command = [*OURS, "setup", str(source), "--dataset-id", "501", "--name", "Tiny", "--phases", "art", "pv"]
-    return [*command, "--test-fraction", "0", "--jobs", str(jobs)]
+def _typed(*start: str, line: str) -> Callable[[Path, Path], Sequence[str]]:
+    """Give what is typed: `start`, then the words of a line in which {source} and {out} stand for the folders."""
+    return lambda source, out: [*start, *(word.format(source=source, out=out) for word in line.split())]
+
+
+def _ours(line: str) -> Callable[[Path, Path], Sequence[str]]:
+    return _typed(*OURS, line=line)
 
 
 PLAN = (
     *(str(SCRIPTS / "nnUNetv2_plan_and_preprocess"), "-d", "977", "-pl", "MultiPhaseSCAMPlanner"),
     *("-c", "3d_fullres", "-npfp", "1", "-np", "1"),
 )
-MINIATURE = (
-    *("--budget", "epochs=3", "--iterations", "2", "--val-iterations", "1"),
-    *("--disable-tta", "--contestants", "ours"),
-)
+SETUP = "setup {source} --dataset-id 501 --name Tiny --phases art pv --test-fraction 0 --jobs "
 TAKEN = "dataset id 501 is taken"
-IMPLAUSIBLE = ("--accept", "body-size", "mask-size", "liver-hu", "lesion-hu", "liver-side", "orientation")
+IMPLAUSIBLE = "--accept body-size mask-size liver-hu lesion-hu liver-side orientation"
+DATASET = ("nnUNet_raw", "nnUNet_preprocessed")
 
 STAGES: Mapping[str, Stage] = {
     "import": Stage(
         _dicom_tree,
-        lambda source, out: [*OURS, "import-dicom", str(source), str(out / "raw")],
+        _ours("import-dicom {source} {out}/raw"),
         grows=r"raw/patients\.csv",
         preload=("nnunet_multiphase.dicom.import_tree",),
     ),
     "register": Stage(
         _pair,
-        lambda source, out: [
-            *(*OURS, "register", str(source / "pv.nii.gz"), str(source / "art.nii.gz")),
-            *("--transform", str(out / "t.tfm"), "--moved", str(out / "moved.nii.gz")),
-            *("--json", str(out / "t.json"), "--figure", str(out / "t.png")),
-        ],
-        preload=(
-            "registration.algorithm",
-            "registration.figure",
+        _ours(
+            "register {source}/pv.nii.gz {source}/art.nii.gz --transform {out}/t.tfm --moved {out}/moved.nii.gz "
+            "--json {out}/t.json --figure {out}/t.png"
         ),
+        preload=("registration.algorithm", "registration.figure"),
     ),
     "setup": Stage(
         _cohort,
-        lambda source, out: _setup(source, 1),
+        _ours(f"{SETUP} 1"),
         done=TAKEN,
         preload=(
             "nnunet_multiphase.data.dataset",
@@ -241,94 +239,60 @@ STAGES: Mapping[str, Stage] = {
             "nnunet_multiphase.report.cohort_page",
         ),
     ),
-    "setup of two workers": Stage(_cohort, lambda source, out: _setup(source, 2), done=TAKEN),
+    "setup of two workers": Stage(_cohort, _ours(f"{SETUP} 2"), done=TAKEN),
     "evaluate": Stage(
         _scored,
-        lambda source, out: [
-            *(
-                *OURS,
-                "evaluate",
-                str(source / "predictions"),
-                str(source / "truth"),
-                "-o",
-                str(out / "scores"),
-            ),
-            *("--lesion-labels", "1", "--html"),
-        ],
-        preload=(
-            "nnunet_multiphase.evaluation.folders",
-            "nnunet_multiphase.report.page",
-        ),
+        _ours("evaluate {source}/predictions {source}/truth -o {out}/scores --lesion-labels 1 --html"),
+        preload=("nnunet_multiphase.evaluation.folders", "nnunet_multiphase.report.page"),
     ),
     "predict": Stage(
         _patients,
-        lambda source, out: [
-            *(*OURS, "predict", str(source / "patients" / "p0"), str(source / "patients" / "p1")),
-            *(
-                "-m",
-                str(source / "model"),
-                "-o",
-                str(out / "predictions"),
-                "--disable-tta",
-                "--device",
-                "cpu",
-            ),
-            *IMPLAUSIBLE,
-        ],
-        preload=(
-            "nnunet_multiphase.prediction.nnunet_model",
-            "nnunet_multiphase.report.patient_page",
+        _ours(
+            "predict {source}/patients/p0 {source}/patients/p1 -m {source}/model -o {out}/predictions --disable-tta "
+            f"--device cpu {IMPLAUSIBLE}"
         ),
+        preload=("nnunet_multiphase.prediction.nnunet_model", "nnunet_multiphase.report.patient_page"),
     ),
     "export": Stage(
         lambda source: _model(source / "model"),
-        lambda source, out: [*OURS, "export", str(source / "model"), "-o", str(out / "exported")],
+        _ours("export {source}/model -o {out}/exported"),
         done="exists already",
-        preload=(
-            "nnunet_multiphase.runtime.export",
-            "nnunet_multiphase.prediction.nnunet_model",
-        ),
+        preload=("nnunet_multiphase.runtime.export", "nnunet_multiphase.prediction.nnunet_model"),
     ),
     "plan": Stage(
         _raw_dataset, lambda source, out: PLAN, varies=r".*\.(log|pkl)", theirs=r".*", reads=("nnUNet_raw",)
     ),
     "train": Stage(
         _planned,
-        lambda source, out: [
-            *(sys.executable, "-m", "nnunet_multiphase.benchmark.training"),
-            *(str(source / "task.json"), str(out / "record.json")),
-        ],
+        _typed(
+            sys.executable,
+            "-m",
+            "nnunet_multiphase.benchmark.training",
+            line="{source}/task.json {out}/record.json",
+        ),
         varies=r".*",
-        theirs=r".*(\.txt|\.png|debug\.json|dataset\.json|plans\.json|dataset_fingerprint\.json|\.nii\.gz|summary\.json)",
-        reads=("nnUNet_raw", "nnUNet_preprocessed"),
+        theirs=r".*(\.txt|\.png|(debug|dataset|plans|dataset_fingerprint|summary)\.json|\.nii\.gz)",
+        reads=DATASET,
     ),
     "benchmark, prepare": Stage(
         _cohort_of_six,
-        lambda source, out: [
-            *(
-                *OURS,
-                "benchmark",
-                str(source),
-                "-o",
-                str(out / "work"),
-                "--only",
-                "prepare",
-                "--phases",
-                "art",
-                "pv",
-            ),
-            *("--test-fraction", "0.2", "--contestants", "ours", "single_phase"),
-        ],
+        _ours(
+            "benchmark {source} -o {out}/work --only prepare --phases art pv --test-fraction 0.2 "
+            "--contestants ours single_phase"
+        ),
         varies=r".*\.(log|pkl)",
         theirs=r"work/(nnUNet_preprocessed|logs)/.*",
-        seconds=600,
+        seconds=900,
     ),
     "benchmark": Stage(
         _planned,
-        lambda source, out: [*OURS, "benchmark", "-d", "977", "-o", str(out / "work"), *MINIATURE],
+        _ours(
+            "benchmark -d 977 -o {out}/work --budget epochs=3 --iterations 2 --val-iterations 1 --disable-tta "
+            "--contestants ours"
+        ),
         varies=r".*",
         theirs=r"work/(.*/nnUNet_results|.*/?logs)/.*|.*/on_the_datasets_grid/.*",
-        reads=("nnUNet_raw", "nnUNet_preprocessed"),
-        seconds=600,
+        reads=DATASET,
+        seconds=900,
     ),
 }
