@@ -93,9 +93,9 @@ def _told(problem: ValueError | OSError) -> str:
     """Say which file the system refused, and why."""
     if not isinstance(problem, OSError) or problem.filename is None:
         return str(problem)
-    full = problem.errno in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
-    reason = f"the disk is full ({problem.strerror}); make room" if full else problem.strerror
-    return f"{problem.filename} cannot be written: {reason}"
+    if problem.errno in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        return f"{problem.filename} cannot be written: the disk is full ({problem.strerror}); make room"
+    return f"{problem.filename}: {problem.strerror}"
 
 
 def _run(options: argparse.Namespace, alone: bool) -> str:

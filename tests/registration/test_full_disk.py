@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from registration.__main__ import _told
 from registration.volume_file import read_volume, write_transform, write_volume
 
 if sys.platform == "win32":
@@ -70,3 +71,18 @@ def test_a_transform_with_room_is_written_as_it_is(tmp_path: Path, name: str) ->
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="absent"):
         write_volume(sitk.GetImageFromArray(NOISE), tmp_path / "absent" / "x.nii.gz")
+
+
+@pytest.mark.parametrize(
+    ("problem", "sentence"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left", "a.tfm"),
+            "a.tfm cannot be written: the disk is full (No space left)",
+        ),
+        (OSError(errno.EACCES, "Permission denied", "a.tfm"), "a.tfm: Permission denied"),
+        (FileNotFoundError("There is no file a.nii"), "There is no file a.nii"),
+    ],
+)
+def test_the_command_says_which_file_and_why(problem: OSError, sentence: str) -> None:
+    assert _told(problem).startswith(sentence)
