@@ -21,9 +21,9 @@ class _ListPresets(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, **options)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from nnunet_multiphase.data.presets import PRESETS
+        from nnunet_multiphase.data.presets import all_presets
 
-        for name, layout in PRESETS.items():
+        for name, layout in all_presets().items():
             where = layout.image if layout.index is None else f"as {layout.index.file} says"
             print(f"{name:18} {where}" + (" (registered)" if layout.registered else ""))
             if layout.distrust:
@@ -143,7 +143,7 @@ def cohort_inputs(args: argparse.Namespace) -> Inputs:
     from nnunet_multiphase.data.inputs import Inputs
     from nnunet_multiphase.data.layout import Layout
     from nnunet_multiphase.data.mask_choice import MaskRule
-    from nnunet_multiphase.data.presets import PRESETS
+    from nnunet_multiphase.data.presets import all_presets
 
     labels = {name: getattr(args, name) for name in ("lesion_labels", "liver_labels", "other_labels")}
     for name, values in labels.items():
@@ -185,9 +185,10 @@ def cohort_inputs(args: argparse.Namespace) -> Inputs:
     if args.table is not None:
         return Inputs(table=args.table, masks=masks)
     if args.preset is not None:
-        if args.preset not in PRESETS:
-            raise InputError(f"--preset {args.preset} is unknown: expected one of {', '.join(PRESETS)}")
-        return Inputs(layout=PRESETS[args.preset], masks=masks, trust_headers=args.trust_headers)
+        presets = all_presets()
+        if args.preset not in presets:
+            raise InputError(f"--preset {args.preset} is unknown: expected one of {', '.join(presets)}")
+        return Inputs(layout=presets[args.preset], masks=masks, trust_headers=args.trust_headers)
     if args.pattern is None:
         return Inputs(masks=masks)
     return Inputs(

@@ -16,7 +16,7 @@ from nnunet_multiphase.data.case_folder import (
 from nnunet_multiphase.data.case_table import scan_table, table_phases
 from nnunet_multiphase.data.layout import Layout, scan_layout
 from nnunet_multiphase.data.mask_choice import ONE_MASK, MaskRule
-from nnunet_multiphase.data.presets import PRESETS
+from nnunet_multiphase.data.presets import all_presets
 from nnunet_multiphase.phases import PHASES
 
 
@@ -75,7 +75,7 @@ def find_cases(raw: Path, inputs: Inputs) -> Found:
             return Found([], [problem], [])
         cases, problems, unmatched = scan_layout(raw, inputs.layout, inputs.masks)
         no_liver = cases and all(case.liver is None and case.unused_liver is None for case in cases)
-        if inputs.layout.liver and no_liver and inputs.layout not in PRESETS.values():
+        if inputs.layout.liver and no_liver and inputs.layout not in all_presets().values():
             problems.append(
                 f"the liver pattern {inputs.layout.liver!r} matches no file: correct it, or leave --liver out"
             )

@@ -4,7 +4,9 @@ Layouts as read in other people's loaders and release notes, since the sets cann
 agree, they are followed.
 """
 
+from nnunet_multiphase import extensions
 from nnunet_multiphase.data.layout import Index, Layout
+from nnunet_multiphase.errors import InputError
 
 PRESETS: dict[str, Layout] = {
     # Zenodo 12741586, its four archives unpacked into one folder. One NRRD a lesion, drawn on one phase that varies; each
@@ -86,3 +88,18 @@ PRESETS: dict[str, Layout] = {
         liver_labels=None,
     ),
 }
+
+
+def all_presets() -> dict[str, Layout]:
+    """Give ours and those that other distributions add (`extensions`).
+
+    Raises:
+        InputError: One that is added cannot be loaded, is no layout, or has a name of ours.
+    """
+    more = extensions.added(extensions.PRESETS, frozenset(PRESETS))
+    for name, layout in more.items():
+        if not isinstance(layout, Layout):
+            raise InputError(
+                f"the preset {name}, which another distribution adds, is no Layout: mend or uninstall it"
+            )
+    return {**PRESETS, **more}

@@ -15,6 +15,7 @@ from nnunet_multiphase.data.orientation import turned
 from nnunet_multiphase.evaluation.lesions import label_lesions, require_same_grid
 from nnunet_multiphase.measurement.attenuation import RING_MM, attenuations, ring
 from nnunet_multiphase.measurement.dynamics import dynamics
+from nnunet_multiphase.measurement.further import further_measures
 from nnunet_multiphase.measurement.record import Diameter, LesionMeasures, PatientMeasures
 from nnunet_multiphase.measurement.shapes import Chord, axial_diameters, diameter_3d
 from nnunet_multiphase.measurement.surroundings import Sides, Surface, touching
@@ -119,6 +120,9 @@ def measure_patient(
                 surface_distance_mm=None
                 if surface is None or outside
                 else surface.distance_mm(np.argwhere(inside)[:, ::-1] + start),
+                added=further_measures(
+                    lesion, {phase: hu[box] for phase, hu in phases_hu.items()}, tuple(spacing_mm[::-1])
+                ),
             )
         )
     return PatientMeasures(

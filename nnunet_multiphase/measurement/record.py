@@ -51,6 +51,7 @@ class LesionMeasures:
             depth.
         confidence: Mean probability of lesion over its voxels, 0..1.
         surface_distance_mm: From its nearest voxel to the liver's surface; 0 where it reaches it.
+        added: Name -> value of what other distributions measure (`further`).
     """
 
     id: int
@@ -70,6 +71,7 @@ class LesionMeasures:
     outside_liver: bool | None = None
     confidence: float | None = None
     surface_distance_mm: float | None = None
+    added: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunet_multiphase.evaluation.files import write_csv, write_json
+from nnunet_multiphase.measurement.further import further_names
 from nnunet_multiphase.measurement.record import Attenuation, Diameter, LesionMeasures, PatientMeasures
 
 FORMAT = 1
@@ -79,6 +80,8 @@ def _row(lesion: LesionMeasures, phases: Sequence[str]) -> dict[str, object]:
         "surface_distance_mm": lesion.surface_distance_mm,
         "outside_liver": lesion.outside_liver,
         "confidence": lesion.confidence,
+        # Under names that ours will never have.
+        **{f"added_{name}": lesion.added.get(name) for name in further_names()},
     }
 
 

@@ -172,6 +172,7 @@ def _numbers(lesion: LesionMeasures) -> list[tuple[str, str]]:
         ("absolute washout", _with(lesion.absolute_washout_percent, 0, "%")),
         ("relative washout", _with(lesion.relative_washout_percent, 0, "%")),
         ("mean probability of lesion", _with(lesion.confidence, 2, "")),
+        *((name, _with(value, 2, "")) for name, value in lesion.added.items()),
     ]
     return [(escape(name), escape(value)) for name, value in found if value is not None]
 
