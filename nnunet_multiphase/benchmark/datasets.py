@@ -23,6 +23,11 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.files import write_json
 from nnunet_multiphase.whole_file import whole_file
 
+NOT_JUDGED = (UNREGISTERED, SIMPLEITK)
+"""Datasets of which nobody knows how well the phases lie."""
+MOVED_BY = ("doubtful_registration", "registration_error_mm")
+"""What dataset.json tells the training of that: by how much it moves a phase."""
+
 
 def make_datasets(
     work: Path,
@@ -67,11 +72,21 @@ def make_datasets(
         else:
             assert cohort is not None  # whoever needs it was refused before
             places[kind] = _build(work, kind, cohort, jobs, dask_scheduler, say)
+            if kind in NOT_JUDGED:
+                _move_alike(places[REGISTERED], places[kind])
         _same_cases(places[REGISTERED], places[kind])
         place = places[kind].preprocessed / SPLITS
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(places[REGISTERED].preprocessed / SPLITS, place)
     return places
+
+
+def _move_alike(given: Place, place: Place) -> None:
+    """Let the training move each phase by as much as in the registered dataset: only where they lie is to differ."""
+    record = {key: value for key, value in place.record.items() if key not in MOVED_BY}
+    record |= {key: given.record[key] for key in MOVED_BY if key in given.record}
+    if record != place.record:
+        write_json(place.raw / "dataset.json", record)
 
 
 def refuse_moved(cohort: Cohort, kinds: Sequence[DatasetKind]) -> None:

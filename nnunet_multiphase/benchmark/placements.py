@@ -1,7 +1,7 @@
 """Bring a phase to the reference otherwise than we do: not at all, or as SimpleITK's users usually do.
 
 Both answer as `registration.register` does, so that the same dataset can be built with them. Nobody judges what they found:
-the verdict is "check", and the training moves such phases as any whose place is not sure.
+the verdict is "check".
 """
 
 import math

@@ -94,6 +94,34 @@ def test_all_datasets_have_the_same_folds(built, tmp_path):
     assert len({file.read_text() for file in splits}) == 1
 
 
+@pytest.mark.parametrize("contestant", ["unregistered", "simpleitk"])
+def test_phases_that_nobody_judged_are_moved_in_training_as_ours_are(
+    built, tmp_path, monkeypatch, contestant
+):
+    from nnunet_multiphase.data import dataset
+
+    made = dataset.build_dataset
+
+    def with_other_doubts(raw, number, name, **options):
+        summary = made(raw, number, name, **options)
+        file = Path(summary.folder) / "dataset.json"
+        record = json.loads(file.read_text())
+        ours = name == "BenchmarkRegistered"
+        record["doubtful_registration"] = (
+            {"case_0": ["art"]} if ours else {"case_0": ["art"], "case_1": ["pv"]}
+        )
+        record["registration_error_mm"] = {"case_1": {"art": 0.4}} if ours else {}
+        file.write_text(json.dumps(record))
+        return summary
+
+    monkeypatch.setattr("nnunet_multiphase.data.dataset.build_dataset", with_other_doubts)
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours", contestant), say=silent)
+    plan = read_plan(tmp_path / "out")
+    ours, other = (place_of(tmp_path / "out", plan, name).record for name in ("ours", contestant))
+    assert other["doubtful_registration"] == ours["doubtful_registration"] == {"case_0": ["art"]}
+    assert other["registration_error_mm"] == ours["registration_error_mm"] == {"case_1": {"art": 0.4}}
+
+
 def test_datasets_are_made_once(built, tmp_path):
     settings = of_raw(tmp_path, "ours", "unregistered")
     prepare(tmp_path / "out", settings, say=silent)
