@@ -69,6 +69,8 @@ def dicom_results(
         text = " ".join(str(error).split()).removeprefix(f"case {patient.name}, ")
         if not isinstance(error, InputError | OSError):
             # What a library says of odd values may quote them.
-            text = f"an unexpected {type(error).__name__}"
+            text = (
+                f"an unexpected {type(error).__name__}: a tag of its images may be damaged; export them again"
+            )
         return [f"case {patient.name}: {what}: {text}"]
     return []

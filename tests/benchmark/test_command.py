@@ -28,7 +28,7 @@ def test_the_run_prints_a_table_and_writes_the_results(fakes, tmp_path, capsys):
     assert "1 validation case, each predicted by 1 training of a contestant" in said.out
     assert "ours, seed 3, fold 0: predicting 2 cases" in said.err
     assert (tmp_path / "out" / "results.json").is_file()
-    assert (tmp_path / "out" / "benchmark.html").read_text().count("vanilla") > 1
+    assert (tmp_path / "out" / "benchmark.html").read_text(encoding="utf-8").count("vanilla") > 1
 
 
 def test_json_is_all_that_is_printed(fakes, tmp_path, capsys):

@@ -69,6 +69,19 @@ def test_one_patients_trouble_is_told_and_costs_no_other(
     assert (tmp_path / "out" / f"{spoilt}.nii.gz").exists()
 
 
+def test_a_tag_that_cannot_be_read_is_told_without_its_value(
+    predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(phase_series("pv", description="portal venous"), tmp_path / "tree")
+    for path in (tmp_path / "tree").iterdir():  # PatientName of a type that there is not
+        path.write_bytes(path.read_bytes().replace(b"\x10\0\x10\0PN", b"\x10\0\x10\0XX"))
+    assert predict(tmp_path / "tree")[0] == 1
+    said = capsys.readouterr().err
+    assert "a tag of its images may be damaged; export them again" in said
+    assert "Doe" not in said
+    assert (tmp_path / "out" / "patient_001.nii.gz").exists()
+
+
 def test_a_resampled_reference_gets_no_dicom_results(
     predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
