@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.json_file import load_object
 from nnunet_multiphase.prediction.model import (
     NO_NUMBERS,
     Channels,
@@ -107,6 +108,8 @@ def load_model(
             raise InputError(
                 f"{model_folder} is no trained model: expected {name} in it; give the folder that holds fold_0"
             )
+        # nnU-Net takes what is no record for a file to open: a 0 for the standard input, which it would wait for.
+        load_object(model_folder / name, "restore what nnU-Net wrote")
     ready = trained_folds(model_folder, folds, checkpoint)
     if not trusted and not is_own(model_folder):
         check_checkpoints(model_folder, ready, checkpoint)

@@ -15,6 +15,7 @@ import torch
 from nnunet_multiphase.cli.main import main
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.prediction.model_source import check_checkpoints, opened_model
+from nnunet_multiphase.prediction.nnunet_model import load_model
 
 NAME = "MultiPhaseSCAMTrainer__nnUNetMultiPhaseSCAMPlans__3d_fullres"
 CHECKPOINT = "checkpoint_final.pth"
@@ -94,6 +95,18 @@ def test_plans_that_name_another_class_are_refused(tmp_path: Path, key: str, oth
     model = write_model(tmp_path / NAME, architecture=architecture)
     with pytest.raises(InputError, match=rf"plans\.json builds its network of {re.escape(other)}"):
         check_checkpoints(model, ["0"], CHECKPOINT)
+
+
+@pytest.mark.parametrize("content", ["0", "1", "true", '"plans.json"', "[]"])
+@pytest.mark.parametrize("name", ["plans.json", "dataset.json"])
+def test_what_nnunet_would_take_for_a_file_to_open_is_refused(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    """A 0 is the standard input to `open`, which waits for it; a 1 the standard output, which is closed afterwards."""
+    model = write_model(tmp_path / NAME)
+    (model / name).write_text(content)
+    with pytest.raises(InputError, match=rf"{name} holds no record .*: restore what nnU-Net wrote"):
+        load_model(model, trusted=True)
 
 
 def test_predict_does_not_load_a_strangers_checkpoint(

@@ -299,6 +299,8 @@ def model(folder: Path, rng: Rng) -> None:
             )
     finally:
         tempfile.tempdir = None
+        for stream in (1, 2):
+            os.fstat(stream)  # raises where it was closed
         left = set(folder.rglob("*")) - before
         assert not left, f"left behind: {left}"
         assert not Path("/tmp/nnunet-multiphase-escaped").exists(), "a zip wrote outside of its folder"
