@@ -155,8 +155,24 @@ def said(out: Path) -> str:
     return out.with_suffix(".log").read_text(errors="replace")[-1500:]
 
 
-def undisturbed(stage: Stage, folder: Path) -> Undisturbed:
-    """Make a stage's input and let it run once."""
+KNOWN: dict[Path, Undisturbed] = {}
+"""By folder: one undisturbed run is enough for all that is broken there."""
+
+
+def undisturbed(name: str, place: Path) -> Undisturbed:
+    """Make a stage's input in a folder and let it run there once."""
+    if place not in KNOWN:
+        shutil.rmtree(place, ignore_errors=True)
+        KNOWN[place] = _undisturbed(STAGES[name], place)
+    return KNOWN[place]
+
+
+def place_of(name: str, folder: Path) -> Path:
+    """Name a stage's own folder."""
+    return folder / name.replace(" ", "_").replace(",", "")
+
+
+def _undisturbed(stage: Stage, folder: Path) -> Undisturbed:
     source = folder / "source"
     source.mkdir(parents=True)
     stage.make(source)
@@ -226,9 +242,8 @@ def try_stage(name: str, folder: Path, seed: int, kills: int) -> dict[str, Any]:
     """Kill a stage that often; what became of it."""
     stage = STAGES[name]
     rng = random.Random(f"{name} {seed}")
-    place = folder / name.replace(" ", "_").replace(",", "")
-    shutil.rmtree(place, ignore_errors=True)
-    whole = undisturbed(stage, place)
+    place = place_of(name, folder)
+    whole = undisturbed(name, place)
     done, rounds, broken = 0, 0, []
     while done < kills and len(broken) < 5:
         out, moments = fresh(place / "out"), []

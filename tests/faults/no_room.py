@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).parent))
-from kill import BrokenError, fresh, no_half_file, right_in_the_end, to_its_end, undisturbed
+from kill import BrokenError, fresh, no_half_file, place_of, right_in_the_end, to_its_end, undisturbed
 from stages import STAGES, Stage, tree
 
 SHARES = (0.02, 0.2, 0.4, 0.6, 0.8, 0.95)
@@ -87,9 +87,8 @@ def refused(stage: Stage, source: Path, out: Path, log: Path, before: tuple[str,
 
 def fill(name: str, folder: Path, shares: Sequence[float] = SHARES) -> dict[str, Any]:
     """Let a stage's disk run full at several points; what became of it."""
-    stage, place = STAGES[name], folder / name.replace(" ", "_").replace(",", "")
-    shutil.rmtree(place, ignore_errors=True)
-    whole = undisturbed(stage, place)
+    stage, place = STAGES[name], place_of(name, folder)
+    whole = undisturbed(name, place)
     total, full, broken, words = size_of(place / "undisturbed"), 0, [], set()
     for share in shares:
         disk = place / "disk"
@@ -130,9 +129,8 @@ def give_away(path: Path) -> None:
 
 def take_rights(name: str, folder: Path) -> dict[str, Any]:
     """Run a stage without the right to write its folder, to read an input, or to replace a result; what became of it."""
-    stage, place = STAGES[name], folder / name.replace(" ", "_").replace(",", "")
-    shutil.rmtree(place, ignore_errors=True)
-    whole = undisturbed(stage, place)
+    stage, place = STAGES[name], place_of(name, folder)
+    whole = undisturbed(name, place)
     log, broken, words = place / "refused.log", [], set()
     for what in WITHOUT:
         out = fresh(place / "out")

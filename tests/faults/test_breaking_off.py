@@ -29,27 +29,32 @@ OURS = tuple(name for name in NAMES if name not in ("plan", "train"))
 """What nnU-Net's own commands say where they can write nothing is theirs."""
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("broken_off")
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_a_stage_killed_at_random_moments_ends_as_if_it_had_not_been(name: str, tmp_path: Path) -> None:
-    report = kill.try_stage(name, tmp_path, FIRST, KILLS)
+def test_a_stage_killed_at_random_moments_ends_as_if_it_had_not_been(name: str, folder: Path) -> None:
+    report = kill.try_stage(name, folder, FIRST, KILLS)
     assert report["broken"] == []
     assert report["kills"] == KILLS
 
 
 @pytest.mark.skipif(not no_room.may_mount(), reason="mounting a small disk takes root")
 @pytest.mark.parametrize("name", OURS)
-def test_a_full_disk_is_said_and_gone_on_from(name: str, tmp_path: Path) -> None:
-    report = no_room.fill(name, tmp_path, no_room.SHARES if SOAK else (0.5,))
+def test_a_full_disk_is_said_and_gone_on_from(name: str, folder: Path) -> None:
+    report = no_room.fill(name, folder, no_room.SHARES if SOAK else (0.5,))
     assert report["broken"] == []
     assert report["full"] > 0
 
 
 @pytest.mark.skipif(not no_room.may_drop_rights(), reason="taking rights away takes root, and setpriv")
 @pytest.mark.parametrize("name", OURS)
-def test_a_missing_right_is_said_and_nothing_is_changed(name: str, tmp_path: Path) -> None:
-    assert no_room.take_rights(name, tmp_path)["broken"] == []
+def test_a_missing_right_is_said_and_nothing_is_changed(name: str, folder: Path) -> None:
+    assert no_room.take_rights(name, folder)["broken"] == []
 
 
 @pytest.mark.parametrize("name", [name for name in OURS if SOAK])
-def test_two_writers_at_once_end_right(name: str, tmp_path: Path) -> None:
-    assert two_writers.try_stage(name, tmp_path, FIRST, 4)["broken"] == []
+def test_two_writers_at_once_end_right(name: str, folder: Path) -> None:
+    assert two_writers.try_stage(name, folder, FIRST, 4)["broken"] == []

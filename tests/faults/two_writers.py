@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import random
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).parent))
-from kill import BrokenError, Undisturbed, fresh, right_in_the_end, to_its_end, undisturbed
+from kill import BrokenError, Undisturbed, fresh, place_of, right_in_the_end, to_its_end, undisturbed
 from no_room import SENTENCE
 from stages import STAGES, Stage, tree
 
@@ -47,9 +46,8 @@ def both(stage: Stage, whole: Undisturbed, out: Path, apart_s: float) -> list[tu
 def try_stage(name: str, folder: Path, seed: int, times: int) -> dict[str, Any]:
     """Let two write at once that often; what became of it."""
     stage, rng = STAGES[name], random.Random(f"{name} {seed}")
-    place = folder / name.replace(" ", "_").replace(",", "")
-    shutil.rmtree(place, ignore_errors=True)
-    whole = undisturbed(stage, place)
+    place = place_of(name, folder)
+    whole = undisturbed(name, place)
     refused, words, broken = 0, set(), []
     for _ in range(times):
         out = fresh(place / "out")
