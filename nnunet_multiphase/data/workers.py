@@ -17,6 +17,9 @@ Run = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[tuple[int, Any]]]
 """Takes a function and items; yields (position, result) as they are done."""
 
 CONNECT_SECONDS = 20
+WORKERLESS_SECONDS = 600
+"""How long a Dask cluster may be without a worker: a nanny takes seconds to start another, a queue some minutes."""
+_LOOK_SECONDS = 0.1
 
 
 @contextmanager
@@ -78,7 +81,7 @@ def dask_workers(address: str) -> Iterator[Run]:
         address: The scheduler's, such as tcp://host:8786.
 
     Raises:
-        InputError: Dask is not installed, nobody answers there, or a case lost several workers.
+        InputError: Dask is not installed, nobody answers there, a case lost several workers, or none is left.
     """
     try:
         from distributed import Client
@@ -101,9 +104,20 @@ def dask_workers(address: str) -> Iterator[Run]:
         # Not pure: the result of a case is also its files, which a cached answer would not write.
         futures = client.map(function, items, pure=False)
         position = {future.key: i for i, future in enumerate(futures)}
+        done = completed(futures, loop=client.loop)
+        seen = time.monotonic()
         try:
-            for future in completed(futures, loop=client.loop):
-                yield position[future.key], future.result()
+            while not done.is_empty():
+                for future in done.next_batch(block=False):
+                    yield position[future.key], future.result()
+                time.sleep(_LOOK_SECONDS)
+                if client.nthreads():
+                    seen = time.monotonic()
+                elif time.monotonic() - seen > WORKERLESS_SECONDS:
+                    raise InputError(
+                        f"the Dask cluster at {address} has had no worker for {WORKERLESS_SECONDS} s: start some, the same "
+                        "command goes on where this one stopped"
+                    )
         except KilledWorker as error:
             raise InputError(
                 f"a case lost several Dask workers, most likely for lack of memory ({error}); give them more"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,21 @@ from distributed import Client, LocalCluster
 from nnunet_multiphase.data.workers import dask_workers, local_workers
 from nnunet_multiphase.errors import InputError
 
+IN_THIS_PROCESS = {
+    "processes": False,
+    "protocol": "tcp",
+    "host": "127.0.0.1",
+    "dashboard_address": None,
+    "silence_logs": False,
+}
+
 
 def double(number: int) -> int:
+    return 2 * number
+
+
+def slow_double(number: int) -> int:
+    time.sleep(0.05)
     return 2 * number
 
 
@@ -81,3 +95,38 @@ def test_no_scheduler_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         dask_workers("tcp://127.0.0.1:1"),
     ):
         pass
+
+
+def test_a_cluster_without_workers_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnunet_multiphase.data.workers.WORKERLESS_SECONDS", 1)
+    with (
+        LocalCluster(n_workers=0, **IN_THIS_PROCESS) as empty,
+        dask_workers(empty.scheduler_address) as run,
+        pytest.raises(InputError, match=r"the Dask cluster at tcp://\S+ has had no worker for 1 s"),
+    ):
+        list(run(double, [1, 2, 3]))
+
+
+def test_a_cluster_that_loses_all_its_workers_is_left_and_finished_cases_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("nnunet_multiphase.data.workers.WORKERLESS_SECONDS", 1)
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, **IN_THIS_PROCESS) as small,
+        dask_workers(small.scheduler_address) as run,
+    ):
+        running = run(slow_double, range(100))
+        first = next(running)
+        small.scale(0)
+        with pytest.raises(InputError, match="has had no worker"):
+            list(running)
+    assert first in {(n, 2 * n) for n in range(100)}
+
+
+def test_a_worker_that_comes_late_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        LocalCluster(n_workers=0, threads_per_worker=1, **IN_THIS_PROCESS) as late,
+        dask_workers(late.scheduler_address) as run,
+    ):
+        threading.Timer(0.5, late.scale, [1]).start()
+        assert sorted(run(double, [5, 6, 7])) == [(0, 10), (1, 12), (2, 14)]
