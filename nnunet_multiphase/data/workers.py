@@ -20,6 +20,8 @@ CONNECT_SECONDS = 20
 WORKERLESS_SECONDS = 600
 """How long a Dask cluster may be without a worker: a nanny takes seconds to start another, a queue some minutes."""
 _LOOK_SECONDS = 0.1
+_FETCH_SECONDS = 5
+"""For a result, which is a case's figures and no volume; it is asked for again."""
 
 
 @contextmanager
@@ -85,6 +87,7 @@ def dask_workers(address: str) -> Iterator[Run]:
     """
     try:
         from distributed import Client
+        from distributed import TimeoutError as NotYetError  # Python 3.10 has two kinds
         from distributed import as_completed as completed
         from distributed.client import FutureCancelledError
         from distributed.comm import CommClosedError
@@ -109,7 +112,15 @@ def dask_workers(address: str) -> Iterator[Run]:
         try:
             while not done.is_empty():
                 for future in done.next_batch(block=False):
-                    yield position[future.key], future.result()
+                    try:
+                        result = future.result(timeout=_FETCH_SECONDS)
+                    except NotYetError:
+                        if future.status == "error":
+                            raise  # the function's own
+                        # The worker was lost with the result; another makes it again, if there is one.
+                        done.add(future)
+                    else:
+                        yield position[future.key], result
                 time.sleep(_LOOK_SECONDS)
                 if client.nthreads():
                     seen = time.monotonic()

@@ -111,6 +111,7 @@ def test_a_cluster_that_loses_all_its_workers_is_left_and_finished_cases_are_kep
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("nnunet_multiphase.data.workers.WORKERLESS_SECONDS", 1)
+    monkeypatch.setattr("nnunet_multiphase.data.workers._FETCH_SECONDS", 0.5)
     with (
         LocalCluster(n_workers=1, threads_per_worker=1, **IN_THIS_PROCESS) as small,
         dask_workers(small.scheduler_address) as run,
@@ -130,3 +131,27 @@ def test_a_worker_that_comes_late_is_waited_for(monkeypatch: pytest.MonkeyPatch)
     ):
         threading.Timer(0.5, late.scale, [1]).start()
         assert sorted(run(double, [5, 6, 7])) == [(0, 10), (1, 12), (2, 14)]
+
+
+def raise_too_late(number: int) -> int:
+    raise TimeoutError("too late")
+
+
+def test_a_result_lost_with_its_worker_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnunet_multiphase.data.workers._FETCH_SECONDS", 0.5)
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, **IN_THIS_PROCESS) as small,
+        dask_workers(small.scheduler_address) as run,
+    ):
+        running = run(slow_double, range(20))
+        results = [next(running)]
+        small.scale(0)
+        time.sleep(0.5)  # what is done by now and not fetched is lost
+        small.scale(1)
+        results += running
+    assert sorted(results) == [(n, 2 * n) for n in range(20)]
+
+
+def test_a_functions_own_timeout_reaches_us(cluster: LocalCluster) -> None:
+    with dask_workers(cluster.scheduler_address) as run, pytest.raises(TimeoutError, match="too late"):
+        list(run(raise_too_late, [1]))
