@@ -51,8 +51,8 @@ ORGANS = (  # centre and radii in mm about the middle; HU on nc, art, pv, dl
 LESION = ((-60, -15, 10), (13, 13, 13), (35, 110, 75, 65))
 
 
-def write_case(folder: Path, voxels: int, seed: int) -> None:
-    """Write four phases of n^3 voxels with a lesion and a liver mask on pv; the others are moved by a few mm."""
+def write_case(folder: Path, voxels: int, seed: int, phases: Sequence[str] = PHASES) -> None:
+    """Write phases of n^3 voxels with a lesion and a liver mask on pv; the others are moved by a few mm."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(seed)
     spacing = [extent / voxels for extent in EXTENT_MM]
@@ -72,6 +72,8 @@ def write_case(folder: Path, voxels: int, seed: int) -> None:
         sitk.WriteImage(image, str(folder / f"{name}.nii.gz"), True)
 
     for number, phase in enumerate(PHASES):
+        if phase not in phases:
+            continue
         shift = np.zeros(3) if phase == "pv" else rng.uniform(-5, 5, 3)
         hu = np.full((voxels,) * 3, -1000.0)
         for centre, radii, values in ORGANS:
@@ -82,12 +84,12 @@ def write_case(folder: Path, voxels: int, seed: int) -> None:
     write(inside(*ORGANS[1][:2], np.zeros(3)).astype(np.uint8), "liver_pv")
 
 
-def cohort_of(work: Path, cases: int, voxels: int) -> Path:
+def cohort_of(work: Path, cases: int, voxels: int, phases: Sequence[str] = PHASES) -> Path:
     """Make the cohort, or take it as it was made before."""
-    cohort = work / f"cohort_{cases}_{voxels}"
+    cohort = work / f"cohort_{cases}_{voxels}_{len(phases)}"
     for seed in range(cases):
         if not (cohort / f"case_{seed:04d}").exists():
-            write_case(cohort / f"case_{seed:04d}", voxels, seed)
+            write_case(cohort / f"case_{seed:04d}", voxels, seed, phases)
     return cohort
 
 
@@ -173,8 +175,8 @@ def run_setup(options: argparse.Namespace) -> None:
 
 
 def run_predict(options: argparse.Namespace) -> None:
-    """Watch `predict` on the phases alone."""
-    cohort = cohort_of(options.work, options.patients, options.voxels)
+    """Watch `predict`, with its page of each patient."""
+    cohort = cohort_of(options.work, options.patients, options.voxels, options.phases)
     cases = [str(path) for path in sorted(cohort.iterdir())]
     name = f"predict_{options.patients}_{options.name}"
     out = options.work / name
@@ -215,6 +217,7 @@ def main() -> None:
     predict.add_argument("work", type=Path)
     predict.add_argument("--patients", type=int, default=50)
     predict.add_argument("-m", "--model", type=Path, required=True)
+    predict.add_argument("--phases", nargs="+", choices=PHASES, default=list(PHASES))
     predict.add_argument("--name", default="model", help="of the model, for the file's name")
     for command in (setup, predict):
         command.add_argument("--voxels", type=int, default=48, help="of each side of a volume")
