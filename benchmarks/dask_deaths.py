@@ -11,7 +11,9 @@ command goes on once there are workers again. Everything runs on this machine.
 from __future__ import annotations
 
 import argparse
+import csv
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -30,12 +32,20 @@ from nnunet_multiphase.errors import InputError
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """Give the digest of every file of a dataset but its pages and tables of times."""
+    """Give the digest of every file of a dataset but its pages, without the seconds that a registration took."""
     return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(folder).as_posix(): hashlib.sha256(_lasting(path)).hexdigest()
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.suffix in (".gz", ".json", ".csv", ".tfm")
     }
+
+
+def _lasting(path: Path) -> bytes:
+    if path.name != "quality.csv":
+        return path.read_bytes()
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = [{**row, "seconds": ""} for row in csv.DictReader(stream)]
+    return json.dumps(rows).encode()
 
 
 def build(cohort: Path, work: Path, address: str | None) -> Path:
@@ -100,7 +110,7 @@ def main() -> None:
     place = options.work / ("dask_no_nanny" if options.no_nanny else "dask_nanny")
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
-    workers.WORKERLESS_SECONDS = 10  # ten minutes in earnest
+    workers.WORKERLESS_SECONDS = 60 if not options.no_nanny else 20  # ten minutes in earnest
     port = 18786
     address = f"tcp://127.0.0.1:{port}"
     scheduler = [
