@@ -93,3 +93,10 @@ def test_every_library_of_the_development_extra_is_used() -> None:
 def test_the_development_extra_has_what_the_tests_of_an_extra_need(extra: str) -> None:
     asked = asked_for()
     assert asked[extra] <= asked["dev"]
+
+
+def test_the_lock_has_every_library_that_is_asked_for() -> None:
+    asked = asked_for()
+    lock = (ROOT / "tests/supply/locked.txt").read_text(encoding="utf-8")
+    locked = {canonical(name) for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)}
+    assert (asked[""] | asked["dev"]) - locked == {"torch"}, "run `make lock`"
