@@ -49,12 +49,15 @@ def _lasting(path: Path) -> bytes:
 
 
 def build(cohort: Path, work: Path, address: str | None) -> Path:
-    """Make the dataset."""
+    """Make the dataset, unless it is there."""
+    made = work / "nnUNet_raw" / "Dataset001_Deaths"
+    if made.is_dir():
+        return made
     for name in ("nnUNet_raw", "nnUNet_preprocessed"):
         (work / name).mkdir(parents=True, exist_ok=True)
         os.environ[name] = str(work / name)
     build_dataset(cohort, 1, "Deaths", settings=BRIEF, dask_scheduler=address)
-    return work / "nnUNet_raw" / "Dataset001_Deaths"
+    return made
 
 
 def start_worker(address: str, nanny: bool, work: Path) -> subprocess.Popen[bytes]:
@@ -144,10 +147,12 @@ def main() -> None:
                 children += [start_worker(address, not options.no_nanny, place)]
                 time.sleep(3)
     finally:
-        for child in children:
+        for child in reversed(children):  # workers first: without a scheduler they wait for it
             child.terminate()
-        for child in children:
-            child.wait(20)
+            try:
+                child.wait(20)
+            except subprocess.TimeoutExpired:
+                child.kill()
     disturbed, quiet = digests(folder), digests(build(cohort, options.work / "undisturbed", None))
     differing = sorted(name for name in disturbed | quiet if disturbed.get(name) != quiet.get(name))
     print(
