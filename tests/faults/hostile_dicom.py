@@ -176,11 +176,12 @@ def _placed(files: Files, rng: Rng) -> None:
     factor = float(rng.choice([0.0, -1.0, 1e-6, 1e6, 1e150, 1.0]))
     shift = float(rng.choice([0.0, 1e5, 1e300, float("nan")]))
     for name in _phase(files, rng):
-        old = [
-            float(word)
-            for word in _value_of(files[name], (0x0020, 0x0032)).split(b"\\")
-            if word.strip(b"\0 ")
-        ]
+        try:
+            old = [
+                float(word.strip(b"\0 ")) for word in _value_of(files[name], (0x0020, 0x0032)).split(b"\\")
+            ]
+        except ValueError:
+            continue  # spoilt before
         words = [repr(value * factor + shift) for value in old]
         files[name] = _set(files[name], (0x0020, 0x0032), "\\".join(words).encode())
 
