@@ -92,6 +92,11 @@ def frames_of(part: Slice, header: Any, read: Callable[[Any], Slice]) -> list[Sl
     return frames
 
 
+def uids_of(uid: str, frame: int) -> tuple[str, str]:
+    """Give what a slice may be called: its file's UID, or that with the number of the frame."""
+    return uid, f"{uid}#{frame + 1}"
+
+
 def named_images(reference: Any) -> list[str]:
     """List what a reference to an image names: its UID or, of a multi-frame file, those of the frames it names."""
     uid, frames = str(reference.ReferencedSOPInstanceUID), reference.get("ReferencedFrameNumber")

@@ -19,7 +19,7 @@ from nnunet_multiphase.data.padding import (
 from nnunet_multiphase.dicom.decode import read_file, stored_values
 from nnunet_multiphase.dicom.geometry import Grid
 from nnunet_multiphase.dicom.header import text_of
-from nnunet_multiphase.dicom.multiframe import PIXEL_VALUES, group_of
+from nnunet_multiphase.dicom.multiframe import PIXEL_VALUES, group_of, uids_of
 from nnunet_multiphase.dicom.regrid import resample_hu
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import FILL_HU
@@ -97,7 +97,7 @@ def _read_planes(grid: Grid, name: str, *, as_hu: bool | None) -> tuple[list[np.
         try:
             if file is None or file[0] != part.path:  # one file may hold many frames
                 file = part.path, read_file(part.path)
-            changed += part.uid != text_of(file[1], "SOPInstanceUID")
+            changed += part.uid not in uids_of(text_of(file[1], "SOPInstanceUID"), part.frame)
             plane = stored_values(file[1], part.frame)
         except Exception:  # whatever a decoder trips over
             unreadable += 1

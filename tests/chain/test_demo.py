@@ -230,7 +230,8 @@ def test_patient_without_a_phase_is_predicted_when_filling_is_asked_for(demo_run
 
 def test_a_dask_cluster_predicts_the_same(demo_run, tmp_path):
     case = demo_run.folder / "raw" / demo_run.test_cases[0]
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+    here = {"processes": False, "protocol": "tcp", "host": "127.0.0.1", "dashboard_address": None}
+    with LocalCluster(n_workers=1, threads_per_worker=1, **here) as cluster:
         assert predict(demo_run, case, tmp_path / "there", "--dask-scheduler", cluster.scheduler_address) == 0
     assert predict(demo_run, case, tmp_path / "here") == 0
     for name in (f"{case.name}.nii.gz", f"{case.name}_lesions.csv", f"{case.name}.html", "index.html"):
