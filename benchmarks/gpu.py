@@ -150,7 +150,7 @@ def time_all(options: argparse.Namespace, table: Table, networks: dict[str, Any]
         }
         for name, network in networks.items()
     }
-    modes = MODES[:2] if options.miniature else [m for m in MODES if options.compile or not m.compiled]
+    modes = MODES[:1] if options.miniature else [m for m in MODES if options.compile or not m.compiled]
     for mode in modes:
         for name in CONTESTANTS:
             line: dict[str, Any] = {"contestant": name, "mode": mode.name}
