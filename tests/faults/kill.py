@@ -224,7 +224,7 @@ def readable(path: Path) -> None:
 
 
 def right_in_the_end(stage: Stage, out: Path, whole: Undisturbed) -> None:
-    """Make sure that a run that was gone on with ends as an undisturbed one, and leaves nothing else."""
+    """Make sure that a run that was gone on with ends as an undisturbed one, leaves nothing else and its input alone."""
     found = {name: digest for name, digest in tree(out).items() if not LEFT.fullmatch(name)}
     lacking, more = set(whole.files) - set(found), set(found) - set(whole.files)
     logged = re.compile(r".*(\.log|training_log_[\d_]+\.txt)")
@@ -236,6 +236,8 @@ def right_in_the_end(stage: Stage, out: Path, whole: Undisturbed) -> None:
             readable(out / name)
         elif digest != whole.files[name]:
             raise BrokenError(f"{name} is not what an undisturbed run writes")
+    if tree(whole.source) != whole.sources:
+        raise BrokenError("its input was touched")
 
 
 def try_stage(name: str, folder: Path, seed: int, kills: int) -> dict[str, Any]:
@@ -259,8 +261,6 @@ def try_stage(name: str, folder: Path, seed: int, kills: int) -> dict[str, Any]:
                 no_half_file(stage, out, whole)
             to_its_end(stage, whole.source, out)
             right_in_the_end(stage, out, whole)
-            if tree(whole.source) != whole.sources:
-                raise BrokenError("its input was touched")
         except Exception as error:
             broken.append(f"killed after {moments} s: {type(error).__name__} {error}")
             shutil.copytree(out, place / f"broken_{rounds}", dirs_exist_ok=True, symlinks=True)
