@@ -67,6 +67,10 @@ class BenchmarkSettings:
     gpu_memory_gb: float | None = None
 
 
+YOUNGER = {"step_size": BenchmarkSettings.step_size}
+"""Settings that older folders do not name: what was used when they could not be chosen."""
+
+
 def claim_folder(work: Path, wanted: Mapping[str, Any]) -> None:
     """Note in a folder what it was begun with; refuse one that was begun with something else.
 
@@ -80,9 +84,8 @@ def claim_folder(work: Path, wanted: Mapping[str, Any]) -> None:
     note = work / SETTINGS
     wanted = json.loads(json.dumps(wanted))
     if note.is_file():
-        there = load_object(note, "restore it, or choose another output folder")
-        # A setting that is younger than the folder was not to be chosen then.
-        other = [key for key in wanted if there.get(key, wanted[key]) != wanted[key]]
+        there = {**YOUNGER, **load_object(note, "restore it, or choose another output folder")}
+        other = [key for key in wanted if there.get(key) != wanted[key]]
         if other:
             name = other[0].replace("_", " ")
             raise InputError(

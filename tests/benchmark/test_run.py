@@ -100,6 +100,17 @@ def test_a_folder_begun_with_other_settings_is_refused(fakes, tmp_path, changed,
         run_benchmark(tmp_path / "out", replace(SETTINGS, **changed), say=silent)
 
 
+def test_a_folder_from_before_a_setting_was_there_has_its_old_value(fakes, tmp_path):
+    run_benchmark(tmp_path / "out", SETTINGS, say=silent)
+    note = tmp_path / "out" / "settings.json"
+    older = json.loads(note.read_text())
+    del older["step_size"]
+    note.write_text(json.dumps(older))
+    run_benchmark(tmp_path / "out", SETTINGS, say=silent)
+    with pytest.raises(InputError, match=r"another step size \(0.5, now 1\)"):
+        run_benchmark(tmp_path / "out", replace(SETTINGS, step_size=1), say=silent)
+
+
 def test_a_folder_grows_by_contestants_seeds_and_folds(fakes, tmp_path):
     run_benchmark(tmp_path / "out", SETTINGS, say=silent)
     fakes.training.done.clear()
