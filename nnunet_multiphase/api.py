@@ -14,8 +14,8 @@ import SimpleITK as sitk
 
 import registration
 from nnunet_multiphase import alignment
+from nnunet_multiphase.data.volume_file import read_volume
 from nnunet_multiphase.errors import InputError
-from registration.volume_file import read_volume
 
 if TYPE_CHECKING:
     from nnunet_multiphase.alignment import AlignedPhases
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from registration import RegistrationResult, RegistrationSettings
 
 Volume: TypeAlias = sitk.Image | str | Path
-"""A volume, or the file that holds it, in any format that ITK reads."""
+"""A volume, or where it lies: a file in any format that ITK reads, or the folder of a DICOM series."""
 
 
 def register(
@@ -49,9 +49,10 @@ def register(
 
     Returns:
         `transform` takes points of the reference to points of the moving volume (mm, LPS), as `SimpleITK.Resample` wants
-        it; `verdict` is "ok", "check" or "failed", `reasons` say why, `uncertainty_mm` how well the place is known.
+        it; `verdict` is "ok", "check" or "failed", `reasons` say why, `expected_error_mm` how well it fits.
 
     Raises:
+        InputError: A file is missing or damaged.
         ValueError: A volume is not 3-D, too small, constant, not finite or damaged, or a mask is empty or elsewhere.
 
     >>> import nnunet_multiphase as mp
@@ -64,8 +65,8 @@ def register(
     return registration.register(
         _read(reference),
         _read(moving),
-        reference_mask=_read_or_none(reference_mask),
-        lesion_mask=_read_or_none(lesion_mask),
+        reference_mask=_mask(reference_mask),
+        lesion_mask=_mask(lesion_mask),
         settings=settings,
     )
 
@@ -110,8 +111,8 @@ def align_phases(
     return alignment.align_phases(
         {phase: _read(volume) for phase, volume in phases.items()},
         reference,
-        liver_mask=_read_or_none(liver_mask),
-        keep_mask=_read_or_none(lesion_mask),
+        liver_mask=_mask(liver_mask),
+        keep_mask=_mask(lesion_mask),
         settings=settings,
         on_failure=on_failure,
         registered=registered,
@@ -266,15 +267,17 @@ def lesion_table(
     True
     """
     from nnunet_multiphase.evaluation.lesions import lesion_image
-    from nnunet_multiphase.measurement.measure import Liver, measure_patient
+    from nnunet_multiphase.measurement.measure import measure_patient
+    from nnunet_multiphase.prediction.liver import drawn_liver
 
-    labels = _read(segmentation)
+    labels = _read(segmentation, drawing=True)
+    lesions = labels if lesion_labels is None else lesion_image(labels, lesion_labels)
     return measure_patient(
         case,
         reference,
-        labels if lesion_labels is None else lesion_image(labels, lesion_labels),
+        lesions,
         {phase: _read(volume) for phase, volume in (phases or {}).items()},
-        liver=None if liver is None else Liver(_read(liver), "mask"),
+        liver=None if liver is None else drawn_liver(_read(liver, drawing=True), lesions),
     )
 
 
@@ -323,7 +326,7 @@ def evaluate(
         raise InputError(
             "of prediction and truth one is a folder and the other a single segmentation; give two of a kind"
         )
-    predicted, true = _read(prediction), _read(truth)
+    predicted, true = (_read(side, drawing=True) for side in (prediction, truth))
     if lesion_labels is not None:
         from nnunet_multiphase.evaluation.lesions import lesion_image
 
@@ -332,9 +335,9 @@ def evaluate(
     return Scores([score], lesions, threshold)
 
 
-def _read(volume: Volume) -> sitk.Image:
-    return volume if isinstance(volume, sitk.Image) else read_volume(Path(volume))
+def _read(volume: Volume, *, drawing: bool = False) -> sitk.Image:
+    return volume if isinstance(volume, sitk.Image) else read_volume(Path(volume), drawing=drawing)
 
 
-def _read_or_none(volume: Volume | None) -> sitk.Image | None:
-    return None if volume is None else _read(volume)
+def _mask(volume: Volume | None) -> sitk.Image | None:
+    return None if volume is None else _read(volume, drawing=True)

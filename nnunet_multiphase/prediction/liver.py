@@ -9,7 +9,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.alignment import box_slices
-from nnunet_multiphase.evaluation.lesions import label_lesions
+from nnunet_multiphase.data.orientation import turned
+from nnunet_multiphase.evaluation.lesions import label_lesions, require_same_grid
 from nnunet_multiphase.measurement.measure import Liver
 from nnunet_multiphase.measurement.surroundings import touching
 from nnunet_multiphase.prediction.prepare import PreparedCase
@@ -46,6 +47,18 @@ def liver_of(
         return Liver(image_like(organ.astype(np.uint8), lesions), "model", whole_ml)
     found = found_liver(prepared, RIM_MM)
     return None if found is None else Liver(resample_labels(found, lesions), "found")
+
+
+def drawn_liver(mask: sitk.Image, lesions: sitk.Image) -> Liver:
+    """Take a mask on the lesions' own grid, in whatever order that is stored.
+
+    Raises:
+        InputError: They lie on different grids.
+    """
+    require_same_grid(lesions, mask, "the segmentation and the liver")
+    upright = turned(mask)
+    organ, lesion = (sitk.GetArrayFromImage(image) != 0 for image in (upright, turned(lesions)))
+    return Liver(mask, "mask", _whole_ml(organ | touching(label_lesions(lesion), organ), upright))
 
 
 def found_liver(prepared: PreparedCase, depth_mm: float) -> sitk.Image | None:

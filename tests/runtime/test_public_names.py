@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import doctest
 import inspect
+import math
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,30 @@ def test_only_the_named_labels_are_measured() -> None:
     doubled = sitk.Cast(lesions, sitk.sitkUInt8) * 2
     assert len(mp.lesion_table(doubled).lesions) >= 1
     assert mp.lesion_table(doubled, lesion_labels=[1]).lesions == ()
+
+
+def test_the_burden_is_the_lesions_share_of_the_liver_that_was_given() -> None:
+    lesions, liver = (
+        sitk.ReadImage(f"cohort/case_001/{name}_pv.nii.gz") != 0 for name in ("lesions", "liver")
+    )
+    table = mp.lesion_table("cohort/case_001/lesions_pv.nii.gz", liver="cohort/case_001/liver_pv.nii.gz")
+    voxel_ml = math.prod(liver.GetSpacing()) / 1000
+    whole, part = (int(sitk.GetArrayFromImage(image).sum()) for image in (liver | lesions, lesions))
+    assert table.liver_ml == pytest.approx(whole * voxel_ml)
+    assert table.burden_percent == pytest.approx(100 * part / whole)
+
+
+def test_a_liver_on_another_grid_is_refused() -> None:
+    with pytest.raises(mp.InputError, match="the segmentation and the liver"):
+        mp.lesion_table("cohort/case_001/lesions_pv.nii.gz", liver="cohort/case_001/nc.nii.gz")
+
+
+@pytest.mark.parametrize(
+    "use", [mp.lesion_table, lambda path: mp.register(path, path), lambda path: mp.evaluate(path, path)]
+)
+def test_a_file_that_is_not_there_is_named(use: Callable[[str], object]) -> None:
+    with pytest.raises(mp.InputError, match=r"nobody\.nii\.gz does not exist"):
+        use("cohort/nobody.nii.gz")
 
 
 def test_a_folder_is_not_scored_against_a_single_segmentation() -> None:
