@@ -11,6 +11,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(subst /,_,$(subst =,_,$(TORCH)))
 
 TESTS ?= tests
+# A worker for each core, up to four, which take file by file: what a file makes once is made once.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # uv resolves all but torch, whose build is a machine's own matter.
 RESOLVED := --quiet --override tests/supply/torch_apart.txt --no-emit-package torch --no-emit-package torchvision \
   --extra dev pyproject.toml
@@ -30,7 +32,7 @@ demo: $(STAMP)
 	$(BIN)/nnunet-multiphase demo $(DEMO)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 soak: $(STAMP)
 	SOAK=$(or $(SOAK),2000) $(BIN)/python -m pytest tests/faults
@@ -54,7 +56,7 @@ lowest:
 	build/lowest/bin/uv pip compile --python build/lowest/bin/python --resolution lowest-direct $(RESOLVED) -o build/lowest.txt
 	build/lowest/bin/python -m pip install --quiet "$(TORCH)" torchvision -r build/lowest.txt
 	build/lowest/bin/python -m pip install --quiet --no-deps -e .
-	build/lowest/bin/python -m pytest $(TESTS)
+	build/lowest/bin/python -m pytest $(PARALLEL) $(TESTS)
 
 # With the newest torch, unless TORCH is given: CUDA, where the index has no CPU build.
 newest: TORCH = torch
@@ -62,7 +64,7 @@ newest:
 	$(PYTHON) -m venv --clear build/newest
 	build/newest/bin/python -m pip install --quiet --upgrade pip
 	build/newest/bin/python -m pip install --quiet -e ".[dev]" "$(TORCH)"
-	build/newest/bin/python -m pytest $(TESTS)
+	build/newest/bin/python -m pytest $(PARALLEL) $(TESTS)
 
 # Write the lock anew, with the newest releases that fit together.
 lock:
@@ -77,7 +79,7 @@ locked:
 	build/locked/bin/python -m pip install --quiet "$(TORCH)" torchvision
 	build/locked/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	build/locked/bin/python -m pip check
-	build/locked/bin/python -m pytest $(TESTS)
+	build/locked/bin/python -m pytest $(PARALLEL) $(TESTS)
 
 # What cannot be looked up fails: an index without advisories must not pass for one that has none to tell.
 audit: $(STAMP)

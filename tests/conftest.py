@@ -1,6 +1,11 @@
 """What holds for every test: hypothesis draws the same examples each time, a busy machine fails nothing, none connects."""
 
+import os
 from collections.abc import Iterator
+
+# Beside others a test has one core: said before anything brings its threads along.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import HealthCheck, settings
