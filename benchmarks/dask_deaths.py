@@ -26,8 +26,8 @@ from pathlib import Path
 from distributed import Client
 from load import BRIEF, cohort_of
 
-from nnunet_multiphase.data import workers
-from nnunet_multiphase.data.dataset import build_dataset
+from nnunet_multiphase.dataset import workers
+from nnunet_multiphase.dataset.build import build_dataset
 from nnunet_multiphase.errors import InputError
 
 

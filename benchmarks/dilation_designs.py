@@ -24,9 +24,9 @@ from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from torch import nn
 from torch.nn import functional
 
-from nnunet_multiphase.evaluation.files import write_json
 from nnunet_multiphase.evaluation.matching import match_masks
 from nnunet_multiphase.evaluation.statistics import Ratios, difference, draw, estimate
+from nnunet_multiphase.json_file import write_json
 from nnunet_multiphase.network.defaults import ARCH_KWARGS_REQ_IMPORT, NETWORK_CLASS, default_arch_kwargs
 from nnunet_multiphase.network.scam import SpatialGate
 from nnunet_multiphase.phantom.cohort import sample_case

@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.alignment import box_slices
-from nnunet_multiphase.data.case_folder import read_case_folder
-from nnunet_multiphase.data.orientation import turned
+from nnunet_multiphase.alignment.align import box_slices
+from nnunet_multiphase.cases.case_folder import read_case_folder
 from nnunet_multiphase.evaluation.lesions import label_lesions
 from nnunet_multiphase.measurement.surroundings import touching
+from nnunet_multiphase.models.model import Model
 from nnunet_multiphase.prediction import (
     liver_window,
     load_for_runtime,
@@ -31,8 +31,8 @@ from nnunet_multiphase.prediction import (
     prepare_case,
     segment_case,
 )
-from nnunet_multiphase.prediction.model import Model
 from nnunet_multiphase.prediction.window import Window
+from nnunet_multiphase.volumes.orientation import turned
 
 
 def counted(model: Model, folder: Path) -> dict[str, tuple[int, float, float]]:

@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion
 from scipy.spatial.distance import pdist
 
-from nnunet_multiphase.data.mask_file import read_mask
 from nnunet_multiphase.evaluation.lesions import lesion_image
 from nnunet_multiphase.measurement.record import LesionMeasures
 from nnunet_multiphase.phantom.cohort import SIZES, Case, make_case, sample_case
 from nnunet_multiphase.phantom.render import Grid, render_hu, render_lesions
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.prediction import SegmentedCase, prepare_case, write_prediction
+from nnunet_multiphase.volumes.mask_file import read_mask
 
 FINE_MM = 0.5
 MOST_POINTS = 6000  # of the outermost ones that are compared in pairs

@@ -20,15 +20,15 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from nnunet_multiphase.alignment import align_phases, box_slices
-from nnunet_multiphase.data.case_folder import CaseFolder
-from nnunet_multiphase.data.orientation import stored_grid, turned, upright
+from nnunet_multiphase.alignment.align import align_phases, box_slices
+from nnunet_multiphase.cases.case_folder import CaseFolder
 from nnunet_multiphase.phantom.cohort import sample_case
 from nnunet_multiphase.phantom.render import add_noise, render_hu, render_liver, to_image
 from nnunet_multiphase.phantom.variants import VARIANTS
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.prediction import PreparedCase
 from nnunet_multiphase.prediction.window import liver_window
+from nnunet_multiphase.volumes.orientation import stored_grid, turned, upright
 
 Pair = tuple[str, dict[str, sitk.Image], str, NDArray[np.bool_]]
 """Group, two phases, the reference, and its liver."""

@@ -26,7 +26,7 @@ import numpy as np
 import SimpleITK as sitk
 from matplotlib import pyplot as plt
 
-from nnunet_multiphase.data.dataset import build_dataset
+from nnunet_multiphase.dataset.build import build_dataset
 from nnunet_multiphase.phases import PHASES
 from registration import RegistrationSettings
 from registration.own_style import own_style

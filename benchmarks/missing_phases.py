@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.evaluation.files import write_json
 from nnunet_multiphase.evaluation.scores import CaseScore, detection_rates, evaluate_case
+from nnunet_multiphase.json_file import write_json
 from nnunet_multiphase.phases import FILL_HU
 from nnunet_multiphase.prediction import load_model
 

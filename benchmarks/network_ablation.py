@@ -24,6 +24,7 @@ from typing import Any
 
 import torch
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+from scipy.stats import wilcoxon
 from torch import nn
 
 from nnunet_multiphase.benchmark.budget import Budget
@@ -32,11 +33,10 @@ from nnunet_multiphase.benchmark.prediction import predict
 from nnunet_multiphase.benchmark.settings import claim_folder
 from nnunet_multiphase.benchmark.training import TrainingSettings, train
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.evaluation.comparison import compare_values
-from nnunet_multiphase.evaluation.files import write_json
 from nnunet_multiphase.evaluation.folders import evaluate_pairs
 from nnunet_multiphase.evaluation.label_choice import BothClasses
 from nnunet_multiphase.evaluation.scores import Scores
+from nnunet_multiphase.json_file import write_json
 from nnunet_multiphase.label_classes import classes_of_record
 from nnunet_multiphase.network.complexity import count_gmacs, count_parameters
 from nnunet_multiphase.network.defaults import default_arch_kwargs
@@ -214,8 +214,11 @@ def against_default(output: Path, folder: Path) -> str:
     )
     if folder == default or not seeds:
         return "-"
-    result = compare_values(dice_of_cases(folder), dice_of_cases(default))
-    return f"{result.median_difference:+.3f} (p = {result.p_value:.2g})"
+    own, others = dice_of_cases(folder), dice_of_cases(default)
+    differences = np.array([own[case] - others[case] for case in sorted(own.keys() | others.keys())])
+    differences = differences[~np.isnan(differences)]
+    p_value = wilcoxon(differences).pvalue if differences.any() else np.nan
+    return f"{np.median(differences):+.3f} (p = {p_value:.2g})"
 
 
 def print_table(options: argparse.Namespace) -> None:

@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from nnunet_multiphase.alignment import AlignedPhases
+    from nnunet_multiphase.alignment.align import AlignedPhases
     from nnunet_multiphase.api import (
         align_phases,
         evaluate,
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
         register,
     )
     from nnunet_multiphase.autoload import make_findable
-    from nnunet_multiphase.data.dataset import DatasetSummary, build_dataset
-    from nnunet_multiphase.data.inputs import Inputs
+    from nnunet_multiphase.cases.inputs import Inputs
+    from nnunet_multiphase.dataset.build import DatasetSummary, build_dataset
     from nnunet_multiphase.errors import InputError
     from nnunet_multiphase.evaluation.scores import Scores
     from nnunet_multiphase.measurement.record import LesionMeasures, PatientMeasures
-    from nnunet_multiphase.prediction.model import Model
+    from nnunet_multiphase.models.model import Model
     from nnunet_multiphase.prediction.write import CasePrediction
     from registration.settings import RegistrationResult, RegistrationSettings
 
@@ -51,18 +51,18 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AlignedPhases": "nnunet_multiphase.alignment",
+    "AlignedPhases": "nnunet_multiphase.alignment.align",
     "CasePrediction": "nnunet_multiphase.prediction.write",
-    "DatasetSummary": "nnunet_multiphase.data.dataset",
+    "DatasetSummary": "nnunet_multiphase.dataset.build",
     "InputError": "nnunet_multiphase.errors",
-    "Inputs": "nnunet_multiphase.data.inputs",
+    "Inputs": "nnunet_multiphase.cases.inputs",
     "LesionMeasures": "nnunet_multiphase.measurement.record",
-    "Model": "nnunet_multiphase.prediction.model",
+    "Model": "nnunet_multiphase.models.model",
     "PatientMeasures": "nnunet_multiphase.measurement.record",
     "RegistrationResult": "registration.settings",
     "RegistrationSettings": "registration.settings",
     "Scores": "nnunet_multiphase.evaluation.scores",
-    "build_dataset": "nnunet_multiphase.data.dataset",
+    "build_dataset": "nnunet_multiphase.dataset.build",
     "make_findable": "nnunet_multiphase.autoload",
 }
 """Public name -> the module that it is loaded from; the others are in `nnunet_multiphase.api`."""

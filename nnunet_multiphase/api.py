@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import SimpleITK as sitk
 
 import registration
-from nnunet_multiphase import alignment
-from nnunet_multiphase.data.volume_file import read_volume
+from nnunet_multiphase.alignment import align as alignment
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.volumes.volume_file import read_volume
 
 if TYPE_CHECKING:
-    from nnunet_multiphase.alignment import AlignedPhases
-    from nnunet_multiphase.data.case_folder import CaseFolder
+    from nnunet_multiphase.alignment.align import AlignedPhases
+    from nnunet_multiphase.cases.case_folder import CaseFolder
     from nnunet_multiphase.evaluation.scores import Scores
     from nnunet_multiphase.measurement.record import PatientMeasures
-    from nnunet_multiphase.prediction.model import Model
+    from nnunet_multiphase.models.model import Model
     from nnunet_multiphase.prediction.write import CasePrediction
     from registration import RegistrationResult, RegistrationSettings
 

@@ -77,7 +77,7 @@ def run_demo(folder: Path, settings: DemoSettings | None = None) -> Path:
     make_cohort(raw, cases=settings.cases, seed=settings.seed)
 
     _step(2, "register the phases and make the nnU-Net dataset (setup_dataset.py)")
-    from nnunet_multiphase.data.dataset import build_dataset
+    from nnunet_multiphase.dataset.build import build_dataset
     from nnunet_multiphase.report.cohort_page import write_cohort_page
 
     # A validation fold of a quarter: with a handful of patients one of five would be one or two.
@@ -129,8 +129,8 @@ def run_demo(folder: Path, settings: DemoSettings | None = None) -> Path:
 
     _step(6, "evaluate on the reference phase's own grid (nnunet-multiphase evaluate)")
     from nnunet_multiphase.evaluation.folders import evaluate_folders
-    from nnunet_multiphase.evaluation.registration_error import registration_errors
     from nnunet_multiphase.evaluation.scores import write_scores
+    from nnunet_multiphase.phantom.registration_error import registration_errors
 
     truth = _test_truth(raw, tests, folder / "truth")
     scores = evaluate_folders(folder / "predictions", truth)

@@ -1,12 +1,15 @@
-"""Read JSON that others wrote: whatever is wrong with it is one kind of error."""
+"""Read JSON that others wrote, its faults being one kind of error; write it so that none meets half a file."""
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.whole_file import whole_file
 
 
 def load_json(path: Path) -> Any:
@@ -43,3 +46,24 @@ def load_object(path: Path, remedy: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no record but {str(content)[:40]!r}: {remedy}")
     return content
+
+
+def write_json(path: Path, content: Mapping[str, object]) -> Path:
+    """Write strict JSON (see `json_text`) beside `path` and rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as beside:
+        beside.write_text(json_text(content) + "\n", encoding="utf-8")
+    return path
+
+
+def json_text(content: Mapping[str, object]) -> str:
+    """Format as strict JSON: nan and infinity, which JSON lacks, become null."""
+    return json.dumps(_finite(content), indent=1, allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,4 +1,4 @@
-"""Keep spreadsheets from computing words that came from outside, and read them back as they were.
+"""Write tables of which a spreadsheet computes no word that came from outside, and read the words back as they were.
 
 A cell that begins with = + - @, a tab or a line's end is a formula to Excel and LibreOffice, and a formula may open a web
 page or start a program. As OWASP advises ("CSV Injection"), a ' before it makes it a word. Numbers stay numbers.
@@ -7,9 +7,13 @@ page or start a program. As OWASP advises ("CSV Injection"), a ' before it makes
 from __future__ import annotations
 
 import csv
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import IO
+
+from nnunet_multiphase.whole_file import whole_file
 
 _FORMULA = re.compile(r"'*(\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
 """The wide forms too, which some take for the same; and what already has a ', so that nothing is lost on the way back."""
@@ -48,6 +52,21 @@ def write_rows(stream: IO[str], rows: Iterable[Iterable[object]], *, ending: str
         cells = [safe_cell(str(cell)) for cell in row]
         # Before Python 3.13 a \r is left bare where lines end with \n.
         (quoted if any("\r" in cell for cell in cells) else plain).writerow(cells)
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Path:
+    """Write rows of cells beside `path` and rename, so that a reader never meets half a table."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
+        write_rows(file, [header, *rows], ending="\n")
+    return path
+
+
+def csv_cell(value: object) -> str:
+    """Format one value for a table: floats with six digits, nan as an empty cell."""
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    return str(value)
 
 
 def _is_number(cell: str) -> bool:

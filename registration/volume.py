@@ -9,6 +9,9 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+MIN_VOXELS = 4
+"""Along each axis, the fewest that are registered."""
+
 SAME_GRID_VOXELS = 0.05
 """How far two grids may lie apart anywhere and still count as one: float32 headers differ by far less."""
 
@@ -68,8 +71,10 @@ def check_image(image: sitk.Image, name: str) -> None:
             f"{image.GetNumberOfComponentsPerPixel()} values a voxel; give one phase a file."
         )
     check_placement(image, name)
-    if min(image.GetSize()) < 4:
-        raise ValueError(f"{name} must have at least 4 voxels along each axis, but has {image.GetSize()}.")
+    if min(image.GetSize()) < MIN_VOXELS:
+        raise ValueError(
+            f"{name} must have at least {MIN_VOXELS} voxels along each axis, but has {image.GetSize()}."
+        )
     values = sitk.GetArrayViewFromImage(image)
     if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
         raise ValueError(

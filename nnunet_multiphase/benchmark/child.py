@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.evaluation.files import write_json
-from nnunet_multiphase.json_file import load_object
+from nnunet_multiphase.json_file import load_object, write_json
 
 
 def run_module(

@@ -18,9 +18,9 @@ from nnunet_multiphase.benchmark.contestants import (
 )
 from nnunet_multiphase.benchmark.place import FOLDERS, Place, given_place, own_place
 from nnunet_multiphase.benchmark.settings import Cohort
-from nnunet_multiphase.data.destination import SPLITS
+from nnunet_multiphase.dataset.destination import SPLITS
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.evaluation.files import write_json
+from nnunet_multiphase.json_file import write_json
 from nnunet_multiphase.whole_file import whole_file
 
 NOT_JUDGED = (UNREGISTERED, SIMPLEITK)
@@ -108,8 +108,8 @@ def _build(
 ) -> Place:
     """Make a dataset from the raw cases, unless it is made."""
     from nnunet_multiphase.benchmark.placements import by_headers, by_simpleitk
-    from nnunet_multiphase.data.case_folder import CohortError
-    from nnunet_multiphase.data.dataset import build_dataset
+    from nnunet_multiphase.cases.case_folder import CohortError
+    from nnunet_multiphase.dataset.build import build_dataset
     from registration import RegistrationSettings
 
     place = own_place(work, kind)

@@ -17,7 +17,7 @@ from nnunet_multiphase.benchmark.layout import (
     truth_file,
     write_cost,
 )
-from nnunet_multiphase.data.volume_file import read_volume
+from nnunet_multiphase.volumes.volume_file import read_volume
 from registration.volume_file import write_volume
 
 

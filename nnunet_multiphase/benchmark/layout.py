@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.evaluation.files import write_json
-from nnunet_multiphase.json_file import load_json
+from nnunet_multiphase.json_file import load_json, write_json
 
 PLAN = "benchmark.json"
 COST = "cost.json"

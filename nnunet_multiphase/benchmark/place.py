@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from nnunet_multiphase.benchmark.contestants import DatasetKind
-from nnunet_multiphase.data.dataset_name import dataset_name
-from nnunet_multiphase.data.destination import SPLITS
+from nnunet_multiphase.dataset.destination import SPLITS
+from nnunet_multiphase.dataset_name import dataset_name
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.json_file import load_json, load_object
 from nnunet_multiphase.table_cells import read_cell

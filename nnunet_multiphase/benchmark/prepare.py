@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from nnunet_multiphase.alone import alone
 from nnunet_multiphase.benchmark.contestants import CONTESTANTS, REGISTERED, Contestant, choose_contestants
 from nnunet_multiphase.benchmark.datasets import make_datasets, refuse_moved
 from nnunet_multiphase.benchmark.layout import (
@@ -30,10 +31,9 @@ from nnunet_multiphase.benchmark.place import (
 )
 from nnunet_multiphase.benchmark.planning import plan_and_preprocess
 from nnunet_multiphase.benchmark.settings import SETTINGS, BenchmarkSettings, claim_folder, fixed_settings
-from nnunet_multiphase.data.alone import alone
-from nnunet_multiphase.data.volume_file import read_volume
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.label_classes import classes_of_record
+from nnunet_multiphase.volumes.volume_file import read_volume
 from registration.volume_file import write_volume
 
 LOCK = "lock"

@@ -20,7 +20,7 @@ from nnunet_multiphase.benchmark.layout import (
     read_plan,
     truth_file,
 )
-from nnunet_multiphase.data.workers import Run
+from nnunet_multiphase.dataset.workers import Run
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.folders import evaluate_pairs
 from nnunet_multiphase.evaluation.label_choice import BothClasses
@@ -87,7 +87,7 @@ def evaluate_benchmark(
     Args:
         work: The benchmark's folder (see `layout`).
         against: The contestant that the others are compared with; None: the plan's first, or the first that is finished.
-        run: Where predictions are scored, training by training (`data/workers`); None: here, one after the other.
+        run: Where predictions are scored, training by training (`dataset/workers`); None: here, one after the other.
         say: Told what happens.
 
     Returns:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from nnunet_multiphase.alone import alone
 from nnunet_multiphase.benchmark.budget import parse_budget
 from nnunet_multiphase.benchmark.contestants import CONTESTANTS, OTHER_NAMES
 from nnunet_multiphase.benchmark.finish import cost_of, put_on_truths_grid
@@ -24,7 +25,6 @@ from nnunet_multiphase.benchmark.prediction import predict
 from nnunet_multiphase.benchmark.prepare import place_of, prepare, refuse_missing_device
 from nnunet_multiphase.benchmark.settings import BenchmarkSettings
 from nnunet_multiphase.benchmark.training import TrainingSettings, train
-from nnunet_multiphase.data.alone import alone
 from nnunet_multiphase.errors import InputError
 
 
@@ -88,7 +88,7 @@ def run_trainings(
     Returns:
         Those that failed.
     """
-    from nnunet_multiphase.data.workers import dask_workers
+    from nnunet_multiphase.dataset.workers import dask_workers
 
     for one in trainings:
         if is_finished(work, one):

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from nnunet_multiphase.benchmark.budget import Budget
-from nnunet_multiphase.data.inputs import Inputs
-from nnunet_multiphase.data.target_classes import LESIONS, TargetClasses
+from nnunet_multiphase.cases.inputs import Inputs
+from nnunet_multiphase.dataset.target_classes import LESIONS, TargetClasses
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.evaluation.files import write_json
-from nnunet_multiphase.json_file import load_object
+from nnunet_multiphase.json_file import load_object, write_json
 
 SETTINGS = "settings.json"
 MAY_GROW = ("contestants", "folds", "seeds")

@@ -7,9 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from nnunet_multiphase.benchmark.results import Results
-from nnunet_multiphase.evaluation.files import csv_cell, write_csv, write_json
 from nnunet_multiphase.evaluation.measures import MEASURES
 from nnunet_multiphase.evaluation.statistics import Difference
+from nnunet_multiphase.json_file import write_json
+from nnunet_multiphase.table_cells import csv_cell, write_csv
 
 TABLES = ("results.csv", "cases.csv", "lesions.csv", "results.json")
 

@@ -14,8 +14,7 @@ from typing import Any
 from nnunet_multiphase.benchmark.budget import Budget
 from nnunet_multiphase.benchmark.child import run_module
 from nnunet_multiphase.end_with_parent import end_with_parent
-from nnunet_multiphase.evaluation.files import write_json
-from nnunet_multiphase.json_file import load_json
+from nnunet_multiphase.json_file import load_json, write_json
 
 CALIBRATION_EPOCHS = 2
 MODULE = "nnunet_multiphase.benchmark.training"

@@ -2,7 +2,7 @@
 
 import argparse
 
-from nnunet_multiphase.data.check_names import CHECKS
+from nnunet_multiphase.cases.check_names import CHECKS
 
 
 def add_accept(parser: argparse.ArgumentParser) -> None:

@@ -176,7 +176,7 @@ def _say(line: str) -> None:
 
 def _settings(args: argparse.Namespace) -> BenchmarkSettings:
     from nnunet_multiphase.benchmark.settings import BenchmarkSettings, Cohort
-    from nnunet_multiphase.data.target_classes import target_classes
+    from nnunet_multiphase.dataset.target_classes import target_classes
 
     cohort = None
     if args.raw is None:
@@ -284,7 +284,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     from nnunet_multiphase.benchmark.results import evaluate_benchmark
     from nnunet_multiphase.benchmark.tables import write_results
     from nnunet_multiphase.benchmark.words import results_text
-    from nnunet_multiphase.data.workers import local_workers
+    from nnunet_multiphase.dataset.workers import local_workers
     from nnunet_multiphase.report.benchmark_results import write_benchmark_results
 
     with local_workers(args.jobs, threads=1) as workers:

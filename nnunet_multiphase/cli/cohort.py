@@ -11,7 +11,7 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import ON_FAILURE, PHASES, SEVERAL
 
 if TYPE_CHECKING:
-    from nnunet_multiphase.data.inputs import Inputs
+    from nnunet_multiphase.cases.inputs import Inputs
 
 
 class _ListPresets(argparse.Action):
@@ -21,7 +21,7 @@ class _ListPresets(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, **options)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from nnunet_multiphase.data.presets import all_presets
+        from nnunet_multiphase.cases.presets import all_presets
 
         for name, layout in all_presets().items():
             where = layout.image if layout.index is None else f"as {layout.index.file} says"
@@ -140,10 +140,10 @@ def add_cohort(parser: argparse.ArgumentParser) -> None:
 
 def cohort_inputs(args: argparse.Namespace) -> Inputs:
     """Turn the options into the form of the data."""
-    from nnunet_multiphase.data.inputs import Inputs
-    from nnunet_multiphase.data.layout import Layout
-    from nnunet_multiphase.data.mask_choice import MaskRule
-    from nnunet_multiphase.data.presets import all_presets
+    from nnunet_multiphase.cases.inputs import Inputs
+    from nnunet_multiphase.cases.layout import Layout
+    from nnunet_multiphase.cases.mask_choice import MaskRule
+    from nnunet_multiphase.cases.presets import all_presets
 
     labels = {name: getattr(args, name) for name in ("lesion_labels", "liver_labels", "other_labels")}
     for name, values in labels.items():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nnunet_multiphase.dicomweb.service import Service
-    from nnunet_multiphase.prediction.inputs import Patient
+    from nnunet_multiphase.patients.inputs import Patient
     from nnunet_multiphase.prediction.write import CasePrediction
 
 
@@ -49,7 +49,7 @@ def dicom_results(
     remove_dicom(args.output, patient.name)
     if not patient.dicom or args.dicom is False:
         return []
-    from nnunet_multiphase.prediction.dicom_results import write_dicom_results
+    from nnunet_multiphase.patients.dicom_results import write_dicom_results
 
     what = "the labels and the table are written, the DICOM results are not (--no-dicom does without)"
     try:

@@ -61,11 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Score, write and print."""
     from nnunet_multiphase.errors import InputError, printable
-    from nnunet_multiphase.evaluation.files import json_text
     from nnunet_multiphase.evaluation.folders import evaluate_folders
     from nnunet_multiphase.evaluation.matching import IOU_THRESHOLD
     from nnunet_multiphase.evaluation.scores import write_scores
     from nnunet_multiphase.evaluation.tables import scores_text
+    from nnunet_multiphase.json_file import json_text
 
     threshold = IOU_THRESHOLD if args.iou is None else args.iou
     if not 0 < threshold <= 1:
@@ -138,7 +138,7 @@ def _write_page(args: argparse.Namespace, scores: "Scores") -> None:
         labels_line,
         summary_lines,
     )
-    from nnunet_multiphase.report.page import Section, Table, Text, write_report
+    from nnunet_multiphase.html.page import Section, Table, Text, write_report
 
     about = Text(f"Predictions in {args.predictions}, truth in {args.truth}.")
     lines = [*summary_lines(scores), *([labels_line(scores)] if scores.labels else [])]

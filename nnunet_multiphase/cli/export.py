@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export, compare, say what was found; 0, or 2 where the exported model does not answer as torch's."""
-    from nnunet_multiphase.runtime.export import export_model, require_exporter
+    from nnunet_multiphase.models.export import export_model, require_exporter
 
     require_exporter()
     import numpy as np

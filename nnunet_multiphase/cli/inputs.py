@@ -11,7 +11,7 @@ from nnunet_multiphase.cli.sigterm import sigterm_like_ctrl_c
 
 if TYPE_CHECKING:
     from nnunet_multiphase.dicomweb.service import Service
-    from nnunet_multiphase.prediction.inputs import Given, Patient
+    from nnunet_multiphase.patients.inputs import Given, Patient
 
 
 def add_inputs(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +58,7 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
 def given_inputs(args: argparse.Namespace) -> Given:
     """Sort what the user gave, and refuse what cannot be, before anything takes time."""
     from nnunet_multiphase.errors import InputError
-    from nnunet_multiphase.prediction.inputs import sort_inputs
+    from nnunet_multiphase.patients.inputs import sort_inputs
 
     if bool(args.study) != (args.dicomweb is not None):
         raise InputError("--dicomweb URL and --study UID go together: where a study lies, and which")
@@ -84,7 +84,7 @@ def gathered_patients(
 ) -> tuple[tuple[Patient, ...], list[str]]:
     """Import what is DICOM; the patients to predict, and what of the input failed."""
     from nnunet_multiphase.errors import InputError, printable
-    from nnunet_multiphase.prediction.inputs import gather_patients
+    from nnunet_multiphase.patients.inputs import gather_patients
 
     with sigterm_like_ctrl_c():
         gathered = gather_patients(

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nnunet_multiphase.data.case_folder import CaseFolder
+    from nnunet_multiphase.cases.case_folder import CaseFolder
     from nnunet_multiphase.dicomweb.service import Service
+    from nnunet_multiphase.patients.inputs import Patient
     from nnunet_multiphase.prediction import Model, PreparedCase
-    from nnunet_multiphase.prediction.inputs import Patient
 
 
 @dataclass
@@ -67,7 +67,7 @@ def predict_here(
     args: argparse.Namespace, model: Model, patients: Sequence[Patient], service: Service | None
 ) -> Iterator[Outcome]:
     """Predict in this process; the next patient is prepared meanwhile."""
-    from nnunet_multiphase.prediction.ahead import made_ahead
+    from nnunet_multiphase.patients.ahead import made_ahead
 
     options = _registration_options(args, model)
     for patient, prepared in made_ahead(patients, lambda p: _prepared(model, p.case, options)):
@@ -80,7 +80,7 @@ def predict_on_cluster(args: argparse.Namespace, patients: Sequence[Patient]) ->
     Raises:
         InputError: As `dask_workers`; or the model has been taken away since.
     """
-    from nnunet_multiphase.data.workers import dask_workers
+    from nnunet_multiphase.dataset.workers import dask_workers
 
     # Workers have another current folder.
     args = argparse.Namespace(**{name: value for name, value in vars(args).items() if not callable(value)})

@@ -14,8 +14,8 @@ from nnunet_multiphase.cli.sigterm import sigterm_like_ctrl_c
 from nnunet_multiphase.errors import FULL, InputError, printable, told_by_system
 
 if TYPE_CHECKING:
-    from nnunet_multiphase.data.inputs import Inputs
-    from nnunet_multiphase.data.target_classes import TargetClasses
+    from nnunet_multiphase.cases.inputs import Inputs
+    from nnunet_multiphase.dataset.target_classes import TargetClasses
 
 HELP = "register the phases of every case and write an nnU-Net dataset"
 
@@ -54,9 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build the dataset: 0 = all cases are in, 1 = some failed (see --strict) and are listed, 2 = no dataset."""
-    from nnunet_multiphase.data.case_folder import CohortError
-    from nnunet_multiphase.data.dataset import build_dataset
-    from nnunet_multiphase.data.target_classes import target_classes
+    from nnunet_multiphase.cases.case_folder import CohortError
+    from nnunet_multiphase.dataset.build import build_dataset
+    from nnunet_multiphase.dataset.target_classes import target_classes
     from registration import RegistrationSettings
 
     inputs, targets = cohort_inputs(args), target_classes(args.labels, regions=args.regions)
@@ -144,9 +144,9 @@ def write_page(dataset_folder: Path) -> Path | None:
 
 def _dry_run(args: argparse.Namespace, inputs: Inputs, targets: TargetClasses) -> int:
     """Say what would become of every case: 0 = it can be done, 2 = there are problems."""
-    from nnunet_multiphase.data.dataset import check_options, plan_dataset, threads_of_a_worker
-    from nnunet_multiphase.data.destination import choose_destination
-    from nnunet_multiphase.data.workers import dask_workers, local_workers
+    from nnunet_multiphase.dataset.build import check_options, plan_dataset, threads_of_a_worker
+    from nnunet_multiphase.dataset.destination import choose_destination
+    from nnunet_multiphase.dataset.workers import dask_workers, local_workers
 
     check_options(
         inputs,

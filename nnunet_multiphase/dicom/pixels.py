@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.data.padding import (
+from nnunet_multiphase.dicom.decode import read_file, stored_values
+from nnunet_multiphase.dicom.geometry import Grid
+from nnunet_multiphase.dicom.header import text_of
+from nnunet_multiphase.dicom.multiframe import PIXEL_VALUES, group_of, uids_of
+from nnunet_multiphase.dicom.padding import (
     AIR_BELOW,
     NO_HU_ABOVE,
     NO_HU_BELOW,
     padding_to_air,
     reaches_edge,
 )
-from nnunet_multiphase.dicom.decode import read_file, stored_values
-from nnunet_multiphase.dicom.geometry import Grid
-from nnunet_multiphase.dicom.header import text_of
-from nnunet_multiphase.dicom.multiframe import PIXEL_VALUES, group_of, uids_of
 from nnunet_multiphase.dicom.regrid import resample_hu
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import FILL_HU

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
-from nnunet_multiphase.data.volume_file import MIN_VOXELS
 from nnunet_multiphase.dicom.geometry import TOO_FEW, Grid, lay_out
 from nnunet_multiphase.dicom.interleaved import INTERLEAVED, is_interleaved
 from nnunet_multiphase.dicom.kind import with_kinds
@@ -17,6 +16,7 @@ from nnunet_multiphase.dicom.regrid import resample_if_irregular
 from nnunet_multiphase.dicom.scan import Tree, scan_tree
 from nnunet_multiphase.dicom.volumes import Volume, volumes_of
 from nnunet_multiphase.errors import InputError
+from registration.volume import MIN_VOXELS
 
 REMARKS = "remarks"
 """The key under which a volume carries what is to be said of it."""

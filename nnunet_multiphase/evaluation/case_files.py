@@ -3,10 +3,10 @@
 import unicodedata
 from pathlib import Path
 
-from nnunet_multiphase.data.case_folder import case_folders, read_case_folder
-from nnunet_multiphase.data.case_name import case_id
-from nnunet_multiphase.data.volume_file import FORMATS, volume_stem
+from nnunet_multiphase.cases.case_folder import case_folders, read_case_folder
+from nnunet_multiphase.cases.case_name import case_id
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.volumes.volume_file import FORMATS, volume_stem
 
 IMAGE_ENDINGS = tuple(ending for ending in FORMATS if ending != ".img")
 """One file a volume: .img is the second half of .hdr."""

@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.data.orientation import turned
-from nnunet_multiphase.data.volume_file import read_volume
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.label_classes import (
     LIVER,
@@ -19,6 +17,8 @@ from nnunet_multiphase.label_classes import (
     read_record,
     whole_numbers,
 )
+from nnunet_multiphase.volumes.orientation import turned
+from nnunet_multiphase.volumes.volume_file import read_volume
 
 WAY_OUT = (
     "no dataset.json beside or above says what they mean; say which labels are lesion with --lesion-labels (liver with "

@@ -10,9 +10,9 @@ import SimpleITK as sitk
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
-from nnunet_multiphase.alignment import bounding_box, box_slices
-from nnunet_multiphase.data.orientation import turned
+from nnunet_multiphase.alignment.align import bounding_box, box_slices
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.volumes.orientation import turned
 from registration.volume import corner_distances_mm, grid_limit_mm
 
 CONNECTIVITY = 26

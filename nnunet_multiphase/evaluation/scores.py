@@ -23,8 +23,6 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.data.orientation import turned
-from nnunet_multiphase.evaluation.files import csv_cell, write_csv, write_json
 from nnunet_multiphase.evaluation.label_choice import (
     BothClasses,
     LabelOptions,
@@ -35,7 +33,10 @@ from nnunet_multiphase.evaluation.lesions import label_lesions, lesion_table, re
 from nnunet_multiphase.evaluation.matching import IOU_THRESHOLD, match_lesions
 from nnunet_multiphase.evaluation.sizes import counted_by_size
 from nnunet_multiphase.evaluation.surfaces import hd95_mm, normalised_surface_dice
+from nnunet_multiphase.json_file import write_json
 from nnunet_multiphase.label_classes import LESION, LabelClasses, whole_numbers
+from nnunet_multiphase.table_cells import csv_cell, write_csv
+from nnunet_multiphase.volumes.orientation import turned
 
 WRONG_GRID = (
     "score what `nnunet-multiphase predict` wrote, on the phase's original grid, against the folder of case folders it "

@@ -11,7 +11,6 @@ import cc3d
 import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.data.orientation import turned
 from nnunet_multiphase.evaluation.lesions import label_lesions, require_same_grid
 from nnunet_multiphase.measurement.attenuation import RING_MM, attenuations, ring
 from nnunet_multiphase.measurement.dynamics import dynamics
@@ -19,6 +18,7 @@ from nnunet_multiphase.measurement.further import further_measures
 from nnunet_multiphase.measurement.record import Diameter, LesionMeasures, PatientMeasures
 from nnunet_multiphase.measurement.shapes import Chord, axial_diameters, diameter_3d
 from nnunet_multiphase.measurement.surroundings import Sides, Surface, touching
+from nnunet_multiphase.volumes.orientation import turned
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from nnunet_multiphase.evaluation.files import write_csv, write_json
+from nnunet_multiphase.json_file import write_json
 from nnunet_multiphase.measurement.further import further_names
 from nnunet_multiphase.measurement.record import Attenuation, Diameter, LesionMeasures, PatientMeasures
+from nnunet_multiphase.table_cells import write_csv
 
 FORMAT = 1
 """Of the JSON; greater where a key changes its meaning."""

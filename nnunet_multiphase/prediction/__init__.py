@@ -1,9 +1,7 @@
 """Predict a new patient: raw phases in, segmentation on the reference phase's own grid and a lesion table out."""
 
-from nnunet_multiphase.prediction.case import predict_case, prepare_for, segment_case
-from nnunet_multiphase.prediction.coverage import coverage_shares
-from nnunet_multiphase.prediction.load import load_for_runtime
-from nnunet_multiphase.prediction.model import (
+from nnunet_multiphase.models.load import load_for_runtime
+from nnunet_multiphase.models.model import (
     Model,
     Segmented,
     model_lesion_labels,
@@ -12,9 +10,11 @@ from nnunet_multiphase.prediction.model import (
     trained_registration_model,
     usual_reference,
 )
-from nnunet_multiphase.prediction.model_folder import find_model_folder, trained_folds
-from nnunet_multiphase.prediction.model_source import opened_model
-from nnunet_multiphase.prediction.nnunet_model import NnUNetModel, load_model, restart_from_initial_weights
+from nnunet_multiphase.models.model_folder import find_model_folder, trained_folds
+from nnunet_multiphase.models.model_source import opened_model
+from nnunet_multiphase.models.nnunet_model import NnUNetModel, load_model, restart_from_initial_weights
+from nnunet_multiphase.prediction.case import predict_case, prepare_for, segment_case
+from nnunet_multiphase.prediction.coverage import coverage_shares
 from nnunet_multiphase.prediction.prepare import PreparedCase, prepare_case
 from nnunet_multiphase.prediction.records import refuse_other_labels, write_label_record
 from nnunet_multiphase.prediction.segmented import SegmentedCase

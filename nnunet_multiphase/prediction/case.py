@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.alignment import Box, box_slices
-from nnunet_multiphase.data.case_folder import CaseFolder
-from nnunet_multiphase.phases import FILL_HU
-from nnunet_multiphase.prediction.model import (
+from nnunet_multiphase.alignment.align import Box, box_slices
+from nnunet_multiphase.cases.case_folder import CaseFolder
+from nnunet_multiphase.models.model import (
     Model,
     model_lesion_labels,
     model_liver_labels,
     model_phases,
     usual_reference,
 )
+from nnunet_multiphase.phases import FILL_HU
 from nnunet_multiphase.prediction.only_run import only_run
 from nnunet_multiphase.prediction.prepare import PreparedCase, prepare_case
 from nnunet_multiphase.prediction.segmented import SegmentedCase

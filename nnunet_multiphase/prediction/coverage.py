@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnunet_multiphase.alignment import AlignedPhases
+from nnunet_multiphase.alignment.align import AlignedPhases
 
 
 def coverage_shares(aligned: AlignedPhases) -> tuple[float, float]:

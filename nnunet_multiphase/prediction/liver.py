@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.alignment import box_slices
-from nnunet_multiphase.data.orientation import turned
+from nnunet_multiphase.alignment.align import box_slices
 from nnunet_multiphase.evaluation.lesions import label_lesions, require_same_grid
 from nnunet_multiphase.measurement.measure import Liver
 from nnunet_multiphase.measurement.surroundings import touching
 from nnunet_multiphase.prediction.prepare import PreparedCase
+from nnunet_multiphase.volumes.orientation import turned
 from registration.resample import resample_labels
 from registration.volume import image_like
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from nnunet_multiphase.data.alone import alone
+from nnunet_multiphase.alone import alone
 
 
 @contextmanager

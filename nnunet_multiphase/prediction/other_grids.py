@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import SimpleITK as sitk
 
-from nnunet_multiphase.data.orientation import as_stored
 from nnunet_multiphase.prediction.prepare import PreparedCase
+from nnunet_multiphase.volumes.orientation import as_stored
 from registration.inverse import inverse_of
 from registration.resample import resample_labels
 

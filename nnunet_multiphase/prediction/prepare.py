@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import SimpleITK as sitk
 
-from nnunet_multiphase.alignment import AlignedPhases, align_phases, crop
-from nnunet_multiphase.data.case_folder import CaseFolder, read_case_folder
-from nnunet_multiphase.data.check import CaseReport, check_case
-from nnunet_multiphase.data.mask_file import read_mask
-from nnunet_multiphase.data.orientation import StoredGrid, stored_grid, turned, upright
-from nnunet_multiphase.data.unchanged import digest_of_mask, refuse_changed
-from nnunet_multiphase.data.volume_file import read_volume
+from nnunet_multiphase.alignment.align import AlignedPhases, align_phases, crop
+from nnunet_multiphase.cases.case_folder import CaseFolder, read_case_folder
+from nnunet_multiphase.cases.check import CaseReport, check_case
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.volumes.mask_file import read_mask
+from nnunet_multiphase.volumes.orientation import StoredGrid, stored_grid, turned, upright
+from nnunet_multiphase.volumes.unchanged import digest_of_mask, refuse_changed
+from nnunet_multiphase.volumes.volume_file import read_volume
 
 if TYPE_CHECKING:
     from registration import RegistrationSettings

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.evaluation.files import write_json
+from nnunet_multiphase.json_file import write_json
 from nnunet_multiphase.label_classes import read_record
-from nnunet_multiphase.prediction.model import Model
+from nnunet_multiphase.models.model import Model
 
 LABEL_KEYS = ("labels", "regions_class_order", "file_ending")
 """What of a dataset.json says what labels mean; the rest is of the training data."""

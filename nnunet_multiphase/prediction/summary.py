@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from nnunet_multiphase.data.quality import shown_by
+from nnunet_multiphase.alignment.quality import shown_by
 from nnunet_multiphase.measurement.record import LesionMeasures, PatientMeasures
 from nnunet_multiphase.prediction.coverage import coverage_shares
 from nnunet_multiphase.prediction.write import CasePrediction

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.alignment import Box, bounding_box, crop
+from nnunet_multiphase.alignment.align import Box, bounding_box, crop
 from nnunet_multiphase.prediction.liver import fitted_liver, found_liver
 from nnunet_multiphase.prediction.prepare import PreparedCase
 from registration.resample import resample_labels

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
-from nnunet_multiphase.alignment import AlignedPhases
-from nnunet_multiphase.data.orientation import as_stored
-from nnunet_multiphase.data.overview import draw_overview
-from nnunet_multiphase.data.quality import PhaseQuality, centre_of, measure_phase, write_quality
+from nnunet_multiphase.alignment.align import AlignedPhases
+from nnunet_multiphase.alignment.overview import draw_overview
+from nnunet_multiphase.alignment.quality import PhaseQuality, centre_of, measure_phase, write_quality
 from nnunet_multiphase.dicom_out.paths import remove_dicom
 from nnunet_multiphase.evaluation.lesions import lesion_image
 from nnunet_multiphase.measurement.measure import measure_patient
@@ -28,6 +27,7 @@ from nnunet_multiphase.prediction.prepare import PreparedCase
 from nnunet_multiphase.prediction.remarks import remarks_on
 from nnunet_multiphase.prediction.segmented import SegmentedCase
 from nnunet_multiphase.prediction.window import Window
+from nnunet_multiphase.volumes.orientation import as_stored
 from registration.volume_file import write_transform, write_volume
 
 

@@ -13,12 +13,12 @@ import SimpleITK as sitk
 
 from nnunet_multiphase.benchmark.layout import Training, image_file, prediction_file, truth_file
 from nnunet_multiphase.benchmark.results import Part, Results
-from nnunet_multiphase.data.orientation import turned
 from nnunet_multiphase.evaluation.lesions import lesion_image
 from nnunet_multiphase.evaluation.scores import CaseScore
 from nnunet_multiphase.evaluation.tables import shown
-from nnunet_multiphase.report.page import Markup, data_uri
+from nnunet_multiphase.html.page import Markup, data_uri
 from nnunet_multiphase.report.slices import Box2, outlines, path_of, picture
+from nnunet_multiphase.volumes.orientation import turned
 
 MOST_CASES = 4
 MARGIN_MM = 15.0

@@ -10,8 +10,8 @@ from nnunet_multiphase.benchmark.words import BY_KEY, MAIN, interval_text, luck_
 from nnunet_multiphase.evaluation.measures import Measure, Standing
 from nnunet_multiphase.evaluation.statistics import BETTER, LEAST_CASES, WORSE, Difference
 from nnunet_multiphase.evaluation.tables import shown
+from nnunet_multiphase.html.page import Markup, Text
 from nnunet_multiphase.report.benchmark_plots import StripRow, strip_plot
-from nnunet_multiphase.report.page import Markup, Text
 
 STRIPS = ("dice", "nsd", "hd95_mm", "volume_error_ml", "sensitivity", "false_per_case")
 

@@ -18,11 +18,11 @@ from nnunet_multiphase.evaluation.measures import SENSITIVITIES, Measure, Standi
 from nnunet_multiphase.evaluation.sizes import SIZES, counted_by_size
 from nnunet_multiphase.evaluation.statistics import BETTER, LEAST_CASES, WORSE, Estimate
 from nnunet_multiphase.evaluation.tables import shown
+from nnunet_multiphase.html.page import Markup, Section, Table, Text, write_report
 from nnunet_multiphase.report.benchmark_cases import KEY, case_pictures, disputed_cases, worst_cases
 from nnunet_multiphase.report.benchmark_differences import differences, kind_of
 from nnunet_multiphase.report.benchmark_plots import PlanePoint, StripRow, loss_curves, plane, strip_plot
 from nnunet_multiphase.report.benchmark_style import STYLE
-from nnunet_multiphase.report.page import Markup, Section, Table, Text, write_report
 from nnunet_multiphase.report.provenance import provenance_table
 
 PAGE = "benchmark.html"

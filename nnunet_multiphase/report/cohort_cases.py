@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnunet_multiphase.data.quality import LARGE_ROTATION_DEGREES, LARGE_SHIFT_MM, LOW_COVERED_FRACTION
+from nnunet_multiphase.alignment.quality import LARGE_ROTATION_DEGREES, LARGE_SHIFT_MM, LOW_COVERED_FRACTION
 from nnunet_multiphase.json_file import load_object
 from nnunet_multiphase.table_cells import read_cell
 from registration.verdict import LEAST_EDGE_AGREEMENT

@@ -7,6 +7,17 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+from nnunet_multiphase.html.page import Markup, Section, Table, Text, data_uri, write_report
+from nnunet_multiphase.html.sorted_table import (
+    SCRIPT,
+    body_start,
+    column_class,
+    count,
+    counts,
+    legend,
+    mark,
+    sorted_table,
+)
 from nnunet_multiphase.phases import PHASE_TITLES
 from nnunet_multiphase.report.cohort_cases import (
     LABELS,
@@ -19,17 +30,6 @@ from nnunet_multiphase.report.cohort_cases import (
     read_cohort,
 )
 from nnunet_multiphase.report.cohort_style import STYLE
-from nnunet_multiphase.report.page import Markup, Section, Table, Text, data_uri, write_report
-from nnunet_multiphase.report.sorted_table import (
-    SCRIPT,
-    body_start,
-    column_class,
-    count,
-    counts,
-    legend,
-    mark,
-    sorted_table,
-)
 
 THUMBNAIL_BYTES = 18_000
 """As a data URI 24 kB: 500 cases stay below 15 MB."""

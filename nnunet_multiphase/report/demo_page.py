@@ -9,13 +9,13 @@ from urllib.parse import quote
 
 import SimpleITK as sitk
 
-from nnunet_multiphase.evaluation.registration_error import RegistrationError
 from nnunet_multiphase.evaluation.scores import Scores
 from nnunet_multiphase.evaluation.tables import CASE_HEADER, case_rows, shown, summary_lines
+from nnunet_multiphase.html.page import Figure, Markup, Section, Table, Text, write_report
+from nnunet_multiphase.phantom.registration_error import RegistrationError
 from nnunet_multiphase.phases import PHASE_TITLES
 from nnunet_multiphase.prediction import CasePrediction
 from nnunet_multiphase.report.figures import prediction_panel, training_curves
-from nnunet_multiphase.report.page import Figure, Markup, Section, Table, Text, write_report
 from nnunet_multiphase.report.patient_index import INDEX
 from nnunet_multiphase.report.provenance import provenance_table
 from nnunet_multiphase.table_cells import read_cell

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from nnunet_multiphase.html.page import Markup, Section, write_report
+from nnunet_multiphase.html.sorted_table import SCRIPT, body_start, column_class, count, mark, sorted_table
+from nnunet_multiphase.html.table_style import STYLE
 from nnunet_multiphase.json_file import load_json
-from nnunet_multiphase.report.page import Markup, Section, write_report
 from nnunet_multiphase.report.patient_page import NOTE
-from nnunet_multiphase.report.series_style import STYLE
-from nnunet_multiphase.report.sorted_table import SCRIPT, body_start, column_class, count, mark, sorted_table
 
 INDEX = "index.html"
 MEASURES = "_lesions.json"

@@ -8,10 +8,10 @@ from html import escape
 import numpy as np
 import SimpleITK as sitk
 
+from nnunet_multiphase.html.page import Table, data_uri
 from nnunet_multiphase.measurement.record import Attenuation, LesionMeasures
 from nnunet_multiphase.phases import PHASE_TITLES
 from nnunet_multiphase.report.enhancement_curve import enhancement_curve
-from nnunet_multiphase.report.page import Table, data_uri
 from nnunet_multiphase.report.slices import Box2, outlines, path_of, picture
 
 MOST_CARDS = 20

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from nnunet_multiphase.html.page import Figure, Markup, Section, Text, write_report
+from nnunet_multiphase.html.sorted_table import count
 from nnunet_multiphase.measurement.record import PatientMeasures
 from nnunet_multiphase.phases import PHASE_TITLES, PHASES
 from nnunet_multiphase.prediction.prepare import PreparedCase
 from nnunet_multiphase.prediction.segmented import SegmentedCase
 from nnunet_multiphase.prediction.write import CasePrediction
-from nnunet_multiphase.report.page import Figure, Markup, Section, Text, write_report
 from nnunet_multiphase.report.patient_lesions import MOST_CARDS, key_slice, lesion_card, lesion_table
 from nnunet_multiphase.report.patient_style import STYLE
 from nnunet_multiphase.report.patient_warnings import Warning, warnings_of
@@ -27,7 +28,6 @@ from nnunet_multiphase.report.slices import (
     region_to_show,
     slices_to_show,
 )
-from nnunet_multiphase.report.sorted_table import count
 
 NOTE = "For research only, not a medical device."
 SOURCES = {

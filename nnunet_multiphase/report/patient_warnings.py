@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from nnunet_multiphase.data.quality import shown_by
+from nnunet_multiphase.alignment.quality import shown_by
 from nnunet_multiphase.phases import PHASE_TITLES
 from nnunet_multiphase.prediction.coverage import coverage_shares
 from nnunet_multiphase.prediction.write import CasePrediction

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import nnunet_multiphase
-from nnunet_multiphase.report.page import Table
+from nnunet_multiphase.html.page import Table
 
 PACKAGES = ("nnunetv2", "torch", "SimpleITK", "numpy")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.alignment import Box, bounding_box
+from nnunet_multiphase.alignment.align import Box, bounding_box
 from nnunet_multiphase.evaluation.lesions import label_lesions
 from nnunet_multiphase.prediction.prepare import PreparedCase
 

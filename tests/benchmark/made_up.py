@@ -19,8 +19,8 @@ from nnunet_multiphase.benchmark.layout import (
     write_cost,
     write_plan,
 )
-from nnunet_multiphase.evaluation.files import write_json
 from nnunet_multiphase.evaluation.lesions import label_lesions
+from nnunet_multiphase.json_file import write_json
 
 
 @dataclass(frozen=True)

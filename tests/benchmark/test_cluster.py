@@ -212,7 +212,7 @@ def test_a_dask_cluster_does_the_trainings(fakes, tmp_path, monkeypatch):
         # The last is finished first.
         yield lambda function, items: ((i, function(items[i])) for i in reversed(range(len(items))))
 
-    monkeypatch.setattr("nnunet_multiphase.data.workers.dask_workers", workers)
+    monkeypatch.setattr("nnunet_multiphase.dataset.workers.dask_workers", workers)
     fakes.training.fail.add("ours")
     said = []
     settings = replace(SETTINGS, contestants=("ours", "vanilla"), folds=(0, 1))

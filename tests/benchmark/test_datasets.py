@@ -14,9 +14,9 @@ from nnunet_multiphase.benchmark.layout import read_plan
 from nnunet_multiphase.benchmark.placements import by_headers, by_simpleitk
 from nnunet_multiphase.benchmark.prepare import place_of, prepare
 from nnunet_multiphase.benchmark.settings import BenchmarkSettings, Cohort
-from nnunet_multiphase.data.dataset import DatasetSummary
-from nnunet_multiphase.data.inputs import Inputs
-from nnunet_multiphase.data.layout import Layout
+from nnunet_multiphase.cases.inputs import Inputs
+from nnunet_multiphase.cases.layout import Layout
+from nnunet_multiphase.dataset.build import DatasetSummary
 from nnunet_multiphase.errors import InputError
 
 SETTINGS = BenchmarkSettings(dataset=977, budget=Budget(epochs=4))
@@ -45,7 +45,7 @@ def built(fakes, monkeypatch):
         (preprocessed / "splits_final.json").write_text(json.dumps(splits))
         return DatasetSummary(folder, ("art", "pv"), tuple(cases), ("case_3",), 1, (), (), {}, (), (), ())
 
-    monkeypatch.setattr("nnunet_multiphase.data.dataset.build_dataset", build_dataset)
+    monkeypatch.setattr("nnunet_multiphase.dataset.build.build_dataset", build_dataset)
     return asked
 
 
@@ -98,7 +98,7 @@ def test_all_datasets_have_the_same_folds(built, tmp_path):
 def test_phases_that_nobody_judged_are_moved_in_training_as_ours_are(
     built, tmp_path, monkeypatch, contestant
 ):
-    from nnunet_multiphase.data import dataset
+    from nnunet_multiphase.dataset import build as dataset
 
     made = dataset.build_dataset
 
@@ -114,7 +114,7 @@ def test_phases_that_nobody_judged_are_moved_in_training_as_ours_are(
         file.write_text(json.dumps(record))
         return summary
 
-    monkeypatch.setattr("nnunet_multiphase.data.dataset.build_dataset", with_other_doubts)
+    monkeypatch.setattr("nnunet_multiphase.dataset.build.build_dataset", with_other_doubts)
     prepare(tmp_path / "out", of_raw(tmp_path, "ours", contestant), say=silent)
     plan = read_plan(tmp_path / "out")
     ours, other = (place_of(tmp_path / "out", plan, name).record for name in ("ours", contestant))

@@ -184,7 +184,7 @@ def test_a_training_that_the_plan_does_not_name_is_refused(fakes, tmp_path):
 
 
 def test_a_training_that_another_process_is_at_is_left_to_it(fakes, tmp_path):
-    from nnunet_multiphase.data.alone import alone
+    from nnunet_multiphase.alone import alone
 
     prepare(tmp_path / "out", SETTINGS, say=silent)
     folder = tmp_path / "out" / "ours" / "seed_0" / "fold_0"

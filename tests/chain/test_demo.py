@@ -13,7 +13,7 @@ from distributed import LocalCluster
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
 from nnunet_multiphase.cli.main import main
-from nnunet_multiphase.evaluation.registration_error import registration_errors
+from nnunet_multiphase.phantom.registration_error import registration_errors
 from nnunet_multiphase.prediction import (
     SegmentedCase,
     load_model,

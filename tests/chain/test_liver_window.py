@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from nnunet_multiphase.alignment import AlignedPhases
-from nnunet_multiphase.data.case_folder import CaseFolder
-from nnunet_multiphase.data.orientation import stored_grid
+from nnunet_multiphase.alignment.align import AlignedPhases
+from nnunet_multiphase.cases.case_folder import CaseFolder
 from nnunet_multiphase.prediction import NnUNetModel, PreparedCase, Segmented, segment_case
 from nnunet_multiphase.prediction.window import liver_window
+from nnunet_multiphase.volumes.orientation import stored_grid
 
 SIZE, SPACING_MM = (150, 120, 100), (3.0, 3.0, 4.0)
 

@@ -14,8 +14,8 @@ import torch
 
 from nnunet_multiphase.cli.main import main
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.prediction.model_source import check_checkpoints, opened_model
-from nnunet_multiphase.prediction.nnunet_model import load_model
+from nnunet_multiphase.models.model_source import check_checkpoints, opened_model
+from nnunet_multiphase.models.nnunet_model import load_model
 
 NAME = "MultiPhaseSCAMTrainer__nnUNetMultiPhaseSCAMPlans__3d_fullres"
 CHECKPOINT = "checkpoint_final.pth"

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from nnunet_multiphase.alignment import AlignedPhases
-from nnunet_multiphase.data.case_folder import CaseFolder
-from nnunet_multiphase.data.orientation import stored_grid, turned, upright
+from nnunet_multiphase.alignment.align import AlignedPhases
+from nnunet_multiphase.cases.case_folder import CaseFolder
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.prediction import PreparedCase, prepare, prepare_case, usual_reference
 from nnunet_multiphase.prediction.other_grids import labels_on_phases
+from nnunet_multiphase.volumes.orientation import stored_grid, turned, upright
 
 SHIFT_MM = (6.0, -4.0, 9.0)
 

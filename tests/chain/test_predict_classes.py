@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from nnunet_multiphase.alignment import AlignedPhases
-from nnunet_multiphase.data.case_folder import CaseFolder
-from nnunet_multiphase.data.orientation import stored_grid
+from nnunet_multiphase.alignment.align import AlignedPhases
+from nnunet_multiphase.cases.case_folder import CaseFolder
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.prediction import (
     PreparedCase,
@@ -21,6 +20,7 @@ from nnunet_multiphase.prediction import (
     write_label_record,
     write_prediction,
 )
+from nnunet_multiphase.volumes.orientation import stored_grid
 
 CLASSES = {"background": 0, "liver": 1, "lesion": 2}
 

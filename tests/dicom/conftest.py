@@ -57,7 +57,7 @@ def predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tu
 @pytest.fixture
 def series_rows(tmp_path: Path) -> Callable[..., list[dict[str, str]]]:
     """Import tmp_path/tree to tmp_path/raw without writing cases, and give the rows of the series table."""
-    from nnunet_multiphase.dicom.import_tree import import_tree
+    from nnunet_multiphase.dicom_import.import_tree import import_tree
 
     def rows(**options: object) -> list[dict[str, str]]:
         summary = import_tree(tmp_path / "tree", tmp_path / "raw", dry_run=True, **options)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from dicom_phantom import START, abdomen_hu, make_series, phase_series, save
 from pydicom.dataset import FileDataset
 
 from nnunet_multiphase.dicom.geometry import Grid
-from nnunet_multiphase.dicom.liver_finding import Finding, coarse_volume, look_for_liver
+from nnunet_multiphase.dicom_import.liver_finding import Finding, coarse_volume, look_for_liver
 
 Rows = Callable[..., list[dict[str, str]]]
 AXES = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)

@@ -23,11 +23,11 @@ from dicom_phantom import (
 )
 from pydicom.uid import JPEGLSLossless
 
+from nnunet_multiphase.cases.case_folder import find_case_folders
+from nnunet_multiphase.cases.check import check_case
 from nnunet_multiphase.cli.main import main
-from nnunet_multiphase.data.case_folder import find_case_folders
-from nnunet_multiphase.data.check import check_case
 from nnunet_multiphase.dicom import pixels
-from nnunet_multiphase.dicom.import_tree import import_tree
+from nnunet_multiphase.dicom_import.import_tree import import_tree
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
 from registration.volume_file import write_volume
@@ -536,7 +536,7 @@ def test_stopped_import_leaves_whole_cases_and_says_whose_they_are(
             raise KeyboardInterrupt
         write_volume(image, path)
 
-    monkeypatch.setattr("nnunet_multiphase.dicom.case_writer.write_volume", stop_in_the_second_case)
+    monkeypatch.setattr("nnunet_multiphase.dicom_import.case_writer.write_volume", stop_in_the_second_case)
     with pytest.raises(KeyboardInterrupt):
         import_tree(tmp_path / "tree", tmp_path / "raw")
     assert sorted(path.name for path in (tmp_path / "raw").iterdir()) == ["patient_001", "patients.csv"]
@@ -593,7 +593,7 @@ def test_an_image_that_is_exchanged_after_its_header_was_read_costs_its_case(
             mine.write_bytes(theirs.read_bytes())
         return plain(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("nnunet_multiphase.dicom.case_writer.read_hu", exchange_and_read)
+    monkeypatch.setattr("nnunet_multiphase.dicom_import.case_writer.read_hu", exchange_and_read)
     summary = import_tree(tmp_path / "tree", tmp_path / "raw")
     assert summary.written == ()
     assert "are others than when the headers were read" in summary.failures[0]

@@ -9,7 +9,7 @@ import pytest
 from dicom_phantom import lesion_mask, make_seg, phase_series, save, uid
 
 from nnunet_multiphase.cli.main import main
-from nnunet_multiphase.dicom.import_tree import Summary, import_tree
+from nnunet_multiphase.dicom_import.import_tree import Summary, import_tree
 
 
 def save_study(tree: Path, study: str, phase: str, day: str = "20210304", patient: str = "P1") -> None:

@@ -22,11 +22,11 @@ from dicom_phantom import (
 )
 
 from nnunet_multiphase.dicom.header import Slice
-from nnunet_multiphase.dicom.import_tree import import_tree
 from nnunet_multiphase.dicom.kernels import is_soft, kernel_named, sharp_kernel
 from nnunet_multiphase.dicom.kind import kind_of, with_kinds
 from nnunet_multiphase.dicom.scan import Series
 from nnunet_multiphase.dicom.volumes import Volume, volumes_of
+from nnunet_multiphase.dicom_import.import_tree import import_tree
 
 Rows = Callable[..., list[dict[str, str]]]
 SAGITTAL = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)

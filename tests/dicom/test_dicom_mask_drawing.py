@@ -12,14 +12,14 @@ from dicom_phantom import AXIAL, OBLIQUE, lesion_mask, make_rtstruct, make_seg, 
 from pydicom.dataset import FileDataset
 from pydicom.sr.codedict import codes
 
-from nnunet_multiphase.dicom.draw_masks import draw_masks
-from nnunet_multiphase.dicom.drawing import Drawn
 from nnunet_multiphase.dicom.geometry import Grid
-from nnunet_multiphase.dicom.masks import Layer
-from nnunet_multiphase.dicom.rtstruct import fill_contours, regions
 from nnunet_multiphase.dicom.scan import MaskFile, scan_tree
-from nnunet_multiphase.dicom.segmentation import draw_segment, segments
 from nnunet_multiphase.dicom.volumes import Volume, volumes_of
+from nnunet_multiphase.dicom_import.draw_masks import draw_masks
+from nnunet_multiphase.dicom_import.drawing import Drawn
+from nnunet_multiphase.dicom_import.masks import Layer
+from nnunet_multiphase.dicom_import.rtstruct import fill_contours, regions
+from nnunet_multiphase.dicom_import.segmentation import draw_segment, segments
 from nnunet_multiphase.errors import InputError
 
 Corners = list[tuple[float, float]]

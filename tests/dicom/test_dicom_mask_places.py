@@ -23,7 +23,7 @@ from dicom_phantom import (
 )
 from pydicom.dataset import FileDataset
 
-from nnunet_multiphase.dicom.import_tree import Summary, import_tree
+from nnunet_multiphase.dicom_import.import_tree import Summary, import_tree
 from nnunet_multiphase.errors import InputError
 
 SQUARE = [(7.5, 9.5), (12.5, 9.5), (12.5, 13.5), (7.5, 13.5)]  # x 8..12, y 10..13

@@ -21,7 +21,7 @@ from dicom_phantom import (
 )
 from pydicom.dataset import FileDataset
 
-from nnunet_multiphase.dicom.import_tree import Summary, import_tree
+from nnunet_multiphase.dicom_import.import_tree import Summary, import_tree
 
 
 def run(tmp_path: Path) -> Summary:

@@ -17,8 +17,8 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import EnhancedCTImageStorage, JPEGLSLossless, RLELossless
 
-from nnunet_multiphase.data.volume_file import read_volume
-from nnunet_multiphase.dicom.import_tree import Summary, import_tree
+from nnunet_multiphase.dicom_import.import_tree import Summary, import_tree
+from nnunet_multiphase.volumes.volume_file import read_volume
 
 
 def group(**tags: object) -> Items:

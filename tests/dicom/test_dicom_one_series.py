@@ -12,7 +12,7 @@ import pytest
 from dicom_phantom import CORONAL, ORIGIN_MM, SHAPE, START, abdomen_hu, make_series, save
 from pydicom.dataset import FileDataset
 
-from nnunet_multiphase.dicom.import_tree import import_tree
+from nnunet_multiphase.dicom_import.import_tree import import_tree
 from nnunet_multiphase.phases import PHASES
 
 Rows = Callable[..., list[dict[str, str]]]

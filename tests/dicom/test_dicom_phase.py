@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from dicom_phantom import START, abdomen_hu, make_series, phase_series, save
 
-from nnunet_multiphase.dicom.evidence import enhancement_evidence, enhancement_hu
-from nnunet_multiphase.dicom.phase import transition
+from nnunet_multiphase.dicom_import.evidence import enhancement_evidence, enhancement_hu
+from nnunet_multiphase.dicom_import.phase import transition
 from nnunet_multiphase.phases import PHASES
 
 Rows = Callable[..., list[dict[str, str]]]

@@ -15,11 +15,11 @@ from pydicom.filewriter import dcmwrite
 from pydicom.pixels import apply_rescale, pixel_array
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, JPEGLSLossless, RLELossless
 
-from nnunet_multiphase.data.padding import padding_to_air
-from nnunet_multiphase.dicom.import_tree import import_tree
+from nnunet_multiphase.dicom.padding import padding_to_air
 from nnunet_multiphase.dicom.pixels import read_hu_and_remarks
 from nnunet_multiphase.dicom.scan import scan_tree
 from nnunet_multiphase.dicom.volumes import volumes_of
+from nnunet_multiphase.dicom_import.import_tree import import_tree
 from nnunet_multiphase.errors import InputError
 
 HU = abdomen_hu("pv")

@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from dicom_phantom import lesion_mask, make_rtstruct, make_seg, make_series, phase_series, save
 from pydicom.dataset import FileDataset
 
-from nnunet_multiphase.dicom.import_tree import Summary, import_tree
+from nnunet_multiphase.dicom_import.import_tree import Summary, import_tree
 
 Rows = Callable[..., list[dict[str, str]]]
 

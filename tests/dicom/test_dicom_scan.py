@@ -27,7 +27,7 @@ from pydicom.uid import (
 from nnunet_multiphase.cli.main import main
 from nnunet_multiphase.dicom import header
 from nnunet_multiphase.dicom.files import Kind, kind_of
-from nnunet_multiphase.dicom.import_tree import Summary, import_tree
+from nnunet_multiphase.dicom_import.import_tree import Summary, import_tree
 from nnunet_multiphase.errors import InputError
 
 Rows = Callable[..., list[dict[str, str]]]

@@ -10,14 +10,14 @@ import SimpleITK as sitk
 from dicom_phantom import abdomen_hu, lesion_mask, make_series, phase_series, save
 from pydicom.dataset import FileDataset
 
-from nnunet_multiphase.data.case_folder import CaseFolder
-from nnunet_multiphase.data.check import check_case
-from nnunet_multiphase.data.mask_file import MaskFiles, read_mask
-from nnunet_multiphase.data.volume_file import read_volume
+from nnunet_multiphase.cases.case_folder import CaseFolder
+from nnunet_multiphase.cases.check import check_case
 from nnunet_multiphase.dicom.kind import with_kinds
 from nnunet_multiphase.dicom.scan import scan_tree
 from nnunet_multiphase.dicom.volumes import volumes_of
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.volumes.mask_file import MaskFiles, read_mask
+from nnunet_multiphase.volumes.volume_file import read_volume
 
 
 def moved(steps_mm: object, **options: object) -> list[FileDataset]:

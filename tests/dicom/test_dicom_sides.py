@@ -15,9 +15,9 @@ from dicom_phantom import make_series, save
 from orders import ORDERS, Order, stored
 from scipy import ndimage
 
-from nnunet_multiphase.data.table_text import read_table
-from nnunet_multiphase.dicom.import_tree import import_tree
+from nnunet_multiphase.dicom_import.import_tree import import_tree
 from nnunet_multiphase.prediction import Segmented, predict_case, write
+from nnunet_multiphase.table_text import read_table
 
 RIGHT_MM, LEFT_MM = (-84.0, 4.0, -90.0), (4.0, -44.0, -52.5)
 """In the right and in the left liver of the phantom; LPS: x to the patient's left."""

@@ -12,7 +12,7 @@ from dicom_phantom import AXIAL, CORONAL, OBLIQUE, phase_series, save, uid
 from dicom_results import frames, two_lesions
 from test_dicom_privacy import leaks
 
-from nnunet_multiphase.prediction.dicom_results import numbered_lesions
+from nnunet_multiphase.patients.dicom_results import numbered_lesions
 
 
 @pytest.fixture(scope="module")

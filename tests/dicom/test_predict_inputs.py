@@ -9,7 +9,7 @@ from dicom_phantom import lesion_mask, make_seg, phase_series, save, uid
 from test_dicom_privacy import leaks
 
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.prediction.inputs import Patient, gather_patients, is_dicom_tree, sort_inputs
+from nnunet_multiphase.patients.inputs import Patient, gather_patients, is_dicom_tree, sort_inputs
 from nnunet_multiphase.prediction.prepare import prepare_case
 
 NAMES = {"nc": "nativ", "art": "arteriell", "pv": "portal venous", "dl": "delayed"}
@@ -200,7 +200,7 @@ def test_a_case_folder_stays_one_with_dicom_beside_its_files(tree: Path, tmp_pat
 def test_without_pydicom_a_tree_is_known_by_its_preamble(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nnunet_multiphase.prediction.inputs.find_spec", lambda name: None)
+    monkeypatch.setattr("nnunet_multiphase.patients.inputs.find_spec", lambda name: None)
     monkeypatch.setattr("nnunet_multiphase.dicom.extra.find_spec", lambda name: None)
     with pytest.raises(InputError, match="reading DICOM needs pydicom and highdicom"):
         sort_inputs([tree])

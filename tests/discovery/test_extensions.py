@@ -23,7 +23,7 @@ PROGRAM = """
 import json
 import numpy as np, SimpleITK as sitk
 import nnunet_multiphase as mp
-from nnunet_multiphase.data.presets import all_presets
+from nnunet_multiphase.cases.presets import all_presets
 from nnunet_multiphase.measurement.table import columns
 
 z, y, x = np.ogrid[-20:21, -20:21, -20:21]
@@ -92,7 +92,7 @@ def point(name: str, value: str, group: str = extensions.PRESETS) -> EntryPoint:
 
 
 def test_a_preset_of_our_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from nnunet_multiphase.data.presets import all_presets
+    from nnunet_multiphase.cases.presets import all_presets
 
     found(monkeypatch, point("waw-tace", "os:sep"))
     with pytest.raises(InputError, match=r"os:sep adds waw-tace .* a name that is taken"):
@@ -100,7 +100,7 @@ def test_a_preset_of_our_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_preset_that_is_no_layout_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from nnunet_multiphase.data.presets import all_presets
+    from nnunet_multiphase.cases.presets import all_presets
 
     found(monkeypatch, point("ours", "os:sep"))
     with pytest.raises(InputError, match=r"the preset ours.*is no Layout"):

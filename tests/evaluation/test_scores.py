@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from panoptica import InputType, MaxBipartiteMatching, Metric, Panoptica_Evaluator, UnmatchedInstancePair
-from scipy import ndimage, stats
+from scipy import ndimage
 
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.evaluation.comparison import compare_paired
 from nnunet_multiphase.evaluation.folders import evaluate_folders
 from nnunet_multiphase.evaluation.lesions import label_lesions
 from nnunet_multiphase.evaluation.matching import match_masks
@@ -311,35 +310,3 @@ def test_a_folder_without_images_is_named(folders, tmp_path, make):
     make(tmp_path / "nothing")
     with pytest.raises(InputError, match="nothing"):
         evaluate_folders(tmp_path / "nothing", folders[1])
-
-
-def scores_with_dice(tmp_path, name, shifts):
-    """Score one box per case, predicted shifted by so many voxels of its four."""
-    folders = tmp_path / name, tmp_path / f"{name}_truth"
-    for i, shift in enumerate(shifts):
-        for folder, x in zip(folders, (shift, 0), strict=True):
-            folder.mkdir(exist_ok=True)
-            sitk.WriteImage(image(mask((0, 0, x, 2, 4, 4))), str(folder / f"case_{i}.nii.gz"))
-    return evaluate_folders(*folders)
-
-
-def test_paired_comparison_gives_the_median_difference_and_wilcoxons_p(tmp_path):
-    first = scores_with_dice(tmp_path, "a", [0, 0, 1, 1, 0, 2, 0])
-    second = scores_with_dice(tmp_path, "b", [1, 2, 2, 3, 3, 2, 1])
-    compared = compare_paired(first, second)
-    # Dice 1 - shift/4, so the differences are .25, .5, .25, .5, .75, 0, .25
-    assert (compared.cases, compared.median_difference) == (7, 0.25)
-    expected = stats.wilcoxon([1, 1, 0.75, 0.75, 1, 0.5, 1], [0.75, 0.5, 0.5, 0.25, 0.25, 0.5, 0.75]).pvalue
-    assert compared.p_value == pytest.approx(expected)
-
-
-def test_equal_models_have_no_p_value(tmp_path):
-    scores = scores_with_dice(tmp_path, "a", [0, 1])
-    compared = compare_paired(scores, scores)
-    assert compared.median_difference == 0.0
-    assert math.isnan(compared.p_value)
-
-
-def test_a_paired_comparison_needs_the_same_cases(tmp_path):
-    with pytest.raises(ValueError, match="case_2"):
-        compare_paired(scores_with_dice(tmp_path, "a", [0, 1]), scores_with_dice(tmp_path, "b", [0, 1, 2]))

@@ -30,7 +30,7 @@ from nnunet_multiphase.cli.main import main
 from nnunet_multiphase.dicom.pixels import LARGEST_HU
 from nnunet_multiphase.dicom.series_folder import read_series_folder
 from nnunet_multiphase.errors import InputError, printable
-from nnunet_multiphase.prediction.inputs import gather_patients, sort_inputs
+from nnunet_multiphase.patients.inputs import gather_patients, sort_inputs
 
 sys.path.append(str(Path(__file__).parents[1] / "dicom"))
 from dicom_phantom import START, abdomen_hu, lesion_mask, make_rtstruct, make_seg, make_series

@@ -22,9 +22,9 @@ import numpy as np
 from mutations import Rng
 
 from nnunet_multiphase.label_classes import classes_of_record
-from nnunet_multiphase.prediction.load import load_for_runtime
-from nnunet_multiphase.prediction.model import model_lesion_labels, model_phases
-from nnunet_multiphase.runtime.description import read_description
+from nnunet_multiphase.models.description import read_description
+from nnunet_multiphase.models.load import load_for_runtime
+from nnunet_multiphase.models.model import model_lesion_labels, model_phases
 
 PATCH = (4, 8, 8)
 HEADS = 3
@@ -236,7 +236,7 @@ NAME = "MultiPhaseSCAMTrainer__tiny__3d_fullres"
 @cache
 def trained() -> dict[str, bytes]:
     """Make what nnU-Net writes of a small network: file names and contents."""
-    sys.path.append(str(Path(__file__).parents[1] / "runtime"))
+    sys.path.append(str(Path(__file__).parents[1] / "models"))
     import torch
     from tiny_model import network as made_network
     from tiny_model import plans, record

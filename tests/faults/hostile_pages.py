@@ -11,7 +11,7 @@ from pathlib import Path
 import mutations
 from mutations import Rng
 
-from nnunet_multiphase.data.quality import PhaseQuality, write_quality
+from nnunet_multiphase.alignment.quality import PhaseQuality, write_quality
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.measurement.record import Diameter, LesionMeasures, PatientMeasures
 from nnunet_multiphase.measurement.table import write_measures_json

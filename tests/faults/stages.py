@@ -16,7 +16,7 @@ import numpy as np
 import SimpleITK as sitk
 
 TESTS = Path(__file__).parents[1]
-for _folder in ("data", "dicom", "runtime", "benchmark"):
+for _folder in (".", "dicom", "models", "benchmark"):
     sys.path.append(str(TESTS / _folder))
 
 FOLDERS = ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")
@@ -219,7 +219,7 @@ STAGES: Mapping[str, Stage] = {
         _dicom_tree,
         _ours("import-dicom {source} {out}/raw"),
         grows=r"raw/patients\.csv",
-        preload=("nnunet_multiphase.dicom.import_tree",),
+        preload=("nnunet_multiphase.dicom_import.import_tree",),
     ),
     "register": Stage(
         _pair,
@@ -234,8 +234,8 @@ STAGES: Mapping[str, Stage] = {
         _ours(f"{SETUP} 1"),
         done=TAKEN,
         preload=(
-            "nnunet_multiphase.data.dataset",
-            "nnunet_multiphase.alignment",
+            "nnunet_multiphase.dataset.build",
+            "nnunet_multiphase.alignment.align",
             "nnunet_multiphase.report.cohort_page",
         ),
     ),
@@ -243,7 +243,7 @@ STAGES: Mapping[str, Stage] = {
     "evaluate": Stage(
         _scored,
         _ours("evaluate {source}/predictions {source}/truth -o {out}/scores --lesion-labels 1 --html"),
-        preload=("nnunet_multiphase.evaluation.folders", "nnunet_multiphase.report.page"),
+        preload=("nnunet_multiphase.evaluation.folders", "nnunet_multiphase.html.page"),
     ),
     "predict": Stage(
         _patients,
@@ -251,13 +251,13 @@ STAGES: Mapping[str, Stage] = {
             "predict {source}/patients/p0 {source}/patients/p1 -m {source}/model -o {out}/predictions --disable-tta "
             f"--device cpu {IMPLAUSIBLE}"
         ),
-        preload=("nnunet_multiphase.prediction.nnunet_model", "nnunet_multiphase.report.patient_page"),
+        preload=("nnunet_multiphase.models.nnunet_model", "nnunet_multiphase.report.patient_page"),
     ),
     "export": Stage(
         lambda source: _model(source / "model"),
         _ours("export {source}/model -o {out}/exported"),
         done="exists already",
-        preload=("nnunet_multiphase.runtime.export", "nnunet_multiphase.prediction.nnunet_model"),
+        preload=("nnunet_multiphase.models.export", "nnunet_multiphase.models.nnunet_model"),
     ),
     "plan": Stage(
         _raw_dataset, lambda source, out: PLAN, varies=r".*\.(log|pkl)", theirs=r".*", reads=("nnUNet_raw",)

@@ -30,17 +30,17 @@ import mutations
 import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.data.case_folder import CohortError, read_case_folder
-from nnunet_multiphase.data.case_table import scan_table
-from nnunet_multiphase.data.check import check_case
-from nnunet_multiphase.data.layout import Layout
-from nnunet_multiphase.data.mask_choice import ONE_MASK
-from nnunet_multiphase.data.nifti_header import find_unclear_header
-from nnunet_multiphase.data.volume_file import read_upright, read_volume
+from nnunet_multiphase.cases.case_folder import CohortError, read_case_folder
+from nnunet_multiphase.cases.case_table import scan_table
+from nnunet_multiphase.cases.check import check_case
+from nnunet_multiphase.cases.layout import Layout
+from nnunet_multiphase.cases.mask_choice import ONE_MASK
+from nnunet_multiphase.cases.nifti_header import find_unclear_header
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.label_classes import classes_of_record, read_record, whole_numbers
+from nnunet_multiphase.models.description import read_description
 from nnunet_multiphase.phantom.truth import liver_points_in_moving, read_truth
-from nnunet_multiphase.runtime.description import read_description
+from nnunet_multiphase.volumes.volume_file import read_upright, read_volume
 from registration.volume import check_image
 from registration.volume_file import read_volume as read_of_register
 
@@ -276,7 +276,7 @@ PATTERNS = (b"{case}/{phase}_scan.nii.gz", b"*/{case}_{phase}*.nrrd", b"{phase}/
 
 def patterns(folder: Path, rng: Rng) -> None:
     """Make a layout of one spoilt pattern, and look with it."""
-    from nnunet_multiphase.data.layout import scan_layout
+    from nnunet_multiphase.cases.layout import scan_layout
 
     raw = folder / "raw"
     for name in ("a/art_scan.nii.gz", "a/pv_scan.nii.gz", "b/b_art.nrrd", "art/c.nii"):

@@ -4,9 +4,9 @@ import functools
 
 import numpy as np
 import pytest
+from conspicuity import contrast_hu, contrast_to_noise
 
 from nnunet_multiphase.phantom.cohort import Case, sample_case
-from nnunet_multiphase.phantom.conspicuity import contrast_hu, contrast_to_noise
 from nnunet_multiphase.phantom.lesions import CONTRAST_HU, KINDS, Lesion, place_lesions, sample_shape
 from nnunet_multiphase.phases import PHASES
 

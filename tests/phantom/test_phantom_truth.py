@@ -5,11 +5,11 @@ import json
 
 import numpy as np
 import pytest
+from conspicuity import grid_around
 from scipy import ndimage
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phantom.cohort import Case, sample_case, truth_of
-from nnunet_multiphase.phantom.conspicuity import grid_around
 from nnunet_multiphase.phantom.lesions import sample_shape
 from nnunet_multiphase.phantom.motion import Motion, locate, place, rotation_matrix
 from nnunet_multiphase.phantom.render import Grid, render_hu, render_lesions, render_liver

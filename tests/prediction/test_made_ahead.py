@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from nnunet_multiphase.prediction.ahead import made_ahead
+from nnunet_multiphase.patients.ahead import made_ahead
 
 
 def test_things_come_in_order_with_what_was_made_of_them() -> None:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nnunet_multiphase.data.alone import alone
+from nnunet_multiphase.alone import alone
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.prediction import case
 from nnunet_multiphase.prediction.case import predict_case

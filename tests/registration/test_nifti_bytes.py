@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from nnunet_multiphase.data.volume_file import read_volume as read_of_setup
+from nnunet_multiphase.volumes.volume_file import read_volume as read_of_setup
 from registration.volume_file import read_volume as read_of_register
 
 READERS = pytest.mark.parametrize("read", [read_of_register, read_of_setup], ids=["register", "setup"])

@@ -5,7 +5,7 @@ import json
 
 from PIL import Image
 
-from nnunet_multiphase.data.quality import PhaseQuality, write_quality
+from nnunet_multiphase.alignment.quality import PhaseQuality, write_quality
 
 
 def line(case, phase="art", *, split="train", reference="pv", status="present", before=1.0, gain=0.1, **more):

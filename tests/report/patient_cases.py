@@ -7,12 +7,12 @@ import numpy as np
 import SimpleITK as sitk
 from PIL import Image
 
-from nnunet_multiphase.alignment import AlignedPhases
-from nnunet_multiphase.data.case_folder import CaseFolder
-from nnunet_multiphase.data.orientation import stored_grid
+from nnunet_multiphase.alignment.align import AlignedPhases
+from nnunet_multiphase.cases.case_folder import CaseFolder
 from nnunet_multiphase.measurement.measure import Liver, measure_patient
 from nnunet_multiphase.prediction import CasePrediction, PreparedCase, SegmentedCase
 from nnunet_multiphase.prediction.window import Window
+from nnunet_multiphase.volumes.orientation import stored_grid
 
 SIZE, SPACING_MM, ORIGIN_MM = (60, 50, 20), (3.0, 3.0, 5.0), (-90.0, -75.0, 100.0)
 HU = {"nc": (50, 40), "art": (60, 110), "pv": (110, 70)}

@@ -17,8 +17,8 @@ from PIL import Image
 
 from nnunet_multiphase.cli.main import build_parser
 from nnunet_multiphase.cli.setup import run, write_page
-from nnunet_multiphase.data import dataset as dataset_module
-from nnunet_multiphase.data.dataset import DatasetSummary
+from nnunet_multiphase.dataset import build as dataset_module
+from nnunet_multiphase.dataset.build import DatasetSummary
 from nnunet_multiphase.report.cohort_page import write_cohort_page
 
 HOSTILE = "\"><img src=x onerror=alert(1)> &lt; 'case' #1 50%"

@@ -9,8 +9,8 @@ import pytest
 import SimpleITK as sitk
 from browser import needs_browser, opened
 
+from nnunet_multiphase.html.page import Figure, Section, Table, Text, write_report
 from nnunet_multiphase.report.figures import prediction_panel, training_curves
-from nnunet_multiphase.report.page import Figure, Section, Table, Text, write_report
 from nnunet_multiphase.report.provenance import provenance_table
 
 NASTY = "<script>document.title='broken'</script> & \"quoted\""

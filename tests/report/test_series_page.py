@@ -12,7 +12,7 @@ import pytest
 from browser import needs_browser, opened
 from PIL import Image
 
-from nnunet_multiphase.report.series_page import SeriesRow, write_series_page
+from nnunet_multiphase.dicom_import.series_page import SeriesRow, write_series_page
 
 
 def picture(width: int = 4, height: int = 3) -> bytes:

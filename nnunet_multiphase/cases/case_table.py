@@ -1,0 +1,107 @@
+"""Read a cohort's cases from a table: one line a case, a column for each phase and mask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nnunet_multiphase.cases.case_folder import CaseFolder
+from nnunet_multiphase.cases.case_name import case_id, patient_id
+from nnunet_multiphase.cases.mask_choice import MaskRule, choose_masks
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.phases import PHASES
+from nnunet_multiphase.table_text import Table, read_table, unused_columns_note
+
+COLUMNS = ("case", "patient", *PHASES, "lesions", "liver", "reference")
+NEEDED = ("case", "lesions")
+
+
+def scan_table(table: Path, root: Path, masks: MaskRule) -> tuple[list[CaseFolder], list[str], list[str]]:
+    """Read the cases of a table.
+
+    Args:
+        table: CSV, TSV or semicolon-separated text (UTF-8) with a header of these columns, in any order: case, one for
+            each phase there is (nc, art, pv, dl), lesions (one file, or several with | between), and, if wanted,
+            patient, liver, reference. The masks are drawn on the reference; without that column, or where it is
+            empty, on the only phase, else pv. Further columns are passed over.
+        root: Folder that paths which are not absolute start from.
+        masks: Whether another phase than the table's is to be the reference; the masks are brought along then.
+
+    Returns:
+        The cases that can be used, in the table's order; a sentence for each problem; what else is worth saying.
+
+    Raises:
+        InputError: The table cannot be read, or its header is another.
+    """
+    cases: list[CaseFolder] = []
+    problems: list[str] = []
+    seen: set[str] = set()
+    content = _read(table)
+    for row in content.rows:
+        where = f"{table.name}, line {row.number}"
+        name = row["case"]
+        if not name:
+            problems.append(f"{where}: no case is named; fill in the column case or remove the line")
+            continue
+        if case_id(name).casefold() in seen:
+            problems.append(f"{where}: case {name} is there twice; keep one line")
+            continue
+        seen.add(case_id(name).casefold())
+        images = {phase: root / row[phase] for phase in PHASES if row[phase]}
+        lesions = tuple(root / part.strip() for part in row["lesions"].split("|") if part.strip())
+        reference = row["reference"] or ("pv" if "pv" in images else next(iter(images), ""))
+        if not images:
+            problems.append(f"case {name} ({where}): no phase; fill in one of {', '.join(PHASES)}")
+        elif not lesions and masks.absent == "error":
+            problems.append(
+                f"case {name} ({where}): no lesion mask; fill in the column lesions, remove the line, or pass "
+                "--no-mask skip (leave such cases out)"
+            )
+        elif reference not in images:
+            problems.append(
+                f"case {name} ({where}): the reference {reference} is none of its phases {', '.join(images)}; correct it"
+            )
+        else:
+            try:
+                drawn = {reference: masks.lesion_files(lesions)} if lesions else {}
+                choice = choose_masks(name, images, drawn, masks)
+            except InputError as error:
+                problems.append(str(error))
+                continue
+            own = root / row["liver"] if row["liver"] else None
+            liver = masks.liver_files(own, choice.lesions) if choice.reference == reference else None
+            cases.append(
+                CaseFolder(
+                    case_id(name),
+                    root,
+                    patient_id(row["patient"]) or case_id(name),
+                    images,
+                    choice.reference,
+                    choice.lesions,
+                    liver,
+                    unused_liver=own if liver is None else None,
+                    moving_lesions=choice.moving,
+                )
+            )
+    if not cases and not problems:
+        problems.append(f"{table} has no line under its header: expected one for each case")
+    return cases, problems, unused_columns_note(table, content)
+
+
+def table_phases(table: Path) -> tuple[str, ...]:
+    """Give the phases that a table has a column for, in nnU-Net's channel order.
+
+    Raises:
+        InputError: The table cannot be read, or its header is another.
+    """
+    columns = _read(table).columns
+    return tuple(phase for phase in PHASES if phase in columns)
+
+
+def _read(table: Path) -> Table:
+    content = read_table(table, NEEDED, [column for column in COLUMNS if column not in NEEDED])
+    if not set(PHASES) & set(content.columns):
+        raise InputError(
+            f"{table}: expected a column for each phase there is ({', '.join(PHASES)}), "
+            f"found {', '.join((*content.columns, *content.further))}"
+        )
+    return content

@@ -1,0 +1,88 @@
+"""Find a cohort's cases in whatever form it comes: case folders, file name patterns, a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nnunet_multiphase.cases.case_folder import (
+    PATIENT_TABLE,
+    CaseFolder,
+    assign_patients,
+    ignored_files,
+    patient_table_notes,
+    scan_cohort,
+)
+from nnunet_multiphase.cases.case_table import scan_table, table_phases
+from nnunet_multiphase.cases.layout import Layout, scan_layout
+from nnunet_multiphase.cases.mask_choice import ONE_MASK, MaskRule
+from nnunet_multiphase.cases.presets import all_presets
+from nnunet_multiphase.phases import PHASES
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Say in what form a cohort comes; by default as case folders (docs/data.md)."""
+
+    layout: Layout | None = None
+    table: Path | None = None
+    masks: MaskRule = ONE_MASK
+    trust_headers: bool = False  # also where the layout distrusts them
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """Give the phases that may be there, in nnU-Net's channel order: of a table those it has a column for."""
+        if self.table is not None:
+            return table_phases(self.table)
+        known = PHASES if self.layout is None else self.layout.phase_names.values()
+        return tuple(phase for phase in PHASES if phase in known)
+
+    @property
+    def registered(self) -> bool:
+        """Tell whether the phases are aligned already."""
+        return self.layout is not None and self.layout.registered
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is there: usable cases, a sentence for each problem, files that are not used, what else is worth saying."""
+
+    cases: list[CaseFolder]
+    problems: list[str]
+    ignored: list[str]
+    notes: list[str] = field(default_factory=list)
+
+
+def find_cases(raw: Path, inputs: Inputs) -> Found:
+    """Find the cases of a cohort; no file but tables is opened.
+
+    Args:
+        raw: The cohort's folder.
+        inputs: Its form.
+
+    Raises:
+        InputError: The layout or the table's header cannot be used.
+    """
+    if inputs.table is not None:
+        cases, problems, notes = scan_table(inputs.table, raw, inputs.masks)
+        return Found(cases, problems, [], notes)
+    if inputs.layout is not None:
+        if inputs.layout.distrust and not inputs.trust_headers:
+            problem = (
+                f"{raw}: this set cannot be used as it is: {inputs.layout.distrust}; correct its files and use --pattern, "
+                "or pass --trust-headers if you have done so under the old names"
+            )
+            return Found([], [problem], [])
+        cases, problems, unmatched = scan_layout(raw, inputs.layout, inputs.masks)
+        no_liver = cases and all(case.liver is None and case.unused_liver is None for case in cases)
+        if inputs.layout.liver and no_liver and inputs.layout not in all_presets().values():
+            problems.append(
+                f"the liver pattern {inputs.layout.liver!r} matches no file: correct it, or leave --liver out"
+            )
+        names = {case.name: case.name for case in cases}
+        cases, problems = assign_patients(cases, problems, raw / PATIENT_TABLE, names)
+        ignored = [f"{name} (matches no pattern)" for name in unmatched if name != PATIENT_TABLE]
+        return Found(cases, problems, ignored, patient_table_notes(raw / PATIENT_TABLE))
+    cases, problems = scan_cohort(raw, inputs.masks)
+    ignored = ignored_files(raw, cases) if raw.is_dir() else []
+    return Found(cases, problems, ignored, patient_table_notes(raw / PATIENT_TABLE))

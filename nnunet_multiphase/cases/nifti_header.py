@@ -1,0 +1,149 @@
+"""Look at what a volume's own header says of size and side, which ITK fills in where it is lacking."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nnunet_multiphase.cases.plausibility import Finding
+from nnunet_multiphase.volumes.volume_file import split_channel
+
+FORMS_APART_MM = 1.0
+"""How far qform and sform may put a corner apart: rounding does far less."""
+
+
+@dataclass(frozen=True)
+class NiftiHeader:
+    """Hold the fields of a NIfTI-1 header that place the volume."""
+
+    size: tuple[int, int, int]
+    spacing: tuple[float, float, float]  # pixdim, in the header's own unit
+    qform: np.ndarray | None  # (4, 4) index to world (RAS), header's unit; None: code 0
+    sform: np.ndarray | None
+
+
+def find_unclear_header(path: Path) -> Finding | None:
+    """Say what a volume's header leaves open, before a reader fills it in.
+
+    Args:
+        path: Of a volume that can be read.
+
+    Returns:
+        A finding where a NIfTI header has no voxel size, no orientation, or two that disagree, or an NRRD or MHA none.
+    """
+    path, _ = split_channel(path)
+    if path.is_dir():
+        return None
+    if path.name.lower().endswith((".nrrd", ".nhdr")):
+        return _unclear_nrrd(path)
+    if path.name.lower().endswith((".mha", ".mhd")):
+        return _unclear_meta(path)
+    header = read_nifti_header(path)
+    if header is None:
+        return None
+    shown = " x ".join(f"{s:.4g}" for s in header.spacing)
+    if min(header.spacing) <= 0 or not np.isfinite(header.spacing).all():
+        return Finding(
+            "spacing",
+            f"has voxels of {shown} in its header: the size is lost; write it into the header in mm",
+        )
+    if header.qform is None and header.sform is None:
+        return Finding(
+            "orientation",
+            "says nothing about which side is the patient's right (qform and sform code are 0); write the orientation into "
+            "the header, or export it again",
+        )
+    if header.qform is not None and header.sform is not None:
+        apart = _most_apart(header)
+        if apart > max(FORMS_APART_MM, 0.5 * max(header.spacing)):
+            return Finding(
+                "orientation",
+                f"says twice where it lies, and differently: its qform and sform are up to {apart:.0f} mm apart; set one to "
+                "the other, or its code to 0",
+            )
+    return None
+
+
+def read_nifti_header(path: Path) -> NiftiHeader | None:
+    """Read the placing fields of a NIfTI-1 file; None where it is none."""
+    if path.suffix.lower() == ".img":
+        path = path.with_suffix(".hdr") if path.with_suffix(".hdr").is_file() else path.with_suffix(".HDR")
+    try:
+        with gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb") as stream:
+            raw = stream.read(348)
+    except (OSError, EOFError, zlib.error):
+        return None
+    if len(raw) < 348 or raw[344:347] not in (b"n+1", b"ni1"):
+        return None
+    order = "<" if struct.unpack("<i", raw[:4])[0] == 348 else ">"
+    dim = struct.unpack(f"{order}8h", raw[40:56])
+    pixdim = struct.unpack(f"{order}8f", raw[76:108])
+    qform_code, sform_code = struct.unpack(f"{order}2h", raw[252:256])
+    b, c, d, *offset = struct.unpack(f"{order}6f", raw[256:280])
+    rows = np.frombuffer(raw[280:328], f"{order}f4").reshape(3, 4).astype(float)
+    return NiftiHeader(
+        (dim[1], dim[2], dim[3]),
+        (pixdim[1], pixdim[2], pixdim[3]),
+        _quaternion_matrix(b, c, d, offset, pixdim) if qform_code > 0 else None,
+        np.vstack([rows, [0, 0, 0, 1]]) if sform_code > 0 else None,
+    )
+
+
+def _quaternion_matrix(
+    b: float, c: float, d: float, offset: list[float], pixdim: tuple[float, ...]
+) -> np.ndarray:
+    """Turn a qform into a matrix (NIfTI-1's definition)."""
+    a = np.sqrt(max(0.0, 1.0 - b * b - c * c - d * d))
+    rotation = np.array(
+        [
+            [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
+            [2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)],
+            [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - c * c - b * b],
+        ]
+    )
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation * [pixdim[1], pixdim[2], pixdim[3] * (-1 if pixdim[0] < 0 else 1)]
+    matrix[:3, 3] = offset
+    return matrix
+
+
+def _most_apart(header: NiftiHeader) -> float:
+    """Give the largest distance between a corner by one form and by the other, in the header's unit."""
+    assert header.qform is not None
+    assert header.sform is not None
+    last = np.array(header.size) - 1
+    corners = [[i * last[0], j * last[1], k * last[2], 1] for i in (0, 1) for j in (0, 1) for k in (0, 1)]
+    return float(np.linalg.norm(np.array(corners) @ (header.qform - header.sform).T, axis=1).max())
+
+
+def _unclear_nrrd(path: Path) -> Finding | None:
+    """Say that an NRRD header names no space, so that no axis has a side."""
+    with path.open("rb") as stream:
+        text = stream.read(1 << 16).partition(b"\n\n")[0].decode("latin-1").replace("\r", "")
+    fields = {line.split(":")[0].strip().lower() for line in text.split("\n") if ":" in line}
+    if not text.startswith("NRRD") or fields & {"space", "space dimension"}:
+        return None
+    return Finding(
+        "orientation",
+        "says nothing about which side is the patient's right (its header has no `space`); write the orientation into the "
+        "header, or export it again",
+    )
+
+
+def _unclear_meta(path: Path) -> Finding | None:
+    """Say that a MetaImage header has no directions: ITK lays it straight then."""
+    with path.open("rb") as stream:
+        lines = stream.read(1 << 16).decode("latin-1").splitlines()
+    fields = {line.split("=")[0].strip().lower() for line in lines if "=" in line}
+    if fields & {"transformmatrix", "rotation", "orientation"}:
+        return None
+    return Finding(
+        "orientation",
+        "says nothing about which side is the patient's right (no TransformMatrix); write the orientation into "
+        "the header, or export it again",
+    )

@@ -1,0 +1,378 @@
+"""Run all steps: a DICOM tree to a cohort of case folders, its series table and its key file."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from nnunet_multiphase.alone import alone
+from nnunet_multiphase.cases.case_folder import CohortError
+from nnunet_multiphase.dicom.geometry import TOO_FEW
+from nnunet_multiphase.dicom.interleaved import INTERLEAVED
+from nnunet_multiphase.dicom.kind import with_kinds
+from nnunet_multiphase.dicom.regrid import resample_if_irregular
+from nnunet_multiphase.dicom.scan import Tree, scan_tree
+from nnunet_multiphase.dicom.volumes import Volume, volumes_of
+from nnunet_multiphase.dicom_import.case_writer import (
+    check_destination,
+    remove_case,
+    settle_cases,
+    write_case,
+    write_patients,
+)
+from nnunet_multiphase.dicom_import.choose import Choice, Correction, choose_volumes
+from nnunet_multiphase.dicom_import.coverage import with_coverage
+from nnunet_multiphase.dicom_import.evidence import Enhancement
+from nnunet_multiphase.dicom_import.join import name_bearers, same_day_groups, worth_joining
+from nnunet_multiphase.dicom_import.look import Look, look_at
+from nnunet_multiphase.dicom_import.mask_table import (
+    MaskCorrection,
+    mask_table_path,
+    read_mask_table,
+    write_mask_table,
+)
+from nnunet_multiphase.dicom_import.masks import Found, Layer, find_layers, mask_kinds
+from nnunet_multiphase.dicom_import.own_words import read_own_words
+from nnunet_multiphase.dicom_import.phase import guess_study
+from nnunet_multiphase.dicom_import.pseudonyms import (
+    Name,
+    Study,
+    StudyKey,
+    name_joined,
+    pseudonyms_path,
+    read_pseudonyms,
+    write_pseudonyms,
+)
+from nnunet_multiphase.dicom_import.series_page import write_series_page
+from nnunet_multiphase.dicom_import.series_table import (
+    page_rows,
+    read_corrections,
+    series_page_path,
+    series_table_path,
+    write_series_table,
+)
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.words.descriptions import NO_OWN_WORDS, OwnWords
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What an import did; no text in it identifies anybody."""
+
+    table: Path
+    page: Path
+    pseudonyms: Path
+    previous_table: Path | None
+    previous_mask_table: Path | None
+    mask_table: Path | None  # None: no masks in the tree
+    written: tuple[str, ...]  # cases
+    remarks: tuple[str, ...]
+    failures: tuple[str, ...]  # cases that should have been written, files that should have been read
+    volumes: Mapping[str, Mapping[str, Volume]] = field(default_factory=dict, repr=False)
+    """Written case -> phase -> what it was made from. Identifies, and so is for the run alone: never written."""
+
+
+def import_tree(
+    root: Path | Sequence[Path],
+    out: Path,
+    *,
+    series_table: Path | None = None,
+    mask_table: Path | None = None,
+    words: Path | None = None,
+    masks_by_planes: bool = False,
+    dry_run: bool = False,
+    resample_irregular: bool = False,
+    join_studies: bool = False,
+    with_masks: bool = True,
+    compress: bool = True,
+    say: Callable[[str], None] = lambda line: None,
+) -> Summary:
+    """Turn a DICOM tree into a cohort that `setup` reads.
+
+    Args:
+        root: Folder with DICOM files at any depth, or several that count as one.
+        out: Cohort to write: OUT/<case>/{nc,art,pv,dl}.nii.gz, masks, OUT/patients.csv.
+        series_table: The user's corrections.
+        mask_table: The user's corrections to what masks are and where they lie.
+        words: The user's own words, as `read_own_words` takes them.
+        masks_by_planes: Let planes decide where masks lie that name images which are not in the tree.
+        dry_run: Write the tables and the page of the series only.
+        resample_irregular: Bring tilted and unevenly spaced slices to an even grid, instead of refusing them.
+        join_studies: Make one case of a patient's studies of one day.
+        with_masks: Look for masks; a new patient is predicted without, whoever drew them.
+        compress: Write phases as .nii.gz, not .nii, which takes a tenth of the time and twice the space.
+        say: Takes a line of progress.
+
+    Returns:
+        What was written and what is to be said.
+
+    Raises:
+        InputError: Nothing can be read, OUT is not ours, the table does not fit, or another import is at OUT. No case has
+            been touched.
+    """
+    with warnings.catch_warnings():
+        # pydicom and highdicom warn of odd values by quoting them, names and dates too.
+        warnings.simplefilter("ignore")
+        out = Path(os.path.abspath(out))
+        out.parent.mkdir(parents=True, exist_ok=True)
+        busy = f"{out} is being written by another import right now; wait for it, or choose another OUT"
+        with alone(out.with_name(f".{out.name}.lock"), busy):
+            return _import_tree(
+                [Path(root)] if isinstance(root, str | Path) else [Path(folder) for folder in root],
+                out,
+                series_table,
+                mask_table,
+                words,
+                masks_by_planes,
+                dry_run,
+                resample_irregular,
+                join_studies,
+                with_masks,
+                compress,
+                say,
+            )
+
+
+def _import_tree(
+    roots: Sequence[Path],
+    out: Path,
+    series_table: Path | None,
+    mask_table: Path | None,
+    words: Path | None,
+    masks_by_planes: bool,
+    dry_run: bool,
+    resample_irregular: bool,
+    join_studies: bool,
+    with_masks: bool,
+    compress: bool,
+    say: Callable[[str], None],
+) -> Summary:
+    known = read_pseudonyms(pseudonyms_path(out))
+    check_destination(out, known.values())
+    corrections = read_corrections(series_table) if series_table else {}
+    mask_corrections = read_mask_table(mask_table) if mask_table else {}
+    own = read_own_words(words) if words else NO_OWN_WORDS
+    say(f"reading the headers in {', '.join(map(str, roots))}")
+    tree = scan_tree(roots)
+    say(f"{sum(len(series.slices) for series in tree.series)} images in {len(tree.series)} series")
+    studies = _studies(tree)
+    joined = name_bearers(studies, known, on_request=join_studies)
+    names = name_joined(studies, joined, known)
+    volumes: dict[StudyKey, list[Volume]] = {}
+    for series in tree.series:
+        volumes.setdefault(joined[series.patient_id, series.study], []).extend(
+            resample_if_irregular(volume, on_request=resample_irregular) for volume in volumes_of(series)
+        )
+    everything = [volume for found in volumes.values() for volume in found]
+    masks = find_layers(
+        tree.masks if with_masks else (),
+        everything,
+        {key: names[key] for key in joined},
+        mask_corrections,
+        by_planes=masks_by_planes,
+        own=own.labels,
+    )
+    _check_tables(series_table, corrections, mask_table, mask_corrections, everything, masks)
+    layers, remarks = masks.layers, list(masks.remarks)
+    if any(not patient_id for patient_id, _ in volumes):
+        remarks.append("studies without PatientID: each counts as a patient of its own")
+    remarks += _halves(joined, names, known)
+    choices, looks = _choose_all(volumes, names, layers, corrections, own, say)
+    used_phases = {key: {choice.phase for choice in chosen if choice.use} for key, chosen in choices.items()}
+    remarks += worth_joining(same_day_groups(studies), joined, names, used_phases)
+    everything_chosen = [choice for chosen in choices.values() for choice in chosen]
+    previous = write_series_table(series_table_path(out), everything_chosen)
+    write_series_page(series_page_path(out), page_rows(everything_chosen, looks))
+    remarks += [remark for choice in everything_chosen if (remark := _remark(choice))]
+    previous_masks = write_mask_table(mask_table_path(out), masks.rows)
+    remarks += _unused_masks(choices, names, masks)
+    if dry_run:
+        remarks += [sentence for case in sorted(masks.failures) for sentence in masks.failures[case]]
+    written: dict[str, dict[str, Volume]] = {}
+    failures = list(tree.lost)
+    if not dry_run:
+        write_pseudonyms(pseudonyms_path(out), names)
+        settle_cases(out, {**known, **names}.values())
+        remarks += _remove_joined(out, names, known)
+        for key in sorted(choices, key=lambda key: names[key].case):
+            used = [choice for choice in choices[key] if choice.use]
+            case = names[key].case
+            try:
+                if used and case in masks.failures:
+                    failures += [f"{problem}; the case was not written" for problem in masks.failures[case]]
+                elif used:
+                    told = write_case(
+                        out, names[key], used, layers, masks.empty.get(case, ()), compress=compress
+                    )
+                    remarks += told if with_masks else []  # there it is that no lesion mask is there
+                    written[case] = {choice.phase: choice.volume for choice in used}
+                    say(f"{names[key].case}: {', '.join(sorted(choice.phase for choice in used))}")
+                else:
+                    remarks += _leave_out(out, names[key], choices[key], failures)
+            except InputError as error:
+                failures.append(f"{error}; the case was not written")
+            # After every case: without its line a patient's second study would pass for another patient.
+            if out.is_dir():
+                write_patients(out, names.values())
+    return Summary(
+        table=series_table_path(out),
+        page=series_page_path(out),
+        pseudonyms=pseudonyms_path(out),
+        previous_table=previous,
+        previous_mask_table=previous_masks,
+        mask_table=mask_table_path(out) if masks.rows else None,
+        written=tuple(written),
+        remarks=tuple(remarks),
+        failures=tuple(failures),
+        volumes=written,
+    )
+
+
+def _choose_all(
+    volumes: Mapping[StudyKey, Sequence[Volume]],
+    names: Mapping[StudyKey, Name],
+    layers: Sequence[Layer],
+    corrections: Mapping[str, Correction],
+    own: OwnWords,
+    say: Callable[[str], None],
+) -> tuple[dict[StudyKey, list[Choice]], dict[str, Look]]:
+    """Look, guess and choose, study by study; what the table wants in vain is told all at once."""
+    masks = mask_kinds(layers)
+    choices: dict[StudyKey, list[Choice]] = {}
+    all_looks: dict[str, Look] = {}
+    problems: list[str] = []
+    for key in sorted(volumes, key=lambda key: names[key].case):
+        found = with_kinds(volumes[key], own)
+        looks = {volume.key: look_at(volume) for volume in found}
+        all_looks |= {volume: look.without_voxels() for volume, look in looks.items()}
+        findings = {volume: look.finding for volume, look in looks.items() if look.finding is not None}
+        found = [
+            replace(volume, doubts=(*volume.doubts, INTERLEAVED)) if looks[volume.key].interleaved else volume
+            for volume in found
+        ]
+        found = [replace(volume, notes=(*looks[volume.key].remarks, *volume.notes)) for volume in found]
+        found = with_coverage(found, findings, set(masks))
+        with_phase = [volume for volume in found if volume.has_phase]
+        guesses = guess_study(with_phase, _enhancement_of(looks), own)
+        by_key = {volume.key: guess for volume, guess in zip(with_phase, guesses, strict=True)}
+        try:
+            choices[key] = choose_volumes(found, names[key], by_key, masks, corrections)
+        except InputError as error:
+            problems.append(str(error))
+        say(f"{names[key].case}: {len(found)} volume(s) looked at")
+    if problems:
+        raise CohortError(problems)
+    return choices, all_looks
+
+
+def _enhancement_of(looks: Mapping[str, Look]) -> Callable[[Volume], Enhancement | None]:
+    return lambda volume: looks[volume.key].enhancement
+
+
+def _check_tables(
+    series_table: Path | None,
+    corrections: Mapping[str, Correction],
+    mask_table: Path | None,
+    mask_corrections: Mapping[str, MaskCorrection],
+    volumes: Sequence[Volume],
+    masks: Found,
+) -> None:
+    """Refuse the user's tables where they name what is not in the tree."""
+    keys = {volume.key for volume in volumes}
+    wanted = {correction.series for correction in mask_corrections.values()} - {""}
+    for table, what, unknown in (
+        (series_table, "series", set(corrections) - keys),
+        (mask_table, "masks", set(mask_corrections) - {row.mask for row in masks.rows}),
+        (mask_table, "series", wanted - keys),
+    ):
+        if unknown:
+            raise InputError(
+                f"{table} names {what} that are not in the tree ({', '.join(sorted(unknown)[:5])}); "
+                "use the table of this tree, or remove those lines"
+            )
+
+
+def _studies(tree: Tree) -> set[Study]:
+    """List the studies; a study's date is the earliest that its series give."""
+    dates: dict[StudyKey, str] = {}
+    for series in tree.series:
+        key = (series.patient_id, series.study)
+        date = min(part.study_date for part in series.slices)
+        dates[key] = min(dates.get(key, date), date)
+    return {Study(patient_id, uid, date) for (patient_id, uid), date in dates.items()}
+
+
+def _halves(
+    joined: Mapping[StudyKey, StudyKey], names: Mapping[StudyKey, Name], known: Mapping[StudyKey, Name]
+) -> list[str]:
+    """Tell of cases of which an earlier import joined studies that are not in this tree."""
+    lost = {names[key].case for key in known.keys() - joined.keys()}
+    here = {names[key].case for key in joined}
+    return [
+        f"case {case}: it was joined from several studies, of which some are not in this tree; give them all together"
+        for case in sorted(lost & here)
+    ]
+
+
+def _remove_joined(out: Path, names: Mapping[StudyKey, Name], known: Mapping[StudyKey, Name]) -> list[str]:
+    """Remove the cases of an earlier import whose study is part of another case now."""
+    kept = {name.case for name in names.values()}
+    gone = {name.case: names[key] for key, name in known.items() if name.case not in kept}
+    return [
+        f"case {case}: joined to {name.case}; what an earlier import wrote of it was removed"
+        for case, name in sorted(gone.items())
+        if remove_case(out, Name(name.patient, case))
+    ]
+
+
+def _remark(choice: Choice) -> str:
+    """Say of a volume what the user should look at; empty if there is nothing."""
+    if not choice.problems:
+        return ""
+    number = f" (no. {choice.volume.number})" if choice.volume.number is not None else ""
+    used = f"used as {choice.phase}" if choice.use else "not used"
+    return (
+        f"case {choice.name.case}, series {choice.volume.key}{number}, {used}: {'; '.join(choice.problems)}"
+    )
+
+
+def _unused_masks(
+    choices: Mapping[StudyKey, Sequence[Choice]], names: Mapping[StudyKey, Name], masks: Found
+) -> list[str]:
+    """Tell of masks on series that are not used; a case whose only lesion masks they are cannot be written."""
+    remarks: list[str] = []
+    for key, chosen in choices.items():
+        case = names[key].case
+        kept = any("lesions" in choice.masks for choice in chosen if choice.use)
+        for choice in (choice for choice in chosen if choice.masks and not choice.use):
+            lost = (
+                f"the {' and '.join(choice.masks)} mask on series {choice.volume.key} is lost, because that series "
+                "is not used"
+            )
+            if "lesions" in choice.masks and not kept and choice.volume.modality == "CT":
+                masks.tell(
+                    case,
+                    f"{lost}, and there is no other lesion mask; use it (series table), or set taken_as to no (mask table)",
+                )
+            else:
+                remarks.append(f"case {case}: {lost}")
+    return remarks
+
+
+def _leave_out(out: Path, name: Name, choices: Sequence[Choice], failures: list[str]) -> list[str]:
+    """Tell of a case without a phase; it is a failure if it has CT images other than scouts and the like."""
+    removed = "; what an earlier import wrote of it was removed" if remove_case(out, name) else ""
+    if any(choice.volume.has_phase or _may_be_ct(choice.volume) for choice in choices):
+        failures.append(f"case {name.case}: no series can be used, see the series table{removed}")
+        return []
+    return [f"case {name.case}: no CT images, left out{removed}"]
+
+
+def _may_be_ct(volume: Volume) -> bool:
+    """Say whether images without a phase may still be what is left of one."""
+    return not volume.modality or any(
+        TOO_FEW in problem or problem.startswith("multi-frame") for problem in volume.blocked
+    )

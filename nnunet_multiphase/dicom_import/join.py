@@ -1,0 +1,96 @@
+"""Step 6a: find the studies of one patient and day, which may be one examination under several numbers, and join them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+
+from nnunet_multiphase.dicom_import.pseudonyms import Name, Study, StudyKey
+
+MOST_DAYS = 1
+"""An examination may run past midnight; a follow-up is later."""
+
+
+def same_day_groups(studies: Iterable[Study]) -> list[list[StudyKey]]:
+    """List the studies of one PatientID that were made on one day, or the next; at least two each, earliest first.
+
+    Studies without PatientID or date are in no group.
+    """
+    groups: list[list[Study]] = []
+    for study in sorted(studies, key=lambda study: (study.patient_id, study.date, study.uid)):
+        day = _day(study.date)
+        if not study.patient_id or day is None:
+            continue
+        first = groups[-1][0] if groups else None
+        same = first is not None and first.patient_id == study.patient_id
+        if first is not None and same and day - (_day(first.date) or 0) <= MOST_DAYS:
+            groups[-1].append(study)
+        else:
+            groups.append([study])
+    return [[(study.patient_id, study.uid) for study in group] for group in groups if len(group) > 1]
+
+
+def name_bearers(
+    studies: Iterable[Study], known: Mapping[StudyKey, Name], *, on_request: bool
+) -> dict[StudyKey, StudyKey]:
+    """Say under which study's name each study goes.
+
+    Args:
+        studies: Of the tree.
+        known: Names from an earlier import. What was joined then stays joined.
+        on_request: Join studies of one patient and day.
+
+    Returns:
+        Study -> the study it is joined to, mostly itself.
+    """
+    studies = list(studies)
+    heads: dict[str, StudyKey] = {}  # case -> the first study of that name
+    to: dict[StudyKey, StudyKey] = {}
+    for study in sorted(studies, key=lambda study: (study.date, study.uid)):
+        key = (study.patient_id, study.uid)
+        to[key] = heads.setdefault(known[key].case, key) if key in known else key
+    for group in same_day_groups(studies) if on_request else ():
+        # A name that is known already is kept; of several the first.
+        head = min(group, key=lambda key: (key not in known, _number(known.get(key)), group.index(key)))
+        moved = {to[key] for key in group}
+        to |= {key: to[head] for key, before in to.items() if before in moved}
+    return to
+
+
+def worth_joining(
+    groups: Iterable[Sequence[StudyKey]],
+    to: Mapping[StudyKey, StudyKey],
+    names: Mapping[StudyKey, Name],
+    phases: Mapping[StudyKey, set[str]],
+) -> list[str]:
+    """Say where joining would give a case more phases; one sentence a group.
+
+    Args:
+        groups: From `same_day_groups`.
+        to: From `name_bearers`.
+        names: What each study is called.
+        phases: Study -> phases that are used of it.
+    """
+    told = []
+    for group in groups:
+        heads = [key for key in dict.fromkeys(to[key] for key in group) if phases.get(key)]
+        together = set().union(*(phases[key] for key in heads))
+        if len(heads) > 1 and all(phases[key] != together for key in heads):
+            each = " and ".join(f"{names[key].case} ({', '.join(sorted(phases[key]))})" for key in heads)
+            told.append(
+                f"cases {each} are studies of one patient and day: --join-studies makes one case of them"
+            )
+    return told
+
+
+def _number(name: Name | None) -> int:
+    """Give the number of a patient's case: 1 for the first."""
+    end = name.case.removeprefix(name.patient).lstrip("_") if name else ""
+    return int(end) if end.isdigit() else 1
+
+
+def _day(text: str) -> int | None:
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:8])).toordinal()
+    except ValueError:
+        return None

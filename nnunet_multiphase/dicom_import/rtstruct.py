@@ -1,0 +1,203 @@
+"""Step 8b: read the regions of an RTSTRUCT, and fill the contours of one on the slices of a volume."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.path import Path as Polygon
+
+from nnunet_multiphase.dicom.geometry import Grid, heights_mm, normal
+from nnunet_multiphase.dicom.multiframe import named_images
+from nnunet_multiphase.dicom_import.drawing import Drawing, Drawn, Plane, pixel_index, slice_under
+from nnunet_multiphase.dicom_import.mask_codes import OwnLabels, region_reading
+from nnunet_multiphase.errors import InputError
+
+_SAME_CONTOUR = 0.9
+"""Two contours whose areas have this much in common are one, drawn or exported twice."""
+
+
+def regions(header: Any, own: OwnLabels | None = None) -> list[Drawing]:
+    """List the regions of an RTSTRUCT header, each with its contours."""
+    planes: dict[int, list[Plane]] = {}
+    for item in header.get("ROIContourSequence") or []:
+        drawn = planes.setdefault(int(item.ReferencedROINumber), [])
+        for index, contour in enumerate(item.get("ContourSequence") or []):
+            if _encloses(contour):
+                exclusive = _type(contour) == "CLOSEDPLANAR_XOR"
+                drawn.append(Plane(index, _images(contour), _points(contour), exclusive=exclusive))
+    types: dict[int, set[str]] = {}
+    for seen in header.get("RTROIObservationsSequence") or []:
+        if seen.get("ReferencedROINumber") is not None and seen.get("RTROIInterpretedType"):
+            kinds = types.setdefault(int(seen.ReferencedROINumber), set())
+            kinds.add(str(seen.RTROIInterpretedType).strip().upper())
+    frames = [
+        str(item.get("FrameOfReferenceUID") or "")
+        for item in header.get("ReferencedFrameOfReferenceSequence") or []
+    ]
+    return [
+        Drawing(
+            number := int(roi.ROINumber),
+            region_reading(str(roi.get("ROIName") or ""), types.get(number, set()), own),
+            tuple(planes.get(number, [])),
+            str(roi.get("ReferencedFrameOfReferenceUID") or (frames[0] if len(frames) == 1 else "")),
+        )
+        for roi in header.get("StructureSetROISequence") or []
+    ]
+
+
+def fill_contours(planes: Sequence[Plane], grid: Grid) -> Drawn:
+    """Mark the voxels whose centre lies inside a region's contours.
+
+    A contour within another is a hole, one within that is filled again; contours beside or across each other are
+    united, and one that is there twice counts once. Contours of the type CLOSEDPLANAR_XOR take turns where they overlap.
+
+    Args:
+        planes: Those of its contours that belong to the volume.
+        grid: Of the volume.
+
+    Returns:
+        The mask.
+
+    Raises:
+        InputError: A contour is not parallel to the slices, lies between them, or on another than it names.
+    """
+    first = grid.slices[0]
+    mask = np.zeros((len(grid.slices), first.rows, first.columns), bool)
+    by_slice: dict[int, list[tuple[Plane, tuple[int, int], np.ndarray]]] = {}
+    total = inside = empty = beyond = 0
+    for plane in planes:
+        assert plane.points_mm is not None
+        k = _slice_of(plane, grid)
+        if k is None:
+            beyond += 1
+            total += int(_raster(plane, grid, 0)[1].sum())
+            continue
+        corner, area = _raster(plane, grid, k)
+        empty += not area.any()
+        by_slice.setdefault(k, []).append((plane, corner, area))
+    crossing = 0
+    for k, contours in by_slice.items():
+        low = np.min([corner for _, corner, _ in contours], axis=0)
+        high = np.max([np.add(corner, area.shape) for _, corner, area in contours], axis=0)
+        canvas = [np.zeros(high - low, bool) for _ in contours]
+        for layer, (_, corner, area) in zip(canvas, contours, strict=True):
+            top, left = np.subtract(corner, low)
+            layer[top : top + area.shape[0], left : left + area.shape[1]] = area
+        turns = [plane.exclusive for plane, _, _ in contours]
+        joined, crossed = _join(canvas, all(turns))
+        crossing += crossed
+        y, x = np.nonzero(joined)
+        y, x = y + low[0], x + low[1]
+        here = (y >= 0) & (x >= 0) & (y < first.rows) & (x < first.columns)
+        mask[k, y[here], x[here]] = True
+        total += len(y)
+        inside += int(here.sum())
+    notes = []
+    if empty:
+        notes.append(f"{empty} of {len(planes)} contours hold no voxel's centre")
+    if beyond:
+        notes.append(f"{beyond} of {len(planes)} contours lie beyond the volume's ends")
+    if crossing:
+        notes.append(f"contours cross each other on {crossing} slice(s) and are united there")
+    own_voxels = float(total) or sum(_pixels_in(plane, grid) for plane in planes)
+    if not own_voxels:
+        return Drawn(mask, float("nan"), 0.0)
+    share = inside / total if total else 1.0
+    return Drawn(mask, share, own_voxels * float(np.prod(grid.spacing_mm)) / 1000, tuple(notes))
+
+
+def _pixels_in(plane: Plane, grid: Grid) -> float:
+    """Give a contour's area in pixels, by the shoelace formula."""
+    assert plane.points_mm is not None
+    x, y = pixel_index(plane.points_mm, grid.slices[0]).T
+    return float(abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))) / 2
+
+
+def _slice_of(plane: Plane, grid: Grid) -> int | None:
+    """Find a contour's slice; None if it lies beyond the volume's ends."""
+    assert plane.points_mm is not None
+    slices, step = grid.slices, grid.spacing_mm[2]
+    heights = plane.points_mm @ normal(slices[0].orientation or ())
+    if np.ptp(heights) > step / 2:
+        raise InputError("has a contour that is not parallel to the slices; draw it on the slices themselves")
+    away = heights_mm(slices) - heights.mean()
+    named = [k for k, part in enumerate(slices) if part.uid in plane.images]
+    if named:
+        nearest = min(named, key=lambda k: abs(away[k]))
+        if abs(away[nearest]) >= step / 2:
+            raise InputError(
+                f"has a contour {abs(away[nearest]):.1f} mm off the slice that it names; export it again, with its images"
+            )
+        return nearest
+    k = slice_under(plane, grid)
+    if k is None and (away < -step / 2).all() | (away > step / 2).all():
+        return None
+    if k is None:
+        raise InputError(
+            f"has a contour between the slices ({np.abs(away).min():.1f} mm from the nearest); "
+            "draw it on the volume's own slices"
+        )
+    return k
+
+
+def _raster(plane: Plane, grid: Grid, k: int) -> tuple[tuple[int, int], np.ndarray]:
+    """Mark the pixels in a contour, within the picture or not: the first pixel (y, x) of a box, and the box."""
+    assert plane.points_mm is not None
+    index = pixel_index(plane.points_mm, grid.slices[k])
+    low = np.floor(index.min(axis=0)).astype(int)
+    high = np.ceil(index.max(axis=0)).astype(int) + 1
+    if (high - low).max() > 4 * max(grid.slices[k].rows, grid.slices[k].columns):
+        raise InputError("has a contour many times the size of the images; export it again")
+    x, y = np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1]))
+    inside = Polygon(index).contains_points(np.stack([x.ravel(), y.ravel()], axis=1))
+    return (int(low[1]), int(low[0])), inside.reshape(x.shape)
+
+
+def _join(contours: list[np.ndarray], exclusive: bool) -> tuple[np.ndarray, bool]:
+    """Put the contours of one slice together.
+
+    Args:
+        contours: (y, x) bool each, on one canvas.
+        exclusive: They say themselves that they take turns.
+
+    Returns:
+        The region on this slice, and whether contours that are not within each other overlap.
+    """
+    if exclusive:
+        return np.logical_xor.reduce(contours), False
+    kept: list[np.ndarray] = []
+    for area in sorted(contours, key=lambda one: int(one.sum()), reverse=True):
+        if area.any() and not any((area & one).sum() > _SAME_CONTOUR * (area | one).sum() for one in kept):
+            kept.append(area)
+    joined = np.zeros_like(contours[0])
+    crossed = False
+    for i, area in enumerate(kept):
+        shares = [(area & larger).sum() / area.sum() for larger in kept[:i]]
+        depth = sum(share > _SAME_CONTOUR for share in shares)
+        crossed |= any(0 < share <= _SAME_CONTOUR for share in shares)
+        joined = joined & ~area if depth % 2 else joined | area
+    return joined, crossed
+
+
+def _encloses(contour: Any) -> bool:
+    """Say whether a contour is a closed line: points and open lines enclose nothing."""
+    return _type(contour).startswith(("CLOSED_PLANAR", "CLOSEDPLANAR")) and len(_points(contour)) > 2
+
+
+def _type(contour: Any) -> str:
+    return str(contour.get("ContourGeometricType") or "").strip().upper()
+
+
+def _points(contour: Any) -> np.ndarray:
+    points = np.array(contour.get("ContourData") or [], float).reshape(-1, 3)
+    if len(points) != int(contour.get("NumberOfContourPoints") or len(points)):
+        raise ValueError("cut off")
+    return points
+
+
+def _images(contour: Any) -> frozenset[str]:
+    return frozenset(
+        uid for image in contour.get("ContourImageSequence") or [] for uid in named_images(image)
+    )

@@ -1,0 +1,80 @@
+"""Load a model of either kind: what nnU-Net trained, run by torch, or what was exported, run without it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.models.description import is_exported
+from nnunet_multiphase.models.model import Model
+
+RUNTIMES = ("torch", "onnx", "openvino")
+
+
+def load_for_runtime(
+    source: Path,
+    runtime: str | None = None,
+    *,
+    wanted: str,
+    folds: Sequence[int | str] | None = None,
+    device: str | None = None,
+    checkpoint: str = "checkpoint_final.pth",
+    mirroring: bool = True,
+    step_size: float = 0.5,
+    trusted: bool = False,
+) -> Model:
+    """Load a model from wherever it lies.
+
+    Args:
+        source: Folder nnU-Net trained into, zip of one, or folder that `nnunet-multiphase export` wrote.
+        runtime: One of `RUNTIMES`; None: torch for what nnU-Net trained, else openvino or onnx, whichever is installed.
+        wanted: <trainer>__<plans>__<configuration>, which decides where a zip holds several models.
+        folds: Folds whose networks vote; None: all there are, but fold_all only if it is alone.
+        device: For torch; None: a GPU if there is one.
+        checkpoint: File name in the folds' folders, for torch.
+        mirroring: Average over mirrored inputs.
+        step_size: From window to window, in patches; more is faster and rougher.
+        trusted: Load it whatever it holds; an exported model needs no trust.
+
+    Raises:
+        InputError: The model is damaged, not to be trusted, or none that the runtime can run.
+    """
+    if source.is_dir() and is_exported(source):
+        if runtime == "torch":
+            raise InputError(
+                f"{source} is an exported model, which torch cannot run: leave --runtime torch out, or name the folder that "
+                "nnU-Net trained"
+            )
+        if device not in (None, "cpu"):
+            raise InputError(f"--device {device}: an exported model runs on the CPU; leave it out")
+        from nnunet_multiphase.models.exported_model import load_exported_model
+
+        return load_exported_model(source, folds, runtime=runtime, mirroring=mirroring, step_size=step_size)
+    from nnunet_multiphase.models.model_source import opened_model
+    from nnunet_multiphase.models.nnunet_model import load_model
+
+    if runtime not in (None, "torch"):
+        raise InputError(
+            f"--runtime {runtime}: {source} is no exported model; make one with "
+            f"`nnunet-multiphase export {source} -o DIR` and name that"
+        )
+    with opened_model(source, wanted, trusted=trusted) as folder:
+        lacking = [name for name in ("torch", "nnunetv2") if find_spec(name) is None]
+        if lacking:
+            raise InputError(
+                f"{source} is a model of nnU-Net and needs {' and '.join(lacking)}, not installed here: install "
+                "nnunet-multiphase with its dependencies, or export the model where they are (nnunet-multiphase export)"
+            )
+        from nnunet_multiphase.device import choose_device
+
+        return load_model(
+            folder,
+            folds,
+            device=choose_device(device),
+            checkpoint=checkpoint,
+            mirroring=mirroring,
+            step_size=step_size,
+            trusted=trusted,
+        )

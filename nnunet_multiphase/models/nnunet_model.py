@@ -1,0 +1,180 @@
+"""Run a trained model through nnU-Net's own predictor."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.json_file import load_object
+from nnunet_multiphase.models.model import (
+    NO_NUMBERS,
+    Channels,
+    Segmented,
+    check_record,
+    warn_of_other_axes,
+)
+from nnunet_multiphase.models.model_folder import trained_folds
+from nnunet_multiphase.models.model_source import check_checkpoints, is_own
+
+if TYPE_CHECKING:
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+
+KNOWN_CHATTER = "perform_everything_on_device=True is only supported for cuda"
+"""nnU-Net says so on every CPU, whatever it was given."""
+
+
+class NnUNetModel:
+    """A `Model` that nnU-Net's predictor answers for."""
+
+    def __init__(self, predictor: nnUNetPredictor) -> None:
+        self.predictor = predictor
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """Give the dataset.json it was trained with."""
+        return self.predictor.dataset_json
+
+    @property
+    def patch_mm(self) -> tuple[float, float, float]:
+        """Give the extent (Z, Y, X) of its patch in mm."""
+        plan = self.predictor.configuration_manager
+        extent = [float(n * s) for n, s in zip(plan.patch_size, plan.spacing, strict=True)]
+        extent = [0.0] * (3 - len(extent)) + extent  # a 2D network is shown slices
+        backward = self.predictor.plans_manager.transpose_backward
+        z, y, x = (extent[axis] for axis in backward)
+        return z, y, x
+
+    def segment(
+        self, phases_hu: Channels, spacing_mm: Sequence[float], lesion_labels: Sequence[int]
+    ) -> Segmented:
+        """Segment one patient; see `Model.segment`."""
+        labels, probabilities = self.predictor.predict_single_npy_array(
+            np.stack([phase.astype(np.float32, copy=False) for phase in phases_hu]),
+            {"spacing": [float(s) for s in spacing_mm]},
+            save_or_return_probabilities=True,
+        )
+        manager = self.predictor.label_manager
+        if manager.has_regions:  # each head is a region, named by the label that it sets
+            heads = [n for n, label in enumerate(manager.regions_class_order) if label in lesion_labels]
+            lesion = np.max(probabilities[heads], axis=0)
+        else:
+            lesion = np.sum(probabilities[list(lesion_labels)], axis=0)
+        if not np.isfinite(lesion).all():
+            raise InputError(NO_NUMBERS)
+        return Segmented(np.asarray(labels).astype(np.uint8), lesion.astype(np.float32))
+
+
+def load_model(
+    model_folder: Path,
+    folds: Sequence[int | str] | None = None,
+    *,
+    device: str = "cpu",
+    checkpoint: str = "checkpoint_final.pth",
+    mirroring: bool = True,
+    step_size: float = 0.5,
+    progress: bool = True,
+    trusted: bool = False,
+) -> NnUNetModel:
+    """Load a trained model.
+
+    Args:
+        model_folder: Folder with dataset.json, plans.json and fold_* folders.
+        folds: Folds whose networks vote; None takes every fold that holds `checkpoint`, but fold_all only if it is alone.
+        device: "cpu", "cuda" or "mps".
+        checkpoint: Checkpoint file name inside the fold folders.
+        mirroring: Average predictions over mirrored inputs (nnU-Net's default; 2 to 8 times slower).
+        step_size: From window to window, in patches.
+        progress: Show nnU-Net's progress bar.
+        trusted: Load it whatever it holds; else checkpoints that do not lie in nnUNet_results must hold weights alone.
+
+    Returns:
+        The model, its networks in memory.
+
+    Raises:
+        InputError: Something of the model is missing, loading it could run a program, or it was not trained on a multi-phase
+            dataset of ours.
+    """
+    model_folder = Path(model_folder)
+    for name in ("dataset.json", "plans.json"):
+        if not (model_folder / name).is_file():
+            raise InputError(
+                f"{model_folder} is no trained model: expected {name} in it; give the folder that holds fold_0"
+            )
+        # nnU-Net takes what is no record for a file to open: a 0 for the standard input, which it would wait for.
+        load_object(model_folder / name, "restore what nnU-Net wrote")
+    ready = trained_folds(model_folder, folds, checkpoint)
+    if not trusted and not is_own(model_folder):
+        check_checkpoints(model_folder, ready, checkpoint)
+    # Imported here: torch and nnU-Net take seconds, and wrong input should be said at once.
+    import torch
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+    from nnunet_multiphase.autoload import make_findable
+
+    make_findable()
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        predictor = nnUNetPredictor(
+            tile_step_size=step_size,
+            use_mirroring=mirroring,
+            perform_everything_on_device=device.startswith("cuda"),
+            device=torch.device(device),
+            allow_tqdm=progress,
+        )
+    for line in said.getvalue().splitlines():
+        if not line.startswith(KNOWN_CHATTER):
+            logging.getLogger(__name__).warning("nnU-Net: %s", line)
+    try:
+        predictor.initialize_from_trained_model_folder(str(model_folder), ready, checkpoint)
+    except Exception as error:  # torch and nnU-Net raise many kinds
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise InputError(
+            f"{model_folder} cannot be loaded ({type(error).__name__}: {first}): plans.json, dataset.json and "
+            f"{checkpoint} do not fit one another or are damaged; restore what nnU-Net wrote"
+        ) from error
+    if predictor.configuration_manager.previous_stage_name is not None:
+        raise InputError(
+            f"{model_folder} is a cascade, which needs the low-resolution prediction first: "
+            "use nnUNetv2_predict, or a 3d_fullres model"
+        )
+    model = NnUNetModel(predictor)
+    check_record(model)
+    warn_of_other_axes(model, model_folder)
+    return model
+
+
+def restart_from_initial_weights(model: NnUNetModel, *, seed: int = 0) -> None:
+    """Replace the trained network by the same architecture, built anew and never trained, for comparison.
+
+    Args:
+        model: From `load_model`; changed in place.
+        seed: Of the initial weights.
+    """
+    import torch
+    from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+    from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
+
+    predictor = model.predictor
+    trainer = recursive_find_trainer_class_by_name(predictor.trainer_name)
+    inputs = determine_num_input_channels(
+        predictor.plans_manager, predictor.configuration_manager, predictor.dataset_json
+    )
+    outputs = predictor.label_manager.num_segmentation_heads
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        predictor.network = trainer.build_network_architecture(
+            predictor.plans_manager,
+            predictor.configuration_manager,
+            inputs,
+            outputs,
+            enable_deep_supervision=False,
+        )
+    predictor.list_of_parameters = [predictor.network.state_dict()]

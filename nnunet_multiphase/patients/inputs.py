@@ -1,0 +1,306 @@
+"""Resolve what the user gave (case folders, DICOM trees, loose files) into patients and the DICOM they came from."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nnunet_multiphase.cases.case_folder import CaseFolder
+from nnunet_multiphase.cases.case_name import case_id
+from nnunet_multiphase.cases.mask_choice import by_preference
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.phases import PHASES
+from nnunet_multiphase.volumes.volume_file import volume_stem
+
+if TYPE_CHECKING:
+    from nnunet_multiphase.dicom.volumes import Volume
+    from nnunet_multiphase.dicomweb.service import Service
+
+IMPORTED = "imported"
+"""Folder in OUT for what DICOM was turned into."""
+
+_PREAMBLE = 128
+
+
+@dataclass(frozen=True)
+class Patient:
+    """Hold where one patient's phases lie.
+
+    Attributes:
+        name: What the results are called.
+        case: A folder as `predict_case` takes it.
+        dicom: phase -> the volume it was made from; empty where it was no DICOM. Identifies, and so is never written.
+    """
+
+    name: str
+    case: Path | CaseFolder
+    dicom: Mapping[str, Volume] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Given:
+    """Hold what the user gave, sorted; of DICOM only that it is there has been looked at.
+
+    Attributes:
+        patients: Those of case folders and loose files.
+        trees: DICOM trees, to be imported.
+        studies: UIDs of studies to be fetched first.
+    """
+
+    patients: tuple[Patient, ...]
+    trees: tuple[Path, ...]
+    studies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Hold all patients to be predicted, and what of the input could not be made one."""
+
+    patients: tuple[Patient, ...]
+    failures: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def sort_inputs(
+    paths: Sequence[Path],
+    *,
+    phases: Sequence[str] = (),
+    case: str | None = None,
+    studies: Sequence[str] = (),
+    require_dicom: bool = False,
+) -> Given:
+    """Tell case folders from DICOM trees, and refuse what is neither or would collide.
+
+    Args:
+        paths: Folders; one that holds case folders stands for all of them.
+        phases: "art=FILE" for each phase of a patient whose files lie loose; a folder of one DICOM series counts as one.
+        case: Name of that patient.
+        studies: StudyInstanceUIDs to be fetched from a DICOMweb service.
+        require_dicom: Refuse what is no DICOM.
+
+    Raises:
+        InputError: A path is no folder, two inputs have one name, the loose files make no case, or nothing is given.
+    """
+    patients: list[Patient] = []
+    trees: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            raise InputError(
+                f"{path} is not a folder: expected one with nc/art/pv/dl.nii.gz of one patient, or with DICOM files; give "
+                "loose files with --phase art=FILE --case NAME"
+            )
+        if is_dicom_tree(path):
+            if any(os.path.samefile(path, tree) for tree in trees):
+                raise InputError(f"{path} is given twice: leave it out once")
+            trees.append(path)
+        else:
+            patients += [Patient(case_id(p.absolute().name), p) for p in _case_folders(path) or [path]]
+    if phases or case is not None:
+        patients.append(_loose_patient(phases, case))
+    if not patients and not trees and not studies:
+        raise InputError(
+            "nothing to predict: give a case folder, a DICOM tree, --phase art=FILE --case NAME, or "
+            "--dicomweb URL --study UID"
+        )
+    for study in studies:
+        _check_study(study, studies)
+    known: dict[str, Patient] = {}
+    for patient in patients:
+        _refuse_collision(known, patient)
+    for patient in patients:
+        if require_dicom and not patient.dicom:
+            raise InputError(
+                f"--dicom: {_place(patient)} is no DICOM, so there is no series that a DICOM result could refer to; give "
+                "the DICOM files, or leave --dicom out"
+            )
+    if trees:
+        from nnunet_multiphase.dicom.extra import require_dicom_libraries
+
+        require_dicom_libraries()
+    return Given(tuple(patients), tuple(trees), tuple(studies))
+
+
+def gather_patients(
+    given: Given,
+    output: Path,
+    *,
+    service: Service | None = None,
+    series_table: Path | None = None,
+    resample_irregular: bool = False,
+    join_studies: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+) -> Gathered:
+    """Fetch studies to OUT/fetched, import them and the DICOM trees, all as one, to OUT/imported, and list every patient.
+
+    Args:
+        given: From `sort_inputs`.
+        output: OUT.
+        service: Where the studies lie.
+        series_table: The user's corrections to what the import chose, as `import-dicom` takes them.
+        resample_irregular: As `import-dicom` has it; DICOM results of such a reference are refused.
+        join_studies: As `import-dicom` has it.
+        say: Takes a line of progress.
+
+    Raises:
+        InputError: The table does not fit, or an imported patient has the name of another one.
+    """
+    trees, failures = list(given.trees), []
+    for study in given.studies:
+        from nnunet_multiphase.dicomweb.fetch import fetch_study
+
+        assert service is not None
+        try:
+            trees.append(fetch_study(service, study, output, say=say))
+        except InputError as error:
+            failures.append(str(error))
+    if not trees:
+        return Gathered(given.patients, tuple(failures))
+    from nnunet_multiphase.dicom_import.import_tree import import_tree
+
+    place = output / IMPORTED
+    try:
+        summary = import_tree(
+            trees,
+            place,
+            series_table=series_table,
+            resample_irregular=resample_irregular,
+            join_studies=join_studies,
+            with_masks=False,
+            compress=False,
+            say=say,
+        )
+    except InputError as error:
+        if series_table is not None or not given.patients:
+            raise
+        return Gathered(given.patients, (*failures, str(error)))
+    say(f"what was taken for which phase: {summary.table}, with pictures {summary.page}")
+    say(f"{summary.pseudonyms} says whose they are: keep it to yourself")
+    known = {patient.name.casefold(): patient for patient in given.patients}
+    imported = [Patient(name, place / name, summary.volumes[name]) for name in summary.written]
+    for patient in imported:
+        _refuse_collision(known, patient)
+    return Gathered((*given.patients, *imported), (*failures, *summary.failures), summary.remarks)
+
+
+def _case_folders(folder: Path) -> list[Path]:
+    """List the case folders in a folder that has no volume itself; none where they may be one patient's phases."""
+    if _holds_volume(folder):
+        return []
+    found = [
+        p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith(".") and _holds_volume(p)
+    ]
+    return [] if any(p.name.lower() in PHASES for p in found) else found
+
+
+def _holds_volume(folder: Path) -> bool:
+    return any(volume_stem(path) is not None for path in folder.iterdir())
+
+
+def _check_study(study: str, studies: Sequence[str]) -> None:
+    if studies.count(study) > 1:
+        raise InputError(f"--study {study} is given twice: leave it out once")
+    if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*", study) or len(study) > 64:
+        raise InputError(
+            f"--study {study}: expected a StudyInstanceUID (numbers and dots, at most 64 characters)"
+        )
+
+
+def is_dicom_tree(folder: Path) -> bool:
+    """Say whether a folder holds DICOM, at any depth, and no volume file (.nii.gz and the like) at its top.
+
+    Where pydicom is not installed, a file counts that has DICOM's preamble, which most have.
+    """
+    look = _dicom_test()
+    if any(path.is_file() and volume_stem(path) is not None and not look(path) for path in folder.iterdir()):
+        return False
+    return any(look(path) for path in _files(folder))
+
+
+def _dicom_test() -> Callable[[Path], bool]:
+    if find_spec("pydicom") is None:
+        return _has_preamble
+    from nnunet_multiphase.dicom.files import Kind, kind_of
+
+    return lambda path: kind_of(path) is Kind.DICOM
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        yield from (Path(place, name) for name in sorted(names))
+
+
+def _has_preamble(path: Path) -> bool:
+    if not path.is_file():  # a pipe would be waited for
+        return False
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_PREAMBLE + 4)[_PREAMBLE:] == b"DICM"
+    except OSError:
+        return False
+
+
+def _loose_patient(phases: Sequence[str], case: str | None) -> Patient:
+    if not phases:
+        raise InputError(f"--case {case} names the patient of --phase art=FILE, and no --phase is given")
+    if not case:
+        raise InputError("--phase needs --case NAME: what the results are to be called")
+    images: dict[str, Path] = {}
+    for text in phases:
+        phase, sign, file = text.partition("=")
+        if not sign or phase not in PHASES or not file:
+            raise InputError(
+                f"--phase {text}: expected one of {', '.join(PHASES)}, = and a file, such as art=FILE"
+            )
+        if phase in images:
+            raise InputError(f"--phase {phase} is given twice: {images[phase]} and {file}; leave one out")
+        if not Path(file).exists():
+            raise InputError(f"--phase {text}: there is no {file}")
+        images[phase] = Path(file)
+    images = {phase: images[phase] for phase in PHASES if phase in images}
+    name = case_id(case)
+    folder = CaseFolder(
+        name=name,
+        path=next(iter(images.values())).parent,
+        patient=name,
+        images=images,
+        reference=by_preference(images)[0],
+        lesions=None,
+        liver=None,
+    )
+    return Patient(name, folder, _dicom_of(images))
+
+
+def _dicom_of(images: Mapping[str, Path]) -> Mapping[str, Volume]:
+    """Look into the folders among the files of phases, which hold a DICOM series each."""
+    folders = {phase: path for phase, path in images.items() if path.is_dir()}
+    if not folders:
+        return {}
+    from nnunet_multiphase.dicom.extra import require_dicom_libraries
+
+    require_dicom_libraries()
+    from nnunet_multiphase.dicom.series_folder import volume_of_folder
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom quotes odd values, names too
+        return {phase: volume_of_folder(path) for phase, path in folders.items()}
+
+
+def _refuse_collision(known: dict[str, Patient], patient: Patient) -> None:
+    """Refuse a second patient of one name; without case, as some file systems have it."""
+    other = known.setdefault(patient.name.casefold(), patient)
+    if other is not patient:
+        raise InputError(
+            f"{_place(other)} and {_place(patient)} would both be written as {patient.name}: "
+            "rename one, or predict them into two folders"
+        )
+
+
+def _place(patient: Patient) -> str:
+    return f"--case {patient.name}" if isinstance(patient.case, CaseFolder) else str(patient.case)

@@ -1,0 +1,285 @@
+"""Read one volume, or say in a sentence why it cannot be used."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import SimpleITK as sitk
+
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.phases import PHASES
+from nnunet_multiphase.volumes.orientation import upright
+from registration.nifti_bytes import check_nifti, check_nifti_header, is_nifti_name
+from registration.volume import MIN_VOXELS, check_placement
+from registration.volume_file import refuse_written, state_of
+
+SUFFIXES: tuple[str, ...] = (".nii.gz", ".nii")
+
+FORMATS: tuple[str, ...] = (*SUFFIXES, ".mha", ".mhd", ".nrrd", ".nhdr", ".hdr", ".img")
+"""Endings of the files that hold a volume with its place in space; .img is the second half of .hdr."""
+
+
+def nifti_stem(path: Path) -> str | None:
+    """Give the file name without .nii or .nii.gz; None if it is no NIfTI name."""
+    for suffix in SUFFIXES:
+        if path.name.lower().endswith(suffix):
+            return path.name[: -len(suffix)]
+    return None
+
+
+def volume_stem(path: Path) -> str | None:
+    """Give the file name without the ending of a volume format; None if it has none.
+
+    >>> volume_stem(Path("ART.NII.GZ")), volume_stem(Path("art.json"))
+    ('ART', None)
+    """
+    for suffix in FORMATS:
+        if path.name.lower().endswith(suffix):
+            return path.name[: -len(suffix)]
+    return None
+
+
+def split_channel(path: Path) -> tuple[Path, int | None]:
+    """Part a path such as stack.nii.gz#2 into the file and the volume in it, from 0; None: it is one volume."""
+    match = re.fullmatch(r"(.+)#(\d+)", path.name)
+    if match is None or path.exists():
+        return path, None
+    return path.with_name(match[1]), int(match[2])
+
+
+def read_upright(path: Path) -> sitk.Image:
+    """Read a volume and bring it to the one axis order in which cases are worked on (volumes/orientation.py).
+
+    Args:
+        path: As for `read_volume`.
+
+    Returns:
+        The volume in LPS order, in the file's own pixel type.
+
+    Raises:
+        InputError: As `read_volume`.
+    """
+    return upright(read_volume(path))
+
+
+def read_volume(path: Path, *, drawing: bool = False) -> sitk.Image:
+    """Read a 3D scalar volume in its file's own axis order, making sure the whole of it is there.
+
+    SimpleITK reads what a cut-off .nii.gz lacks, and every NaN, as zero and says nothing: the bytes are looked
+    at first.
+
+    Args:
+        path: A .nii or .nii.gz file, any other that SimpleITK reads (.nrrd, .mha), or a folder with the DICOM files
+            of one series. `#2` behind a file's name takes the third volume of a 4D file.
+        drawing: It is a mask: as a DICOM folder it need not be CT in HU.
+
+    Returns:
+        The volume in the file's own pixel type.
+
+    Raises:
+        InputError: No such file, not readable, cut off, not 3D, fewer than 4 voxels along an axis, or with values
+            that are no numbers.
+    """
+    if path.is_dir():
+        return _read_series(path, drawing=drawing)
+    path, channel = split_channel(path)
+    if not path.is_file():
+        raise InputError(f"{path} does not exist or is no file: expected a NIfTI volume; restore it")
+    before = state_of(path)
+    with _quiet_itk:
+        reader = read_information(path)
+        _check_shape(path, reader, channel)
+        try:
+            check_nifti(path, reader)
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        try:
+            image = _volume_of(reader, channel)
+        except RuntimeError as error:
+            raise InputError(_unreadable(path, error)) from error
+    try:
+        refuse_written(path, before)
+        check_placement(image, str(path))
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    # Compressed NIfTI was looked at byte by byte, for ITK hides its NaN; other formats keep theirs.
+    if not np.isfinite(sitk.GetArrayViewFromImage(image).sum(dtype=np.float64)):
+        raise InputError(
+            f"{path} holds values that are not numbers (NaN or infinite): expected HU; export it again"
+        )
+    return image
+
+
+class _QuietITK:
+    """Keep ITK's own warnings off the terminal: what matters in them is checked, and said with the file's name.
+
+    The switch is the whole process's: of several threads the first turns it off, and the last back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._inside = 0
+        self._shown = True
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+                sitk.ProcessObject.SetGlobalWarningDisplay(False)
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                sitk.ProcessObject.SetGlobalWarningDisplay(self._shown)
+
+
+_quiet_itk = _QuietITK()
+
+
+def read_information(path: Path) -> sitk.ImageFileReader:
+    """Read a file's header.
+
+    Raises:
+        InputError: It cannot be read, or is half of a pair of files.
+    """
+    if path.suffix.lower() == ".img" and not _header_of(path).is_file():
+        raise InputError(f"{path} has no header beside it: expected {_header_of(path).name}; copy both files")
+    try:
+        check_nifti_header(path)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        with _quiet_itk:
+            reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise InputError(_unreadable(path, error)) from error
+    return reader
+
+
+def _header_of(path: Path) -> Path:
+    """Name the .hdr of an .img."""
+    return path.with_suffix(".HDR" if path.suffix.isupper() else ".hdr")
+
+
+def _check_shape(path: Path, reader: sitk.ImageFileReader, channel: int | None) -> None:
+    """Make sure that there is one volume, or the wanted one of several."""
+    size, components = reader.GetSize(), reader.GetNumberOfComponents()
+    volumes = volumes_in(reader)
+    shape = " x ".join(str(n) for n in (*size, *([components] if components != 1 else [])))
+    if volumes is None:
+        raise InputError(
+            f"{path} is not one 3D volume: expected three dimensions, found {shape}; export one volume per file"
+        )
+    if channel is None and volumes > 1:
+        numbers = " ".join(f"{phase}={n}" for n, phase in enumerate(PHASES[:volumes]))
+        raise InputError(
+            f"{path} is not one 3D volume but a 4D file of {volumes} ({shape}): if these are the phases, say which is which "
+            f"with setup's --pattern '{{case}}/{path.name}#{{phase}}' --phase-names {numbers} (each with its number in the "
+            "file, from 0), or write one file per phase"
+        )
+    if channel is not None and channel >= volumes:
+        raise InputError(
+            f"{path} has no volume {channel}: it holds {volumes}, counted from 0; correct the number behind #"
+        )
+    if min(size[:3]) < MIN_VOXELS:
+        raise InputError(
+            f"{path} is too thin ({_by(size[:3])} voxels): expected at least {MIN_VOXELS} voxels along each axis; "
+            "export the whole series as one volume"
+        )
+
+
+def volumes_in(reader: sitk.ImageFileReader) -> int | None:
+    """Count the 3D volumes of a file; None where its shape is neither 3D nor a row of volumes."""
+    size, components = reader.GetSize(), reader.GetNumberOfComponents()
+    if len(size) == 3:
+        return int(components)
+    if len(size) > 3 and components == 1 and sorted(size[3:])[:-1] == [1] * (len(size) - 4):
+        return int(max(size[3:]))
+    return None
+
+
+def count_volumes(path: Path) -> int | None:
+    """Count the 3D volumes of a file by its header alone; None where it cannot be read as any."""
+    try:
+        return volumes_in(read_information(path))
+    except (InputError, OSError):
+        return None
+
+
+def _volume_of(reader: sitk.ImageFileReader, channel: int | None) -> sitk.Image:
+    """Read the one volume, or the wanted one of several."""
+    size = reader.GetSize()
+    if channel is None and len(size) == 3:
+        return reader.Execute()
+    channel = channel or 0
+    if len(size) == 3:
+        image = reader.Execute()
+        several = image.GetNumberOfComponentsPerPixel() > 1
+        return sitk.VectorIndexSelectionCast(image, channel) if several else image
+    reader.SetExtractSize([*size[:3], *[0] * (len(size) - 3)])
+    reader.SetExtractIndex([0, 0, 0, *(channel if n == max(size[3:]) else 0 for n in size[3:])])
+    return reader.Execute()
+
+
+def _read_series(folder: Path, *, drawing: bool) -> sitk.Image:
+    """Read the one DICOM series of a folder by import-dicom's steps, with their refusals."""
+    from nnunet_multiphase.dicom.extra import require_dicom_libraries
+
+    require_dicom_libraries()
+    from nnunet_multiphase.dicom.series_folder import read_drawing_folder, read_series_folder
+
+    image = read_drawing_folder(folder) if drawing else read_series_folder(folder)
+    if min(image.GetSize()) < MIN_VOXELS:
+        raise InputError(
+            f"{folder} is too thin ({_by(image.GetSize())} voxels): expected at least {MIN_VOXELS} voxels along each axis; "
+            "export the whole series"
+        )
+    return image
+
+
+def read_unchecked(path: Path) -> sitk.Image:
+    """Read a file as it is, which may be thinner than a volume can be and hold several components.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        with _quiet_itk:
+            return sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise InputError(_unreadable(path, error)) from error
+
+
+def _format(path: Path) -> str:
+    """Name the format that a file's suffix promises."""
+    return "NIfTI" if is_nifti_name(path) else path.suffix.lstrip(".").upper() or "an image"
+
+
+def _unreadable(path: Path, error: RuntimeError) -> str:
+    """Say why ITK cannot read a file, and what to do."""
+    if "orthonormal" in str(error).lower():
+        return (
+            f"{path} has axes that are not at right angles (a gantry tilt stored as a shear, in its sform): expected a "
+            "straight grid; resample it to one (dcm2niix does so from the DICOM files; to export it again the same way does "
+            "not help)"
+        )
+    if "zero-valued spacing" in str(error).lower():
+        return f"{path} has a voxel size of 0 in its header: the size is lost; write it into the header in mm"
+    return f"{path} is not readable as {_format(path)} ({_reason(error)}): export it again"
+
+
+def _reason(error: RuntimeError) -> str:
+    """Take the telling line out of an ITK message."""
+    text = str(error).strip().splitlines()[-1]
+    return text.split("sitk::ERROR:")[-1].strip().rstrip(".").replace('"', "")
+
+
+def _by(size: tuple[int, ...]) -> str:
+    return " x ".join(map(str, size))

@@ -1,0 +1,109 @@
+"""Whatever breaks off while datasets are exchanged, one whole dataset is there, and its own splits with it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from broken_off import Died, failing
+
+from nnunet_multiphase.dataset.destination import (
+    SPLITS,
+    Destination,
+    choose_destination,
+    claimed_partial_folder,
+    name_destination,
+    publish,
+    settle,
+)
+from nnunet_multiphase.errors import InputError
+
+
+def make(destination: Destination, *, old: bool) -> None:
+    """Put a new dataset in the partial folder, and an old one in its place."""
+    if old:
+        for folder in (destination.raw, destination.preprocessed):
+            folder.mkdir(parents=True)
+            (folder / "of").write_text("old")
+    destination.partial.mkdir(parents=True)
+    (destination.partial / "of").write_text("new")
+    (destination.partial / SPLITS).write_text("new")
+
+
+def state(destination: Destination) -> tuple[str | None, str | None]:
+    """Tell whose raw data and whose splits there are."""
+    raw = destination.raw / "of"
+    old_splits, splits = destination.preprocessed / "of", destination.preprocessed / SPLITS
+    return (
+        raw.read_text() if raw.is_file() else None,
+        "old" if old_splits.is_file() else splits.read_text() if splits.is_file() else None,
+    )
+
+
+@pytest.fixture
+def destination(nnunet_folders: tuple[Path, Path]) -> Destination:
+    return choose_destination(501, "Tiny", overwrite=True)
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_an_undisturbed_exchange_leaves_the_new_dataset_and_nothing_else(
+    destination: Destination, nnunet_folders: tuple[Path, Path], old: bool
+) -> None:
+    make(destination, old=old)
+    publish(destination)
+    assert state(destination) == ("new", "new")
+    assert [p.name for folder in nnunet_folders for p in folder.iterdir()] == [destination.name] * 2
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt, Died])
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("old", [True, False])
+def test_one_whole_dataset_is_there_wherever_the_exchange_breaks_off(
+    nnunet_folders: tuple[Path, Path], old: bool, when: str, error: type[BaseException]
+) -> None:
+    whole = [("old", "old") if old else (None, None), ("new", "new")]
+    broken_off = 0
+    for number in range(40):
+        for folder in nnunet_folders:
+            shutil.rmtree(folder)
+        destination = name_destination(501, "Tiny", overwrite=True)
+        make(destination, old=old)
+        with failing(number, when, error) as seen:
+            try:
+                publish(destination)
+            except (OSError, KeyboardInterrupt, Died):
+                broken_off += 1
+        settle(destination)
+        assert state(destination) in whole, (number, seen)
+        if (
+            state(destination) == whole[0]
+        ):  # the hours of work are not lost, and the next run can hand them over
+            assert (destination.partial / "of").read_text() == "new", (number, seen)
+            with claimed_partial_folder(destination):
+                publish(destination)
+        assert state(destination) == ("new", "new")
+        assert not destination.coming.exists()
+        if len(seen) <= number:
+            break
+    assert broken_off >= 3
+    assert len(seen) <= number, "not every call was broken off"
+
+
+def test_a_dataset_that_came_in_the_meantime_is_not_replaced_unasked(
+    nnunet_folders: tuple[Path, Path],
+) -> None:
+    destination = choose_destination(501, "Tiny", overwrite=False)
+    make(destination, old=True)
+    with pytest.raises(InputError, match="--overwrite"):
+        publish(destination)
+    assert state(destination) == ("old", "old")
+    assert (destination.partial / "of").read_text() == "new"
+
+
+def test_the_folder_that_is_renamed_holds_no_open_file(destination: Destination) -> None:
+    with claimed_partial_folder(destination) as partial:
+        assert not list(partial.iterdir())
+        assert destination.lock.is_file()
+        assert destination.lock.parent == partial.parent
+    assert not destination.lock.exists()

@@ -1,0 +1,290 @@
+"""Volumes and masks in the formats people have: 4D files, header pairs, Slicer's cropped segmentations, odd labels."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from test_layout import write, write_labels
+
+from nnunet_multiphase.cases.check import check_case
+from nnunet_multiphase.cases.inputs import Inputs, find_cases
+from nnunet_multiphase.cases.layout import Layout, check_layout
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.volumes.mask_file import GridError, MaskFiles, read_mask
+from nnunet_multiphase.volumes.volume_file import read_volume
+
+NUMBERS = {"0": "nc", "1": "art", "2": "pv", "3": "dl"}
+
+
+def oblique_volume(seed: int = 0) -> sitk.Image:
+    """Make noise on a grid of 9 x 8 x 7 voxels, turned about z, with one voxel of air."""
+    image = sitk.GetImageFromArray(np.random.default_rng(seed).normal(50, 20, (7, 8, 9)).astype(np.int16))
+    image[0, 0, 0] = -1000
+    image.SetSpacing((0.8, 0.9, 2.5))
+    image.SetOrigin((-30.0, 12.0, 400.0))
+    image.SetDirection((0.6, -0.8, 0, 0.8, 0.6, 0, 0, 0, 1))
+    return image
+
+
+def values(image: sitk.Image) -> np.ndarray:
+    return sitk.GetArrayFromImage(image)
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd", ".mha", ".nii"])
+@pytest.mark.parametrize("how", ["joined", "components"])
+def test_each_volume_of_a_4d_file_is_read_by_its_number(tmp_path: Path, ending: str, how: str) -> None:
+    volumes = [oblique_volume(seed) for seed in range(4)]
+    stack = sitk.JoinSeries(volumes) if how == "joined" else sitk.Compose(volumes)
+    sitk.WriteImage(stack, str(tmp_path / f"stack{ending}"))
+    for number, volume in enumerate(volumes):
+        read = read_volume(tmp_path / f"stack{ending}#{number}")
+        assert np.array_equal(values(read), values(volume))
+        assert np.allclose(read.GetSpacing(), volume.GetSpacing(), rtol=1e-6)
+        assert np.allclose(read.GetOrigin(), volume.GetOrigin(), atol=1e-3)
+        assert np.allclose(read.GetDirection(), volume.GetDirection(), atol=1e-6)
+
+
+def test_a_pattern_with_a_channel_takes_a_4d_file_apart(tmp_path: Path) -> None:
+    volumes = [oblique_volume(seed) for seed in range(4)]
+    (tmp_path / "a").mkdir()
+    sitk.WriteImage(sitk.JoinSeries(volumes), str(tmp_path / "a" / "ct.nii.gz"))
+    mask = sitk.Image(volumes[0].GetSize(), sitk.sitkUInt8)
+    mask.CopyInformation(volumes[0])
+    sitk.WriteImage(mask, str(tmp_path / "a" / "seg.nii.gz"))
+    layout = Layout("{case}/ct.nii.gz#{phase}", NUMBERS, lesions="{case}/seg.nii.gz", drawn_on="pv")
+    found = find_cases(tmp_path, Inputs(layout=layout))
+    assert found.problems == []
+    (case,) = found.cases
+    assert list(case.images) == ["nc", "art", "pv", "dl"]
+    assert np.array_equal(values(read_volume(case.images["art"])), values(volumes[1]))
+    assert check_case(case).problems == ()
+
+
+def test_a_4d_file_without_numbers_is_refused_with_the_option(tmp_path: Path) -> None:
+    sitk.WriteImage(sitk.JoinSeries([oblique_volume()] * 3), str(tmp_path / "pv.nii.gz"))
+    with pytest.raises(
+        InputError, match=r"4D file of 3 .*--pattern '\{case\}/pv.nii.gz#\{phase\}' --phase-names nc=0 art=1"
+    ):
+        read_volume(tmp_path / "pv.nii.gz")
+
+
+def test_a_number_beyond_a_4d_file_is_refused(tmp_path: Path) -> None:
+    sitk.WriteImage(sitk.JoinSeries([oblique_volume()] * 3), str(tmp_path / "pv.nii.gz"))
+    with pytest.raises(InputError, match="has no volume 3: it holds 3"):
+        read_volume(tmp_path / "pv.nii.gz#3")
+
+
+def test_a_channel_needs_numbers() -> None:
+    with pytest.raises(InputError, match=r"number in the file from 0.*found art, pv"):
+        check_layout(Layout("{case}.nii.gz#{phase}", {"art": "art", "pv": "pv"}))
+
+
+@pytest.mark.parametrize("ending", [".hdr", ".img"])
+def test_a_nifti_pair_is_read_by_either_half(tmp_path: Path, ending: str) -> None:
+    sitk.WriteImage(oblique_volume(), str(tmp_path / "pv.hdr"))
+    assert np.array_equal(values(read_volume(tmp_path / f"pv{ending}")), values(oblique_volume()))
+
+
+def test_an_img_without_its_header_is_refused(tmp_path: Path) -> None:
+    sitk.WriteImage(oblique_volume(), str(tmp_path / "pv.hdr"))
+    (tmp_path / "pv.hdr").unlink()
+    with pytest.raises(InputError, match=r"has no header beside it: expected pv\.hdr"):
+        read_volume(tmp_path / "pv.img")
+
+
+def test_a_pair_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    sitk.WriteImage(oblique_volume(), str(tmp_path / "pv.hdr"))
+    data = (tmp_path / "pv.img").read_bytes()
+    (tmp_path / "pv.img").write_bytes(data[: len(data) // 2])
+    with pytest.raises(InputError, match="cut off"):
+        read_volume(tmp_path / "pv.hdr")
+
+
+def test_analyze_without_a_side_is_refused(tmp_path: Path) -> None:
+    sitk.WriteImage(oblique_volume(), str(tmp_path / "pv.hdr"))
+    header = bytearray((tmp_path / "pv.hdr").read_bytes())
+    header[344:348] = bytes(4)  # Analyze 7.5 has no magic there
+    (tmp_path / "pv.hdr").write_bytes(header)
+    with pytest.raises(InputError, match=r"Analyze 7\.5.*patient's right"):
+        read_volume(tmp_path / "pv.hdr")
+
+
+def test_a_sheared_header_is_told_from_a_damaged_one(tmp_path: Path) -> None:
+    sitk.WriteImage(oblique_volume(), str(tmp_path / "pv.nii.gz"))
+    data = bytearray(gzip.decompress((tmp_path / "pv.nii.gz").read_bytes()))
+    rows = np.frombuffer(bytes(data[280:328]), "<f4").reshape(3, 4).copy()
+    rows[1, 2] += 0.9  # y moves with z
+    data[280:328] = rows.astype("<f4").tobytes()
+    data[252:256] = b"\0\0\1\0"  # the sform alone
+    (tmp_path / "pv.nii.gz").write_bytes(gzip.compress(bytes(data)))
+    with pytest.raises(InputError, match=r"gantry tilt.*resample"):
+        read_volume(tmp_path / "pv.nii.gz")
+
+
+def slicer_file(path: Path, crop: sitk.Image, *segments: tuple[str, int, int], **more: str) -> Path:
+    """Write a segmentation as Slicer does: names, values and layers of its segments in the header."""
+    for number, (name, value, layer) in enumerate(segments):
+        for key, text in (("Name", name), ("LabelValue", str(value)), ("Layer", str(layer))):
+            crop.SetMetaData(f"Segment{number}_{key}", text)
+    for key, text in more.items():
+        crop.SetMetaData(key, text)
+    sitk.WriteImage(crop, str(path), True)
+    return path
+
+
+def drawn(label: int = 1) -> sitk.Image:
+    """Cut x 2..5, y 3..6, z 1..2 out of an empty mask with three voxels: (3, 4, 1), (4, 4, 1) and (5, 6, 2)."""
+    mask = sitk.Image(oblique_volume().GetSize(), sitk.sitkUInt8)
+    mask.CopyInformation(oblique_volume())
+    for voxel in ((3, 4, 1), (4, 4, 1), (5, 6, 2)):
+        mask[voxel] = label
+    return mask[2:6, 3:7, 1:3]
+
+
+EXPECTED = [(1, 4, 3), (1, 4, 4), (2, 6, 5)]  # z, y, x
+
+
+def voxels_of(files: MaskFiles) -> list[tuple[int, ...]]:
+    mask = read_mask(files, oblique_volume(), "pv.nii.gz")
+    return [tuple(int(i) for i in index) for index in np.argwhere(values(mask))]
+
+
+@pytest.mark.parametrize("label", [1, 3])
+def test_slicers_cropped_segmentation_is_put_where_its_header_says(tmp_path: Path, label: int) -> None:
+    path = slicer_file(tmp_path / "lesions_pv.seg.nrrd", drawn(label), ("Segment_1", label, 0))
+    assert voxels_of(MaskFiles((path,), organ="lesions")) == EXPECTED
+
+
+def test_slicers_note_of_where_the_crop_begins_is_believed(tmp_path: Path) -> None:
+    key = "Segmentation_ReferenceImageExtentOffset"
+    path = slicer_file(tmp_path / "a.seg.nrrd", drawn(), ("tumor", 1, 0), **{key: "2 3 1"})
+    assert voxels_of(MaskFiles((path,), organ="lesions")) == EXPECTED
+    path = slicer_file(tmp_path / "b.seg.nrrd", drawn(), ("tumor", 1, 0), **{key: "2 3 40"})
+    with pytest.raises(GridError, match="none of that phase's"):
+        voxels_of(MaskFiles((path,), organ="lesions"))
+
+
+def test_a_crop_between_the_voxels_is_refused(tmp_path: Path) -> None:
+    crop = drawn()
+    crop.SetOrigin([v + 0.3 for v in crop.GetOrigin()])
+    path = slicer_file(tmp_path / "lesions_pv.seg.nrrd", crop, ("tumor", 1, 0))
+    with pytest.raises(GridError, match=r"lesions_pv\.seg\.nrrd has another geometry than pv\.nii\.gz"):
+        voxels_of(MaskFiles((path,), organ="lesions"))
+
+
+def test_a_crop_that_reaches_beyond_the_phase_is_refused(tmp_path: Path) -> None:
+    crop = drawn()
+    crop.SetOrigin(oblique_volume().TransformIndexToPhysicalPoint((7, 3, 1)))
+    path = slicer_file(tmp_path / "lesions_pv.seg.nrrd", crop, ("tumor", 1, 0))
+    with pytest.raises(GridError):
+        voxels_of(MaskFiles((path,), organ="lesions"))
+
+
+def test_a_cropped_mask_that_slicer_did_not_write_is_refused(tmp_path: Path) -> None:
+    sitk.WriteImage(drawn(), str(tmp_path / "lesions_pv.nrrd"))
+    with pytest.raises(InputError):
+        voxels_of(MaskFiles((tmp_path / "lesions_pv.nrrd",), organ="lesions"))
+
+
+def test_slicers_name_and_crop_without_its_segments_is_put_where_its_header_says(tmp_path: Path) -> None:
+    path = tmp_path / "lesions_pv.seg.nrrd"
+    sitk.WriteImage(drawn(), str(path))  # two slices: less than a volume may have
+    assert voxels_of(MaskFiles((path,), organ="lesions")) == EXPECTED
+    sitk.WriteImage(sitk.Cast(drawn(), sitk.sitkFloat32) * 0.7, str(path))
+    with pytest.raises(InputError, match=r"expected whole numbers, found 0\.7"):
+        voxels_of(MaskFiles((path,), organ="lesions"))
+    sitk.WriteImage(drawn(44), str(path))
+    with pytest.raises(InputError, match="found 0, 44"):
+        voxels_of(MaskFiles((path,), organ="lesions"))
+
+
+def test_layers_without_names_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "lesions_pv.seg.nrrd"
+    sitk.WriteImage(sitk.Compose(drawn(), drawn()), str(path))
+    with pytest.raises(InputError, match=r"several layers and no names .* export one segment alone"):
+        voxels_of(MaskFiles((path,), organ="lesions"))
+
+
+def test_several_segments_are_refused_by_name(tmp_path: Path) -> None:
+    path = slicer_file(tmp_path / "x.seg.nrrd", drawn(2), ("liver", 1, 0), ("tumour", 2, 0))
+    with pytest.raises(InputError, match=r"segments 1 liver, 2 tumour: expected one; .*--lesion-labels"):
+        voxels_of(MaskFiles((path,), organ="lesions"))
+    assert voxels_of(MaskFiles((path,), (2,), (1,), organ="lesions")) == EXPECTED
+
+
+def test_segments_that_overlap_lie_in_layers(tmp_path: Path) -> None:
+    liver = drawn() * 0 + 1
+    path = slicer_file(
+        tmp_path / "x.seg.nrrd", sitk.Compose(liver, drawn(2)), ("liver", 1, 0), ("tumour", 2, 1)
+    )
+    assert voxels_of(MaskFiles((path,), (2,), organ="lesions")) == EXPECTED
+
+
+def test_one_number_in_two_layers_is_refused(tmp_path: Path) -> None:
+    path = slicer_file(tmp_path / "x.seg.nrrd", sitk.Compose(drawn(), drawn()), ("a", 1, 0), ("b", 1, 1))
+    with pytest.raises(InputError, match="segments 1 a, 1 b"):
+        voxels_of(MaskFiles((path,), organ="lesions"))
+
+
+def test_a_liver_where_lesions_are_expected_is_refused(tmp_path: Path) -> None:
+    path = slicer_file(tmp_path / "lesions_pv.seg.nrrd", drawn(), ("Liver", 1, 0))
+    with pytest.raises(InputError, match="segment 1 Liver where lesions are expected"):
+        voxels_of(MaskFiles((path,), organ="lesions"))
+
+
+def mask_sentence(path: Path, organ: str = "lesions") -> str:
+    grid = read_volume(write(path.with_name("grid.nii.gz"), np.zeros((4, 5, 6), np.int16)))
+    with pytest.raises(InputError) as raised:
+        read_mask(MaskFiles((path,), organ=organ), grid, "pv.nii.gz")
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(("label", "organ"), [(255, "lesions"), (100, "liver")])
+def test_another_label_is_told_its_option(tmp_path: Path, label: int, organ: str) -> None:
+    path = write_labels(tmp_path / "mask.nii.gz", label)
+    option = "--liver-labels" if organ == "liver" else "--lesion-labels"
+    assert f"found 0, {label}; write it as 0/1, or pass {option} {label}" in mask_sentence(path, organ)
+
+
+def test_two_labels_are_told_the_options(tmp_path: Path) -> None:
+    sentence = mask_sentence(write_labels(tmp_path / "mask.nii.gz", 1, 2))
+    assert "found 0, 1, 2" in sentence
+    assert "--lesion-labels 2 --liver-labels 1 2" in sentence
+
+
+@pytest.mark.parametrize("one", [0.9999999, 1.0000001, 0.9998])
+def test_a_label_that_a_cast_has_rounded_is_taken(tmp_path: Path, one: float) -> None:
+    mask = np.zeros((4, 5, 6), np.float32)
+    mask[1, 2, 3] = one
+    path = write(tmp_path / "mask.nii.gz", mask)
+    read = read_mask(MaskFiles((path,)), read_volume(path), "pv.nii.gz")
+    assert [tuple(i) for i in np.argwhere(values(read))] == [(1, 2, 3)]
+
+
+@pytest.mark.parametrize("highest", [1.0, 0.7])
+def test_probabilities_are_no_mask(tmp_path: Path, highest: float) -> None:
+    mask = np.linspace(0, highest, 120, dtype=np.float32).reshape(4, 5, 6)
+    sentence = mask_sentence(write(tmp_path / "mask.nii.gz", mask))
+    assert "probabilities" in sentence
+    assert "cut it at 0.5" in sentence
+
+
+@pytest.mark.parametrize("name", ["pv.mhd", "pv.nhdr", "pv.mha", "pv.nrrd"])
+def test_a_nifti_file_converted_with_its_notes_is_read_and_missed_where_cut_off(
+    tmp_path: Path, name: str
+) -> None:
+    sitk.WriteImage(oblique_volume(), str(tmp_path / "was.nii.gz"))
+    noted = sitk.ReadImage(
+        str(tmp_path / "was.nii.gz")
+    )  # with NIfTI's fields, bitpix and vox_offset among them
+    assert "bitpix" in noted.GetMetaDataKeys()
+    sitk.WriteImage(noted, str(tmp_path / name))
+    assert np.array_equal(values(read_volume(tmp_path / name)), values(oblique_volume()))
+    data = next((p for p in tmp_path.glob("pv*raw*")), tmp_path / name)
+    data.write_bytes(data.read_bytes()[:-40])
+    with pytest.raises(InputError):
+        read_volume(tmp_path / name)
