@@ -16,7 +16,15 @@ PACKAGES = ("nnunet_multiphase", "registration")
 NAMED_IN_PLANS = {"dynamic-network-architectures"}  # imported by nnU-Net, from the name in our plans
 NEEDED_BY_TORCH = {"onnx", "onnxscript"}  # imported by torch's exporter
 DRIVERS = {"dask-jobqueue"}  # started by the user, to bring the workers that we speak to
-TOOLS = {"pytest", "ruff", "mypy", "build", "hatchling", "dcmqi"}  # commands and build backends
+TOOLS = {
+    "pytest",
+    "pytest-xdist",
+    "ruff",
+    "mypy",
+    "build",
+    "hatchling",
+    "dcmqi",
+}  # commands and build backends
 SITE = {"furo", "myst-parser", "sphinx-copybutton"}  # named in docs/conf.py
 EXTRAS = ("dicom", "dicomweb", "cluster", "onnx", "openvino")
 
