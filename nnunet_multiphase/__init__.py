@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nnunet_multiphase.autoload import make_findable
     from nnunet_multiphase.cases.inputs import Inputs
     from nnunet_multiphase.dataset.build import DatasetSummary, build_dataset
+    from nnunet_multiphase.dataset.options import DatasetOptions
     from nnunet_multiphase.errors import InputError
     from nnunet_multiphase.evaluation.scores import Scores
     from nnunet_multiphase.measurement.record import LesionMeasures, PatientMeasures
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AlignedPhases",
     "CasePrediction",
+    "DatasetOptions",
     "DatasetSummary",
     "InputError",
     "Inputs",
@@ -53,6 +55,7 @@ __all__ = [
 _HOMES = {
     "AlignedPhases": "nnunet_multiphase.alignment.align",
     "CasePrediction": "nnunet_multiphase.prediction.write",
+    "DatasetOptions": "nnunet_multiphase.dataset.options",
     "DatasetSummary": "nnunet_multiphase.dataset.build",
     "InputError": "nnunet_multiphase.errors",
     "Inputs": "nnunet_multiphase.cases.inputs",

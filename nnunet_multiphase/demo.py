@@ -78,12 +78,12 @@ def run_demo(folder: Path, settings: DemoSettings | None = None) -> Path:
 
     _step(2, "register the phases and make the nnU-Net dataset (setup_dataset.py)")
     from nnunet_multiphase.dataset.build import build_dataset
+    from nnunet_multiphase.dataset.options import DatasetOptions
     from nnunet_multiphase.report.cohort_page import write_cohort_page
 
     # A validation fold of a quarter: with a handful of patients one of five would be one or two.
-    dataset = build_dataset(
-        raw, DATASET_ID, DATASET_NAME, test_fraction=0.25, folds=4, seed=settings.seed, jobs=settings.jobs
-    )
+    options = DatasetOptions(test_fraction=0.25, folds=4, seed=settings.seed)
+    dataset = build_dataset(raw, DATASET_ID, DATASET_NAME, options, jobs=settings.jobs)
     write_cohort_page(dataset.folder)
     if dataset.failures:
         raise InputError("; ".join(dataset.failures))

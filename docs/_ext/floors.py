@@ -32,13 +32,27 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("dicom", "training", "planning"),
     ("registration", "words", "html", "network"),
 )
-"""From the door to the cellar. A room is a folder of `nnunet_multiphase`, one of its files, or `registration`; it imports what
-lies lower, nothing else."""
+"""From the door to the cellar. A room is a folder of `nnunet_multiphase`, one of its files, or `registration`; it imports
+what lies lower, nothing else."""
 
 GROUND = (
-    "alone code_digest dataset_name device end_with_parent errors exchange extensions idle_threads json_file label_classes "
-    "nnunet_multiphase phases table_cells table_text whole_file"
-).split()
+    "alone",
+    "code_digest",
+    "dataset_name",
+    "device",
+    "end_with_parent",
+    "errors",
+    "exchange",
+    "extensions",
+    "idle_threads",
+    "json_file",
+    "label_classes",
+    "nnunet_multiphase",
+    "phases",
+    "table_cells",
+    "table_text",
+    "whole_file",
+)
 """Files that every floor stands on: one place each for errors, tables, whole files, locks. They import each other alone."""
 
 

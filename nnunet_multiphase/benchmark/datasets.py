@@ -91,7 +91,7 @@ def _move_alike(given: Place, place: Place) -> None:
 
 def refuse_moved(cohort: Cohort, kinds: Sequence[DatasetKind]) -> None:
     """Refuse to place phases otherwise that came aligned."""
-    if cohort.inputs.registered and any(kind.needs_raw for kind in kinds):
+    if cohort.options.inputs.registered and any(kind.needs_raw for kind in kinds):
         raise InputError(
             f"{cohort.raw}: its phases came aligned already, so that no other registration can be compared; leave the "
             "contestants unregistered, simpleitk and deformable out"
@@ -122,17 +122,10 @@ def _build(
                 cohort.raw,
                 kind.number,
                 kind.name,
-                inputs=cohort.inputs,
-                missing=cohort.missing,
-                on_failure=cohort.on_failure,
-                phases=cohort.phases,
-                targets=cohort.targets,
-                test_fraction=cohort.test_fraction,
-                folds=cohort.folds,
+                cohort.options,
                 jobs=jobs,
                 dask_scheduler=dask_scheduler,
                 settings=RegistrationSettings(model="deformable" if kind == DEFORMABLE else "rigid"),
-                accept=cohort.accept,
                 progress=True,
                 find={UNREGISTERED: by_headers, SIMPLEITK: by_simpleitk}.get(kind),
             )

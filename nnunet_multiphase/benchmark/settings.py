@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nnunet_multiphase.benchmark.budget import Budget
-from nnunet_multiphase.cases.inputs import Inputs
-from nnunet_multiphase.dataset.target_classes import LESIONS, TargetClasses
+from nnunet_multiphase.dataset.options import DatasetOptions
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.json_file import load_object, write_json
 
@@ -18,17 +17,10 @@ MAY_GROW = ("contestants", "folds", "seeds")
 
 @dataclass(frozen=True)
 class Cohort:
-    """Name raw cases and how a dataset is made of them; fields as `data.dataset.build_dataset` has them."""
+    """Name raw cases and how datasets are made of them."""
 
     raw: Path
-    inputs: Inputs = field(default_factory=Inputs)
-    missing: str = "error"
-    on_failure: str = "check"
-    phases: tuple[str, ...] | None = None
-    targets: TargetClasses = LESIONS
-    test_fraction: float = 0.2
-    folds: int = 5
-    accept: tuple[str, ...] = ()
+    options: DatasetOptions = DatasetOptions()  # noqa: RUF009 (frozen)
 
 
 @dataclass(frozen=True)
@@ -100,6 +92,7 @@ def claim_folder(work: Path, wanted: Mapping[str, Any]) -> None:
 def fixed_settings(settings: BenchmarkSettings) -> dict[str, Any]:
     """Give the settings that a benchmark keeps from its beginning: all but those that it may grow by."""
     cohort = settings.cohort
+    options = DatasetOptions() if cohort is None else cohort.options
     made_of = {
         "dataset": settings.dataset,
         "raw cases": None if cohort is None else str(cohort.raw),
@@ -107,9 +100,16 @@ def fixed_settings(settings: BenchmarkSettings) -> dict[str, Any]:
         "form of the raw cases": None
         if cohort is None
         else repr(
-            (cohort.inputs, cohort.missing, cohort.on_failure, cohort.phases, cohort.targets, cohort.accept)
+            (
+                options.inputs,
+                options.missing,
+                options.on_failure,
+                options.phases,
+                options.targets,
+                options.accept,
+            )
         ),
-        "split of the raw cases": None if cohort is None else [cohort.test_fraction, cohort.folds],
+        "split of the raw cases": None if cohort is None else [options.test_fraction, options.folds],
     }
     names = (
         "configuration",

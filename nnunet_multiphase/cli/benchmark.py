@@ -176,6 +176,7 @@ def _say(line: str) -> None:
 
 def _settings(args: argparse.Namespace) -> BenchmarkSettings:
     from nnunet_multiphase.benchmark.settings import BenchmarkSettings, Cohort
+    from nnunet_multiphase.dataset.options import DatasetOptions
     from nnunet_multiphase.dataset.target_classes import target_classes
 
     cohort = None
@@ -184,14 +185,16 @@ def _settings(args: argparse.Namespace) -> BenchmarkSettings:
     else:
         cohort = Cohort(
             args.raw.absolute(),
-            cohort_inputs(args),
-            args.missing,
-            args.on_failure,
-            None if args.phases is None else tuple(args.phases),
-            target_classes(args.labels, regions=args.regions),
-            args.test_fraction,
-            args.cv_folds,
-            tuple(args.accept),
+            DatasetOptions(
+                cohort_inputs(args),
+                missing=args.missing,
+                on_failure=args.on_failure,
+                phases=None if args.phases is None else tuple(args.phases),
+                targets=target_classes(args.labels, regions=args.regions),
+                test_fraction=args.test_fraction,
+                folds=args.cv_folds,
+                accept=tuple(args.accept),
+            ),
         )
     dataset = args.dataset_id
     return BenchmarkSettings(

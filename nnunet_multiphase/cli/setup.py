@@ -14,8 +14,7 @@ from nnunet_multiphase.cli.sigterm import sigterm_like_ctrl_c
 from nnunet_multiphase.errors import FULL, InputError, printable, told_by_system
 
 if TYPE_CHECKING:
-    from nnunet_multiphase.cases.inputs import Inputs
-    from nnunet_multiphase.dataset.target_classes import TargetClasses
+    from nnunet_multiphase.dataset.options import DatasetOptions
 
 HELP = "register the phases of every case and write an nnU-Net dataset"
 
@@ -55,32 +54,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Build the dataset: 0 = all cases are in, 1 = some failed (see --strict) and are listed, 2 = no dataset."""
     from nnunet_multiphase.cases.case_folder import CohortError
-    from nnunet_multiphase.dataset.build import build_dataset
+    from nnunet_multiphase.dataset.build import build_dataset, check_jobs
+    from nnunet_multiphase.dataset.options import DatasetOptions
     from nnunet_multiphase.dataset.target_classes import target_classes
     from registration import RegistrationSettings
 
-    inputs, targets = cohort_inputs(args), target_classes(args.labels, regions=args.regions)
+    options = DatasetOptions(
+        cohort_inputs(args),
+        missing=args.missing,
+        on_failure=args.on_failure,
+        phases=args.phases,
+        targets=target_classes(args.labels, regions=args.regions),
+        test_fraction=args.test_fraction,
+        folds=args.folds,
+        seed=args.seed,
+        accept=args.accept,
+    )
+    check_jobs(args.jobs)
     if args.dry_run:
-        return _dry_run(args, inputs, targets)
+        return _dry_run(args, options)
     try:
         with sigterm_like_ctrl_c():
             summary = build_dataset(
                 args.raw,
                 args.dataset_id,
                 args.name,
-                inputs=inputs,
-                missing=args.missing,
-                on_failure=args.on_failure,
-                phases=args.phases,
-                targets=targets,
-                test_fraction=args.test_fraction,
-                folds=args.folds,
-                seed=args.seed,
+                options,
                 jobs=args.jobs,
                 dask_scheduler=args.dask_scheduler,
                 overwrite=args.overwrite,
                 settings=RegistrationSettings(model=args.registration_model),
-                accept=args.accept,
                 progress=True,
                 finish=write_page,
             )
@@ -142,22 +145,13 @@ def write_page(dataset_folder: Path) -> Path | None:
         return None
 
 
-def _dry_run(args: argparse.Namespace, inputs: Inputs, targets: TargetClasses) -> int:
+def _dry_run(args: argparse.Namespace, options: DatasetOptions) -> int:
     """Say what would become of every case: 0 = it can be done, 2 = there are problems."""
-    from nnunet_multiphase.dataset.build import check_options, plan_dataset, threads_of_a_worker
+    from nnunet_multiphase.dataset.build import threads_of_a_worker
     from nnunet_multiphase.dataset.destination import choose_destination
+    from nnunet_multiphase.dataset.plan import plan_dataset
     from nnunet_multiphase.dataset.workers import dask_workers, local_workers
 
-    check_options(
-        inputs,
-        args.missing,
-        args.on_failure,
-        args.phases,
-        args.test_fraction,
-        args.folds,
-        args.seed,
-        args.jobs,
-    )
     problems = []
     try:
         choose_destination(args.dataset_id, args.name, overwrite=args.overwrite)
@@ -172,13 +166,7 @@ def _dry_run(args: argparse.Namespace, inputs: Inputs, targets: TargetClasses) -
         plan = plan_dataset(
             Path(os.path.abspath(args.raw)),  # workers elsewhere have another current folder
             work,
-            inputs=inputs,
-            missing=args.missing,
-            phases=args.phases,
-            targets=targets,
-            test_fraction=args.test_fraction,
-            seed=args.seed,
-            accept=args.accept,
+            options,
             progress=True,
         )
     problems += plan.problems

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -26,6 +26,34 @@ def progress_bar(items: Iterable[Item], *, total: int, what: str, show: bool) ->
     # A bar that an exception left half made complains with a traceback when it is thrown away.
     with held_back():
         return tqdm(items, total=total, desc=what, unit="case", disable=not show)
+
+
+def in_order(
+    numbered: Iterable[tuple[int, Item]],
+    total: int,
+    what: str,
+    *,
+    show: bool,
+    told: Callable[[Item], str] = lambda result: "",
+) -> list[Item]:
+    """Collect results that come in any order.
+
+    Args:
+        numbered: The results with their places.
+        total: How many there will be.
+        what: Stands before the bar.
+        show: Whether there is a bar, and anything is told.
+        told: What is to be said of a result as it comes, on stderr.
+
+    Returns:
+        The results in the order of their places.
+    """
+    results: dict[int, Item] = {}
+    for i, result in progress_bar(numbered, total=total, what=what, show=show):
+        results[i] = result
+        if show and (sentence := told(result)):
+            say_beside_bar(sentence)
+    return [results[i] for i in range(total)]
 
 
 def say_beside_bar(sentence: str) -> None:

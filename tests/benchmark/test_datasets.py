@@ -17,6 +17,7 @@ from nnunet_multiphase.benchmark.settings import BenchmarkSettings, Cohort
 from nnunet_multiphase.cases.inputs import Inputs
 from nnunet_multiphase.cases.layout import Layout
 from nnunet_multiphase.dataset.build import DatasetSummary
+from nnunet_multiphase.dataset.options import DatasetOptions
 from nnunet_multiphase.errors import InputError
 
 SETTINGS = BenchmarkSettings(dataset=977, budget=Budget(epochs=4))
@@ -33,8 +34,8 @@ def built(fakes, monkeypatch):
 
     asked = []
 
-    def build_dataset(raw, number, name, **options):
-        asked.append((name, options))
+    def build_dataset(raw, number, name, options, **more):
+        asked.append((name, more))
         folder = Path(os.environ["nnUNet_raw"]) / f"Dataset{number:03d}_{name}"
         write_raw(folder)
         preprocessed = Path(os.environ["nnUNet_preprocessed"]) / folder.name
@@ -50,7 +51,12 @@ def built(fakes, monkeypatch):
 
 
 def of_raw(tmp_path, *contestants, **cohort):
-    return replace(SETTINGS, dataset=None, cohort=Cohort(tmp_path / "raw", **cohort), contestants=contestants)
+    return replace(
+        SETTINGS,
+        dataset=None,
+        cohort=Cohort(tmp_path / "raw", DatasetOptions(**cohort)),
+        contestants=contestants,
+    )
 
 
 def test_single_phase_is_each_cases_reference_alone(fakes, tmp_path):
@@ -102,8 +108,8 @@ def test_phases_that_nobody_judged_are_moved_in_training_as_ours_are(
 
     made = dataset.build_dataset
 
-    def with_other_doubts(raw, number, name, **options):
-        summary = made(raw, number, name, **options)
+    def with_other_doubts(raw, number, name, options, **more):
+        summary = made(raw, number, name, options, **more)
         file = Path(summary.folder) / "dataset.json"
         record = json.loads(file.read_text())
         ours = name == "BenchmarkRegistered"

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from nnunet_multiphase.dataset.build import DatasetSummary, build_dataset
 from nnunet_multiphase.dataset.convert import CaseJob, case_files
 from nnunet_multiphase.dataset.destination import choose_destination, claimed_partial_folder
 from nnunet_multiphase.dataset.finished import convert_once, fingerprint, recall, started_run
+from nnunet_multiphase.dataset.options import DatasetOptions
 from nnunet_multiphase.errors import InputError, is_ctrl_c
 from registration.resample import resample_image
 
@@ -66,8 +67,11 @@ def build(cohort: Path, place: Path, **options: Any) -> Built:
             (place / name).mkdir(parents=True, exist_ok=True)
             patch.setenv(name, str(place / name))
         patch.delenv("nnUNet_results", raising=False)
-        defaults: dict[str, Any] = {"missing": "fill", "phases": PHASES, "folds": 2, "settings": QUICK}
-        summary = build_dataset(cohort, 501, "Tiny", **(defaults | options))
+        wanted = {"missing": "fill", "phases": PHASES, "folds": 2, "settings": QUICK, **options}
+        kind = {
+            field.name: wanted.pop(field.name) for field in fields(DatasetOptions) if field.name in wanted
+        }
+        summary = build_dataset(cohort, 501, "Tiny", DatasetOptions(**kind), **wanted)
     return Built(cohort, summary.folder, place / "nnUNet_preprocessed" / "Dataset501_Tiny", summary)
 
 

@@ -13,6 +13,7 @@ from tiny_phases import phase_image, write_case
 
 from nnunet_multiphase.benchmark.placements import by_headers, by_simpleitk
 from nnunet_multiphase.dataset.build import build_dataset
+from nnunet_multiphase.dataset.options import DatasetOptions
 from registration.resample import resample_image
 
 
@@ -27,7 +28,11 @@ def unregistered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             (root / name).mkdir()
             patch.setenv(name, str(root / name))
         summary = build_dataset(
-            root / "raw", 902, "Headers", phases=("art", "pv"), folds=2, test_fraction=0.0, find=by_headers
+            root / "raw",
+            902,
+            "Headers",
+            DatasetOptions(phases=("art", "pv"), folds=2, test_fraction=0.0),
+            find=by_headers,
         )
     return {"raw": root / "raw", "folder": summary.folder}
 
