@@ -25,6 +25,7 @@ from registration.layers import on_layer
 from registration.liver import find_liver
 from registration.pyramid import shrink
 from registration.region import body_region
+from registration.rigid import RigidMotion
 from registration.verdict import LEAST_EDGE_AGREEMENT
 from registration.volume import Volume, mask_from_image, volume_from_image
 
@@ -84,8 +85,7 @@ def main() -> int:
                     mask,
                     reference,
                     moving,
-                    parameters,
-                    centre,
+                    RigidMotion(parameters, centre),
                     window_hu=settings.region_window_hu,
                     cut_mm=settings.cut_mm,
                 )

@@ -13,7 +13,7 @@ from registration.decision import Answer, Signs, decide
 from registration.deformable import deform
 from registration.layers import LayeredPair, helper_thread
 from registration.pyramid import build_pyramid
-from registration.rigid import recentre, transform_from_parameters
+from registration.rigid import RigidMotion
 from registration.search import STILL, length_mm, search_volume
 from registration.settings import (
     Deformation,
@@ -54,17 +54,7 @@ def register(
     """
     settings = settings or RegistrationSettings()
     started = time.perf_counter()
-    if reference_mask is not None and settings.region == "body":
-        raise ValueError("A reference mask and region 'body' exclude each other; give one of them.")
-    if lesion_mask is not None and settings.model == "rigid":
-        raise ValueError("A lesion mask keeps a lesion's volume in a deformation, but the model is 'rigid'.")
-    for image, name in ((reference, "The reference"), (moving, "The moving volume")):
-        check_image(image, name)
-    for mask, name in ((reference_mask, "The reference mask"), (lesion_mask, "The lesion mask")):
-        if mask is not None:
-            check_same_grid(mask, reference, name)
-    if reference_mask is not None and not mask_from_image(reference_mask).any():
-        raise ValueError("The reference mask is empty; give one with at least one voxel inside, or none.")
+    _check(reference, moving, reference_mask, lesion_mask, settings)
     reference_volume, moving_volume = volume_from_image(reference), volume_from_image(moving)
     _check_contrast(reference_volume, "The reference")
     _check_contrast(moving_volume, "The moving volume")
@@ -82,9 +72,12 @@ def register(
             reference_layers[0],
             moving_layers[0],
             settings,
-            lambda motion: relative_sharpness(Match(whole, motion, itself)) >= settings.convincing,
+            lambda found: (
+                relative_sharpness(Match(whole, RigidMotion(found, whole.centre), itself))
+                >= settings.convincing
+            ),
         )
-        body = fit_body(pair, regions[-1], roughly, whole.centre, settings)
+        body = fit_body(pair, regions[-1], RigidMotion(roughly, whole.centre), settings)
         name, organ = choose_region(pair, reference_volume, reference_mask, settings)
         region = None if organ is None else fit_region(pair, name, organ, body, reference_volume, settings)
         signs = Signs(
@@ -95,31 +88,15 @@ def register(
         )
         answer = decide(signs, body, region, settings)
         best, judged = answer.motion, answer.judged
-        _, overlap = judged.all_of_it.measure(best)
+        _, overlap = judged.all_of_it.measure(best.about(judged.all_of_it.centre).parameters)
         # What was gained is told where it was sought.
         scored = body if answer.motion_of == "body" else judged
-        after, _ = scored.all_of_it.measure(recentre(best, judged.centre, scored.centre))
+        after, _ = scored.all_of_it.measure(best.about(scored.all_of_it.centre).parameters)
         before, seen = scored.all_of_it.measure(STILL)
     verdict, reasons, evidence = answer.verdict, answer.reasons, answer.evidence
-    rigid = transform_from_parameters(best, judged.centre)
+    rigid = best.transform()
     fitted = pair.bottom_mask(judged.held)
-    window = judged.window_hu
-    transform, deformation = rigid, None
-    # Edges that do not fit may be just what a deformation mends: they alone do not forbid it.
-    without_edges, _ = judge(replace(evidence, edge_agreement=None), judged.name)
-    if settings.model != "rigid" and without_edges == "failed":
-        deformation = Deformation(False, "the rigid fit failed")
-    elif settings.model != "rigid":
-        transform, deformation = deform(
-            reference,
-            moving,
-            rigid,
-            fitted,
-            lesion=lesion_mask,
-            window_hu=window,
-            model=settings.model,
-            threads=settings.threads,
-        )
+    transform, deformation = _deformed(reference, moving, rigid, fitted, answer, lesion_mask, settings)
     return RegistrationResult(
         transform=transform,
         rigid=rigid,
@@ -137,6 +114,55 @@ def register(
         reasons=reasons,
         evidence=evidence,
         deformation=deformation,
+    )
+
+
+def _check(
+    reference: sitk.Image,
+    moving: sitk.Image,
+    reference_mask: sitk.Image | None,
+    lesion_mask: sitk.Image | None,
+    settings: RegistrationSettings,
+) -> None:
+    """Refuse what cannot be registered, or would not be used."""
+    if reference_mask is not None and settings.region == "body":
+        raise ValueError("A reference mask and region 'body' exclude each other; give one of them.")
+    if lesion_mask is not None and settings.model == "rigid":
+        raise ValueError("A lesion mask keeps a lesion's volume in a deformation, but the model is 'rigid'.")
+    for image, name in ((reference, "The reference"), (moving, "The moving volume")):
+        check_image(image, name)
+    for mask, name in ((reference_mask, "The reference mask"), (lesion_mask, "The lesion mask")):
+        if mask is not None:
+            check_same_grid(mask, reference, name)
+    if reference_mask is not None and not mask_from_image(reference_mask).any():
+        raise ValueError("The reference mask is empty; give one with at least one voxel inside, or none.")
+
+
+def _deformed(
+    reference: sitk.Image,
+    moving: sitk.Image,
+    rigid: sitk.Euler3DTransform,
+    fitted: sitk.Image,
+    answer: Answer,
+    lesion_mask: sitk.Image | None,
+    settings: RegistrationSettings,
+) -> tuple[sitk.Transform, Deformation | None]:
+    """Deform where the settings want it and the rigid fit bears it; else the motion stays rigid."""
+    if settings.model == "rigid":
+        return rigid, None
+    # Edges that do not fit may be just what a deformation mends: they alone do not forbid it.
+    without_edges, _ = judge(replace(answer.evidence, edge_agreement=None), answer.judged.name)
+    if without_edges == "failed":
+        return rigid, Deformation(False, "the rigid fit failed")
+    return deform(
+        reference,
+        moving,
+        rigid,
+        fitted,
+        lesion=lesion_mask,
+        window_hu=answer.judged.window_hu,
+        model=settings.model,
+        threads=settings.threads,
     )
 
 

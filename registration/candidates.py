@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from registration.layers import LayeredPair
-from registration.rigid import Parameters, recentre
+from registration.rigid import RigidMotion
 from registration.search import STILL, climb, climb_last, search_region
 from registration.settings import RegionName, RegistrationSettings
 from registration.similarity import MutualInformation
@@ -22,7 +22,7 @@ class Candidate:
 
     Attributes:
         name: What was fitted.
-        motion: Six parameters about the centre.
+        motion: About the similarities' centre.
         few: Its similarity by a part of the points of the bottom layer.
         all_of_it: By all of them.
         held: The region on the bottom layer.
@@ -30,16 +30,11 @@ class Candidate:
     """
 
     name: RegionName
-    motion: Parameters
+    motion: RigidMotion
     few: MutualInformation
     all_of_it: MutualInformation
     held: NDArray[np.bool_]
     window_hu: tuple[float, float]
-
-    @property
-    def centre(self) -> NDArray[np.float64]:
-        """Centre of rotation, world mm."""
-        return self.all_of_it.centre
 
 
 def choose_region(
@@ -58,16 +53,16 @@ def choose_region(
 def fit_body(
     pair: LayeredPair,
     held: NDArray[np.bool_],
-    roughly: Parameters,
-    centre: NDArray[np.float64],
+    roughly: RigidMotion,
     settings: RegistrationSettings,
 ) -> Candidate:
     """Fit the body on the bottom layer, from the motion by the top one."""
-    few, all_of_it = pair.bottom(held, settings.window_hu, centre)
-    motion = climb_last(all_of_it, climb(few, roughly))
+    few, all_of_it = pair.bottom(held, settings.window_hu, roughly.centre)
+    best = climb_last(all_of_it, climb(few, roughly.parameters))
     # The header's own alignment competes too: a search must never make things worse.
-    if float(all_of_it(STILL)[0]) > float(all_of_it(motion)[0]):
-        motion = climb_last(all_of_it, STILL)
+    if float(all_of_it(STILL)[0]) > float(all_of_it(best)[0]):
+        best = climb_last(all_of_it, STILL)
+    motion = RigidMotion(best, all_of_it.centre)
     return Candidate("body", motion, few, all_of_it, held, settings.window_hu)
 
 
@@ -82,7 +77,7 @@ def fit_region(
     """Fit a region about the body's motion: on the top layer from many starts, then on the bottom one."""
     held, window = pair.mask_regions(*organ), settings.region_window_hu
     top = pair.top(held[0], window)
-    near = recentre(body.motion, body.centre, top.centre)
+    near = body.motion.about(top.centre).parameters
     few, all_of_it = pair.bottom(held[-1], window, top.centre)
     best = climb_last(all_of_it, climb(few, search_region(top, near, reference, settings, few)))
-    return Candidate(name, best, few, all_of_it, held[-1], window)
+    return Candidate(name, RigidMotion(best, all_of_it.centre), few, all_of_it, held[-1], window)

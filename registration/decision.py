@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from registration.candidates import Candidate
 from registration.layers import LayeredPair
-from registration.rigid import Parameters, move_points, recentre
+from registration.rigid import RigidMotion
 from registration.settings import Evidence, Judgement, RegionName, RegistrationSettings
 from registration.uncertainty import LAG, MODEL_ERROR, UNSEEN_BREATH_MM, uncertainty
 from registration.verdict import Match, gather_evidence, judge, mean_distance
@@ -28,7 +28,7 @@ class Answer:
 
     Attributes:
         judged: The candidate on whose region it was judged.
-        motion: Six parameters about that candidate's centre.
+        motion: About that candidate's centre.
         motion_of: Whose motion it is.
         expected_error_mm: See `RegistrationResult`.
         evidence: The signs.
@@ -37,7 +37,7 @@ class Answer:
     """
 
     judged: Candidate
-    motion: Parameters
+    motion: RigidMotion
     motion_of: RegionName
     expected_error_mm: float
     evidence: Evidence
@@ -61,15 +61,15 @@ class Signs:
     organ: tuple[NDArray[np.bool_], Volume] | None
     attainable: float
 
-    def of(self, judged: Candidate, motion: Parameters) -> tuple[Evidence, Judgement, tuple[str, ...]]:
+    def of(self, judged: Candidate, motion: RigidMotion) -> tuple[Evidence, Judgement, tuple[str, ...]]:
         """Judge a motion by what a candidate was fitted on."""
         edges = None
         if self.organ is not None and judged.name != "body":
-            edges = self.pair.edges(*self.organ, motion, judged.centre)
+            edges = self.pair.edges(*self.organ, motion)
         evidence = gather_evidence(
             self.body,
             Match(judged.few, motion, self.pair.itself(judged.few, judged.window_hu, -1)),
-            self.pair.halves(judged.held, judged.window_hu, motion, judged.centre),
+            self.pair.halves(judged.held, judged.window_hu, motion),
             attainable=self.attainable,
             edge_agreement=edges,
         )
@@ -93,15 +93,13 @@ def decide(signs: Signs, body: Candidate, region: Candidate | None, settings: Re
         return _answer(body, body.motion, "body", expected, evidence, verdict, reasons, settings)
 
     points = region.all_of_it.samples.points
-    with_body = recentre(body.motion, body.centre, region.centre)
+    with_body = body.motion.about(region.motion.centre)
     known = uncertainty(region.all_of_it, region.motion)
     significance = known.significance(with_body)
-    apart_mm = mean_distance(
-        move_points(points, region.motion, region.centre), move_points(points, with_body, region.centre)
-    )
+    apart_mm = mean_distance(region.motion.move(points), with_body.move(points))
     from_body = MODEL_ERROR * body_known.error_mm(points)
     # A liver that bends pulls its motion to all sides, so that little is significant; but its way is plain.
-    middles_apart_mm = float(np.linalg.norm(region.motion[3:] - with_body[3:]))
+    middles_apart_mm = float(np.linalg.norm(region.motion.parameters[3:] - with_body.parameters[3:]))
     plainly = middles_apart_mm >= PLAINLY * np.hypot(known.middle_error_mm(), SHARED_ERROR_MM)
     if plainly or (significance >= settings.least_significance and apart_mm >= LEAST_APART_MM):
         evidence, verdict, reasons = signs.of(region, region.motion)
@@ -150,7 +148,7 @@ def _kept(region: Candidate, failure: tuple[str, ...]) -> str:
 
 def _answer(
     judged: Candidate,
-    motion: Parameters,
+    motion: RigidMotion,
     motion_of: RegionName,
     expected_error_mm: float,
     evidence: Evidence,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registration.region import off_the_ends
-from registration.rigid import Parameters, move_points
+from registration.rigid import RigidMotion
 from registration.shapes import signed_distances_to, smoothed
 from registration.spline import interpolate, spline_coefficients
 from registration.volume import Volume, index_from_world, world_from_index
@@ -29,8 +29,7 @@ def edge_agreement(
     mask: NDArray[np.bool_],
     reference: Volume,
     moving: Volume,
-    motion: Parameters,
-    centre: NDArray[np.float64],
+    motion: RigidMotion,
     *,
     window_hu: tuple[float, float],
     cut_mm: float,
@@ -41,8 +40,7 @@ def edge_agreement(
         mask: Boolean array (z, y, x) on the reference.
         reference: Fixed volume, HU, of some 3 mm.
         moving: Moving volume, HU, likewise.
-        motion: Six parameters, reference -> moving.
-        centre: Centre of rotation, world mm.
+        motion: Reference -> moving.
         window_hu: Values are clipped to this range.
         cut_mm: Lines keep this distance from the first and the last slice, where an organ seems to end; not where that
             would take more than half of them.
@@ -69,7 +67,7 @@ def edge_agreement(
     if not len(lines):
         return None
     here = _slopes(fixed, lines)
-    there = move_points(lines.reshape(-1, 3), motion, centre).reshape(lines.shape)
+    there = motion.move(lines.reshape(-1, 3)).reshape(lines.shape)
     there = _slopes(_spline(moving, there, window_hu), there)
     known = np.isfinite(here).all(axis=1) & np.isfinite(there).all(axis=1)
     if known.sum() < FEWEST_LINES:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from registration.edges import edge_agreement
 from registration.liver import find_liver, grown_to_its_edges
 from registration.region import SamplePoints, body_region, mask_region, off_the_ends, sample_points
-from registration.rigid import Parameters, move_points
+from registration.rigid import RigidMotion
 from registration.settings import RegistrationSettings
 from registration.similarity import MutualInformation
 from registration.spline import Interpolant, cubic_interpolant, linear_interpolant, spline_coefficients
@@ -109,8 +109,7 @@ class LayeredPair:
         self,
         region: NDArray[np.bool_],
         window_hu: tuple[float, float],
-        motion: Parameters,
-        centre: NDArray[np.float64],
+        motion: RigidMotion,
     ) -> list[MutualInformation]:
         """Give the bottom layer's similarity of each half of a region, below and above its middle along each axis.
 
@@ -119,17 +118,16 @@ class LayeredPair:
         Args:
             region: The region on the bottom layer.
             window_hu: Range of values.
-            motion: Six parameters about the centre.
-            centre: Centre of rotation, world mm.
+            motion: About the centre that the halves' motions are to turn about.
         """
         layer, moving = self._reference_layers[-1], self._moving_layers[-1]
         samples = self._draw(-1, region, 2 * self._settings.half_samples)
-        places = index_from_world(moving, move_points(samples.points, motion, centre))
+        places = index_from_world(moving, motion.move(samples.points))
         inside = ((places >= 0) & (places <= np.array(moving.values.shape) - 1)).all(axis=1)
         points, values = samples.points[inside], samples.values[inside]
         if not len(points):
             return []
-        along = (points - centre) @ layer.directions
+        along = (points - motion.centre) @ layer.directions
         below = along < np.median(along, axis=0)
         return [
             self._keep(
@@ -137,7 +135,7 @@ class LayeredPair:
                     SamplePoints(points[half], values[half]),
                     moving,
                     self._linear[-1],
-                    centre,
+                    motion.centre,
                     window_hu,
                 )
             )
@@ -146,9 +144,7 @@ class LayeredPair:
             if half.any()
         ]
 
-    def edges(
-        self, mask: NDArray[np.bool_], grid: Volume, motion: Parameters, centre: NDArray[np.float64]
-    ) -> float | None:
+    def edges(self, mask: NDArray[np.bool_], grid: Volume, motion: RigidMotion) -> float | None:
         """Give the agreement of a mask's edges on the bottom layer, by a motion; the grid as in `mask_regions`."""
         layer = self._reference_layers[-1]
         return edge_agreement(
@@ -156,7 +152,6 @@ class LayeredPair:
             layer,
             self._moving_layers[-1],
             motion,
-            centre,
             window_hu=self._settings.region_window_hu,
             cut_mm=self._settings.cut_mm,
         )

@@ -6,6 +6,8 @@ point -> R (point - centre) + centre + translation with R = Rz Rx Ry.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import ArrayLike, NDArray
@@ -34,34 +36,34 @@ def _rotation_matrices(parameters):  # type: ignore[no-untyped-def]
     return matrices
 
 
-def transform_from_parameters(parameters: ArrayLike, centre: ArrayLike) -> sitk.Euler3DTransform:
-    """Give the SimpleITK transform of six parameters about a centre (x, y, z in mm)."""
-    transform = sitk.Euler3DTransform()
-    transform.SetCenter([float(c) for c in np.asarray(centre)])
-    transform.SetParameters([float(p) for p in np.asarray(parameters)])
-    return transform
+@dataclass(frozen=True, eq=False)
+class RigidMotion:
+    """Hold a motion of points: six parameters, and the centre that they turn about.
 
-
-def recentre(parameters: ArrayLike, centre: ArrayLike, new_centre: ArrayLike) -> NDArray[np.float64]:
-    """Describe the same motion about another centre: the rotation stays, the translation changes.
-
-    Args:
-        parameters: Six parameters about `centre`.
-        centre: Old centre (x, y, z), mm.
-        new_centre: New centre (x, y, z), mm.
-
-    Returns:
-        Six parameters about `new_centre`.
+    Attributes:
+        parameters: Rotation about x, y, z in radians, translation along x, y, z in mm.
+        centre: World position (x, y, z), mm.
     """
-    parameters = np.asarray(parameters, dtype=np.float64)
-    arm = np.asarray(new_centre, dtype=np.float64) - np.asarray(centre, dtype=np.float64)
-    moved = parameters.copy()
-    moved[3:] += rotation_matrices(parameters)[0] @ arm - arm
-    return moved
 
+    parameters: Parameters
+    centre: NDArray[np.float64]
 
-def move_points(
-    points: NDArray[np.float64], motion: Parameters, centre: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Move points (n, 3: x, y, z in mm) by six parameters about a centre."""
-    return (points - centre) @ rotation_matrices(motion)[0].T + centre + motion[3:]
+    def about(self, centre: ArrayLike) -> RigidMotion:
+        """Describe the same motion about another centre (mm): the rotation stays, the translation changes."""
+        other = np.asarray(centre, dtype=np.float64)
+        arm = other - self.centre
+        parameters = np.array(self.parameters, dtype=np.float64)
+        parameters[3:] += rotation_matrices(parameters)[0] @ arm - arm
+        return RigidMotion(parameters, other)
+
+    def move(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Move points (n, 3: x, y, z in mm)."""
+        turned = (points - self.centre) @ rotation_matrices(self.parameters)[0].T
+        return turned + self.centre + self.parameters[3:]
+
+    def transform(self) -> sitk.Euler3DTransform:
+        """Give it as SimpleITK's transform, with the same parameters and centre."""
+        transform = sitk.Euler3DTransform()
+        transform.SetCenter([float(c) for c in np.asarray(self.centre)])
+        transform.SetParameters([float(p) for p in np.asarray(self.parameters)])
+        return transform

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from registration.rigid import Parameters, move_points
+from registration.rigid import Parameters, RigidMotion
 from registration.search import STEPS
 from registration.similarity import MutualInformation
 
@@ -41,14 +41,12 @@ class Uncertainty:
     """Hold a motion with its covariance.
 
     Attributes:
-        motion: Six parameters about the similarity's centre.
-        centre: That centre, world mm.
+        motion: About the similarity's centre.
         covariance: Of the parameters divided by `search.STEPS` (6, 6); none where the motion is at no maximum, or the
             region is too small to tell.
     """
 
-    motion: Parameters
-    centre: NDArray[np.float64]
+    motion: RigidMotion
     covariance: NDArray[np.float64] | None
 
     def error_mm(self, points: NDArray[np.float64]) -> float:
@@ -56,7 +54,7 @@ class Uncertainty:
         if self.covariance is None:
             return float("inf")
         points = points[:: 1 + len(points) // MOST_POINTS]
-        arms = move_points(points, self.motion, self.centre) - self.centre - self.motion[3:]
+        arms = self.motion.move(points) - self.motion.centre - self.motion.parameters[3:]
         # How a point moves with each parameter: an angle about an axis moves it across the axis and its arm.
         moves = np.concatenate([np.cross(axis, arms)[:, :, None] for axis in np.eye(3)], axis=2)
         moves = np.concatenate([moves, np.broadcast_to(np.eye(3), (len(arms), 3, 3))], axis=2) * STEPS
@@ -68,40 +66,40 @@ class Uncertainty:
             return float("inf")
         return float(np.sqrt(np.trace(self.covariance[3:, 3:]) * STEPS[3] ** 2))
 
-    def significance(self, other: Parameters) -> float:
-        """Give the squared distance of another motion about the same centre, in units of the covariance (Wald).
+    def significance(self, other: RigidMotion) -> float:
+        """Give the squared distance of another motion, in units of the covariance (Wald).
 
         The covariance is widened by MODEL_ERROR: where both motions are the same, chi-squared of six degrees of freedom
         is an upper bound. 0 where nothing is known.
         """
         if self.covariance is None:
             return 0.0
-        apart = (other - self.motion) / STEPS
+        apart = (other.about(self.motion.centre).parameters - self.motion.parameters) / STEPS
         return float(apart @ np.linalg.solve(self.covariance, apart)) / MODEL_ERROR**2
 
 
-def uncertainty(similarity: MutualInformation, motion: Parameters) -> Uncertainty:
+def uncertainty(similarity: MutualInformation, motion: RigidMotion) -> Uncertainty:
     """Find how well a motion is known.
 
     Args:
         similarity: That the motion maximises.
-        motion: Six parameters about its centre.
+        motion: What it is largest at.
     """
-    centre = similarity.centre
+    motion = motion.about(similarity.centre)
     # The curvature is the same by a part of the points; the scatter is not, it holds their own noise.
     step = max(1, len(similarity.samples.points) // CURVATURE_POINTS)
-    curvature = _curvature(similarity.thinned(step), motion)
-    gradients = _cube_gradients(similarity, motion)
+    curvature = _curvature(similarity.thinned(step), motion.parameters)
+    gradients = _cube_gradients(similarity, motion.parameters)
     count = len(gradients)
     if curvature is None or count < FEWEST_CUBES:
-        return Uncertainty(motion, centre, None)
+        return Uncertainty(motion, None)
     scatter = gradients.T @ gradients * (count / (count - len(STEPS)))
     if np.linalg.matrix_rank(scatter) < len(
         STEPS
     ):  # most cubes lie beyond the moving volume, and the rest says too little
-        return Uncertainty(motion, centre, None)
+        return Uncertainty(motion, None)
     inverse = np.linalg.inv(curvature)
-    return Uncertainty(motion, centre, inverse @ scatter @ inverse)
+    return Uncertainty(motion, inverse @ scatter @ inverse)
 
 
 def _cube_gradients(similarity: MutualInformation, motion: Parameters) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from registration.rigid import Parameters, move_points
+from registration.rigid import Parameters, RigidMotion
 from registration.search import STILL, climb_roughly
 from registration.settings import Evidence, Judgement
 from registration.similarity import MutualInformation
@@ -94,13 +94,18 @@ class Match:
 
     Attributes:
         similarity: Of some layer and region.
-        motion: Six parameters about its centre.
+        motion: About any centre.
         itself: The same similarity with the reference in the moving volume's place.
     """
 
     similarity: MutualInformation
-    motion: Parameters
+    motion: RigidMotion
     itself: MutualInformation
+
+    @property
+    def parameters(self) -> Parameters:
+        """The motion as the similarity takes it, about its centre."""
+        return self.motion.about(self.similarity.centre).parameters
 
 
 def gather_evidence(
@@ -120,24 +125,29 @@ def gather_evidence(
         attainable: Share (0..1) of the reference's length that a moving volume of this length can cover at all.
         edge_agreement: What `registration.edges` says of the organ that was fitted, where there is one.
     """
-    points, centre = region.similarity.samples.points, region.similarity.centre
-    places = move_points(points, region.motion, centre)
-    alone = [move_points(points, climb_roughly(half, region.motion), centre) for half in halves]
-    (body_overlap,), (overlap,) = (m.similarity.measure(m.motion)[1] for m in (body, region))
+    points = region.similarity.samples.points
+    places = region.motion.move(points)
+    alone = [
+        RigidMotion(climb_roughly(half, region.motion.about(half.centre).parameters), half.centre).move(
+            points
+        )
+        for half in halves
+    ]
+    (body_overlap,), (overlap,) = (m.similarity.measure(m.parameters)[1] for m in (body, region))
     return Evidence(
         sharpness=relative_sharpness(body),
         region_sharpness=relative_sharpness(region),
         body_overlap=min(1.0, float(body_overlap) / attainable),
         overlap=float(overlap),
         disagreement_mm=max((mean_distance(places, other) for other in alone), default=float("inf")),
-        apart_mm=mean_distance(places, move_points(points, body.motion, body.similarity.centre)),
+        apart_mm=mean_distance(places, body.motion.move(points)),
         edge_agreement=edge_agreement,
     )
 
 
 def relative_sharpness(match: Match) -> float:
     """Give a match's sharpness as a part of the reference's against itself."""
-    return sharpness(match.similarity, match.motion) / max(sharpness(match.itself, STILL), 0.1)
+    return sharpness(match.similarity, match.parameters) / max(sharpness(match.itself, STILL), 0.1)
 
 
 def sharpness(similarity: MutualInformation, motion: Parameters) -> float:

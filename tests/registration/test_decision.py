@@ -12,6 +12,7 @@ from registration import decision
 from registration.candidates import Candidate
 from registration.decision import decide
 from registration.region import SamplePoints
+from registration.rigid import RigidMotion
 from registration.settings import Evidence, RegistrationSettings
 from registration.verdict import judge
 
@@ -41,13 +42,20 @@ class Known:
     def error_mm(self, points: np.ndarray) -> float:
         return self._error_mm
 
-    def significance(self, other: np.ndarray) -> float:
+    def significance(self, other: RigidMotion) -> float:
         return self._significance
 
 
 def candidate(name: Any, motion: np.ndarray) -> Candidate:
     similarity: Any = Similarity()
-    return Candidate(name, motion, similarity, similarity, np.ones((1, 1, 1), bool), (-150.0, 250.0))
+    return Candidate(
+        name,
+        RigidMotion(motion, similarity.centre),
+        similarity,
+        similarity,
+        np.ones((1, 1, 1), bool),
+        (-150.0, 250.0),
+    )
 
 
 class Signs:
@@ -56,8 +64,8 @@ class Signs:
     def __init__(self, **evidence: Evidence) -> None:
         self._evidence = evidence
 
-    def of(self, judged: Candidate, motion: np.ndarray) -> tuple[Any, ...]:
-        whose = "its_own" if judged.name != "body" and motion[5] == BREATHED[5] else "the_bodys"
+    def of(self, judged: Candidate, motion: RigidMotion) -> tuple[Any, ...]:
+        whose = "its_own" if judged.name != "body" and motion.parameters[5] == BREATHED[5] else "the_bodys"
         evidence = self._evidence[f"{judged.name}_by_{whose}"]
         return evidence, *judge(evidence, judged.name)
 
@@ -89,7 +97,7 @@ def test_a_significant_region_has_its_own_motion(choose: Any) -> None:
 def test_one_that_is_not_significant_has_the_bodys(choose: Any) -> None:
     answer = choose(15.0, Signs(liver_by_the_bodys=GOOD))
     assert (answer.motion_of, answer.verdict) == ("body", "ok")
-    assert not answer.motion.any()
+    assert not answer.motion.parameters.any()
     # 3.6 x 0.05 mm, and half of the 8 mm, because it is half significant
     assert answer.expected_error_mm == pytest.approx(0.18 + 4.0)
 

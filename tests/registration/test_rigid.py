@@ -8,7 +8,7 @@ import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registration.rigid import recentre, rotation_matrices, transform_from_parameters
+from registration.rigid import RigidMotion, rotation_matrices
 
 ANGLE = st.floats(-3.0, 3.0)
 SHIFT = st.floats(-200.0, 200.0)
@@ -27,8 +27,9 @@ def test_transform_moves_points_as_its_parameters_say(
     parameters: tuple[float, ...], centre: tuple[float, ...], point: tuple[float, ...]
 ) -> None:
     by_hand = rotation_matrices(parameters)[0] @ np.subtract(point, centre) + centre + parameters[3:]
-    found = transform_from_parameters(parameters, centre).TransformPoint(point)
-    np.testing.assert_allclose(found, by_hand, atol=1e-9)
+    motion = RigidMotion(np.array(parameters), np.array(centre))
+    np.testing.assert_allclose(motion.transform().TransformPoint(point), by_hand, atol=1e-9)
+    np.testing.assert_allclose(motion.move(np.array([point, centre]))[0], by_hand, atol=1e-9)
 
 
 @given(PARAMETERS, POINT, POINT, POINT)
@@ -38,9 +39,18 @@ def test_another_centre_describes_the_same_motion(
     new_centre: tuple[float, ...],
     point: tuple[float, ...],
 ) -> None:
-    old = transform_from_parameters(parameters, centre)
-    new = transform_from_parameters(recentre(parameters, centre, new_centre), new_centre)
-    np.testing.assert_allclose(new.TransformPoint(point), old.TransformPoint(point), atol=1e-9)
+    old = RigidMotion(np.array(parameters), np.array(centre))
+    new = old.about(new_centre)
+    assert new.centre.tolist() == list(new_centre)
+    np.testing.assert_allclose(
+        new.transform().TransformPoint(point), old.transform().TransformPoint(point), atol=1e-9
+    )
+
+
+@given(PARAMETERS, POINT)
+def test_the_same_centre_changes_no_bit(parameters: tuple[float, ...], centre: tuple[float, ...]) -> None:
+    motion = RigidMotion(np.array(parameters), np.array(centre))
+    assert np.array_equal(motion.about(centre).parameters, motion.parameters)
 
 
 def test_many_rotations_at_once_are_those_one_by_one() -> None:
@@ -50,5 +60,5 @@ def test_many_rotations_at_once_are_those_one_by_one() -> None:
 
 
 def test_quarter_turn_about_z_sends_x_to_y() -> None:
-    transform = transform_from_parameters([0, 0, np.pi / 2, 0, 0, 0], [0, 0, 0])
+    transform = RigidMotion(np.array([0, 0, np.pi / 2, 0, 0, 0]), np.zeros(3)).transform()
     assert transform.TransformPoint((1.0, 0.0, 0.0)) == pytest.approx((0.0, 1.0, 0.0), abs=1e-12)

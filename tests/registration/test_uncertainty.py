@@ -8,7 +8,7 @@ import SimpleITK as sitk
 
 from registration import uncertainty as uncertainty_module
 from registration.region import sample_points
-from registration.rigid import move_points
+from registration.rigid import RigidMotion
 from registration.search import STEPS, STILL, climb, climb_last
 from registration.similarity import MutualInformation
 from registration.uncertainty import MODEL_ERROR, Uncertainty, uncertainty
@@ -19,13 +19,13 @@ CENTRE = np.array([5.0, -3.0, 10.0])
 
 def test_the_error_of_a_translation_is_its_own() -> None:
     covariance = np.diag([0.0, 0.0, 0.0, 0.3, 0.0, 0.4]) ** 2
-    known = Uncertainty(STILL, CENTRE, covariance)
+    known = Uncertainty(RigidMotion(STILL, CENTRE), covariance)
     assert known.error_mm(np.random.default_rng(0).normal(0, 40, (50, 3))) == pytest.approx(0.5)
 
 
 def test_the_error_of_an_angle_grows_with_the_arm() -> None:
     covariance = np.diag([0.0, 0.0, 2.0, 0.0, 0.0, 0.0]) ** 2  # in STEPS of a hundredth of a radian, about z
-    known = Uncertainty(STILL, CENTRE, covariance)
+    known = Uncertainty(RigidMotion(STILL, CENTRE), covariance)
     points = CENTRE + np.array([[30.0, 40.0, 7.0]])  # 50 mm from the axis
     assert known.error_mm(points) == pytest.approx(0.02 * 50.0)
 
@@ -34,19 +34,23 @@ def test_the_error_is_that_of_motions_drawn_from_the_covariance() -> None:
     rng = np.random.default_rng(1)
     root = rng.normal(0, 0.2, (6, 6))
     motion = np.array([0.2, -0.1, 0.3, 4.0, 5.0, -6.0])
-    known = Uncertainty(motion, CENTRE, root @ root.T)
+    known = Uncertainty(RigidMotion(motion, CENTRE), root @ root.T)
     points = rng.normal(0, 60, (40, 3))
-    here = move_points(points, motion, CENTRE)
+    here = RigidMotion(motion, CENTRE).move(points)
     # Rotation vectors and the three angles differ at the second order only where the motion turns little about x.
-    drawn = [move_points(points, motion + STEPS * (root @ rng.normal(size=6)), CENTRE) for _ in range(2000)]
+    drawn = [
+        RigidMotion(motion + STEPS * (root @ rng.normal(size=6)), CENTRE).move(points) for _ in range(2000)
+    ]
     spread = np.sqrt(np.mean([((there - here) ** 2).sum(axis=1).mean() for there in drawn]))
     assert known.error_mm(points) == pytest.approx(spread, rel=0.3)
 
 
 def test_significance_is_the_distance_in_the_widened_covariance() -> None:
-    known = Uncertainty(STILL, CENTRE, np.diag([1.0, 1.0, 1.0, 0.25, 1.0, 1.0]))
-    assert known.significance(np.array([0.0, 0, 0, 2.0, 0, 0])) == pytest.approx(16.0 / MODEL_ERROR**2)
-    assert Uncertainty(STILL, CENTRE, None).significance(STILL + 1.0) == 0.0
+    known = Uncertainty(RigidMotion(STILL, CENTRE), np.diag([1.0, 1.0, 1.0, 0.25, 1.0, 1.0]))
+    assert known.significance(RigidMotion(np.array([0.0, 0, 0, 2.0, 0, 0]), CENTRE)) == pytest.approx(
+        16.0 / MODEL_ERROR**2
+    )
+    assert Uncertainty(RigidMotion(STILL, CENTRE), None).significance(RigidMotion(STILL + 1.0, CENTRE)) == 0.0
 
 
 def similarity_of(
@@ -93,9 +97,9 @@ def test_fits_of_other_noise_scatter_as_the_covariance_says() -> None:
             Volume((blobs + rng.normal(0, 60, shape)).astype(np.float32), *grid) for _ in range(2)
         )
         similarity = similarity_of(fixed, moving, region, rng)
-        found = climb_last(similarity, climb(similarity, STILL))
+        found = RigidMotion(climb_last(similarity, climb(similarity, STILL)), similarity.centre)
         points = similarity.samples.points[::50]
-        apart = move_points(points, found, similarity.centre) - points
+        apart = found.move(points) - points
         errors.append(float((apart**2).sum(axis=1).mean()))
         predicted.append(uncertainty(similarity, found).error_mm(points))
     assert 1 / 3 < np.sqrt(np.mean(errors)) / np.median(predicted) < 3
@@ -105,7 +109,9 @@ def test_too_small_a_region_says_nothing(reference: sitk.Image, medium: sitk.Ima
     fixed, moving = volume_from_image(reference), volume_from_image(medium)
     region = np.zeros(fixed.values.shape, bool)
     region[10:13, 20:24, 20:24] = True
-    known = uncertainty(similarity_of(fixed, moving, region, np.random.default_rng(0)), STILL)
+    known = uncertainty(
+        similarity_of(fixed, moving, region, np.random.default_rng(0)), RigidMotion(STILL, CENTRE)
+    )
     assert known.covariance is None
     assert known.error_mm(np.zeros((3, 3))) == float("inf")
 
@@ -121,6 +127,6 @@ def test_a_region_mostly_beyond_the_moving_volume_says_nothing(
     )  # five cubes cannot scatter in six directions
     monkeypatch.setattr(uncertainty_module, "_cube_gradients", lambda *_: gradients)
     monkeypatch.setattr(uncertainty_module, "_curvature", lambda *_: np.eye(6))
-    known = uncertainty(similarity, STILL)
-    assert known.significance(STILL + 1.0) == 0.0
+    known = uncertainty(similarity, RigidMotion(STILL, CENTRE))
+    assert known.significance(RigidMotion(STILL + 1.0, CENTRE)) == 0.0
     assert known.error_mm(np.zeros((3, 3))) == float("inf")

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from registration_phantom import scan
 
 from registration import RegistrationSettings, register
-from registration.rigid import move_points
+from registration.rigid import RigidMotion
 from registration.settings import Evidence
 from registration.verdict import judge, mean_distance
 
@@ -66,7 +66,7 @@ def test_moving_points_agrees_with_simpleitk() -> None:
     motion = np.array([0.1, -0.2, 0.3, 4.0, 5.0, -6.0])
     transform = sitk.Euler3DTransform(centre.tolist(), *motion[:3].tolist(), motion[3:].tolist())
     expected = np.array([transform.TransformPoint(point) for point in points.tolist()])
-    np.testing.assert_allclose(move_points(points, motion, centre), expected, atol=1e-9)
+    np.testing.assert_allclose(RigidMotion(motion, centre).move(points), expected, atol=1e-9)
     assert mean_distance(points, points + np.array([3.0, 0.0, 4.0])) == pytest.approx(5.0)
 
 
