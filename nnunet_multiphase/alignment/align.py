@@ -93,32 +93,19 @@ def align_phases(
     fixed = signed(images[reference])
     fixed_data = data_box(fixed)
     liver_data = None if liver_mask is None else crop(liver_mask, fixed_data)
-    transforms: dict[str, sitk.Transform] = {}
     results: dict[str, RegistrationResult] = {}
-    resampled: dict[str, sitk.Image] = {}
+    placed: dict[str, _Placed] = {}
     covered = np.ones(fixed.GetSize()[::-1], bool)  # (z, y, x), by all phases
     trusted = covered.copy()  # by those that did not fail
-    dropped: list[str] = []
-    by_header: list[str] = []
     not_trusted: dict[str, np.ndarray] = {}
     for phase, image in images.items():
-        # Slices of padding are no data: a spline would ring at their edge, and a registration would fit it.
-        moving = crop(signed(image), data_box(image))
         if phase == reference:
-            transforms[phase] = sitk.Euler3DTransform()
-            resampled[phase] = fixed
-            has_data: np.ndarray = np.zeros(covered.shape, bool)
-            has_data[box_slices(fixed_data)] = True
+            placed[phase], has_data = _left_in_place(fixed, fixed_data)
         else:
-            result = _register(
-                crop(fixed, fixed_data),
-                moving,
-                liver_data,
-                settings,
-                f"case {case}, phase {phase}",
-                reference,
-                find,
-            )
+            # Slices of padding are no data: a spline would ring at their edge, and a registration would fit it.
+            moving = crop(signed(image), data_box(image))
+            what = f"case {case}, phase {phase}"
+            result = _register(crop(fixed, fixed_data), moving, liver_data, settings, what, reference, find)
             results[phase] = result
             failed = result.verdict == "failed"
             if failed and on_failure == "drop-case":
@@ -127,34 +114,29 @@ def align_phases(
                     "and such cases are left out"
                 )
             if failed and on_failure == "drop-phase":
-                dropped.append(phase)
                 continue
-            by_headers = registered or (failed and on_failure == "header")
-            if by_headers:
-                by_header.append(phase)
-            transforms[phase] = sitk.Euler3DTransform() if by_headers else result.transform
-            resampled[phase], has_data = resample_with_coverage(
-                moving, fixed, transforms[phase], fill_hu=FILL_HU, threads=settings.threads
-            )
+            by_header = registered or (failed and on_failure == "header")
+            transform = sitk.Euler3DTransform() if by_header else result.transform
+            placed[phase], has_data = _place(moving, fixed, transform, by_header, settings.threads)
         covered &= has_data
         if phase != reference and results[phase].verdict == "failed" and not registered:
             not_trusted[phase] = has_data
         else:
             trusted &= has_data
-        resampled[phase] = _as_int16(resampled[phase], has_data)
-    if dropped and len(resampled) < 2:
+    dropped = [phase for phase in results if phase not in placed]
+    if dropped and len(placed) < 2:
         raise InputError(
             f"case {case}: the registration of every other phase failed ({', '.join(dropped)}); look at the phases"
         )
     masks = {
         phase: _bring_mask(
-            mask, fixed, transforms[phase], f"case {case}: lesions drawn on {phase}", reference
+            mask, fixed, placed[phase].transform, f"case {case}: lesions drawn on {phase}", reference
         )
         for phase, mask in (moving_masks or {}).items()
-        if phase in transforms
+        if phase in placed
     }
     if not trusted.any():
-        names = [phase for phase in resampled if phase not in not_trusted]
+        names = [phase for phase in placed if phase not in not_trusted]
         raise InputError(
             f"case {case}: nowhere do all of {', '.join(names)} have data after registration to {reference}; "
             "look at the phases in a viewer, one of them shows another part of the body"
@@ -165,18 +147,42 @@ def align_phases(
     box = bounding_box(wanted)
     return AlignedPhases(
         reference=reference,
-        images={phase: crop(image, box) for phase, image in resampled.items()},
-        transforms=transforms,
+        images={phase: crop(one.image, box) for phase, one in placed.items()},
+        transforms={phase: one.transform for phase, one in placed.items()},
         results=results,
         box=box,
         full_size=fixed.GetSize(),
         covered_fraction=float(covered.mean()),
         trusted_fraction=float(trusted.mean()) if not_trusted else None,
         dropped=tuple(dropped),
-        by_header=tuple(by_header),
+        by_header=tuple(phase for phase, one in placed.items() if one.by_header),
         not_trusted={phase: _share_within(box, has_data) for phase, has_data in not_trusted.items()},
         moved_masks=masks,
     )
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """Hold one phase on the reference's grid."""
+
+    image: sitk.Image  # int16 HU, air where it has no data
+    transform: sitk.Transform  # reference points -> its own
+    by_header: bool = False
+
+
+def _left_in_place(fixed: sitk.Image, data: Box) -> tuple[_Placed, np.ndarray]:
+    """Give the reference itself, and where it has data (z, y, x)."""
+    has_data = np.zeros(fixed.GetSize()[::-1], bool)
+    has_data[box_slices(data)] = True
+    return _Placed(_as_int16(fixed, has_data), sitk.Euler3DTransform()), has_data
+
+
+def _place(
+    moving: sitk.Image, fixed: sitk.Image, transform: sitk.Transform, by_header: bool, threads: int
+) -> tuple[_Placed, np.ndarray]:
+    """Resample a phase on the reference's grid, and say where it has data (z, y, x)."""
+    image, has_data = resample_with_coverage(moving, fixed, transform, fill_hu=FILL_HU, threads=threads)
+    return _Placed(_as_int16(image, has_data), transform, by_header), has_data
 
 
 def _bring_mask(
