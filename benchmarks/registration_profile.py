@@ -29,7 +29,7 @@ STAGES = {
     "sample points": ("_draw",),
     "swarms, climbs and their sharpness, whole body": ("search_volume",),
     "swarm and climbs, region": ("search_region",),
-    "Powell on the bottom layer": ("climb", "climb_last"),
+    "Powell on the bottom layer": ("climb", "refine_last"),
     "verdict, without drawing its points": ("gather_evidence",),
     "edges": ("edge_agreement",),
     "all of register()": ("register",),

@@ -14,7 +14,7 @@ from registration.deformable import deform
 from registration.layers import LayeredPair, helper_thread
 from registration.pyramid import build_pyramid
 from registration.rigid import RigidMotion
-from registration.search import STILL, length_mm, search_volume
+from registration.search import IDENTITY, length_mm, search_volume
 from registration.settings import (
     Deformation,
     RegistrationResult,
@@ -66,15 +66,15 @@ def register(
         pair = LayeredPair(reference_layers, moving_layers, settings, pool, rng)
         regions = pair.body_regions()
         whole = pair.top(regions[0], settings.window_hu)
-        itself = pair.itself(whole, settings.window_hu, 0)
+        alike = pair.self_similarity(whole, settings.window_hu, 0)
         swarm, roughly = search_volume(
             whole,
             reference_layers[0],
             moving_layers[0],
             settings,
             lambda found: (
-                relative_sharpness(Match(whole, RigidMotion(found, whole.centre), itself))
-                >= settings.convincing
+                relative_sharpness(Match(whole, RigidMotion(found, whole.centre), alike))
+                >= settings.sufficient_sharpness
             ),
         )
         body = fit_body(pair, regions[-1], RigidMotion(roughly, whole.centre), settings)
@@ -82,17 +82,17 @@ def register(
         region = None if organ is None else fit_region(pair, name, organ, body, reference_volume, settings)
         signs = Signs(
             pair,
-            Match(whole, body.motion, itself),
+            Match(whole, body.motion, alike),
             organ,
             attainable=min(1.0, length_mm(moving_volume) / length_mm(reference_volume)),
         )
         answer = decide(signs, body, region, settings)
         best, judged = answer.motion, answer.judged
-        _, overlap = judged.all_of_it.measure(best.about(judged.all_of_it.centre).parameters)
+        _, overlap = judged.complete.measure(best.about(judged.complete.centre).parameters)
         # What was gained is told where it was sought.
         scored = body if answer.motion_of == "body" else judged
-        after, _ = scored.all_of_it.measure(best.about(scored.all_of_it.centre).parameters)
-        before, seen = scored.all_of_it.measure(STILL)
+        after, _ = scored.complete.measure(best.about(scored.complete.centre).parameters)
+        before, seen = scored.complete.measure(IDENTITY)
     verdict, reasons, evidence = answer.verdict, answer.reasons, answer.evidence
     rigid = best.transform()
     fitted = pair.bottom_mask(judged.held)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from registration.layers import LayeredPair
 from registration.rigid import RigidMotion
-from registration.search import STILL, climb, climb_last, search_region
+from registration.search import IDENTITY, refine, refine_last, search_region
 from registration.settings import RegionName, RegistrationSettings
 from registration.similarity import MutualInformation
 from registration.volume import Volume, mask_from_image
@@ -23,16 +23,16 @@ class Candidate:
     Attributes:
         name: What was fitted.
         motion: About the similarities' centre.
-        few: Its similarity by a part of the points of the bottom layer.
-        all_of_it: By all of them.
+        thinned: Its similarity by a part of the points of the bottom layer.
+        complete: By all of them.
         held: The region on the bottom layer.
         window_hu: Range of values.
     """
 
     name: RegionName
     motion: RigidMotion
-    few: MutualInformation
-    all_of_it: MutualInformation
+    thinned: MutualInformation
+    complete: MutualInformation
     held: NDArray[np.bool_]
     window_hu: tuple[float, float]
 
@@ -57,13 +57,13 @@ def fit_body(
     settings: RegistrationSettings,
 ) -> Candidate:
     """Fit the body on the bottom layer, from the motion by the top one."""
-    few, all_of_it = pair.bottom(held, settings.window_hu, roughly.centre)
-    best = climb_last(all_of_it, climb(few, roughly.parameters))
+    thinned, complete = pair.bottom(held, settings.window_hu, roughly.centre)
+    best = refine_last(complete, refine(thinned, roughly.parameters))
     # The header's own alignment competes too: a search must never make things worse.
-    if float(all_of_it(STILL)[0]) > float(all_of_it(best)[0]):
-        best = climb_last(all_of_it, STILL)
-    motion = RigidMotion(best, all_of_it.centre)
-    return Candidate("body", motion, few, all_of_it, held, settings.window_hu)
+    if float(complete(IDENTITY)[0]) > float(complete(best)[0]):
+        best = refine_last(complete, IDENTITY)
+    motion = RigidMotion(best, complete.centre)
+    return Candidate("body", motion, thinned, complete, held, settings.window_hu)
 
 
 def fit_region(
@@ -78,6 +78,6 @@ def fit_region(
     held, window = pair.mask_regions(*organ), settings.region_window_hu
     top = pair.top(held[0], window)
     near = body.motion.about(top.centre).parameters
-    few, all_of_it = pair.bottom(held[-1], window, top.centre)
-    best = climb_last(all_of_it, climb(few, search_region(top, near, reference, settings, few)))
-    return Candidate(name, RigidMotion(best, all_of_it.centre), few, all_of_it, held[-1], window)
+    thinned, complete = pair.bottom(held[-1], window, top.centre)
+    best = refine_last(complete, refine(thinned, search_region(top, near, reference, settings, thinned)))
+    return Candidate(name, RigidMotion(best, complete.centre), thinned, complete, held[-1], window)

@@ -68,7 +68,7 @@ class Signs:
             edges = self.pair.edges(*self.organ, motion)
         evidence = gather_evidence(
             self.body,
-            Match(judged.few, motion, self.pair.itself(judged.few, judged.window_hu, -1)),
+            Match(judged.thinned, motion, self.pair.self_similarity(judged.thinned, judged.window_hu, -1)),
             self.pair.halves(judged.held, judged.window_hu, motion),
             attainable=self.attainable,
             edge_agreement=edges,
@@ -84,17 +84,17 @@ def decide(signs: Signs, body: Candidate, region: Candidate | None, settings: Re
     region that fails gives the body's motion, to be checked, because nobody saw how it breathed; unless the region's
     edges, which no fit was made on, agree better by its own motion than by the body's: then that is returned, as failed.
     """
-    body_known = uncertainty(body.all_of_it, body.motion)
+    body_known = uncertainty(body.complete, body.motion)
     if region is None:
         evidence, verdict, reasons = signs.of(body, body.motion)
-        expected = body_known.error_mm(body.all_of_it.samples.points) * MODEL_ERROR
+        expected = body_known.error_mm(body.complete.samples.points) * MODEL_ERROR
         if settings.region != "body":  # a liver was looked for
             expected = float(np.hypot(expected, UNSEEN_BREATH_MM))
         return _answer(body, body.motion, "body", expected, evidence, verdict, reasons, settings)
 
-    points = region.all_of_it.samples.points
+    points = region.complete.samples.points
     with_body = body.motion.about(region.motion.centre)
-    known = uncertainty(region.all_of_it, region.motion)
+    known = uncertainty(region.complete, region.motion)
     significance = known.significance(with_body)
     apart_mm = mean_distance(region.motion.move(points), with_body.move(points))
     from_body = MODEL_ERROR * body_known.error_mm(points)

@@ -16,7 +16,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from registration.free_form import control_grid, displacements, everywhere, jacobian, spline_transform
-from registration.free_form_fit import AROUND_MM, LEVELS, Kept, Level, climb, fit
+from registration.free_form_fit import AROUND_MM, LEVELS, Kept, Level, fit, refine
 from registration.local_match import LocalMatch
 from registration.resample import coverage
 from registration.settings import Deformation
@@ -126,7 +126,7 @@ def deform(
         return rigid, Deformation(False, reason, significance=significance)
 
     whole = pair.match(LEVELS[-1], pair.counts)
-    controls = climb(grid, (fits[0][1] + fits[1][1]) / 2, whole, LEVELS[-1], box, kept)
+    controls = refine(grid, (fits[0][1] + fits[1][1]) / 2, whole, LEVELS[-1], box, kept)
     around, added = everywhere(grid, box)
     middle = tuple(slice(a, a + n) for a, n in zip(added, box.values.shape, strict=True))
     for _ in range(HALVINGS + 1):

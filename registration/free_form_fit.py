@@ -76,15 +76,15 @@ def fit(
         The control grid of the last level, and its control points' displacements, mm along the array axes.
     """
     grid = control_grid(box, LEVELS[0].mesh_mm, AROUND_MM)
-    controls = climb(grid, np.zeros(grid.shape), matches(LEVELS[0]), LEVELS[0], box, kept)
+    controls = refine(grid, np.zeros(grid.shape), matches(LEVELS[0]), LEVELS[0], box, kept)
     for level in LEVELS[1:]:
         field = displacements(grid, controls)
         grid = control_grid(box, level.mesh_mm, AROUND_MM)
-        controls = climb(grid, _controls_of(grid, field), matches(level), level, box, kept)
+        controls = refine(grid, _controls_of(grid, field), matches(level), level, box, kept)
     return grid, controls
 
 
-def climb(
+def refine(
     grid: ControlGrid,
     controls: Controls,
     match: LocalMatch,

@@ -19,7 +19,7 @@ from registration.similarity import MutualInformation
 from registration.spline import Interpolant, cubic_interpolant, linear_interpolant, spline_coefficients
 from registration.volume import Volume, image_on, index_from_world, world_from_index
 
-FEW = 5  # every fifth sample point leads to within a tenth of a mm; all of them need then only confirm
+THINNING = 5  # every fifth sample point leads to within a tenth of a mm; all of them need then only confirm
 
 
 class LayeredPair:
@@ -98,10 +98,10 @@ class LayeredPair:
             centre: Centre of rotation, world mm.
         """
         samples = self._draw(-1, region, self._settings.bottom_samples)
-        few = SamplePoints(samples.points[::FEW], samples.values[::FEW])
+        thinned = SamplePoints(samples.points[::THINNING], samples.values[::THINNING])
         layer = self._moving_layers[-1]
         return (
-            self._keep(self._similarity(few, layer, self._linear[-1], centre, window_hu)),
+            self._keep(self._similarity(thinned, layer, self._linear[-1], centre, window_hu)),
             self._keep(self._similarity(samples, layer, self._cubic, centre, window_hu)),
         )
 
@@ -156,7 +156,7 @@ class LayeredPair:
             cut_mm=self._settings.cut_mm,
         )
 
-    def itself(
+    def self_similarity(
         self, like: MutualInformation, window_hu: tuple[float, float], layer: int
     ) -> MutualInformation:
         """Give a similarity of a layer (0 = top, -1 = bottom) with the reference in the moving volume's place."""

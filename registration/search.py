@@ -14,22 +14,22 @@ from registration.similarity import MutualInformation
 from registration.swarm import SwarmResult, maximise_by_swarm
 from registration.volume import Volume, world_from_index
 
-STILL: Parameters = np.zeros(6)
+IDENTITY: Parameters = np.zeros(6)
 # First step of Powell: at 100 mm from the centre, a hundredth of a radian moves a point as far as 1 mm does.
 STEPS: Parameters = np.array([0.01, 0.01, 0.01, 1.0, 1.0, 1.0])
 
 
-def climb_roughly(similarity: MutualInformation, start: Parameters) -> Parameters:
+def refine_roughly(similarity: MutualInformation, start: Parameters) -> Parameters:
     """Refine to a tenth of a mm, where a finer search follows."""
     return maximise_by_powell(similarity, start, STEPS, tolerance=0.1).best
 
 
-def climb(similarity: MutualInformation, start: Parameters) -> Parameters:
+def refine(similarity: MutualInformation, start: Parameters) -> Parameters:
     """Refine to a twentieth of a mm."""
     return maximise_by_powell(similarity, start, STEPS, tolerance=0.05).best
 
 
-def climb_last(similarity: MutualInformation, start: Parameters) -> Parameters:
+def refine_last(similarity: MutualInformation, start: Parameters) -> Parameters:
     """Refine by smaller steps to a sixtieth of a mm, from where fewer sample points ended."""
     return maximise_by_powell(similarity, start, 0.3 * STEPS, tolerance=0.05).best
 
@@ -39,7 +39,7 @@ def search_volume(
     reference: Volume,
     moving: Volume,
     settings: RegistrationSettings,
-    convincing: Callable[[Parameters], bool],
+    suffices: Callable[[Parameters], bool],
 ) -> tuple[SwarmResult, Parameters]:
     """Let swarms search all motions that leave the volumes some overlap, one after the other until one convinces.
 
@@ -51,14 +51,14 @@ def search_volume(
         reference: The top layer of the reference.
         moving: The top layer of the moving volume.
         settings: Size of the box and of the swarms.
-        convincing: Tells whether a motion is good enough to do without another swarm.
+        suffices: Tells whether a motion is good enough to do without another swarm.
 
     Returns:
-        The swarm that convinced, else the one whose motion scores highest, and the motion climbed to from its best.
+        The swarm that convinced, else the one whose motion scores highest, and the motion that was refined from its best.
     """
     middle_to_middle = np.concatenate([np.zeros(3), _middle(moving) - similarity.centre])
-    starts = [STILL, middle_to_middle]
-    _, overlap = similarity.measure(STILL)
+    starts = [IDENTITY, middle_to_middle]
+    _, overlap = similarity.measure(IDENTITY)
     centres = np.array(starts if overlap[0] >= settings.minimal_overlap else [middle_to_middle])
     # No further along the slices than the volumes could still overlap.
     axial_mm = min(settings.search_axial_mm, max(length_mm(reference), length_mm(moving)))
@@ -76,10 +76,10 @@ def search_volume(
             iterations=settings.swarm_iterations,
             seed=[settings.seed, number],
         )
-        climbed = climb_roughly(similarity, swarm.best)
-        if convincing(climbed):
-            return swarm, climbed
-        found.append((swarm, climbed))
+        refined = refine_roughly(similarity, swarm.best)
+        if suffices(refined):
+            return swarm, refined
+        found.append((swarm, refined))
     return max(found, key=lambda one: float(similarity(one[1])[0]))
 
 
@@ -97,7 +97,7 @@ def search_region(
         start: The body's motion about the region's centre.
         reference: The reference.
         settings: Size of the search and of the swarm.
-        finer: The region's similarity, about the same centre, that decides between the hills climbed: a weak match has
+        finer: The region's similarity, about the same centre, that decides between the motions refined: a weak match has
             hills of noise on the top layer.
     """
     along = np.concatenate([np.zeros(3), reference.slice_axis])
@@ -117,8 +117,8 @@ def search_region(
         iterations=settings.region_iterations,
         seed=[settings.seed, settings.swarms],
     )
-    climbed = [climb_roughly(similarity, candidate) for candidate in (*starts, swarm.best)]
-    return climbed[int(np.argmax(finer(climbed)))]
+    refined = [refine_roughly(similarity, candidate) for candidate in (*starts, swarm.best)]
+    return refined[int(np.argmax(finer(refined)))]
 
 
 def _half_box(reference: Volume, rotation_deg: float, inplane_mm: float, axial_mm: float) -> Parameters:

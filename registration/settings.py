@@ -60,7 +60,7 @@ class RegistrationSettings:
         bottom_samples: Sample points on the bottom layer.
         half_samples: Sample points for each half of the region, fitted alone for the verdict.
         swarms: Most independent swarms that search the whole volume; one alone ends in a wrong corner now and then.
-        convincing: Sharpness of the body's match (`registration.verdict`) at which no further swarm is sent.
+        sufficient_sharpness: Sharpness of the body's match (`registration.verdict`) at which no further swarm is sent.
         swarm_particles: Particles of each of them.
         swarm_iterations: Their iterations.
         search_rotation_deg: Half range of the whole-volume search about each axis.
@@ -93,7 +93,7 @@ class RegistrationSettings:
     bottom_samples: int = 80_000
     half_samples: int = 8_000
     swarms: int = 3
-    convincing: float = 0.75
+    sufficient_sharpness: float = 0.75
     swarm_particles: int = 100
     swarm_iterations: int = 35
     search_rotation_deg: float = 30.0
@@ -135,7 +135,7 @@ class RegistrationSettings:
         for name, values in (
             ("region_restarts_mm", self.region_restarts_mm),
             ("body_threshold_hu", (self.body_threshold_hu,)),
-            ("convincing", (self.convincing,)),
+            ("sufficient_sharpness", (self.sufficient_sharpness,)),
         ):
             if not values or not all(map(math.isfinite, values)):
                 raise ValueError(f"{name} must be finite numbers, but is {values}.")

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registration.rigid import Parameters, RigidMotion
-from registration.search import STILL, climb_roughly
+from registration.search import IDENTITY, refine_roughly
 from registration.settings import Evidence, Judgement
 from registration.similarity import MutualInformation
 
@@ -95,12 +95,12 @@ class Match:
     Attributes:
         similarity: Of some layer and region.
         motion: About any centre.
-        itself: The same similarity with the reference in the moving volume's place.
+        self_similarity: The same similarity with the reference in the moving volume's place.
     """
 
     similarity: MutualInformation
     motion: RigidMotion
-    itself: MutualInformation
+    self_similarity: MutualInformation
 
     @property
     def parameters(self) -> Parameters:
@@ -128,7 +128,7 @@ def gather_evidence(
     points = region.similarity.samples.points
     places = region.motion.move(points)
     alone = [
-        RigidMotion(climb_roughly(half, region.motion.about(half.centre).parameters), half.centre).move(
+        RigidMotion(refine_roughly(half, region.motion.about(half.centre).parameters), half.centre).move(
             points
         )
         for half in halves
@@ -147,7 +147,9 @@ def gather_evidence(
 
 def relative_sharpness(match: Match) -> float:
     """Give a match's sharpness as a part of the reference's against itself."""
-    return sharpness(match.similarity, match.parameters) / max(sharpness(match.itself, STILL), 0.1)
+    return sharpness(match.similarity, match.parameters) / max(
+        sharpness(match.self_similarity, IDENTITY), 0.1
+    )
 
 
 def sharpness(similarity: MutualInformation, motion: Parameters) -> float:

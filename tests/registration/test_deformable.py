@@ -173,7 +173,7 @@ def test_what_would_do_harm_is_halved_and_dropped_if_that_is_not_enough(
         heights = np.random.default_rng(0).uniform(-1, 1, grid.shape) * height_mm
         return np.asarray(heights * grid.free())
 
-    monkeypatch.setattr(deformable, "climb", wild)
+    monkeypatch.setattr(deformable, "refine", wild)
     monkeypatch.setattr(deformable.LocalMatch, "explained", lambda _, field: float(abs(field).max()))
     rigid = sitk.Euler3DTransform()
     found, report = deformable.deform(fixed, bulged, rigid, liver_mask(fixed), window_hu=(-150.0, 250.0))

@@ -16,7 +16,7 @@ from registration.rigid import RigidMotion
 from registration.volume import Volume, mask_from_image, volume_from_image, world_from_index
 
 WINDOW = (-150.0, 250.0)
-STILL = np.zeros(6)
+IDENTITY = np.zeros(6)
 
 
 def agreement(
@@ -64,7 +64,8 @@ def test_slices_may_be_thick_and_oblique_and_the_motion_counts_as_it_is(directio
     volumes = volume_from_image(reference), volume_from_image(moving)
     options = {"window_hu": WINDOW, "cut_mm": 6.0}
     right, back, still = (
-        edge_agreement(mask, *volumes, RigidMotion(m, CENTRE_MM), **options) for m in (motion, -motion, STILL)
+        edge_agreement(mask, *volumes, RigidMotion(m, CENTRE_MM), **options)
+        for m in (motion, -motion, IDENTITY)
     )
     assert right is not None
     assert right > 0.8
@@ -79,7 +80,7 @@ def test_the_mask_need_not_be_drawn_exactly(fixed: sitk.Image, enhanced: sitk.Im
     mask = sitk.Resample(liver_mask(fixed), fixed, beside, sitk.sitkNearestNeighbor)
     volumes = volume_from_image(fixed), volume_from_image(enhanced)
     found = edge_agreement(
-        mask_from_image(mask), *volumes, RigidMotion(STILL, CENTRE_MM), window_hu=WINDOW, cut_mm=6.0
+        mask_from_image(mask), *volumes, RigidMotion(IDENTITY, CENTRE_MM), window_hu=WINDOW, cut_mm=6.0
     )
     exact = agreement(fixed, enhanced)
     assert found is not None
@@ -93,7 +94,9 @@ def test_only_edges_of_the_reference_count() -> None:
     noisy = Volume(small.values + noise, small.index_to_world, small.origin)
     half = mask.copy()
     half[:, :, : mask.shape[2] // 2] = False
-    found = edge_agreement(half, noisy, small, RigidMotion(STILL, np.zeros(3)), window_hu=WINDOW, cut_mm=0.0)
+    found = edge_agreement(
+        half, noisy, small, RigidMotion(IDENTITY, np.zeros(3)), window_hu=WINDOW, cut_mm=0.0
+    )
     assert found is not None
     assert found > 0.85
 
@@ -104,23 +107,23 @@ def test_where_the_scan_ends_no_edge_is_looked_for() -> None:
     cut = whole.values.copy()
     cut[:2] = cut[-2:] = -100.0
     ended = Volume(cut, whole.index_to_world, whole.origin)
-    inside, all_of_it = (
-        edge_agreement(mask, ended, whole, RigidMotion(STILL, np.zeros(3)), window_hu=WINDOW, cut_mm=mm)
+    inside, complete = (
+        edge_agreement(mask, ended, whole, RigidMotion(IDENTITY, np.zeros(3)), window_hu=WINDOW, cut_mm=mm)
         for mm in (12.0, 0.0)
     )
     assert inside is not None
-    assert all_of_it is not None
-    assert inside > all_of_it + 0.05
+    assert complete is not None
+    assert inside > complete + 0.05
 
 
 def test_few_lines_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     mask, volume = ball(8.0, size=40)
     options = {"window_hu": WINDOW, "cut_mm": 0.0}
-    assert edge_agreement(mask, volume, volume, RigidMotion(STILL, np.zeros(3)), **options) is None
+    assert edge_agreement(mask, volume, volume, RigidMotion(IDENTITY, np.zeros(3)), **options) is None
     monkeypatch.setattr(edges, "FEWEST_LINES", 50)
-    assert edge_agreement(mask, volume, volume, RigidMotion(STILL, np.zeros(3)), **options) == pytest.approx(
-        1.0
-    )
+    assert edge_agreement(
+        mask, volume, volume, RigidMotion(IDENTITY, np.zeros(3)), **options
+    ) == pytest.approx(1.0)
 
 
 def test_lines_cross_the_surface_at_right_angles_on_any_grid() -> None:
@@ -150,7 +153,9 @@ def ball(radius_mm: float, spacing_mm: float = 2.0, size: int = 60) -> tuple[np.
 def test_balls_of_two_sizes_agree_as_two_bells_apart(apart_mm: float) -> None:
     mask, small = ball(35.0)
     _, large = ball(35.0 + apart_mm)
-    found = edge_agreement(mask, small, large, RigidMotion(STILL, np.zeros(3)), window_hu=WINDOW, cut_mm=0.0)
+    found = edge_agreement(
+        mask, small, large, RigidMotion(IDENTITY, np.zeros(3)), window_hu=WINDOW, cut_mm=0.0
+    )
     # Blurred steps have bells as slopes; smoothing widens them.
     along, width = np.arange(-REACH_MM, REACH_MM + 1.0), sqrt(3.0**2 + SMOOTHING_MM**2)
     bells = [np.exp(-((along - middle) ** 2) / (2 * width**2)) for middle in (0.0, apart_mm)]
@@ -163,7 +168,9 @@ def test_without_edges_or_data_there_is_no_answer(fixed: sitk.Image) -> None:
     assert agreement(flat, fixed) is None
     nothing, volume = np.zeros(fixed.GetSize()[::-1], bool), volume_from_image(fixed)
     assert (
-        edge_agreement(nothing, volume, volume, RigidMotion(STILL, CENTRE_MM), window_hu=WINDOW, cut_mm=6.0)
+        edge_agreement(
+            nothing, volume, volume, RigidMotion(IDENTITY, CENTRE_MM), window_hu=WINDOW, cut_mm=6.0
+        )
         is None
     )
     assert agreement(fixed, fixed, (0.0, 0.0, 900.0)) is None

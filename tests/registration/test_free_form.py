@@ -16,7 +16,7 @@ from registration.free_form import (
     jacobian,
     spline_transform,
 )
-from registration.free_form_fit import LEVELS, Kept, climb
+from registration.free_form_fit import LEVELS, Kept, refine
 from registration.local_match import LocalMatch
 from registration.spline import spline_coefficients
 from registration.volume import Volume, world_from_index
@@ -122,7 +122,7 @@ def test_force_is_the_misfits_slope(box: Volume) -> None:
 
 def test_a_shift_in_another_contrast_is_found_where_the_volumes_overlap(box: Volume) -> None:
     match, grid = match_of(box), control_grid(box, 25.0, 45.0)
-    found = displacements(grid, climb(grid, np.zeros(grid.shape), match, LEVELS[-1], box, ()))
+    found = displacements(grid, refine(grid, np.zeros(grid.shape), match, LEVELS[-1], box, ()))
     middle = (slice(None), slice(3, -3), slice(3, -3), slice(3, -3))
     apart = found[middle] - np.array([0.0, -1.4, 0.0]).reshape(3, 1, 1, 1)
     assert np.sqrt((apart**2).sum(axis=0)).mean() < 0.35  # mm: a quarter of the shift
@@ -150,7 +150,7 @@ def test_a_piece_to_be_kept_keeps_its_volume(box: Volume) -> None:
     piece = Kept(np.argwhere(np.ones((4, 4, 4))) + 4)
     changes = []
     for kept in ((), (piece,)):
-        controls = climb(grid, np.zeros(grid.shape), match, LEVELS[-1], box, kept)
+        controls = refine(grid, np.zeros(grid.shape), match, LEVELS[-1], box, kept)
         volumes = jacobian(displacements(grid, controls), box.spacing_zyx_mm)
         changes.append(float(volumes[tuple(piece.voxels.T)].mean() - 1))
     assert changes[0] < -0.1

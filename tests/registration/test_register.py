@@ -21,7 +21,7 @@ from registration import RegistrationResult, RegistrationSettings, register
 from registration.resample import resample_labels
 from registration.volume import check_same_grid
 
-STILL = sitk.Euler3DTransform()
+IDENTITY = sitk.Euler3DTransform()
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def medium_result(
 def test_a_volume_lies_on_itself(reference: sitk.Image, settings: RegistrationSettings) -> None:
     result = register(reference, reference, settings=settings)
     # A hundredth of the 4 mm voxel: noise and all are the same, the optimum is exact.
-    assert mean_error_mm(result.transform, STILL, points_in_body()) < 0.04
+    assert mean_error_mm(result.transform, IDENTITY, points_in_body()) < 0.04
 
 
 # The whole body moves in these four, and the body is what is fitted: .09 to .36 mm over four seeds each. The fit of the
@@ -110,7 +110,9 @@ def test_the_transform_resamples_the_moving_onto_the_reference(
     spine, shown = (values > 250), (there > 250)
     inside = there > -1500
     overlap = 2 * (spine & shown & inside).sum() / ((spine & inside).sum() + shown.sum())
-    before = sitk.GetArrayFromImage(sitk.Resample(medium, reference, STILL, sitk.sitkLinear, -2000.0)) > 250
+    before = (
+        sitk.GetArrayFromImage(sitk.Resample(medium, reference, IDENTITY, sitk.sitkLinear, -2000.0)) > 250
+    )
     assert overlap > 0.85  # partial volume at the rim of a 36 mm column in 4 mm voxels
     assert 2 * (spine & before).sum() / (spine.sum() + before.sum()) < 0.7
 
@@ -166,7 +168,7 @@ def test_the_liver_is_fitted_with_a_mask_and_without_one_and_the_body_on_request
     assert mean_error_mm(of_mask.transform, truth, liver_points) < 2.5
     assert mean_error_mm(of_liver.transform, truth, liver_points) < 2.5
     assert mean_error_mm(of_body.transform, truth, liver_points) > 6.0
-    assert mean_error_mm(of_body.transform, STILL, points_in_body()) < 2.0
+    assert mean_error_mm(of_body.transform, IDENTITY, points_in_body()) < 2.0
 
 
 def test_a_region_that_moves_with_the_body_takes_the_bodys_motion(
@@ -251,16 +253,16 @@ def test_the_expected_error_covers_the_true_one_and_grows_where_less_is_known(
     assert lost.expected_error_mm == settings.search_axial_mm
 
 
-@pytest.mark.parametrize(("convincing", "swarms"), [(0.0, 1), (2.0, 3)])
+@pytest.mark.parametrize(("sharpness", "swarms"), [(0.0, 1), (2.0, 3)])
 def test_swarms_are_sent_until_one_convinces(
     reference: sitk.Image,
     medium: sitk.Image,
     settings: RegistrationSettings,
-    convincing: float,
+    sharpness: float,
     swarms: int,
 ) -> None:
     few = replace(
-        settings, convincing=convincing, swarms=3, region="body", bottom_samples=100, half_samples=50
+        settings, sufficient_sharpness=sharpness, swarms=3, region="body", bottom_samples=100, half_samples=50
     )
     result = register(reference, medium, settings=few)
     each = few.swarm_particles * (few.swarm_iterations + 1)

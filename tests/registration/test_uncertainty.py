@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from registration import uncertainty as uncertainty_module
 from registration.region import sample_points
 from registration.rigid import RigidMotion
-from registration.search import STEPS, STILL, climb, climb_last
+from registration.search import IDENTITY, STEPS, refine, refine_last
 from registration.similarity import MutualInformation
 from registration.uncertainty import MODEL_ERROR, Uncertainty, uncertainty
 from registration.volume import Volume, volume_from_image, world_from_index
@@ -19,13 +19,13 @@ CENTRE = np.array([5.0, -3.0, 10.0])
 
 def test_the_error_of_a_translation_is_its_own() -> None:
     covariance = np.diag([0.0, 0.0, 0.0, 0.3, 0.0, 0.4]) ** 2
-    known = Uncertainty(RigidMotion(STILL, CENTRE), covariance)
+    known = Uncertainty(RigidMotion(IDENTITY, CENTRE), covariance)
     assert known.error_mm(np.random.default_rng(0).normal(0, 40, (50, 3))) == pytest.approx(0.5)
 
 
 def test_the_error_of_an_angle_grows_with_the_arm() -> None:
     covariance = np.diag([0.0, 0.0, 2.0, 0.0, 0.0, 0.0]) ** 2  # in STEPS of a hundredth of a radian, about z
-    known = Uncertainty(RigidMotion(STILL, CENTRE), covariance)
+    known = Uncertainty(RigidMotion(IDENTITY, CENTRE), covariance)
     points = CENTRE + np.array([[30.0, 40.0, 7.0]])  # 50 mm from the axis
     assert known.error_mm(points) == pytest.approx(0.02 * 50.0)
 
@@ -46,11 +46,14 @@ def test_the_error_is_that_of_motions_drawn_from_the_covariance() -> None:
 
 
 def test_significance_is_the_distance_in_the_widened_covariance() -> None:
-    known = Uncertainty(RigidMotion(STILL, CENTRE), np.diag([1.0, 1.0, 1.0, 0.25, 1.0, 1.0]))
+    known = Uncertainty(RigidMotion(IDENTITY, CENTRE), np.diag([1.0, 1.0, 1.0, 0.25, 1.0, 1.0]))
     assert known.significance(RigidMotion(np.array([0.0, 0, 0, 2.0, 0, 0]), CENTRE)) == pytest.approx(
         16.0 / MODEL_ERROR**2
     )
-    assert Uncertainty(RigidMotion(STILL, CENTRE), None).significance(RigidMotion(STILL + 1.0, CENTRE)) == 0.0
+    assert (
+        Uncertainty(RigidMotion(IDENTITY, CENTRE), None).significance(RigidMotion(IDENTITY + 1.0, CENTRE))
+        == 0.0
+    )
 
 
 def similarity_of(
@@ -97,7 +100,7 @@ def test_fits_of_other_noise_scatter_as_the_covariance_says() -> None:
             Volume((blobs + rng.normal(0, 60, shape)).astype(np.float32), *grid) for _ in range(2)
         )
         similarity = similarity_of(fixed, moving, region, rng)
-        found = RigidMotion(climb_last(similarity, climb(similarity, STILL)), similarity.centre)
+        found = RigidMotion(refine_last(similarity, refine(similarity, IDENTITY)), similarity.centre)
         points = similarity.samples.points[::50]
         apart = found.move(points) - points
         errors.append(float((apart**2).sum(axis=1).mean()))
@@ -110,7 +113,7 @@ def test_too_small_a_region_says_nothing(reference: sitk.Image, medium: sitk.Ima
     region = np.zeros(fixed.values.shape, bool)
     region[10:13, 20:24, 20:24] = True
     known = uncertainty(
-        similarity_of(fixed, moving, region, np.random.default_rng(0)), RigidMotion(STILL, CENTRE)
+        similarity_of(fixed, moving, region, np.random.default_rng(0)), RigidMotion(IDENTITY, CENTRE)
     )
     assert known.covariance is None
     assert known.error_mm(np.zeros((3, 3))) == float("inf")
@@ -127,6 +130,6 @@ def test_a_region_mostly_beyond_the_moving_volume_says_nothing(
     )  # five cubes cannot scatter in six directions
     monkeypatch.setattr(uncertainty_module, "_cube_gradients", lambda *_: gradients)
     monkeypatch.setattr(uncertainty_module, "_curvature", lambda *_: np.eye(6))
-    known = uncertainty(similarity, RigidMotion(STILL, CENTRE))
-    assert known.significance(RigidMotion(STILL + 1.0, CENTRE)) == 0.0
+    known = uncertainty(similarity, RigidMotion(IDENTITY, CENTRE))
+    assert known.significance(RigidMotion(IDENTITY + 1.0, CENTRE)) == 0.0
     assert known.error_mm(np.zeros((3, 3))) == float("inf")
