@@ -1,7 +1,9 @@
 # make demo | test | soak | lint | docs; each sets up .venv by itself on a fresh machine (Python >= 3.10).
+# make release builds wheel and sdist, checks them, and runs the demo in miniature from the wheel alone, with each of PYTHONS.
 # make lowest | newest | locked run TESTS with other releases of the libraries, audit asks after their licences and known holes
 # (docs/compatibility.md); each has an environment of its own under build/.
 PYTHON ?= python3
+PYTHONS ?= $(PYTHON)
 # The release the suite was run with. A CPU-only machine without a CPU wheel at hand downloads CUDA along with it.
 TORCH ?= torch==2.13.0
 DEMO ?= demo_run
@@ -19,7 +21,7 @@ RESOLVED := --quiet --override tests/supply/torch_apart.txt --no-emit-package to
 LOCK := tests/supply/locked.txt
 LICENCES := Apache;BSD;ISC;LGPL;MIT;MPL;Mozilla;PSF;Python Software Foundation
 
-.PHONY: demo test soak lint docs format clean lowest newest lock locked audit
+.PHONY: demo test soak lint docs format clean release lowest newest lock locked audit
 # TORCH is named twice: nnU-Net pulls in torchvision, whose newest release would replace torch by the one it was built for.
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -49,6 +51,22 @@ docs: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Its tools have an environment of their own: twine asks for another rich than panoptica does.
+release:
+	rm -rf dist build/release*
+	$(PYTHON) -m venv build/release
+	build/release/bin/python -m pip install --quiet build twine check-wheel-contents
+	build/release/bin/python -m build --outdir dist .
+	build/release/bin/twine check --strict dist/*
+	build/release/bin/check-wheel-contents dist/*.whl
+	for python in $(PYTHONS); do \
+	  place=build/release-$$(basename $$python) && \
+	  $$python -m venv $$place && \
+	  $$place/bin/python -m pip install --quiet "$$(echo dist/*.whl)" "$(TORCH)" && \
+	  $$place/bin/python -m pip check && \
+	  (cd $$place && bin/nnunet-multiphase demo demo --cases 6 --epochs 1 --iterations 2) || exit 1; \
+	done
 
 lowest:
 	$(PYTHON) -m venv --clear build/lowest
