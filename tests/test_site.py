@@ -18,7 +18,8 @@ def test_every_page_is_in_the_table_of_contents() -> None:
         for line in block.splitlines()
         if line and not line.startswith(":")
     }
-    assert listed == {page.stem for page in DOCS.glob("*.md")} - {"index"}
+    pages = {page.stem for page in DOCS.glob("*.md")} - {"index"}
+    assert listed == pages | {f"notebooks/{page.stem}" for page in (DOCS / "notebooks").glob("*.ipynb")}
 
 
 def test_every_command_has_its_options_on_the_page() -> None:

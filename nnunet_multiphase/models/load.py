@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -69,12 +71,23 @@ def load_for_runtime(
             )
         from nnunet_multiphase.device import choose_device
 
-        return load_model(
-            folder,
-            folds,
-            device=choose_device(device),
-            checkpoint=checkpoint,
-            mirroring=mirroring,
-            step_size=step_size,
-            trusted=trusted,
-        )
+        with _kept_backend():
+            return load_model(
+                folder,
+                folds,
+                device=choose_device(device),
+                checkpoint=checkpoint,
+                mirroring=mirroring,
+                step_size=step_size,
+                trusted=trusted,
+            )
+
+
+@contextmanager
+def _kept_backend() -> Iterator[None]:
+    """Leave matplotlib drawing where it did: nnU-Net turns it off for the whole process, and a notebook shows no picture."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    before = None if pyplot is None else pyplot.get_backend()
+    yield
+    if pyplot is not None and pyplot.get_backend() != before:
+        pyplot.switch_backend(before)

@@ -4,6 +4,7 @@ import csv
 import re
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -11,6 +12,7 @@ import torch
 from browser import needs_browser, opened
 from distributed import LocalCluster
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from notebook_run import NOTEBOOKS, drawn, printed, run
 
 from nnunet_multiphase.cli.main import main
 from nnunet_multiphase.phantom.registration_error import registration_errors
@@ -236,3 +238,14 @@ def test_a_dask_cluster_predicts_the_same(demo_run, tmp_path):
     assert predict(demo_run, case, tmp_path / "here") == 0
     for name in (f"{case.name}.nii.gz", f"{case.name}_lesions.csv", f"{case.name}.html", "index.html"):
         assert (tmp_path / "there" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
+
+
+def test_the_notebook_takes_its_patient_from_raw_phases_to_a_table(demo_run, tmp_path, monkeypatch):
+    monkeypatch.setenv("DEMO", str(demo_run.folder))
+    notebook = run(NOTEBOOKS["patient"], tmp_path)
+    assert drawn(notebook) == drawn(nbformat.read(NOTEBOOKS["patient"], as_version=4))
+    assert sum(drawn(notebook)) == 3
+    assert "lesion(s)" in printed(notebook)
+    assert [file.name for file in (tmp_path / "predicted").glob("*.nii.gz")] == [
+        f"{demo_run.test_cases[0]}.nii.gz"
+    ]

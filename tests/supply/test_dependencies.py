@@ -19,13 +19,14 @@ DRIVERS = {"dask-jobqueue"}  # started by the user, to bring the workers that we
 TOOLS = {
     "pytest",
     "pytest-xdist",
+    "ipykernel",
     "ruff",
     "mypy",
     "build",
     "hatchling",
     "dcmqi",
 }  # commands and build backends
-SITE = {"furo", "myst-parser", "sphinx-copybutton"}  # named in docs/conf.py
+SITE = {"furo", "myst-nb", "sphinx-copybutton"}  # named in docs/conf.py
 EXTRAS = ("dicom", "dicomweb", "cluster", "onnx", "openvino")
 
 
