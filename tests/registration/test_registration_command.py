@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import matplotlib.image
+import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -52,6 +53,23 @@ def test_the_command_writes_all_it_is_asked_for(files: Path, tmp_path: Path) -> 
     assert moved.GetPixelID() == sitk.sitkInt16
     assert matplotlib.image.imread(out["f"]).shape[1] == 1500
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.name for p in out.values())
+
+
+def test_a_volume_that_does_not_say_where_right_is_is_asked_about(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unplaced = nib.load(files / "moving.nii.gz")
+    unplaced.header["qform_code"] = unplaced.header["sform_code"] = 0
+    nib.save(
+        nib.Nifti1Image(np.asanyarray(unplaced.dataobj), None, unplaced.header), tmp_path / "unplaced.nii.gz"
+    )
+    arguments = [str(files / "reference.nii.gz"), str(tmp_path / "unplaced.nii.gz")]
+    asked = ["register", *arguments, "--transform", str(tmp_path / "t.tfm")]
+    assert command(asked) == 2
+    assert "unplaced.nii.gz says nothing about which side is the patient's right" in capsys.readouterr().err
+    assert not (tmp_path / "t.tfm").exists()
+    assert command([*asked, "--accept", "orientation"]) == 0
+    assert (tmp_path / "t.tfm").is_file()
 
 
 @pytest.mark.parametrize(
