@@ -49,6 +49,29 @@ def told_by_system(error: OSError) -> str:
     return printable(text)
 
 
+def told_unexpected(error: BaseException) -> str:
+    """Say an error in a line; of one that nobody foresaw also what it is and where in this package it came up.
+
+    The whole traceback goes to Python's logging, at the level DEBUG.
+    """
+    text = " ".join(str(error).split())
+    if isinstance(error, InputError):
+        return text
+    import logging
+    from pathlib import Path
+    from traceback import extract_tb
+
+    logging.getLogger(__name__).debug("an error that nobody foresaw", exc_info=error)
+    package = Path(__file__).parent
+    ours = (package, package.parent / "registration")
+    frames = [
+        f for f in extract_tb(error.__traceback__) if any(place in Path(f.filename).parents for place in ours)
+    ]
+    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    kind = type(error).__name__
+    return printable(f"{kind}: {text}{where}" if text else f"{kind}{where}")
+
+
 def is_ctrl_c(error: BaseException) -> bool:
     """Tell whether Ctrl-C stands behind an error: compiled code that it interrupts may raise another one from it."""
     cause: BaseException | None = error

@@ -185,11 +185,9 @@ def _kept_model(key: str, args: argparse.Namespace) -> Model:
 
 def _failure(name: str, error: Exception, output: Path) -> str:
     """Say in one line which patient failed and why, and whether what stands there is of an earlier run."""
-    from nnunet_multiphase.errors import InputError, told_by_system
+    from nnunet_multiphase.errors import told_by_system, told_unexpected
 
-    text = " ".join((told_by_system(error) if isinstance(error, OSError) else str(error)).split())
-    if not isinstance(error, InputError | OSError):
-        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    text = told_by_system(error) if isinstance(error, OSError) else told_unexpected(error)
     if not text.startswith(f"case {name}"):
         text = f"case {name}: {text}"
     earlier = output / f"{name}.nii.gz"

@@ -14,7 +14,7 @@ import SimpleITK as sitk
 from nnunet_multiphase.alignment.quality import PhaseQuality, centre_of, measure_phase
 from nnunet_multiphase.cases.case_folder import CaseFolder
 from nnunet_multiphase.dataset.target_classes import LESIONS, TargetClasses
-from nnunet_multiphase.errors import InputError, is_ctrl_c
+from nnunet_multiphase.errors import InputError, is_ctrl_c, told_unexpected
 from nnunet_multiphase.phases import FILL_HU
 from nnunet_multiphase.volumes.mask_file import read_mask
 from nnunet_multiphase.volumes.unchanged import digest_of_mask, digest_of_volume, refuse_changed
@@ -102,7 +102,7 @@ def convert_case(job: CaseJob) -> CaseOutcome:
             raise KeyboardInterrupt from error
         # Whatever a single case brings up must not cost the other cases their hours.
         _remove_case(job)
-        text = str(error).strip() or type(error).__name__
+        text = told_unexpected(error)
         failure = text if text.startswith("case ") else f"case {case.name}: {text}"
         failed = PhaseQuality(
             case.name, case.patient, "failed", case.reference, "", "", warnings=" ".join(failure.split())
