@@ -23,6 +23,9 @@ from nnunet_multiphase.phases import PHASES
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
+    from nnunet_multiphase.dataset.build import DatasetSummary
+    from nnunet_multiphase.evaluation.scores import Scores
+    from nnunet_multiphase.phantom.registration_error import RegistrationError
     from nnunet_multiphase.prediction import CasePrediction
     from nnunet_multiphase.training.budget import TrainingRecord
 
@@ -89,58 +92,19 @@ def run_demo(folder: Path, settings: DemoSettings | None = None) -> Path:
         raise InputError("; ".join(dataset.failures))
 
     _step(3, "plan and preprocess")
-    planning = _nnunet(
-        "nnUNetv2_plan_and_preprocess",
-        *[
-            "-d",
-            str(DATASET_ID),
-            "-pl",
-            "MultiPhaseSCAMPlanner",
-            "-c",
-            "3d_fullres",
-            "-np",
-            str(settings.jobs),
-            "-npfp",  # nnU-Net starts eight otherwise, each of which imports torch
-            str(settings.jobs),
-        ],
-        *["--verify_dataset_integrity", "-gpu_memory_target", str(PATCH_GB)],
-    )
+    planning = _plan(settings)
 
     _step(4, f"train {TRAINER}: {settings.epochs} epochs of {settings.iterations_per_epoch} steps")
-    from nnunet_multiphase.training.budget import train_with_budget
-
-    record = train_with_budget(
-        DATASET_ID,
-        "3d_fullres",
-        0,
-        trainer=TRAINER,
-        plans=PLANS,
-        epochs=settings.epochs,
-        iterations_per_epoch=settings.iterations_per_epoch,
-        val_iterations_per_epoch=settings.val_iterations_per_epoch,
-        device=settings.device,
-        seed=settings.seed,
-        workers=0,  # augmentation in this process: the seed then decides all of it
-    )
+    record = _train(settings)
 
     tests = dataset.test
     _step(5, f"predict the {len(tests)} test patients from their raw phases (nnunet-multiphase predict)")
     predictions = _predict(record, raw, tests, folder, settings.device)
 
     _step(6, "evaluate on the reference phase's own grid (nnunet-multiphase evaluate)")
-    from nnunet_multiphase.evaluation.folders import evaluate_folders
-    from nnunet_multiphase.evaluation.scores import write_scores
-    from nnunet_multiphase.phantom.registration_error import registration_errors
-
     truth = _test_truth(raw, tests, folder / "truth")
-    scores = evaluate_folders(folder / "predictions", truth)
-    scores_untrained = evaluate_folders(folder / "predictions_untrained", truth)
-    write_scores(scores, folder / "evaluation")
-    errors = [
-        error
-        for case in (*dataset.train, *dataset.test)
-        for error in registration_errors(raw / case, _transforms(dataset.folder, case))
-    ]
+    scores, scores_untrained = _scores(folder, truth)
+    errors = _registration_errors(raw, dataset)
 
     _step(7, "write the report")
     from nnunet_multiphase.report.demo_page import DemoOutcome, write_demo_page
@@ -167,6 +131,62 @@ def run_demo(folder: Path, settings: DemoSettings | None = None) -> Path:
         print("the network learned nothing yet: give it more with --epochs")
     print(f"report: {page}")
     return page
+
+
+def _plan(settings: DemoSettings) -> str:
+    """Plan and preprocess by nnU-Net's own command, and give it."""
+    jobs = str(settings.jobs)
+    return _nnunet(
+        "nnUNetv2_plan_and_preprocess",
+        *["-d", str(DATASET_ID), "-pl", "MultiPhaseSCAMPlanner", "-c", "3d_fullres"],
+        *[
+            "-np",
+            jobs,
+            "-npfp",
+            jobs,
+        ],  # nnU-Net starts eight for the fingerprint otherwise, each of which imports torch
+        *["--verify_dataset_integrity", "-gpu_memory_target", str(PATCH_GB)],
+    )
+
+
+def _train(settings: DemoSettings) -> TrainingRecord:
+    """Train the first fold."""
+    from nnunet_multiphase.training.budget import train_with_budget
+
+    return train_with_budget(
+        DATASET_ID,
+        "3d_fullres",
+        0,
+        trainer=TRAINER,
+        plans=PLANS,
+        epochs=settings.epochs,
+        iterations_per_epoch=settings.iterations_per_epoch,
+        val_iterations_per_epoch=settings.val_iterations_per_epoch,
+        device=settings.device,
+        seed=settings.seed,
+        workers=0,  # augmentation in this process: the seed then decides all of it
+    )
+
+
+def _scores(folder: Path, truth: Path) -> tuple[Scores, Scores]:
+    """Score the trained network's predictions, and keep that; and the untrained one's."""
+    from nnunet_multiphase.evaluation.folders import evaluate_folders
+    from nnunet_multiphase.evaluation.scores import write_scores
+
+    trained = evaluate_folders(folder / "predictions", truth)
+    write_scores(trained, folder / "evaluation")
+    return trained, evaluate_folders(folder / "predictions_untrained", truth)
+
+
+def _registration_errors(raw: Path, dataset: DatasetSummary) -> list[RegistrationError]:
+    """Compare every registration with the phantom's truth."""
+    from nnunet_multiphase.phantom.registration_error import registration_errors
+
+    return [
+        error
+        for case in (*dataset.train, *dataset.test)
+        for error in registration_errors(raw / case, _transforms(dataset.folder, case))
+    ]
 
 
 def check_settings(settings: DemoSettings) -> None:
