@@ -16,12 +16,12 @@ class InputError(ValueError):
 
 
 def printable(text: str) -> str:
-    """Write signs that steer a terminal, turn the direction of writing or show nothing by their numbers.
+    r"""Write signs that steer a terminal, turn the direction of writing or show nothing by their numbers.
 
     File names and tables come from outside: a name could otherwise clear the screen or end the line.
 
-    >>> printable("case a\\x1b[2J")
-    'case a\\\\x1b[2J'
+    >>> printable("case a\x1b[2J")
+    'case a\\x1b[2J'
     """
     if text.isprintable():
         return text

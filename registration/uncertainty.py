@@ -114,8 +114,10 @@ def _cube_gradients(similarity: MutualInformation, motion: Parameters) -> NDArra
 
 
 def _curvature(similarity: MutualInformation, motion: Parameters) -> NDArray[np.float64] | None:
-    """Give the negative second derivative (6, 6) of the similarity with respect to STEPS; none where it is no maximum
-    along most directions."""
+    """Give the negative second derivative (6, 6) of the similarity with respect to STEPS.
+
+    None where it is no maximum along most directions.
+    """
     steps = CURVATURE_STEP * np.diag(STEPS)
     pairs = [(i, j) for i in range(6) for j in range(i)]
     offsets = [steps[i] for i in range(6)] + [steps[i] + steps[j] for i, j in pairs]

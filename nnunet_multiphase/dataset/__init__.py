@@ -1,0 +1,1 @@
+"""Make an nnU-Net dataset of a raw cohort."""

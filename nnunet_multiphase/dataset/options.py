@@ -44,6 +44,7 @@ class DatasetOptions:
     accept: Collection[str] = ()
 
     def __post_init__(self) -> None:
+        """Check."""
         channels = self.channels
         least = min(2, len(self.inputs.phases))  # a set of one phase can be nothing else
         unknown = [phase for phase in channels if phase not in PHASES]

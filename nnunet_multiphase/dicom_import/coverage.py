@@ -73,7 +73,7 @@ def with_coverage(
                 volume,
                 liver_coverage=share,
                 doubts=(*volume.doubts, doubt) if doubt else volume.doubts,
-                notes=volume.notes if doubt else (*volume.notes, *_cut_off(volume, share, fullest, shares)),
+                notes=volume.notes if doubt else (*volume.notes, *_cut_off(share, fullest, shares)),
             )
         )
     return result
@@ -192,9 +192,7 @@ def _doubt(
     return ""
 
 
-def _cut_off(
-    volume: Volume, share: float | None, fullest: Volume | None, shares: Mapping[str, float]
-) -> list[str]:
+def _cut_off(share: float | None, fullest: Volume | None, shares: Mapping[str, float]) -> list[str]:
     """Say that a volume shows less of the liver than another."""
     if share is None or fullest is None or share >= _TOLD * shares[fullest.key]:
         return []

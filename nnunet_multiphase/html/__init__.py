@@ -1,0 +1,1 @@
+"""What every page has: its frame, and tables that can be sorted."""

@@ -1,0 +1,1 @@
+"""The method's network: dilated convolutions, and spatial-channel aggregation on the skips."""

@@ -70,8 +70,9 @@ class ChannelWeighting(nn.Module):
 
 
 class SpatialGate(nn.Module):
-    """Weight every voxel of the skip by what the deeper map knows: CA(x, g) = x sigmoid(P(relu([Px(x);
-    Pg(up(g))]))).
+    """Weight every voxel of the skip by what the deeper map knows.
+
+    CA(x, g) = x sigmoid(P(relu([Px(x); Pg(up(g))]))).
 
     Px, Pg and P are 1x1x1 convolutions. Two identities save work without changing the result: Pg is applied
     on the coarse grid, because a 1x1x1 convolution and linear upsampling commute (the interpolation weights

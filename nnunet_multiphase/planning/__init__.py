@@ -1,0 +1,1 @@
+"""Plan the network as nnU-Net does, with patch, stages, intensities and memory of our own."""

@@ -1,0 +1,1 @@
+"""Self-contained pages: the demo, a benchmark, a cohort, a patient and all patients."""

@@ -1,0 +1,1 @@
+"""The method's loss, augmentation and trainer."""
