@@ -1,4 +1,4 @@
-# make demo | test | soak | lint | docs; each sets up .venv by itself on a fresh machine (Python >= 3.10).
+# make demo | test | test-fast | soak | lint | docs; each sets up .venv by itself on a fresh machine (Python >= 3.10).
 # make release builds wheel and sdist, checks them, and runs the demo in miniature from the wheel alone, with each of PYTHONS.
 # make lowest | newest | locked run TESTS with other releases of the libraries, audit asks after their licences and known holes
 # (docs/compatibility.md); each has an environment of its own under build/.
@@ -21,7 +21,7 @@ RESOLVED := --quiet --override tests/supply/torch_apart.txt --no-emit-package to
 LOCK := tests/supply/locked.txt
 LICENCES := Apache;BSD;ISC;LGPL;MIT;MPL;Mozilla;PSF;Python Software Foundation
 
-.PHONY: demo test soak lint docs format clean release lowest newest lock locked audit
+.PHONY: demo test test-fast soak lint docs format clean release lowest newest lock locked audit
 # TORCH is named twice: nnU-Net pulls in torchvision, whose newest release would replace torch by the one it was built for.
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +35,10 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(PARALLEL)
+
+# Without what takes many seconds: while one works.
+test-fast: $(STAMP)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 soak: $(STAMP)
 	SOAK=$(or $(SOAK),2000) $(BIN)/python -m pytest tests/faults

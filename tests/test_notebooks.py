@@ -7,6 +7,7 @@ import pytest
 from notebook_run import NOTEBOOKS, drawn, printed, run
 
 
+@pytest.mark.slow
 def test_registrations_are_compared(tmp_path: Path) -> None:
     notebook = run(NOTEBOOKS["registrations"], tmp_path)
     assert drawn(notebook) == drawn(nbformat.read(NOTEBOOKS["registrations"], as_version=4))

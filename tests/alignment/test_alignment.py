@@ -16,6 +16,8 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import FILL_HU
 from registration.figure import overlay_figure
 
+pytestmark = pytest.mark.slow
+
 SHIFT_MM = (3.0, -2.0, 9.0)
 
 

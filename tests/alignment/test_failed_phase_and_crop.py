@@ -17,6 +17,8 @@ from nnunet_multiphase.phases import FILL_HU
 from nnunet_multiphase.prediction import coverage_shares
 from registration import register
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def images() -> dict[str, sitk.Image]:

@@ -11,6 +11,8 @@ from nnunet_multiphase.benchmark.layout import Training, prediction_file, read_c
 from nnunet_multiphase.benchmark.run import run_benchmark
 from nnunet_multiphase.benchmark.settings import BenchmarkSettings
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = BenchmarkSettings(
     contestants=("ours",),
     dataset=977,
@@ -91,7 +93,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "out"
 
 
-@pytest.mark.slow
 def test_every_case_is_predicted_and_the_steps_are_those_asked_for(finished: Path) -> None:
     import json
 
@@ -102,7 +103,6 @@ def test_every_case_is_predicted_and_the_steps_are_those_asked_for(finished: Pat
     assert not (finished / training.folder / "on_the_datasets_grid").exists()
 
 
-@pytest.mark.slow
 def test_parameters_are_those_of_the_checkpoint(finished: Path) -> None:
     import torch
 
@@ -111,7 +111,6 @@ def test_parameters_are_those_of_the_checkpoint(finished: Path) -> None:
     assert read_cost(finished, Training("ours", 0, 0)).parameters == sum(w.numel() for w in weights.values())
 
 
-@pytest.mark.slow
 def test_the_trained_folder_is_one_that_nnunet_predicts_with(finished: Path) -> None:
     (model,) = (finished / "ours" / "seed_0" / "nnUNet_results" / DATASET).iterdir()
     assert model.name == "MultiPhaseSCAMTrainer__nnUNetMultiPhaseSCAMPlans__3d_fullres"

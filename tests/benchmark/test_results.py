@@ -16,6 +16,8 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.folders import evaluate_pairs
 from nnunet_multiphase.evaluation.statistics import NO_DIFFERENCE, WORSE
 
+pytestmark = pytest.mark.slow
+
 GOOD = Skill(border_mm=0.8, missed_mm=2, false=0.2, seed=1)
 SKILLS = {"ours": GOOD, "copy": GOOD, "worse": Skill(border_mm=3.5, missed_mm=14, false=3, seed=2)}
 

@@ -34,6 +34,8 @@ from nnunet_multiphase.cases.plausible_values import find_implausible_values
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.volume_file import read_volume
 
+pytestmark = pytest.mark.slow
+
 Change = Callable[[np.ndarray], np.ndarray]
 
 

@@ -30,6 +30,8 @@ from nnunet_multiphase.dataset.options import DatasetOptions
 from nnunet_multiphase.errors import InputError, is_ctrl_c
 from registration.resample import resample_image
 
+pytestmark = pytest.mark.slow
+
 PHASES = ("nc", "art", "pv")
 PATIENTS = {"case_1": "A", "case_2": "A", "case_3": "B", "case_4": "C", "case_5": "D"}
 SCRIPT = Path(__file__).parents[2] / "setup_dataset.py"

@@ -32,6 +32,8 @@ from nnunet_multiphase.prediction import (
     write,
 )
 
+pytestmark = pytest.mark.slow
+
 LIGHT = replace(QUICK, swarm_particles=6, swarm_iterations=2, top_samples=400, bottom_samples=800, swarms=1)
 """Where it ends does not matter here, only that it ends there every time."""
 

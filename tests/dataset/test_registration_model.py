@@ -19,6 +19,8 @@ from nnunet_multiphase.cli.motion import MODELS
 from registration import RegistrationSettings
 from registration.settings import Deformation
 
+pytestmark = pytest.mark.slow
+
 
 def test_setup_hands_the_model_on(
     tmp_path: Path,

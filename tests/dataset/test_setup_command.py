@@ -21,6 +21,8 @@ from nnunet_multiphase.dataset.workers import Run
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import FILL_HU
 
+pytestmark = pytest.mark.slow
+
 Command = Callable[..., tuple[int, str]]
 
 

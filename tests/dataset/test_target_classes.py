@@ -21,6 +21,8 @@ from nnunet_multiphase.cases.mask_choice import MaskRule
 from nnunet_multiphase.dataset.target_classes import TargetClasses, target_classes
 from nnunet_multiphase.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 LITS = MaskRule(lesion_labels=(2,), liver_labels=(1, 2))
 
 

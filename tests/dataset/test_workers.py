@@ -15,6 +15,8 @@ from distributed import Client, LocalCluster
 from nnunet_multiphase.dataset.workers import dask_workers, local_workers
 from nnunet_multiphase.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 IN_THIS_PROCESS = {
     "processes": False,
     "protocol": "tcp",

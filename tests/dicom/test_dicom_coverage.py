@@ -15,6 +15,8 @@ from pydicom.dataset import FileDataset
 from nnunet_multiphase.dicom.geometry import Grid
 from nnunet_multiphase.dicom_import.liver_finding import Finding, coarse_volume, look_for_liver
 
+pytestmark = pytest.mark.slow
+
 Rows = Callable[..., list[dict[str, str]]]
 AXES = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 

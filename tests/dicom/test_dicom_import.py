@@ -32,6 +32,8 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
 from registration.volume_file import write_volume
 
+pytestmark = pytest.mark.slow
+
 Rows = Callable[..., list[dict[str, str]]]
 NAMES = {"nc": "nativ", "art": "arteriell", "pv": "portal venous", "dl": "delayed"}
 

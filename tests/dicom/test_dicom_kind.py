@@ -28,6 +28,8 @@ from nnunet_multiphase.dicom.scan import Series
 from nnunet_multiphase.dicom.volumes import Volume, volumes_of
 from nnunet_multiphase.dicom_import.import_tree import import_tree
 
+pytestmark = pytest.mark.slow
+
 Rows = Callable[..., list[dict[str, str]]]
 SAGITTAL = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
 THIN = (24, 32, 32)

@@ -26,6 +26,8 @@ from pydicom.dataset import FileDataset
 from nnunet_multiphase.dicom_import.import_tree import Summary, import_tree
 from nnunet_multiphase.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 SQUARE = [(7.5, 9.5), (12.5, 9.5), (12.5, 13.5), (7.5, 13.5)]  # x 8..12, y 10..13
 GTV = {"GTV": [(4, SQUARE), (5, SQUARE)]}
 APART = {"origin": (-100.0, -80.0, 52.0)}  # 2 mm off the other phases' slices, which are 5 mm apart

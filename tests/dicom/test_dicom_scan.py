@@ -30,6 +30,8 @@ from nnunet_multiphase.dicom.files import Kind, kind_of
 from nnunet_multiphase.dicom_import.import_tree import Summary, import_tree
 from nnunet_multiphase.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 Rows = Callable[..., list[dict[str, str]]]
 
 

@@ -22,6 +22,8 @@ from nnunet_multiphase.dicomweb.service import connect
 from nnunet_multiphase.dicomweb.store import store_files
 from nnunet_multiphase.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 STUDY = phase_series("pv")[0].StudyInstanceUID
 Speak = Callable[[socket.socket, str, threading.Event], None]
 

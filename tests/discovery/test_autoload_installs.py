@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from fresh_environments import ROOT, Environment, installed_files, new_environment
 
+pytestmark = pytest.mark.slow
+
 RESOLVE_NAMES = str(Path(__file__).with_name("resolve_names.py"))
 FINDER_THERE = """
 import json, sys

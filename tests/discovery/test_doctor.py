@@ -10,6 +10,8 @@ from fresh_environments import Environment, new_environment
 
 from nnunet_multiphase.doctor import Check, _check_folder, _check_nnunet, _check_trainers, _way
 
+pytestmark = pytest.mark.slow
+
 # not through cli.main, which imports the other commands as well
 DOCTOR = """
 import argparse, sys

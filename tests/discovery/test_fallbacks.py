@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from fresh_environments import Environment
 
+pytestmark = pytest.mark.slow
+
 SPAWNING_COMMAND = """
 import json, multiprocessing
 from nnunet_multiphase.autoload import is_installed

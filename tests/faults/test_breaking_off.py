@@ -20,6 +20,8 @@ import no_room
 import two_writers
 from stages import STAGES
 
+pytestmark = pytest.mark.slow
+
 SOAK = bool(os.environ.get("SOAK"))
 KILLS = int(os.environ.get("KILLS") or (20 if SOAK else 2))
 FIRST = int(os.environ.get("SOAK_FIRST") or 0)

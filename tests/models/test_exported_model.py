@@ -34,6 +34,8 @@ from nnunet_multiphase.models.load import load_for_runtime
 from nnunet_multiphase.models.session import installed_runtimes
 from nnunet_multiphase.phases import PHASES
 
+pytestmark = pytest.mark.slow
+
 OTHER_SPACING_MM = (5.2, 1.2, 1.6)
 """Anisotropic: the slices' direction is resampled by itself."""
 LESION = [2]

@@ -19,6 +19,8 @@ import nnunet_multiphase as mp
 from nnunet_multiphase import api
 from nnunet_multiphase.phantom.cohort import make_case
 
+pytestmark = pytest.mark.slow
+
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 FUNCTIONS = [name for name in mp.__all__ if inspect.isfunction(getattr(mp, name))]
 EXAMPLES = [test for test in doctest.DocTestFinder().find(api) if test.examples]

@@ -6,11 +6,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import SimpleITK as sitk
 from tiny_model import Exported
 from without_network import attempts, without_network
 
 from nnunet_multiphase import models
+
+pytestmark = pytest.mark.slow
 
 ABSENT = (
     "torch",

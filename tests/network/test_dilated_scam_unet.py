@@ -19,6 +19,8 @@ from nnunet_multiphase.network.residual_block import smoothed
 from nnunet_multiphase.network.scam import ChannelWeighting, SpatialGate
 from nnunet_multiphase.training.focal_dice import FocalDiceLoss
 
+pytestmark = pytest.mark.slow
+
 ISOTROPIC = ([[3, 3, 3]] * 5, [[1, 1, 1]] + [[2, 2, 2]] * 4)
 ANISOTROPIC = ([[1, 3, 3]] + [[3, 3, 3]] * 4, [[1, 1, 1], [1, 2, 2], [2, 2, 2], [2, 2, 2], [1, 2, 2]])
 FLAT = ([[3, 3]] * 5, [[1, 1]] + [[2, 2]] * 4)

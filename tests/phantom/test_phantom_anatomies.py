@@ -15,6 +15,8 @@ from nnunet_multiphase.phantom.cohort import Case, make_case, sample_case, truth
 from nnunet_multiphase.phantom.render import add_noise, render_hu, render_lesions, render_liver
 from nnunet_multiphase.phantom.variants import VARIANTS
 
+pytestmark = pytest.mark.slow
+
 UNUSUAL = [name for name in VARIANTS if name != "usual"]
 
 

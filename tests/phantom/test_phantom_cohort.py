@@ -16,6 +16,8 @@ from nnunet_multiphase.phantom.render import render_hu
 from nnunet_multiphase.phantom.truth import read_truth
 from nnunet_multiphase.phases import PHASES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:

@@ -11,6 +11,8 @@ from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
 from nnunet_multiphase.planning.ablations import MultiPhaseSCAMPlannerPlainSkips
 from nnunet_multiphase.planning.multiphase_scam_planner import PLANS_NAME, MultiPhaseSCAMPlanner
 
+pytestmark = pytest.mark.slow
+
 DATASET = "Dataset901_Tiny"
 
 

@@ -17,6 +17,8 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.planning.multiphase_scam_planner import PLANS_NAME, MultiPhaseSCAMPlanner
 from nnunet_multiphase.planning.variants import UNDILATED_PLANS_NAME
 
+pytestmark = pytest.mark.slow
+
 DATASET = "Dataset901_Tiny"
 
 

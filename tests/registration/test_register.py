@@ -21,6 +21,8 @@ from registration import RegistrationResult, RegistrationSettings, register
 from registration.resample import resample_labels
 from registration.volume import check_same_grid
 
+pytestmark = pytest.mark.slow
+
 IDENTITY = sitk.Euler3DTransform()
 
 

@@ -19,6 +19,8 @@ from registration.__main__ import main
 from registration.figure import overlay_figure
 from registration.volume_file import read_volume
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def files(

@@ -13,6 +13,8 @@ from nnunet_multiphase.html.page import Figure, Section, Table, Text, write_repo
 from nnunet_multiphase.report.figures import prediction_panel, training_curves
 from nnunet_multiphase.report.provenance import provenance_table
 
+pytestmark = pytest.mark.slow
+
 NASTY = "<script>document.title='broken'</script> & \"quoted\""
 
 

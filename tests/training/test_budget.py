@@ -20,6 +20,8 @@ from nnunet_multiphase.prediction import load_model
 from nnunet_multiphase.training.budget import TrainingRecord, find_trainer, saved_whole, train_with_budget
 from nnunet_multiphase.training.names import TRAINERS
 
+pytestmark = pytest.mark.slow
+
 
 def load(path: Path) -> dict:
     return torch.load(path, map_location="cpu", weights_only=False)

@@ -14,6 +14,8 @@ from tiny_dataset import Dataset, preprocess
 
 from nnunet_multiphase.training.budget import TrainingRecord, train_with_budget
 
+pytestmark = pytest.mark.slow
+
 PLANS = "Cascade"
 
 

@@ -15,6 +15,8 @@ from tiny_dataset import Dataset
 
 from nnunet_multiphase.planning.multiphase_scam_planner import PLANS_NAME
 
+pytestmark = pytest.mark.slow
+
 TRAINER = "MultiPhaseSCAMTrainer_tryout"
 RANKS = 2
 

@@ -16,6 +16,8 @@ from nnunet_multiphase.training.budget import find_trainer
 from nnunet_multiphase.training.focal_dice import FocalDiceLoss
 from nnunet_multiphase.training.multiphase_scam_trainer import MultiPhaseSCAMTrainer
 
+pytestmark = pytest.mark.slow
+
 Maker = Callable[..., MultiPhaseSCAMTrainer]
 
 

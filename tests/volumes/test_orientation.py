@@ -18,6 +18,8 @@ from nnunet_multiphase.volumes.mask_file import MaskFiles, read_mask
 from nnunet_multiphase.volumes.orientation import StoredGrid, as_stored, stored_grid, upright
 from nnunet_multiphase.volumes.volume_file import read_upright, read_volume
 
+pytestmark = pytest.mark.slow
+
 TILTED = (0.9, -0.3, 0.2), (0.4, 0.8, -0.3), (0.0, 0.4, 0.9)  # rows, not yet orthonormal
 PLACES_MM = ((-171.7, -250.125, 35.375), (123.4567, -0.0625, -1203.9), (-0.005, 300.015, 511.996))
 
