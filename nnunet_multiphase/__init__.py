@@ -1,9 +1,11 @@
 """Segment liver lesions on multi-phase CT with nnU-Net: `import nnunet_multiphase as mp`.
 
-What is listed in `__all__` is public and described in docs/api.md; everything else may change without a word. Kept free of
-imports, because the interpreter's start-up (nnunet_multiphase_autoload.pth) passes through here: a name is loaded when it is
-asked for.
+What is listed in `__all__` is public and described in docs/api.md; everything else may change without a word. It imports
+`sys` alone, because the interpreter's start-up (nnunet_multiphase_autoload.pth) passes through here: a name is loaded when
+it is asked for.
 """
+
+import sys
 
 __version__ = "0.1.0"
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from nnunet_multiphase.alignment.align import AlignedPhases
     from nnunet_multiphase.api import (
         align_phases,
+        build_dataset,
         evaluate,
         lesion_table,
         load_predictor,
@@ -20,8 +23,7 @@ if TYPE_CHECKING:
     )
     from nnunet_multiphase.autoload import make_findable
     from nnunet_multiphase.cases.inputs import Inputs
-    from nnunet_multiphase.dataset.build import DatasetSummary, build_dataset
-    from nnunet_multiphase.dataset.options import DatasetOptions
+    from nnunet_multiphase.dataset.build import DatasetSummary
     from nnunet_multiphase.errors import InputError
     from nnunet_multiphase.evaluation.scores import Scores
     from nnunet_multiphase.measurement.record import LesionMeasures, PatientMeasures
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = [
     "AlignedPhases",
     "CasePrediction",
-    "DatasetOptions",
     "DatasetSummary",
     "InputError",
     "Inputs",
@@ -55,7 +56,6 @@ __all__ = [
 _HOMES = {
     "AlignedPhases": "nnunet_multiphase.alignment.align",
     "CasePrediction": "nnunet_multiphase.prediction.write",
-    "DatasetOptions": "nnunet_multiphase.dataset.options",
     "DatasetSummary": "nnunet_multiphase.dataset.build",
     "InputError": "nnunet_multiphase.errors",
     "Inputs": "nnunet_multiphase.cases.inputs",
@@ -65,10 +65,27 @@ _HOMES = {
     "RegistrationResult": "registration.settings",
     "RegistrationSettings": "registration.settings",
     "Scores": "nnunet_multiphase.evaluation.scores",
-    "build_dataset": "nnunet_multiphase.dataset.build",
     "make_findable": "nnunet_multiphase.autoload",
 }
 """Public name -> the module that it is loaded from; the others are in `nnunet_multiphase.api`."""
+
+_FORMER_FOLDERS = ("data", "dicom.", "evaluation.", "prediction.", "report.", "runtime")
+
+
+class _Former:
+    """Look for a module by the name it had; asked only where there is none of that name (see `moved`)."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> object:
+        """Find one of `moved.HOMES`."""
+        if not name.startswith(tuple(f"nnunet_multiphase.{folder}" for folder in _FORMER_FOLDERS)):
+            return None
+        from nnunet_multiphase.moved import find_moved
+
+        return find_moved(name)
+
+
+sys.meta_path.append(_Former)  # type: ignore[arg-type]
 
 
 def __getattr__(name: str) -> object:

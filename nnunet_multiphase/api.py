@@ -18,8 +18,11 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.volume_file import read_volume
 
 if TYPE_CHECKING:
-    from nnunet_multiphase.alignment.align import AlignedPhases
+    from nnunet_multiphase.alignment.align import AlignedPhases, FindTransform
     from nnunet_multiphase.cases.case_folder import CaseFolder
+    from nnunet_multiphase.cases.inputs import Inputs
+    from nnunet_multiphase.dataset.build import DatasetSummary
+    from nnunet_multiphase.dataset.target_classes import TargetClasses
     from nnunet_multiphase.evaluation.scores import Scores
     from nnunet_multiphase.measurement.record import PatientMeasures
     from nnunet_multiphase.models.model import Model
@@ -117,6 +120,95 @@ def align_phases(
         on_failure=on_failure,
         registered=registered,
         case="given",
+    )
+
+
+def build_dataset(
+    raw: str | Path,
+    dataset_id: int,
+    name: str,
+    *,
+    inputs: Inputs | None = None,
+    missing: Literal["error", "skip", "fill"] = "error",
+    on_failure: Literal["check", "drop-phase", "drop-case", "header"] = "check",
+    phases: Sequence[str] | None = None,
+    targets: TargetClasses | None = None,
+    test_fraction: float = 0.2,
+    folds: int = 5,
+    seed: int = 0,
+    jobs: int = 1,
+    dask_scheduler: str | None = None,
+    overwrite: bool = False,
+    settings: RegistrationSettings | None = None,
+    accept: Collection[str] = (),
+    progress: bool = False,
+    find: FindTransform | None = None,
+) -> DatasetSummary:
+    """Convert a cohort to $nnUNet_raw/Dataset<ID>_<name>.
+
+    A run that is stopped (signal, full disk, power cut) leaves its finished cases in a hidden folder, and the next one
+    goes on from there: inputs and settings of a case decide whether it has to be done again.
+
+    Args:
+        raw: Folder of the cohort (see docs/data.md).
+        dataset_id: nnU-Net's number, 1 to 999.
+        name: nnU-Net's name.
+        inputs: In what form the cohort comes; None: case folders.
+        missing: A case without one of `phases`: "error" refuses the cohort, "skip" leaves the case out, "fill" gives
+            it a channel of -1024 HU and records that.
+        on_failure: What becomes of a phase whose registration failed: it stays as it came out ("check"), is left out, costs
+            its case, or lies by its header.
+        phases: The channels, in this order, at least two; None: all that the form of the inputs has.
+        targets: What the labels are; None: lesions alone.
+        test_fraction: Share of the patients for imagesTs, 0 to below 1.
+        folds: Cross-validation folds, at least 2.
+        seed: Of the split and the registrations.
+        jobs: Worker processes; the dataset does not depend on it.
+        dask_scheduler: Address of a Dask cluster to work on instead.
+        overwrite: Replace a dataset of the same number and name.
+        settings: How to register; its seed is replaced by `seed`.
+        accept: Names of the checks of plausibility that are overruled; what they find is recorded.
+        progress: Show progress bars on stderr, and failures as they happen.
+        find: Another registration than ours, to compare with: a module's function, as workers import it by its name.
+
+    Returns:
+        What was made. Cases that failed in the making are listed in it and are not in the dataset.
+
+    Raises:
+        InputError: Anything wrong with the input, all of it at once; nothing has been written then.
+
+    >>> import nnunet_multiphase as mp
+    >>> made = mp.build_dataset("cohort", 501, "Example", phases=("art", "pv"), test_fraction=0)
+    >>> made.folder.name, made.channels, made.train
+    ('Dataset501_Example', ('art', 'pv'), ('case_001',))
+    """
+    from nnunet_multiphase.cases.inputs import Inputs
+    from nnunet_multiphase.dataset import build
+    from nnunet_multiphase.dataset.options import DatasetOptions
+    from nnunet_multiphase.dataset.target_classes import LESIONS
+
+    options = DatasetOptions(
+        inputs or Inputs(),
+        missing=missing,
+        on_failure=on_failure,
+        phases=phases,
+        targets=targets or LESIONS,
+        test_fraction=test_fraction,
+        folds=folds,
+        seed=seed,
+        accept=accept,
+    )
+    return build.build_dataset(
+        Path(raw),
+        dataset_id,
+        name,
+        options,
+        jobs=jobs,
+        dask_scheduler=dask_scheduler,
+        overwrite=overwrite,
+        settings=settings,
+        progress=progress,
+        find=find,
     )
 
 

@@ -47,6 +47,7 @@ GROUND = (
     "idle_threads",
     "json_file",
     "label_classes",
+    "moved",
     "nnunet_multiphase",
     "phases",
     "table_cells",

@@ -255,3 +255,9 @@ def test_late_and_early_arterial_are_told_apart(text: str, timing: int) -> None:
 )
 def test_agent_is_one_that_was_injected(agent: str, said: bool | None) -> None:
     assert agent_said(agent) is said
+
+
+def test_the_words_are_also_found_by_their_first_name() -> None:
+    from nnunet_multiphase.dicom import words
+
+    assert (words.mask_kind("HCC"), list(words.phases_named("portal venous"))) == ("lesions", ["pv"])

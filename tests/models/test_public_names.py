@@ -34,6 +34,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, exported: Exported) -> Iter
     shutil.copytree(exported.folder, out / "model")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(out)
+        for name in ("nnUNet_raw", "nnUNet_preprocessed"):
+            (out / name).mkdir()
+            patch.setenv(name, str(out / name))
         yield out
 
 
@@ -46,7 +49,7 @@ def test_an_example_gives_what_it_says(example: doctest.DocTest) -> None:
 def test_every_function_of_the_module_has_an_example() -> None:
     in_module = {name for name in FUNCTIONS if getattr(mp, name).__module__ == api.__name__}
     assert {test.name.rpartition(".")[2] for test in EXAMPLES} == in_module
-    assert len(in_module) == 6
+    assert len(in_module) == 7
 
 
 @pytest.mark.parametrize("name", mp.__all__)

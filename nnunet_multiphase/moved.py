@@ -1,0 +1,73 @@
+"""Find modules by the names that they had before version 0.1.0 was released, with a warning; to go with the next one."""
+
+from __future__ import annotations
+
+import warnings
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+PACKAGE = "nnunet_multiphase"
+
+HOMES: dict[str, tuple[str, ...]] = {
+    "data": ("cases", "volumes", "dataset", "alignment", "dicom", ""),
+    "dicom": ("dicom_import",),
+    "evaluation": ("phantom",),
+    "prediction": ("models", "patients"),
+    "report": ("html", "dicom_import"),
+    "runtime": ("models",),
+}
+"""Former folder -> where its modules went, "" being the package itself."""
+
+RENAMED = {
+    "data.dataset": "dataset.build",
+    "report.series_style": "html.table_style",
+}
+
+
+class _Found:
+    """Give a module that has another name; import it under this one, too."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module, self._spec = module, module.__spec__
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Give the module itself, so that both names mean one."""
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Leave it as it is; the import system has written this name into it."""
+        module.__spec__ = self._spec
+
+
+class _Empty:
+    """Stand for a folder that is no more."""
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Let Python make it."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Leave it empty."""
+
+
+def find_moved(name: str) -> ModuleSpec | None:
+    """Find a module by its former name; None where it had none."""
+    former = name.removeprefix(f"{PACKAGE}.")
+    folder, _, module = former.partition(".")
+    if folder not in HOMES:
+        return None
+    if not module:
+        gone = folder in ("data", "runtime")
+        return ModuleSpec(name, _Empty(), is_package=True) if gone else None  # type: ignore[arg-type]
+    candidates = [RENAMED[former]] if former in RENAMED else [f"{home}.{module}" for home in HOMES[folder]]
+    for candidate in candidates:
+        new = f"{PACKAGE}.{candidate.lstrip('.')}"
+        try:
+            found = import_module(new)
+        except ModuleNotFoundError as error:
+            if error.name != new:
+                raise
+            continue
+        warnings.warn(f"{name} is called {new} now", DeprecationWarning, stacklevel=2)
+        return ModuleSpec(name, _Found(found), is_package=False)  # type: ignore[arg-type]
+    return None
