@@ -64,8 +64,8 @@ release:
 	build/release/bin/python -m build --outdir dist .
 	build/release/bin/twine check --strict dist/*
 	build/release/bin/check-wheel-contents dist/*.whl
-	for python in $(PYTHONS); do \
-	  place=build/release-$$(basename $$python) && \
+	number=0; for python in $(PYTHONS); do \
+	  number=$$((number + 1)); place=build/release-$$number && \
 	  $$python -m venv $$place && \
 	  $$place/bin/python -m pip install --quiet "$$(echo dist/*.whl)" "$(TORCH)" && \
 	  $$place/bin/python -m pip check && \

@@ -216,7 +216,9 @@ def against_default(output: Path, folder: Path) -> str:
     if folder == default or not seeds:
         return "-"
     own, others = dice_of_cases(folder), dice_of_cases(default)
-    differences = np.array([own[case] - others[case] for case in sorted(own.keys() | others.keys())])
+    differences = np.array([own[case] - others[case] for case in sorted(own.keys() & others.keys())])
+    if not len(differences) or own.keys() != others.keys():
+        return "other cases"
     differences = differences[~np.isnan(differences)]
     p_value = wilcoxon(differences).pvalue if differences.any() else np.nan
     return f"{np.median(differences):+.3f} (p = {p_value:.2g})"

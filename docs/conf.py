@@ -21,7 +21,7 @@ extensions = [
     "command_options",
 ]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
-nb_execution_mode = "off"  # tests/chain/test_notebooks.py runs them
+nb_execution_mode = "off"  # tests/test_notebooks.py and tests/chain/test_demo.py run them
 exclude_patterns = ["_ext"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4

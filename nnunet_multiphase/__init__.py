@@ -1,11 +1,9 @@
 """Segment liver lesions on multi-phase CT with nnU-Net: `import nnunet_multiphase as mp`.
 
-What is listed in `__all__` is public and described in docs/api.md; everything else may change without a word. It imports
-`sys` alone, because the interpreter's start-up (nnunet_multiphase_autoload.pth) passes through here: a name is loaded when
-it is asked for.
+What is listed in `__all__` is public and described in docs/api.md; everything else may change without a word. Kept free of
+imports, because the interpreter's start-up (nnunet_multiphase_autoload.pth) passes through here: a name is loaded when it is
+asked for.
 """
-
-import sys
 
 __version__ = "0.1.0"
 
@@ -68,24 +66,6 @@ _HOMES = {
     "make_findable": "nnunet_multiphase.autoload",
 }
 """Public name -> the module that it is loaded from; the others are in `nnunet_multiphase.api`."""
-
-_FORMER_FOLDERS = ("data", "dicom.", "evaluation.", "prediction.", "report.", "runtime")
-
-
-class _Former:
-    """Look for a module by the name it had; asked only where there is none of that name (see `moved`)."""
-
-    @staticmethod
-    def find_spec(name: str, path: object = None, target: object = None) -> object:
-        """Find one of `moved.HOMES`."""
-        if not name.startswith(tuple(f"nnunet_multiphase.{folder}" for folder in _FORMER_FOLDERS)):
-            return None
-        from nnunet_multiphase.moved import find_moved
-
-        return find_moved(name)
-
-
-sys.meta_path.append(_Former)  # type: ignore[arg-type]
 
 
 def __getattr__(name: str) -> object:

@@ -6,7 +6,7 @@ cannot be trusted. The command line goes to the steps themselves.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -143,6 +143,7 @@ def build_dataset(
     accept: Collection[str] = (),
     progress: bool = False,
     find: FindTransform | None = None,
+    finish: Callable[[Path], object] = lambda folder: None,
 ) -> DatasetSummary:
     """Convert a cohort to $nnUNet_raw/Dataset<ID>_<name>.
 
@@ -170,6 +171,7 @@ def build_dataset(
         accept: Names of the checks of plausibility that are overruled; what they find is recorded.
         progress: Show progress bars on stderr, and failures as they happen.
         find: Another registration than ours, to compare with: a module's function, as workers import it by its name.
+        finish: Given the folder of the complete dataset before that comes to its place, to add to it.
 
     Returns:
         What was made. Cases that failed in the making are listed in it and are not in the dataset.
@@ -209,6 +211,7 @@ def build_dataset(
         settings=settings,
         progress=progress,
         find=find,
+        finish=finish,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from importlib import import_module
 from importlib.machinery import ModuleSpec
@@ -40,25 +41,12 @@ class _Found:
         module.__spec__ = self._spec
 
 
-class _Empty:
-    """Stand for a folder that is no more."""
-
-    def create_module(self, spec: ModuleSpec) -> None:
-        """Let Python make it."""
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Leave it empty."""
-
-
 def find_moved(name: str) -> ModuleSpec | None:
     """Find a module by its former name; None where it had none."""
     former = name.removeprefix(f"{PACKAGE}.")
     folder, _, module = former.partition(".")
-    if folder not in HOMES:
+    if not module or folder not in HOMES:
         return None
-    if not module:
-        gone = folder in ("data", "runtime")
-        return ModuleSpec(name, _Empty(), is_package=True) if gone else None  # type: ignore[arg-type]
     candidates = [RENAMED[former]] if former in RENAMED else [f"{home}.{module}" for home in HOMES[folder]]
     for candidate in candidates:
         new = f"{PACKAGE}.{candidate.lstrip('.')}"
@@ -68,6 +56,21 @@ def find_moved(name: str) -> ModuleSpec | None:
             if error.name != new:
                 raise
             continue
-        warnings.warn(f"{name} is called {new} now", DeprecationWarning, stacklevel=2)
+        warnings.warn(f"{name} is called {new} now", DeprecationWarning, stacklevel=3)  # who imports it
         return ModuleSpec(name, _Found(found), is_package=False)  # type: ignore[arg-type]
     return None
+
+
+class _Finder:
+    """Asked for a module only where there is none of that name."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """Find one of `HOMES`."""
+        return find_moved(name) if name.startswith(f"{PACKAGE}.") else None
+
+
+def find_former_names() -> None:
+    """Let modules be found by their former names; called by the folders that they were in."""
+    if _Finder not in sys.meta_path:
+        sys.meta_path.append(_Finder)  # type: ignore[arg-type]

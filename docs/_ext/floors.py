@@ -38,6 +38,7 @@ what lies lower, nothing else."""
 GROUND = (
     "alone",
     "code_digest",
+    "data",
     "dataset_name",
     "device",
     "end_with_parent",
@@ -50,6 +51,7 @@ GROUND = (
     "moved",
     "nnunet_multiphase",
     "phases",
+    "runtime",
     "table_cells",
     "table_text",
     "whole_file",

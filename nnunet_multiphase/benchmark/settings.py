@@ -109,7 +109,9 @@ def fixed_settings(settings: BenchmarkSettings) -> dict[str, Any]:
                 options.accept,
             )
         ),
-        "split of the raw cases": None if cohort is None else [options.test_fraction, options.folds],
+        "split of the raw cases": None
+        if cohort is None
+        else [options.test_fraction, options.folds, *([options.seed] if options.seed else [])],
     }
     names = (
         "configuration",

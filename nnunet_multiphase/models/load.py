@@ -86,8 +86,15 @@ def load_for_runtime(
 @contextmanager
 def _kept_backend() -> Iterator[None]:
     """Leave matplotlib drawing where it did: nnU-Net turns it off for the whole process, and a notebook shows no picture."""
+    import matplotlib
+
+    # As it stands there: asking for it would choose one, and load it.
+    chosen = dict.__getitem__(matplotlib.rcParams, "backend")
     pyplot = sys.modules.get("matplotlib.pyplot")
-    before = None if pyplot is None else pyplot.get_backend()
-    yield
-    if pyplot is not None and pyplot.get_backend() != before:
-        pyplot.switch_backend(before)
+    drawing = None if pyplot is None else pyplot.get_backend()
+    try:
+        yield
+    finally:
+        if pyplot is not None and pyplot.get_backend() != drawing:
+            pyplot.switch_backend(drawing)
+        dict.__setitem__(matplotlib.rcParams, "backend", chosen)

@@ -35,7 +35,7 @@ def built(fakes, monkeypatch):
     asked = []
 
     def build_dataset(raw, number, name, options, **more):
-        asked.append((name, more))
+        asked.append((name, {"options": options, **more}))
         folder = Path(os.environ["nnUNet_raw"]) / f"Dataset{number:03d}_{name}"
         write_raw(folder)
         preprocessed = Path(os.environ["nnUNet_preprocessed"]) / folder.name
@@ -84,7 +84,9 @@ def test_single_phase_needs_to_know_the_reference(fakes, tmp_path):
 
 
 def test_raw_cases_are_placed_as_each_contestant_says(built, tmp_path):
-    prepare(tmp_path / "out", of_raw(tmp_path, "ours", "unregistered", "simpleitk", "deformable"), say=silent)
+    wanted = of_raw(tmp_path, "ours", "unregistered", "simpleitk", "deformable", missing="fill")
+    prepare(tmp_path / "out", wanted, say=silent)
+    assert all(o["options"] == DatasetOptions(missing="fill") for _, o in built)
     assert [(name, o["find"], o["settings"].model) for name, o in built] == [
         ("BenchmarkRegistered", None, "rigid"),
         ("BenchmarkUnregistered", by_headers, "rigid"),
