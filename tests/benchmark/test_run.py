@@ -20,6 +20,8 @@ from nnunet_multiphase.benchmark.run import run_benchmark, run_training
 from nnunet_multiphase.benchmark.settings import BenchmarkSettings
 from nnunet_multiphase.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = BenchmarkSettings(dataset=977, budget=Budget(epochs=4), iterations=2, val_iterations=1)
 BOTH_FOLDS = replace(SETTINGS, folds=(0, 1), seeds=(0, 3))
 

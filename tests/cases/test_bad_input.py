@@ -15,6 +15,8 @@ from tiny_phases import write_case
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.volume_file import read_volume
 
+pytestmark = pytest.mark.slow
+
 Setup = Callable[..., tuple[int, str]]
 Folders = tuple[Path, Path]
 TWO_PHASES = ("--phases", "art", "pv")

@@ -18,6 +18,8 @@ from nnunet_multiphase.cases.mask_choice import MaskRule
 from nnunet_multiphase.cases.presets import PRESETS
 from nnunet_multiphase.dataset import build as dataset
 
+pytestmark = pytest.mark.slow
+
 SKIP = MaskRule(absent="skip")
 
 

@@ -11,6 +11,8 @@ from dicom_phantom import lesion_mask, make_seg, phase_series, save, uid
 from nnunet_multiphase.cli.main import main
 from nnunet_multiphase.dicom_import.import_tree import Summary, import_tree
 
+pytestmark = pytest.mark.slow
+
 
 def save_study(tree: Path, study: str, phase: str, day: str = "20210304", patient: str = "P1") -> None:
     """Write one phase as a study of its own, with an accession number of its own."""

@@ -23,6 +23,8 @@ from pydicom.dataset import FileDataset
 
 from nnunet_multiphase.dicom_import.import_tree import Summary, import_tree
 
+pytestmark = pytest.mark.slow
+
 
 def run(tmp_path: Path) -> Summary:
     return import_tree(tmp_path / "tree", tmp_path / "raw")

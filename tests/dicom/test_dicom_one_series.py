@@ -15,6 +15,8 @@ from pydicom.dataset import FileDataset
 from nnunet_multiphase.dicom_import.import_tree import import_tree
 from nnunet_multiphase.phases import PHASES
 
+pytestmark = pytest.mark.slow
+
 Rows = Callable[..., list[dict[str, str]]]
 
 

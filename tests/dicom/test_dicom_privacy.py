@@ -18,6 +18,8 @@ from test_dicom_multiframe import enhanced
 
 from nnunet_multiphase.cli.main import main
 
+pytestmark = pytest.mark.slow
+
 PLANTED = {
     "PN": "PLANTED^NAME",
     "LO": "PLANTED LO",

@@ -14,6 +14,8 @@ from pydicom.dataset import FileDataset
 
 from nnunet_multiphase.dicom_import.import_tree import Summary, import_tree
 
+pytestmark = pytest.mark.slow
+
 Rows = Callable[..., list[dict[str, str]]]
 
 CENTRE_MM = np.array([6.0, -4.0, 30.0])

@@ -19,6 +19,8 @@ from nnunet_multiphase.dicom_import.import_tree import import_tree
 from nnunet_multiphase.prediction import Segmented, predict_case, write
 from nnunet_multiphase.table_text import read_table
 
+pytestmark = pytest.mark.slow
+
 RIGHT_MM, LEFT_MM = (-84.0, 4.0, -90.0), (4.0, -44.0, -52.5)
 """In the right and in the left liver of the phantom; LPS: x to the patient's left."""
 RADII_MM = (20.0, 14.0)

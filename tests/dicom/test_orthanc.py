@@ -20,7 +20,7 @@ from nnunet_multiphase.dicomweb.service import Service, connect
 from nnunet_multiphase.dicomweb.store import store_files
 from nnunet_multiphase.errors import InputError
 
-pytestmark = needs_orthanc
+pytestmark = [pytest.mark.slow, needs_orthanc]
 STUDY = str(uid("P1", "first"))
 OTHER = str(uid("P2", "first"))
 

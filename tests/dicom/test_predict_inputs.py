@@ -12,6 +12,8 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.patients.inputs import Patient, gather_patients, is_dicom_tree, sort_inputs
 from nnunet_multiphase.prediction.prepare import prepare_case
 
+pytestmark = pytest.mark.slow
+
 NAMES = {"nc": "nativ", "art": "arteriell", "pv": "portal venous", "dl": "delayed"}
 
 

@@ -17,6 +17,8 @@ from nnunet_multiphase.measurement.measure import Liver, measure_patient
 from nnunet_multiphase.measurement.record import PatientMeasures
 from nnunet_multiphase.measurement.table import write_measures_csv, write_measures_json
 
+pytestmark = pytest.mark.slow
+
 SPACING_MM = (1.0, 1.2, 2.5)
 SHAPE = (24, 60, 64)  # (z, y, x)
 

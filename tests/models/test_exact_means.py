@@ -14,6 +14,8 @@ from nnunet_multiphase.models.exact_means import WrittenOutNorm, axis_by_axis, w
 from nnunet_multiphase.models.export import onnx_of
 from nnunet_multiphase.models.session import installed_runtimes, open_network
 
+pytestmark = pytest.mark.slow
+
 MANY_VOXELS = (1, 1, 128, 208, 208)
 """Of a patch; their sum in single precision, one after the other, is off by 1e-4 and more."""
 

@@ -17,6 +17,8 @@ from registration.__main__ import main
 from registration.free_form import ControlGrid
 from registration.volume import image_like, values_of, volume_from_image, world_from_index
 
+pytestmark = pytest.mark.slow
+
 # The liver bulges: its points move by up to so much, smoothly, and hardly any beyond its surroundings.
 BULGE_MM = 16.0
 WIDTH_MM = 45.0

@@ -15,6 +15,8 @@ from registration.edges import REACH_MM, SMOOTHING_MM, edge_agreement
 from registration.rigid import RigidMotion
 from registration.volume import Volume, mask_from_image, volume_from_image, world_from_index
 
+pytestmark = pytest.mark.slow
+
 WINDOW = (-150.0, 250.0)
 IDENTITY = np.zeros(6)
 

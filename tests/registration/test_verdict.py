@@ -14,6 +14,8 @@ from registration.rigid import RigidMotion
 from registration.settings import Evidence
 from registration.verdict import judge, mean_distance
 
+pytestmark = pytest.mark.slow
+
 GOOD = Evidence(
     sharpness=0.7, region_sharpness=0.7, body_overlap=0.9, overlap=0.95, disagreement_mm=0.5, apart_mm=6.0
 )

@@ -17,6 +17,8 @@ from nnunet_multiphase.report.benchmark_cases import disputed_cases, worst_cases
 from nnunet_multiphase.report.benchmark_differences import STRIPS
 from nnunet_multiphase.report.benchmark_results import write_benchmark_results
 
+pytestmark = pytest.mark.slow
+
 GOOD = Skill(border_mm=0.8, missed_mm=2, false=0.2, seed=1)
 CAREFUL = replace(GOOD, false=0)
 SKILLS = {"ours": GOOD, "a <copy>": GOOD, "worse": Skill(border_mm=3.5, missed_mm=14, false=3, seed=2)}

@@ -10,6 +10,8 @@ from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.training.focal_dice import FocalDiceLoss
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 LOGITS = torch.from_numpy(RNG.normal(scale=2, size=(2, 3, 4, 5, 6)))
 LABELS = torch.from_numpy(RNG.integers(0, 3, (2, 1, 4, 5, 6))).float()

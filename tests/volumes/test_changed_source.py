@@ -19,6 +19,8 @@ from nnunet_multiphase.prediction.prepare import prepare_case
 from nnunet_multiphase.volumes import volume_file
 from nnunet_multiphase.volumes.volume_file import read_volume
 
+pytestmark = pytest.mark.slow
+
 
 def brighter(path: Path) -> None:
     """Write another voxel into a file."""
