@@ -139,12 +139,8 @@ def _plan(settings: DemoSettings) -> str:
     return _nnunet(
         "nnUNetv2_plan_and_preprocess",
         *["-d", str(DATASET_ID), "-pl", "MultiPhaseSCAMPlanner", "-c", "3d_fullres"],
-        *[
-            "-np",
-            jobs,
-            "-npfp",
-            jobs,
-        ],  # nnU-Net starts eight for the fingerprint otherwise, each of which imports torch
+        # For the fingerprint nnU-Net starts eight otherwise, each of which imports torch.
+        *["-np", jobs, "-npfp", jobs],
         *["--verify_dataset_integrity", "-gpu_memory_target", str(PATCH_GB)],
     )
 

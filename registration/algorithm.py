@@ -93,7 +93,6 @@ def register(
         scored = body if answer.motion_of == "body" else judged
         after, _ = scored.complete.measure(best.about(scored.complete.centre).parameters)
         before, seen = scored.complete.measure(IDENTITY)
-    verdict, reasons, evidence = answer.verdict, answer.reasons, answer.evidence
     rigid = best.transform()
     fitted = pair.bottom_mask(judged.held)
     transform, deformation = _deformed(reference, moving, rigid, fitted, answer, lesion_mask, settings)
@@ -110,9 +109,9 @@ def register(
         motion_of=answer.motion_of,
         expected_error_mm=_expected_error_mm(answer, deformation),
         fitted=fitted,
-        verdict=verdict,
-        reasons=reasons,
-        evidence=evidence,
+        verdict=answer.verdict,
+        reasons=answer.reasons,
+        evidence=answer.evidence,
         deformation=deformation,
     )
 

@@ -10,6 +10,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import pytest
 from hypothesis import HealthCheck, settings
 from no_network.network_watch import watch
+from setup_runs import nnunet_folders, setup_command  # noqa: F401 (fixtures)
 
 settings.register_profile(
     "same_everywhere", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]

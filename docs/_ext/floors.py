@@ -16,7 +16,8 @@ from matplotlib import pyplot as plt
 from matplotlib.patches import FancyArrowPatch
 
 OURS = "nnunet_multiphase"
-PICTURE = Path(__file__).parents[1] / "images" / "structure.png"
+ROOT = Path(__file__).parents[2]
+PICTURE = ROOT / "docs" / "images" / "structure.png"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("cli",),
@@ -97,7 +98,7 @@ def draw(path: Path) -> None:
                 )
                 axes.add_patch(arrow)
     for name, (x, y) in places.items():
-        shown = name if name == "registration" or (Path(OURS) / name).is_dir() else f"{name}.py"
+        shown = name if name == "registration" or (ROOT / OURS / name).is_dir() else f"{name}.py"
         box = {"boxstyle": "round,pad=0.35", "facecolor": "#eef3f8", "edgecolor": "#33557a"}
         axes.text(x, y, shown, ha="center", va="center", fontsize=11, bbox=box)
     ground = "on the ground: " + ", ".join(name for name in GROUND if name != OURS)

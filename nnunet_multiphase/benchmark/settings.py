@@ -58,7 +58,7 @@ class BenchmarkSettings:
     gpu_memory_gb: float | None = None
 
 
-YOUNGER = {"step_size": BenchmarkSettings.step_size}
+YOUNGER = {"step_size": BenchmarkSettings.step_size, "seed of the raw cases": 0}
 """Settings that older folders do not name: what was used when they could not be chosen."""
 
 
@@ -109,9 +109,8 @@ def fixed_settings(settings: BenchmarkSettings) -> dict[str, Any]:
                 options.accept,
             )
         ),
-        "split of the raw cases": None
-        if cohort is None
-        else [options.test_fraction, options.folds, *([options.seed] if options.seed else [])],
+        "split of the raw cases": None if cohort is None else [options.test_fraction, options.folds],
+        "seed of the raw cases": options.seed,
     }
     names = (
         "configuration",

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnunet_multiphase.cli.cohort import add_cohort, cohort_inputs
+from nnunet_multiphase.cli.cohort import add_cohort, dataset_options
 from nnunet_multiphase.cli.sigterm import sigterm_like_ctrl_c
 from nnunet_multiphase.cli.step_size import add_step_size
 from nnunet_multiphase.errors import InputError
@@ -176,26 +176,12 @@ def _say(line: str) -> None:
 
 def _settings(args: argparse.Namespace) -> BenchmarkSettings:
     from nnunet_multiphase.benchmark.settings import BenchmarkSettings, Cohort
-    from nnunet_multiphase.dataset.options import DatasetOptions
-    from nnunet_multiphase.dataset.target_classes import target_classes
 
     cohort = None
     if args.raw is None:
         _refuse_making(args)
     else:
-        cohort = Cohort(
-            args.raw.absolute(),
-            DatasetOptions(
-                cohort_inputs(args),
-                missing=args.missing,
-                on_failure=args.on_failure,
-                phases=None if args.phases is None else tuple(args.phases),
-                targets=target_classes(args.labels, regions=args.regions),
-                test_fraction=args.test_fraction,
-                folds=args.cv_folds,
-                accept=tuple(args.accept),
-            ),
-        )
+        cohort = Cohort(args.raw.absolute(), dataset_options(args, folds=args.cv_folds))
     dataset = args.dataset_id
     return BenchmarkSettings(
         contestants=tuple(args.contestants),

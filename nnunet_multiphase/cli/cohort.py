@@ -12,6 +12,7 @@ from nnunet_multiphase.phases import ON_FAILURE, PHASES, SEVERAL
 
 if TYPE_CHECKING:
     from nnunet_multiphase.cases.inputs import Inputs
+    from nnunet_multiphase.dataset.options import DatasetOptions
 
 
 class _ListPresets(argparse.Action):
@@ -136,6 +137,24 @@ def add_cohort(parser: argparse.ArgumentParser) -> None:
         "--test-fraction", type=float, default=0.2, help="share of patients for imagesTs (default 0.2)"
     )
     add_accept(parser)
+
+
+def dataset_options(args: argparse.Namespace, *, folds: int, seed: int = 0) -> DatasetOptions:
+    """Turn the options into what a dataset is to be."""
+    from nnunet_multiphase.dataset.options import DatasetOptions
+    from nnunet_multiphase.dataset.target_classes import target_classes
+
+    return DatasetOptions(
+        cohort_inputs(args),
+        missing=args.missing,
+        on_failure=args.on_failure,
+        phases=None if args.phases is None else tuple(args.phases),
+        targets=target_classes(args.labels, regions=args.regions),
+        test_fraction=args.test_fraction,
+        folds=folds,
+        seed=seed,
+        accept=tuple(args.accept),
+    )
 
 
 def cohort_inputs(args: argparse.Namespace) -> Inputs:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnunet_multiphase.cli.cohort import add_cohort, cohort_inputs
+from nnunet_multiphase.cli.cohort import add_cohort, dataset_options
 from nnunet_multiphase.cli.motion import add_registration_model
 from nnunet_multiphase.cli.sigterm import sigterm_like_ctrl_c
 from nnunet_multiphase.errors import FULL, InputError, printable, told_by_system
@@ -55,21 +55,9 @@ def run(args: argparse.Namespace) -> int:
     """Build the dataset: 0 = all cases are in, 1 = some failed (see --strict) and are listed, 2 = no dataset."""
     from nnunet_multiphase.cases.case_folder import CohortError
     from nnunet_multiphase.dataset.build import build_dataset, check_jobs
-    from nnunet_multiphase.dataset.options import DatasetOptions
-    from nnunet_multiphase.dataset.target_classes import target_classes
     from registration import RegistrationSettings
 
-    options = DatasetOptions(
-        cohort_inputs(args),
-        missing=args.missing,
-        on_failure=args.on_failure,
-        phases=args.phases,
-        targets=target_classes(args.labels, regions=args.regions),
-        test_fraction=args.test_fraction,
-        folds=args.folds,
-        seed=args.seed,
-        accept=args.accept,
-    )
+    options = dataset_options(args, folds=args.folds, seed=args.seed)
     check_jobs(args.jobs)
     if args.dry_run:
         return _dry_run(args, options)
