@@ -24,6 +24,7 @@ from typing import Any
 from gpu_table import Table
 
 CONTESTANTS = ("ours", "vanilla", "resenc_m")
+PLANNED = (*CONTESTANTS, "undilated", "plain_skips")
 WRITING_S = 15.0
 """Kept at the end: half a minute of a machine is cheaper than a lost table."""
 TIMING_SHARE = 0.5
@@ -98,7 +99,7 @@ def run(options: argparse.Namespace, deadline: float) -> None:
     table = Table(options.out, provenance, settings)
     patch = [options.patch] * 3
     with rendering(options.cases, options.seed, options.spacing_mm, options.workers) as promised:
-        networks = {name: build(name, patch, 4, options.seed) for name in CONTESTANTS}
+        networks = {name: build(name, patch, 4, options.seed) for name in options.contestants}
         time_all(options, table, networks, deadline)
         cases = []
         # Whoever is not rendered when two thirds of the time are left for training has missed it.
@@ -150,9 +151,9 @@ def time_all(options: argparse.Namespace, table: Table, networks: dict[str, Any]
         }
         for name, network in networks.items()
     }
-    modes = MODES[:1] if options.miniature else [m for m in MODES if options.compile or not m.compiled]
+    modes = [mode for mode in MODES if mode.name in options.modes]
     for mode in modes:
-        for name in CONTESTANTS:
+        for name in options.contestants:
             line: dict[str, Any] = {"contestant": name, "mode": mode.name}
             try:
                 with at_most(end - time.monotonic()):
@@ -200,16 +201,16 @@ def train_all(
     held_out = [case for case in cases if is_held_out(case)]
     counts = {"training_cases": len(training), "held_out_cases": len(held_out)}
     if not training or not held_out:
-        for name in CONTESTANTS:
+        for name in options.contestants:
             table.add(table.trainings, {"contestant": name, "note": "no cohort in time", **counts})
         return
     device, patch = torch.device(options.device), [options.patch] * 3
     scale = normalisation(training)
-    share = (deadline - time.monotonic()) / len(CONTESTANTS)
+    share = (deadline - time.monotonic()) / len(options.contestants)
     seconds = share * (1 - SCORING_SHARE)
     if options.seconds is not None:
         seconds = min(seconds, options.seconds)
-    for name in CONTESTANTS:
+    for name in options.contestants:
         mode = fastest(table, name)
         line: dict[str, Any] = {"contestant": name, "mode": mode.name, **counts}
         try:
@@ -248,12 +249,24 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--workers", type=int, default=max(1, (os.cpu_count() or 1) - 2), help="processes that render"
     )
-    parser.add_argument("--no-compile", dest="compile", action="store_false", help="leave torch.compile out")
+    parser.add_argument(
+        "--contestants",
+        nargs="+",
+        default=CONTESTANTS,
+        choices=PLANNED,
+        metavar="NAME",
+        help="who is measured",
+    )
+    names = [mode.name for mode in MODES]
+    parser.add_argument(
+        "--modes", nargs="+", default=names, choices=names, metavar="MODE", help="how a step is taken"
+    )
     parser.add_argument("--miniature", action="store_true", help="patch, cohort and times of a toy")
     options = parser.parse_args(arguments)
     if options.miniature:
         options.patch, options.spacing_mm, options.cases, options.steps = 16, 10.0, 3, 1
         options.seconds, options.workers = 0.5, 0
+        options.modes = [MODES[0].name]
     return options
 
 

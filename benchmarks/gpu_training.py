@@ -8,6 +8,7 @@ mirroring, and our trainer's dropped and moved phases.
 import math
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -107,12 +108,12 @@ def train(
 @torch.no_grad()
 def score(
     recipe: Recipe, cases: Sequence[Case], scale: Normalisation, patch: Sequence[int], device: torch.device
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Segment the held-out cases by sliding windows and compare with the truth.
 
     Returns:
-        "dice": mean over the cases with lesions; "lesion_f1" over all lesions (nan without any on either side);
-        "false_positives_per_case".
+        "dice": mean over the cases with lesions, "dice_by_case" in their order; "lesion_f1" over all lesions (nan
+        without any on either side); "false_positives_per_case".
     """
     recipe.network.eval()
     dices, counts = [], {"found": 0, "missed": 0, "false": 0}
@@ -132,6 +133,7 @@ def score(
             counts[match.outcome] += 1
     return {
         "dice": float(np.mean(dices)) if dices else math.nan,
+        "dice_by_case": dices,
         "lesion_f1": detection_rates(counts["found"], counts["missed"], counts["false"])[2],
         "false_positives_per_case": counts["false"] / len(cases),
     }

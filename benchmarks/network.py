@@ -33,11 +33,15 @@ from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from torch import nn
 
 from nnunet_multiphase.network.complexity import count_gmacs, count_parameters
+from nnunet_multiphase.planning.ablations import MultiPhaseSCAMPlannerPlainSkips
 from nnunet_multiphase.planning.multiphase_scam_planner import MultiPhaseSCAMPlanner
+from nnunet_multiphase.planning.variants import MultiPhaseSCAMPlannerUndilated
 from nnunet_multiphase.training.focal_dice import FocalDiceLoss
 
 PLANNERS: dict[str, type[ExperimentPlanner]] = {
     "ours": MultiPhaseSCAMPlanner,
+    "undilated": MultiPhaseSCAMPlannerUndilated,
+    "plain_skips": MultiPhaseSCAMPlannerPlainSkips,
     "vanilla": ExperimentPlanner,
     "resenc_m": nnUNetPlannerResEncM,
 }
@@ -125,7 +129,7 @@ def recipe(name: str, network: nn.Module, device: torch.device, *, amp: bool) ->
     weights = [weight / sum(weights) for weight in weights]
     loss: nn.Module
     optimizer: torch.optim.Optimizer
-    if name == "ours":
+    if issubclass(PLANNERS[name], MultiPhaseSCAMPlanner):
         loss = FocalDiceLoss()
         optimizer = torch.optim.Adam(network.parameters(), OUR_RATE)
     else:
