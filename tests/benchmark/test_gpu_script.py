@@ -12,13 +12,17 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
+CONTESTANTS = ["ours", "undilated", "plain_skips", "vanilla", "resenc_m"]
 
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gpu")
     done = subprocess.run(
-        ["bash", ROOT / "benchmarks/gpu.sh", folder, "--device", "cpu", "--miniature"],
+        [
+            *("bash", ROOT / "benchmarks/gpu.sh", folder, "--device", "cpu", "--miniature"),
+            *("--contestants", *CONTESTANTS),
+        ],
         env=os.environ | {"PYTHON": sys.executable, "WHEELS": str(folder / "none"), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -30,14 +34,18 @@ def out(tmp_path_factory):
 
 def test_every_contestant_is_timed_and_trained(out):
     content = json.loads((out / "gpu.json").read_text())
-    names = ["ours", "vanilla", "resenc_m"]
     timed = [line for line in content["steps"] if "s_per_step" in line]
-    assert [line["contestant"] for line in timed] == names, content["steps"]
+    assert [line["contestant"] for line in timed] == CONTESTANTS, content["steps"]
     assert all(line["s_per_step"] > 0 and line["peak_mib"] > 0 for line in timed)
     trained = content["trainings"]
-    assert [line["contestant"] for line in trained] == names
+    assert [line["contestant"] for line in trained] == CONTESTANTS
     assert all(line["steps"] >= 1 and math.isfinite(line["loss"]) for line in trained), trained
     assert all(0 <= line["dice"] <= 1 for line in trained)
+    assert all(
+        math.isclose(line["dice"], sum(dices) / len(dices))
+        for line in trained
+        if (dices := line["dice_by_case"])
+    )
 
 
 def test_the_tables_hold_a_row_a_line_and_name_commit_and_device(out):
