@@ -23,8 +23,6 @@ from typing import Any
 
 from gpu_table import Table
 
-CONTESTANTS = ("ours", "vanilla", "resenc_m")
-PLANNED = (*CONTESTANTS, "undilated", "plain_skips")
 WRITING_S = 15.0
 """Kept at the end: half a minute of a machine is cheaper than a lost table."""
 TIMING_SHARE = 0.5
@@ -231,6 +229,8 @@ def train_all(
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
+    from network import CONTESTANTS, PLANNERS
+
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -253,13 +253,18 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--contestants",
         nargs="+",
         default=CONTESTANTS,
-        choices=PLANNED,
+        choices=PLANNERS,
         metavar="NAME",
-        help="who is measured",
+        help=f"who is measured, of {', '.join(PLANNERS)} (default: {' '.join(CONTESTANTS)})",
     )
     names = [mode.name for mode in MODES]
     parser.add_argument(
-        "--modes", nargs="+", default=names, choices=names, metavar="MODE", help="how a step is taken"
+        "--modes",
+        nargs="+",
+        default=names,
+        choices=names,
+        metavar="MODE",
+        help=f"how a step is taken, of {'; '.join(names)} (default: all)",
     )
     parser.add_argument("--miniature", action="store_true", help="patch, cohort and times of a toy")
     options = parser.parse_args(arguments)

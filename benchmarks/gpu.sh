@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Compare ours, nnU-Net's network and ResEnc M on one GPU, from a machine that has Python and torch, in one call of at most
-# 8 minutes (installing included):
+# Compare ours, nnU-Net's network and ResEnc M (and, where asked for, variants of ours) on one GPU, from a machine that has
+# Python and torch, in one call of at most 8 minutes (installing included):
 #
 #     bash benchmarks/gpu.sh [OUT] [options of benchmarks/gpu.py]       # OUT: default $OUT, else gpu_run
 #

@@ -59,6 +59,8 @@ def _without_nan(value: Any) -> Any:
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(_cell, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "/")
 
 
