@@ -15,7 +15,9 @@ import SimpleITK as sitk
 import registration
 from nnunet_multiphase.alignment import align as alignment
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.volumes.orientation import turned
 from nnunet_multiphase.volumes.volume_file import read_volume
+from registration.file_header import refuse_unclear_header
 
 if TYPE_CHECKING:
     from nnunet_multiphase.alignment.align import AlignedPhases, FindTransform
@@ -40,6 +42,7 @@ def register(
     reference_mask: Volume | None = None,
     lesion_mask: Volume | None = None,
     settings: RegistrationSettings | None = None,
+    accept: Collection[str] = (),
 ) -> RegistrationResult:
     """Find the motion that brings one CT volume onto another.
 
@@ -49,13 +52,15 @@ def register(
         reference_mask: What must be aligned in the end, non-zero on the reference's grid; None: the liver, which is found.
         lesion_mask: What must keep its volume in a deformation, non-zero on the reference's grid.
         settings: How; `RegistrationSettings(model="deformable")` lets the liver bend.
+        accept: "orientation", "spacing": take a file although its header does not say which side is the patient's right, or
+            how large its voxels are.
 
     Returns:
         `transform` takes points of the reference to points of the moving volume (mm, LPS), as `SimpleITK.Resample` wants
         it; `verdict` is "ok", "check" or "failed", `reasons` say why, `expected_error_mm` how well it fits.
 
     Raises:
-        InputError: A file is missing or damaged.
+        InputError: A file is missing or damaged, or its header leaves sides or sizes open.
         ValueError: A volume is not 3-D, too small, constant, not finite or damaged, or a mask is empty or elsewhere.
 
     >>> import nnunet_multiphase as mp
@@ -66,8 +71,8 @@ def register(
     3
     """
     return registration.register(
-        _read(reference),
-        _read(moving),
+        _read_placed(reference, accept),
+        _read_placed(moving, accept),
         reference_mask=_mask(reference_mask),
         lesion_mask=_mask(lesion_mask),
         settings=settings,
@@ -83,6 +88,7 @@ def align_phases(
     settings: RegistrationSettings | None = None,
     on_failure: Literal["check", "drop-phase", "drop-case", "header"] = "check",
     registered: bool = False,
+    accept: Collection[str] = (),
 ) -> AlignedPhases:
     """Bring all phases of a patient to one of them, and cut them to where all have data.
 
@@ -95,13 +101,16 @@ def align_phases(
         on_failure: What becomes of a phase whose registration failed: it stays as it came out ("check"), is left out, makes
             this an error, or lies by its header.
         registered: The phases are aligned already: they are only resampled, and checked.
+        accept: "orientation", "spacing": take a file although its header does not say which side is the patient's right, or
+            how large its voxels are.
 
     Returns:
         What came of it, with `images` (name -> int16 HU on one grid, -1024 where a phase has no data), `transforms`,
         `results` (verdicts) and `box`, which part of the reference it is.
 
     Raises:
-        InputError: A phase cannot be registered, or nowhere do all phases have data.
+        InputError: A phase cannot be registered, a file's header leaves sides or sizes open, or nowhere do all phases have
+            data.
 
     >>> import nnunet_multiphase as mp
     >>> files = {phase: f"cohort/case_001/{phase}.nii.gz" for phase in ("art", "pv")}
@@ -112,7 +121,7 @@ def align_phases(
     1
     """
     return alignment.align_phases(
-        {phase: _read(volume) for phase, volume in phases.items()},
+        {phase: _read_placed(volume, accept) for phase, volume in phases.items()},
         reference,
         liver_mask=_mask(liver_mask),
         keep_mask=_mask(lesion_mask),
@@ -333,6 +342,7 @@ def lesion_table(
     liver: Volume | None = None,
     lesion_labels: Sequence[int] | None = None,
     case: str = "",
+    accept: Collection[str] = (),
 ) -> PatientMeasures:
     """Measure each lesion of a segmentation, whoever made it.
 
@@ -343,13 +353,15 @@ def lesion_table(
         liver: Mask of the whole liver on the same grid, for side, depth, burden and contrast to the liver.
         lesion_labels: Values that are lesion; None: all but 0.
         case: The patient's name; for the record.
+        accept: "orientation", "spacing": take a file although its header does not say which side is the patient's right, or
+            how large its voxels are.
 
     Returns:
         `lesions`, from the largest to the smallest, with volume (ml), axial diameter and perpendicular (RECIST 1.1), 3-D
         diameter, centroid (LPS, mm), attenuation (HU) and dynamics; `liver_ml`, `burden_percent`.
 
     Raises:
-        InputError: The volumes lie on different grids.
+        InputError: The volumes lie on different grids, or a file's header leaves sides or sizes open.
 
     >>> import nnunet_multiphase as mp
     >>> table = mp.lesion_table(
@@ -365,13 +377,13 @@ def lesion_table(
     from nnunet_multiphase.measurement.measure import measure_patient
     from nnunet_multiphase.prediction.liver import drawn_liver
 
-    labels = _read(segmentation, drawing=True)
+    labels = _read_placed(segmentation, accept, drawing=True)
     lesions = labels if lesion_labels is None else lesion_image(labels, lesion_labels)
     return measure_patient(
         case,
         reference,
         lesions,
-        {phase: _read(volume) for phase, volume in (phases or {}).items()},
+        {phase: _read_placed(volume, accept) for phase, volume in (phases or {}).items()},
         liver=None if liver is None else drawn_liver(_read(liver, drawing=True), lesions),
     )
 
@@ -406,7 +418,7 @@ def evaluate(
     1.0
     """
     from nnunet_multiphase.evaluation.folders import evaluate_folders
-    from nnunet_multiphase.evaluation.label_choice import LabelOptions
+    from nnunet_multiphase.evaluation.label_choice import LabelOptions, read_labels
     from nnunet_multiphase.evaluation.matching import IOU_THRESHOLD
     from nnunet_multiphase.evaluation.scores import Scores, evaluate_case
 
@@ -421,7 +433,10 @@ def evaluate(
         raise InputError(
             "of prediction and truth one is a folder and the other a single segmentation; give two of a kind"
         )
-    predicted, true = (_read(side, drawing=True) for side in (prediction, truth))
+    predicted, true = (
+        turned(side) if isinstance(side, sitk.Image) else read_labels(Path(side), "given")
+        for side in (prediction, truth)
+    )
     if lesion_labels is not None:
         from nnunet_multiphase.evaluation.lesions import lesion_image
 
@@ -432,6 +447,16 @@ def evaluate(
 
 def _read(volume: Volume, *, drawing: bool = False) -> sitk.Image:
     return volume if isinstance(volume, sitk.Image) else read_volume(Path(volume), drawing=drawing)
+
+
+def _read_placed(volume: Volume, accept: Collection[str], *, drawing: bool = False) -> sitk.Image:
+    """Read a volume whose sides and sizes matter."""
+    if not isinstance(volume, sitk.Image):
+        try:
+            refuse_unclear_header(Path(volume), accept)
+        except ValueError as error:
+            raise InputError(str(error)) from error
+    return _read(volume, drawing=drawing)
 
 
 def _mask(volume: Volume | None) -> sitk.Image | None:

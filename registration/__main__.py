@@ -15,6 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from registration.file_header import CHECKS, refuse_unclear_header
+
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
@@ -66,6 +68,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="also write the figures of merit")
     parser.add_argument("--strict", action="store_true", help="exit status 1 where the verdict is failed")
     parser.add_argument("--figure", type=Path, metavar="OUT.png", help="also draw the match before and after")
+    parser.add_argument(
+        "--accept",
+        nargs="+",
+        choices=CHECKS,
+        default=[],
+        metavar="CHECK",
+        help=f"take volumes as they are read though their header leaves this open: {', '.join(CHECKS)}",
+    )
     return parser
 
 
@@ -104,6 +114,8 @@ def _run(options: argparse.Namespace, alone: bool) -> str:
     for path in (options.reference, options.moving, options.reference_mask, options.lesion_mask):
         if path is not None and not path.is_file():
             raise FileNotFoundError(f"There is no file {path}; give the path of a volume.")
+    for path in (options.reference, options.moving):
+        refuse_unclear_header(path, options.accept)
     from registration.algorithm import register
     from registration.compiled import without_blas
     from registration.rigid import rotation_matrices

@@ -16,7 +16,6 @@ from nnunet_multiphase.cases.liver_place import (
     lesions_elsewhere,
     locate_liver,
 )
-from nnunet_multiphase.cases.nifti_header import find_unclear_header
 from nnunet_multiphase.cases.plausibility import Finding, Sample, sample_volume
 from nnunet_multiphase.cases.plausible_body import (
     Body,
@@ -37,7 +36,8 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.mask_file import GridError, MaskFiles, read_mask
 from nnunet_multiphase.volumes.orientation import upright
 from nnunet_multiphase.volumes.unchanged import digest_of_mask, digest_of_volume, digest_of_voxels
-from nnunet_multiphase.volumes.volume_file import read_volume
+from nnunet_multiphase.volumes.volume_file import read_volume, split_channel
+from registration.file_header import find_unclear_header
 
 STRAY_SHARE = 0.05
 """Share of a lesion mask that may lie outside the liver mask: edges are drawn by different hands."""
@@ -222,7 +222,8 @@ def _judge_volume(judged: _Judged, phase: str, path: Path, image: sitk.Image) ->
     """Ask whether a phase's values and millimetres can be a body's."""
     where = f"case {judged.case}, phase {phase}: {path}"
     sample = sample_volume(image)
-    header = find_unclear_header(path)
+    unclear = find_unclear_header(split_channel(path)[0])
+    header = None if unclear is None else Finding(unclear.check, unclear.clause)
     spacing = header if header is not None and header.check == "spacing" else find_implausible_spacing(sample)
     implausible = judged.add(where, [spacing])
     implausible |= judged.add(where, [find_implausible_values(sample)])

@@ -18,7 +18,6 @@ from nnunet_multiphase.cases.case_folder import CaseFolder, read_case_folder
 from nnunet_multiphase.cases.check import check_case
 from nnunet_multiphase.cases.check_names import CHECKS
 from nnunet_multiphase.cases.liver_place import locate_liver
-from nnunet_multiphase.cases.nifti_header import find_unclear_header, read_nifti_header
 from nnunet_multiphase.cases.plausibility import sample_volume
 from nnunet_multiphase.cases.plausible_body import (
     find_implausible_body,
@@ -33,6 +32,7 @@ from nnunet_multiphase.cases.plausible_masks import (
 from nnunet_multiphase.cases.plausible_values import find_implausible_values
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.volume_file import read_volume
+from registration.file_header import find_unclear_header, read_nifti_header
 
 pytestmark = pytest.mark.slow
 

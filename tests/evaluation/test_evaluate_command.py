@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import struct
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
+import nnunet_multiphase as mp
 from nnunet_multiphase.cli import evaluate
 from nnunet_multiphase.cli.main import run_command
 
@@ -47,6 +49,26 @@ def test_it_writes_tables_summary_and_page(folders, capsys):
     names = sorted(p.name for p in out.iterdir())
     assert names == ["cases.csv", "evaluation.html", "lesions.csv", "summary.json"]
     assert "case_1" in (out / "evaluation.html").read_text()
+
+
+def test_voxels_whose_size_is_lost_are_refused(folders, capsys):
+    # ITK reads a NIfTI voxel size of 0 as 1 mm: every distance and lesion size would be one of nothing.
+    for folder in ("predictions", "truth"):
+        sitk.WriteImage(
+            sitk.ReadImage(str(folders / folder / "case_1.nii.gz")), str(folders / folder / "case_1.nii")
+        )
+        (folders / folder / "case_1.nii.gz").unlink()
+        with (folders / folder / "case_1.nii").open("rb+") as stream:
+            stream.seek(80)
+            stream.write(bytes(12))
+            stream.seek(252)
+            stream.write(struct.pack("<2h", 1, 0))
+    assert command(folders / "predictions", folders / "truth") == 2
+    said = capsys.readouterr().err
+    assert "case case_1: " in said
+    assert "has voxels of 0 x 0 x 0 in its header: the size is lost" in said
+    with pytest.raises(mp.InputError, match="the size is lost"):
+        mp.evaluate(folders / "predictions" / "case_1.nii", folders / "truth" / "case_1.nii")
 
 
 @pytest.mark.parametrize("place", ["taken", "taken/deeper"])

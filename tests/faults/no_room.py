@@ -132,7 +132,8 @@ def take_rights(name: str, folder: Path) -> dict[str, Any]:
     log, broken, words = place / "refused.log", [], set()
     for what in WITHOUT:
         out = fresh(place / "out")
-        closed = max((p for p in whole.source.rglob("*") if p.is_file()), key=lambda p: (p.suffix, p.name))
+        inputs = (p for p in whole.source.rglob("*") if p.is_file() and re.fullmatch(stage.needs, p.name))
+        closed = max(inputs, key=lambda p: (p.suffix, p.name))
         try:
             if what == "an input":
                 give_away(closed)

@@ -37,6 +37,7 @@ class Stage:
         theirs: Files (regular expression) that nnU-Net writes under their final names, whole or not.
         done: What it says, as an error, where it had ended before it was killed.
         reads: nnU-Net's folders that are input.
+        needs: Files of the input (regular expression) without which it cannot end.
         preload: Modules that `forked.py` imports beforehand.
         seconds: No run takes so long on a busy machine.
     """
@@ -48,6 +49,7 @@ class Stage:
     theirs: str = NONE
     done: str = NONE
     reads: tuple[str, ...] = ()
+    needs: str = r".*"
     preload: tuple[str, ...] = ()
     seconds: float = 300
 
@@ -293,6 +295,7 @@ STAGES: Mapping[str, Stage] = {
         varies=r".*",
         theirs=r"work/(.*/nnUNet_results|.*/?logs)/.*|.*/on_the_datasets_grid/.*",
         reads=DATASET,
+        needs=r".*Plans\.json",
         seconds=900,
     ),
 }

@@ -35,12 +35,12 @@ from nnunet_multiphase.cases.case_table import scan_table
 from nnunet_multiphase.cases.check import check_case
 from nnunet_multiphase.cases.layout import Layout
 from nnunet_multiphase.cases.mask_choice import ONE_MASK
-from nnunet_multiphase.cases.nifti_header import find_unclear_header
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.label_classes import classes_of_record, read_record, whole_numbers
 from nnunet_multiphase.models.description import read_description
 from nnunet_multiphase.phantom.truth import liver_points_in_moving, read_truth
 from nnunet_multiphase.volumes.volume_file import read_upright, read_volume
+from registration.file_header import find_unclear_header
 from registration.volume import check_image
 from registration.volume_file import read_volume as read_of_register
 

@@ -6,6 +6,7 @@ import gzip
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import matplotlib.image
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+import nnunet_multiphase as mp
 from nnunet_multiphase.cli.main import main as command
 from registration.__main__ import main
 from registration.figure import overlay_figure
@@ -57,21 +59,43 @@ def test_the_command_writes_all_it_is_asked_for(files: Path, tmp_path: Path) -> 
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.name for p in out.values())
 
 
+@pytest.fixture
+def unplaced(files: Path, tmp_path: Path) -> Path:
+    image = nib.load(files / "moving.nii.gz")
+    image.header["qform_code"] = image.header["sform_code"] = 0
+    path = tmp_path / "unplaced.nii.gz"
+    nib.save(nib.Nifti1Image(np.asanyarray(image.dataobj), None, image.header), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "typed", [main, lambda rest: command(["register", *rest])], ids=["module", "command"]
+)
 def test_a_volume_that_does_not_say_where_right_is_is_asked_about(
-    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    typed: Callable[[Sequence[str]], int],
+    files: Path,
+    unplaced: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    unplaced = nib.load(files / "moving.nii.gz")
-    unplaced.header["qform_code"] = unplaced.header["sform_code"] = 0
-    nib.save(
-        nib.Nifti1Image(np.asanyarray(unplaced.dataobj), None, unplaced.header), tmp_path / "unplaced.nii.gz"
-    )
-    arguments = [str(files / "reference.nii.gz"), str(tmp_path / "unplaced.nii.gz")]
-    asked = ["register", *arguments, "--transform", str(tmp_path / "t.tfm")]
-    assert command(asked) == 2
+    arguments = [str(files / "reference.nii.gz"), str(unplaced), "--transform", str(tmp_path / "t.tfm")]
+    assert typed(arguments) == 2
     assert "unplaced.nii.gz says nothing about which side is the patient's right" in capsys.readouterr().err
     assert not (tmp_path / "t.tfm").exists()
-    assert command([*asked, "--accept", "orientation"]) == 0
+    assert typed([*arguments, "--accept", "spacing"]) == 2
+    assert typed([*arguments, "--accept", "spacing", "orientation"]) == 0
     assert (tmp_path / "t.tfm").is_file()
+
+
+def test_the_functions_ask_as_well(files: Path, unplaced: Path) -> None:
+    reference, mask = files / "reference.nii.gz", files / "mask.nii.gz"
+    with pytest.raises(mp.InputError, match="which side is the patient's right"):
+        mp.register(reference, unplaced)
+    with pytest.raises(mp.InputError, match="which side is the patient's right"):
+        mp.align_phases({"pv": reference, "art": unplaced}, "pv")
+    with pytest.raises(mp.InputError, match="which side is the patient's right"):
+        mp.lesion_table(mask, {"pv": unplaced})
+    mp.align_phases({"pv": unplaced, "art": unplaced}, "pv", registered=True, accept=["orientation"])
 
 
 @pytest.mark.parametrize(
@@ -156,6 +180,7 @@ def test_the_process_ends_with_its_status_and_all_it_said(files: Path, tmp_path:
 def test_alone_a_registration_leaves_scipys_linear_algebra_out(files: Path, tmp_path: Path) -> None:
     run = f"""
 import sys
+import nnunet_multiphase as mp
 from nnunet_multiphase.cli.main import main as command
 from registration.__main__ import main
 files = ["reference.nii.gz", "moving.nii.gz", "--transform", {str(tmp_path / "out.tfm")!r}]

@@ -5,16 +5,28 @@ from __future__ import annotations
 import gzip
 import struct
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from nnunet_multiphase.cases.plausibility import Finding
-from nnunet_multiphase.volumes.volume_file import split_channel
-
+CHECKS = ("spacing", "orientation")
+"""What a header may leave open."""
 FORMS_APART_MM = 1.0
 """How far qform and sform may put a corner apart: rounding does far less."""
+
+
+@dataclass(frozen=True)
+class Unclear:
+    """Say what a header leaves open: which of `CHECKS`, and a clause to follow the file's name."""
+
+    check: str
+    clause: str
+
+    def __str__(self) -> str:
+        """Add how to insist."""
+        return f"{self.clause}; if it is right as it is read, pass --accept {self.check}"
 
 
 @dataclass(frozen=True)
@@ -27,16 +39,15 @@ class NiftiHeader:
     sform: np.ndarray | None
 
 
-def find_unclear_header(path: Path) -> Finding | None:
+def find_unclear_header(path: Path) -> Unclear | None:
     """Say what a volume's header leaves open, before a reader fills it in.
 
     Args:
-        path: Of a volume that can be read.
+        path: Of a volume that can be read. A folder (DICOM) leaves nothing open.
 
     Returns:
-        A finding where a NIfTI header has no voxel size, no orientation, or two that disagree, or an NRRD or MHA none.
+        What it is, where a NIfTI header has no voxel size, no orientation, or two that disagree, or an NRRD or MHA none.
     """
-    path, _ = split_channel(path)
     if path.is_dir():
         return None
     if path.name.lower().endswith((".nrrd", ".nhdr")):
@@ -48,12 +59,12 @@ def find_unclear_header(path: Path) -> Finding | None:
         return None
     shown = " x ".join(f"{s:.4g}" for s in header.spacing)
     if min(header.spacing) <= 0 or not np.isfinite(header.spacing).all():
-        return Finding(
+        return Unclear(
             "spacing",
             f"has voxels of {shown} in its header: the size is lost; write it into the header in mm",
         )
     if header.qform is None and header.sform is None:
-        return Finding(
+        return Unclear(
             "orientation",
             "says nothing about which side is the patient's right (qform and sform code are 0); write the orientation into "
             "the header, or export it again",
@@ -61,12 +72,27 @@ def find_unclear_header(path: Path) -> Finding | None:
     if header.qform is not None and header.sform is not None:
         apart = _most_apart(header)
         if apart > max(FORMS_APART_MM, 0.5 * max(header.spacing)):
-            return Finding(
+            return Unclear(
                 "orientation",
                 f"says twice where it lies, and differently: its qform and sform are up to {apart:.0f} mm apart; set one to "
                 "the other, or its code to 0",
             )
     return None
+
+
+def refuse_unclear_header(path: Path, accept: Collection[str] = ()) -> None:
+    """Refuse a volume whose header leaves its size or its sides open.
+
+    Args:
+        path: As for `find_unclear_header`; what is no file is left to the reader.
+        accept: Which of `CHECKS` are overruled.
+
+    Raises:
+        ValueError: It does so, with what to do.
+    """
+    unclear = find_unclear_header(path) if path.is_file() else None
+    if unclear is not None and unclear.check not in accept:
+        raise ValueError(f"{path} {unclear}")
 
 
 def read_nifti_header(path: Path) -> NiftiHeader | None:
@@ -121,28 +147,28 @@ def _most_apart(header: NiftiHeader) -> float:
     return float(np.linalg.norm(np.array(corners) @ (header.qform - header.sform).T, axis=1).max())
 
 
-def _unclear_nrrd(path: Path) -> Finding | None:
+def _unclear_nrrd(path: Path) -> Unclear | None:
     """Say that an NRRD header names no space, so that no axis has a side."""
     with path.open("rb") as stream:
         text = stream.read(1 << 16).partition(b"\n\n")[0].decode("latin-1").replace("\r", "")
     fields = {line.split(":")[0].strip().lower() for line in text.split("\n") if ":" in line}
     if not text.startswith("NRRD") or fields & {"space", "space dimension"}:
         return None
-    return Finding(
+    return Unclear(
         "orientation",
         "says nothing about which side is the patient's right (its header has no `space`); write the orientation into the "
         "header, or export it again",
     )
 
 
-def _unclear_meta(path: Path) -> Finding | None:
+def _unclear_meta(path: Path) -> Unclear | None:
     """Say that a MetaImage header has no directions: ITK lays it straight then."""
     with path.open("rb") as stream:
         lines = stream.read(1 << 16).decode("latin-1").splitlines()
     fields = {line.split("=")[0].strip().lower() for line in lines if "=" in line}
     if fields & {"transformmatrix", "rotation", "orientation"}:
         return None
-    return Finding(
+    return Unclear(
         "orientation",
         "says nothing about which side is the patient's right (no TransformMatrix); write the orientation into "
         "the header, or export it again",
