@@ -102,13 +102,20 @@ def prepare(
     work = Path(work).absolute()
     if settings.cohort is None:
         _early_refusals(settings, given_place(settings.dataset or ""))
+    ours = not work.exists()
     claim_folder(work, fixed_settings(settings))
-    with alone(work / LOCK, f"{work} is being prepared by another process; wait for it, or stop it"):
-        try:
-            return _prepare(work, settings, chosen, jobs=jobs, dask_scheduler=dask_scheduler, say=say)
-        except InputError:
-            _withdraw(work)
-            raise
+    try:
+        with alone(work / LOCK, f"{work} is being prepared by another process; wait for it, or stop it"):
+            try:
+                return _prepare(work, settings, chosen, jobs=jobs, dask_scheduler=dask_scheduler, say=say)
+            except InputError:
+                _withdraw(work)
+                raise
+    except InputError:
+        if ours:
+            with suppress(OSError):  # something was made in it
+                work.rmdir()
+        raise
 
 
 def _withdraw(work: Path) -> None:

@@ -233,7 +233,11 @@ def test_the_truth_is_the_datasets_labels(fakes, tmp_path):
     assert np.array_equal(written, drawn)
 
 
-def test_a_folder_in_which_nothing_could_be_made_is_free_again(tmp_path):
+@pytest.mark.parametrize("there", [True, False])
+def test_a_folder_in_which_nothing_could_be_made_is_as_it_was(tmp_path, there):
+    if there:
+        (tmp_path / "work").mkdir()
     with pytest.raises(InputError, match="is not a folder"):
         prepare(tmp_path / "work", of_raw(tmp_path, "ours"), say=silent)
-    assert list((tmp_path / "work").iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["work"] * there
+    assert not there or list((tmp_path / "work").iterdir()) == []
