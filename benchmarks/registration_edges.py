@@ -21,9 +21,8 @@ from registration_pairs import Pair, breath_pairs
 
 from registration import RegistrationSettings
 from registration.edges import edge_agreement
-from registration.layers import on_layer
 from registration.liver import find_liver
-from registration.pyramid import shrink
+from registration.pyramid import on_layer, shrink
 from registration.region import body_region
 from registration.rigid import RigidMotion
 from registration.verdict import LEAST_EDGE_AGREEMENT

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from registration.algorithm import register
+    from registration.reference import PreparedReference
     from registration.settings import RegistrationResult, RegistrationSettings
 
-__all__ = ["RegistrationResult", "RegistrationSettings", "register"]
+__all__ = ["PreparedReference", "RegistrationResult", "RegistrationSettings", "register"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,6 +18,10 @@ def __getattr__(name: str) -> Any:
         from registration.algorithm import register
 
         return register
+    if name == "PreparedReference":
+        from registration.reference import PreparedReference
+
+        return PreparedReference
     if name in ("RegistrationResult", "RegistrationSettings"):
         from registration import settings
 

@@ -13,6 +13,7 @@ from registration.decision import Answer, Signs, decide
 from registration.deformable import deform
 from registration.layers import LayeredPair, helper_thread
 from registration.pyramid import build_pyramid
+from registration.reference import PreparedReference
 from registration.rigid import RigidMotion
 from registration.search import IDENTITY, length_mm, search_volume
 from registration.settings import (
@@ -21,11 +22,17 @@ from registration.settings import (
     RegistrationSettings,
 )
 from registration.verdict import Match, judge, relative_sharpness
-from registration.volume import Volume, check_image, check_same_grid, mask_from_image, volume_from_image
+from registration.volume import (
+    check_contrast,
+    check_image,
+    check_same_grid,
+    mask_from_image,
+    volume_from_image,
+)
 
 
 def register(
-    reference: sitk.Image,
+    reference: sitk.Image | PreparedReference,
     moving: sitk.Image,
     *,
     reference_mask: sitk.Image | None = None,
@@ -39,11 +46,11 @@ def register(
     motion is returned. So it is where the region's own motion is not significantly another, or is none.
 
     Args:
-        reference: Fixed volume, HU.
+        reference: Fixed volume, HU; or what was made ready of it, once for several moving volumes.
         moving: Volume to be moved, HU; on any grid.
         reference_mask: Nonzero voxels on the reference's grid are what must be aligned in the end.
         lesion_mask: Nonzero voxels on the reference's grid must keep their volume in a deformation.
-        settings: Tuning; defaults suit abdominal CT.
+        settings: Tuning; defaults suit abdominal CT. A prepared reference has its own.
 
     Returns:
         The transform (reference points -> moving points, mm) and what is known about it.
@@ -52,24 +59,23 @@ def register(
         ValueError: A volume is not 3D, too small, constant or not finite; a mask is empty, elsewhere, or would not be
             used by these settings.
     """
-    settings = settings or RegistrationSettings()
     started = time.perf_counter()
+    prepared = _prepared(reference, settings)
+    reference, settings = prepared.image, prepared.settings
     _check(reference, moving, reference_mask, lesion_mask, settings)
-    reference_volume, moving_volume = volume_from_image(reference), volume_from_image(moving)
-    _check_contrast(reference_volume, "The reference")
-    _check_contrast(moving_volume, "The moving volume")
-    reference_layers = build_pyramid(reference_volume, settings.layer_spacings_mm)
+    moving_volume = volume_from_image(moving)
+    check_contrast(moving_volume, "The moving volume")
     moving_layers = build_pyramid(moving_volume, settings.layer_spacings_mm)
     rng = np.random.default_rng([settings.seed, 1])
 
     with helper_thread(settings.threads) as pool:
-        pair = LayeredPair(reference_layers, moving_layers, settings, pool, rng)
-        regions = pair.body_regions()
+        pair = LayeredPair(prepared, moving_layers, pool, rng)
+        regions = prepared.bodies
         whole = pair.top(regions[0], settings.window_hu)
         alike = pair.self_similarity(whole, settings.window_hu, 0)
         swarm, roughly = search_volume(
             whole,
-            reference_layers[0],
+            prepared.layers[0],
             moving_layers[0],
             settings,
             lambda found: (
@@ -78,13 +84,13 @@ def register(
             ),
         )
         body = fit_body(pair, regions[-1], RigidMotion(roughly, whole.centre), settings)
-        name, organ = choose_region(pair, reference_volume, reference_mask, settings)
-        region = None if organ is None else fit_region(pair, name, organ, body, reference_volume, settings)
+        name, organ = choose_region(prepared, reference_mask)
+        region = None if organ is None else fit_region(pair, name, organ, body, prepared.grid, settings)
         signs = Signs(
             pair,
             Match(whole, body.motion, alike),
             organ,
-            attainable=min(1.0, length_mm(moving_volume) / length_mm(reference_volume)),
+            attainable=min(1.0, length_mm(moving_volume) / length_mm(prepared.grid)),
         )
         answer = decide(signs, body, region, settings)
         best, judged = answer.motion, answer.judged
@@ -116,6 +122,16 @@ def register(
     )
 
 
+def _prepared(
+    reference: sitk.Image | PreparedReference, settings: RegistrationSettings | None
+) -> PreparedReference:
+    if not isinstance(reference, PreparedReference):
+        return PreparedReference(reference, settings)
+    if settings not in (None, reference.settings):
+        raise ValueError("A prepared reference has its own settings; give the same ones, or none.")
+    return reference
+
+
 def _check(
     reference: sitk.Image,
     moving: sitk.Image,
@@ -128,8 +144,7 @@ def _check(
         raise ValueError("A reference mask and region 'body' exclude each other; give one of them.")
     if lesion_mask is not None and settings.model == "rigid":
         raise ValueError("A lesion mask keeps a lesion's volume in a deformation, but the model is 'rigid'.")
-    for image, name in ((reference, "The reference"), (moving, "The moving volume")):
-        check_image(image, name)
+    check_image(moving, "The moving volume")
     for mask, name in ((reference_mask, "The reference mask"), (lesion_mask, "The lesion mask")):
         if mask is not None:
             check_same_grid(mask, reference, name)
@@ -170,8 +185,3 @@ def _expected_error_mm(answer: Answer, deformation: Deformation | None) -> float
     if deformation is not None and deformation.accepted and deformation.expected_error_mm is not None:
         return deformation.expected_error_mm
     return answer.expected_error_mm
-
-
-def _check_contrast(volume: Volume, name: str) -> None:
-    if volume.values.min() == volume.values.max():
-        raise ValueError(f"{name} holds the same value everywhere; there is nothing to align.")

@@ -9,6 +9,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from registration.layers import LayeredPair
+from registration.reference import PreparedReference
 from registration.rigid import RigidMotion
 from registration.search import IDENTITY, refine, refine_last, search_region
 from registration.settings import RegionName, RegistrationSettings
@@ -38,16 +39,13 @@ class Candidate:
 
 
 def choose_region(
-    pair: LayeredPair,
-    reference: Volume,
-    reference_mask: sitk.Image | None,
-    settings: RegistrationSettings,
+    reference: PreparedReference, reference_mask: sitk.Image | None
 ) -> tuple[RegionName, tuple[NDArray[np.bool_], Volume] | None]:
     """Give the name of what is fitted in the end, and its mask with the volume it is drawn on; none for the body."""
     if reference_mask is not None:
-        return "mask", (mask_from_image(reference_mask), reference)
-    liver = pair.find_liver() if settings.region == "liver" else None
-    return ("body" if liver is None else "liver"), liver
+        return "mask", (mask_from_image(reference_mask), reference.grid)
+    liver = reference.liver if reference.settings.region == "liver" else None
+    return ("body", None) if liver is None else ("liver", (liver, reference.layers[-1]))
 
 
 def fit_body(

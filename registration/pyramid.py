@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from registration.volume import Volume
+from registration.volume import Volume, index_from_world, world_from_index
 
 
 def shrink(volume: Volume, spacing_mm: float) -> Volume:
@@ -42,3 +42,21 @@ def shrink(volume: Volume, spacing_mm: float) -> Volume:
 def build_pyramid(volume: Volume, spacings_mm: Sequence[float]) -> tuple[Volume, ...]:
     """Give one layer a spacing, coarsest first as the spacings are given."""
     return tuple(shrink(volume, spacing_mm) for spacing_mm in spacings_mm)
+
+
+def on_layer(region: NDArray[np.bool_], grid: Volume, layer: Volume) -> NDArray[np.bool_]:
+    """Look a region up at the voxel centres of another layer of the same volume."""
+    axes = []
+    for axis, size in enumerate(layer.values.shape):
+        ends = np.zeros((2, 3))
+        ends[1, axis] = size - 1
+        first, last = index_from_world(grid, world_from_index(layer, ends))[:, axis]
+        steps = np.rint(np.linspace(first, last, size)).astype(int)
+        axes.append(np.clip(steps, 0, region.shape[axis] - 1))
+    found = region[np.ix_(*axes)]
+    if region.any() and not found.any():
+        # A region smaller than this layer's voxels: take the voxel that holds its middle.
+        middle = np.argwhere(region).mean(axis=0)[None]
+        nearest = np.rint(index_from_world(layer, world_from_index(grid, middle)))[0].astype(int)
+        found[tuple(np.clip(nearest, 0, np.array(found.shape) - 1))] = True
+    return found

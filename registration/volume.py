@@ -100,6 +100,16 @@ def check_placement(image: sitk.Image, name: str) -> None:
         )
 
 
+def check_contrast(volume: Volume, name: str) -> None:
+    """Refuse a volume of one value.
+
+    Raises:
+        ValueError: It holds the same value everywhere.
+    """
+    if volume.values.min() == volume.values.max():
+        raise ValueError(f"{name} holds the same value everywhere; there is nothing to align.")
+
+
 def check_same_grid(mask: sitk.Image, reference: sitk.Image, name: str = "The reference mask") -> None:
     """Refuse a mask that does not lie on the reference's grid.
 

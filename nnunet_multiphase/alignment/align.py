@@ -10,7 +10,7 @@ import SimpleITK as sitk
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import FILL_HU
-from registration import RegistrationResult, RegistrationSettings, register
+from registration import PreparedReference, RegistrationResult, RegistrationSettings, register
 from registration.resample import resample_with_coverage
 from registration.volume import image_like
 
@@ -93,6 +93,7 @@ def align_phases(
     fixed = signed(images[reference])
     fixed_data = data_box(fixed)
     liver_data = None if liver_mask is None else crop(liver_mask, fixed_data)
+    find_motion = _to_reference(crop(fixed, fixed_data), liver_data, settings, case, reference, find)
     results: dict[str, RegistrationResult] = {}
     placed: dict[str, _Placed] = {}
     covered = np.ones(fixed.GetSize()[::-1], bool)  # (z, y, x), by all phases
@@ -104,8 +105,7 @@ def align_phases(
         else:
             # Slices of padding are no data: a spline would ring at their edge, and a registration would fit it.
             moving = crop(signed(image), data_box(image))
-            what = f"case {case}, phase {phase}"
-            result = _register(crop(fixed, fixed_data), moving, liver_data, settings, what, reference, find)
+            result = find_motion(moving, phase)
             results[phase] = result
             failed = result.verdict == "failed"
             if failed and on_failure == "drop-case":
@@ -201,19 +201,30 @@ def _bring_mask(
     return moved > 0
 
 
-def _register(
+def _to_reference(
     fixed: sitk.Image,
-    moving: sitk.Image,
     liver: sitk.Image | None,
     settings: RegistrationSettings,
-    what: str,
+    case: str,
     reference: str,
     find: FindTransform | None,
-) -> RegistrationResult:
-    try:
-        return (find or register)(fixed, moving, reference_mask=liver, settings=settings)
-    except ValueError as error:
-        raise InputError(f"{what}: cannot be registered to {reference}: {error}") from error
+) -> Callable[[sitk.Image, str], RegistrationResult]:
+    """Give what registers a phase to the reference, which is made ready once, at the first."""
+    prepared: list[PreparedReference] = []
+
+    def find_motion(moving: sitk.Image, phase: str) -> RegistrationResult:
+        try:
+            if find is not None:
+                return find(fixed, moving, reference_mask=liver, settings=settings)
+            if not prepared:
+                prepared.append(PreparedReference(fixed, settings))
+            return register(prepared[0], moving, reference_mask=liver)
+        except ValueError as error:
+            raise InputError(
+                f"case {case}, phase {phase}: cannot be registered to {reference}: {error}"
+            ) from error
+
+    return find_motion
 
 
 def data_box(image: sitk.Image) -> Box:

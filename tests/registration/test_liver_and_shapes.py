@@ -8,9 +8,8 @@ import SimpleITK as sitk
 from registration_phantom import HEADER_LIKE_NIFTI, OBLIQUE, liver_mask, scan
 from scipy import ndimage
 
-from registration.layers import on_layer
 from registration.liver import find_liver, grown_to_its_edges
-from registration.pyramid import shrink
+from registration.pyramid import on_layer, shrink
 from registration.region import body_region
 from registration.shapes import distances_to, filled_in_slices, lowest_around, opened_in_slices, pieces
 from registration.volume import Volume, mask_from_image, volume_from_image, world_from_index

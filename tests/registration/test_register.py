@@ -17,7 +17,7 @@ from registration_phantom import (
     scan,
 )
 
-from registration import RegistrationResult, RegistrationSettings, register
+from registration import PreparedReference, RegistrationResult, RegistrationSettings, register
 from registration.resample import resample_labels
 from registration.volume import check_same_grid
 
@@ -358,3 +358,18 @@ def test_a_mask_whose_axes_are_exchanged_is_refused() -> None:
     mask.SetDirection((0, 1, 0, 1, 0, 0, 0, 0, 1))
     with pytest.raises(ValueError, match="on the reference's grid"):
         check_same_grid(mask, sitk.Image(8, 8, 8, sitk.sitkInt16))
+
+
+def test_a_reference_that_was_made_ready_once_gives_the_same(
+    reference: sitk.Image, breathed: sitk.Image, reference_liver: sitk.Image
+) -> None:
+    settings = RegistrationSettings(seed=5)
+    prepared = PreparedReference(reference, settings)
+    for mask in (None, reference_liver):
+        alone = register(reference, breathed, reference_mask=mask, settings=settings)
+        for _ in range(2):
+            again = register(prepared, breathed, reference_mask=mask)
+            assert again.transform.GetParameters() == alone.transform.GetParameters()
+            assert again.evidence == alone.evidence
+    with pytest.raises(ValueError, match="has its own settings"):
+        register(prepared, breathed, settings=RegistrationSettings(seed=6))
