@@ -65,4 +65,4 @@ def _remove_stale(path: Path) -> None:
     with suppress(OSError):
         for entry in os.scandir(path.parent):
             if is_beside(entry.name, path.name) and time.time() - entry.stat().st_mtime > STALE_S:
-                os.unlink(entry.path)
+                Path(entry).unlink()

@@ -240,7 +240,7 @@ def _write_all(options: argparse.Namespace, writers: list[tuple[Path, Callable[[
             whole.append((aside, path))
         for aside, path in whole:
             try:
-                os.replace(aside, path)
+                aside.replace(path)
             except OSError as problem:
                 if problem.errno != errno.EXDEV:
                     raise OSError(problem.errno, problem.strerror, str(path)) from problem
@@ -251,7 +251,7 @@ def _move_over(aside: Path, path: Path) -> None:
     """Move a file to another file system, where it is copied beside its place first."""
     with tempfile.TemporaryDirectory(prefix=BESIDE, dir=path.parent) as folder:
         copy = shutil.copyfile(aside, Path(folder) / path.name)
-        os.replace(copy, path)
+        copy.replace(path)
 
 
 def run_as_process() -> NoReturn:

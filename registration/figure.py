@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -93,7 +92,7 @@ def overlay_figure(
         figure.suptitle(title, color="white", fontsize=12)
     beside = path.with_name(f".{path.name}.part")
     figure.savefig(beside, dpi=100, format="png", facecolor="black")
-    os.replace(beside, path)
+    beside.replace(path)
     return path
 
 

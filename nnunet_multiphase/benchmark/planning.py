@@ -1,6 +1,5 @@
 """Plan and preprocess a dataset for a contestant, with nnU-Net's own commands, unless that is done."""
 
-import os
 import pickletools
 from collections.abc import Callable
 from pathlib import Path
@@ -181,7 +180,7 @@ def _asked_of_preprocessing(place: Place, plans: str, configuration: str) -> dic
 def _second_name(folder: Path, name: Path) -> bool:
     """Link a folder beside it; False where the system has no such links."""
     try:
-        os.symlink(folder.resolve().name, name, target_is_directory=True)
+        name.symlink_to(folder.resolve().name, target_is_directory=True)
     except OSError:
         return False
     return True

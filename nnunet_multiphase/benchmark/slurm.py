@@ -65,7 +65,7 @@ def write_slurm_scripts(
             folder=folder,
             number=number,
             options=options,
-            here=shlex.quote(os.getcwd()),
+            here=shlex.quote(str(Path.cwd())),
             exports=exports,
         )
         _write(folder / f"{step}.sh", f"{head}{line}\n")

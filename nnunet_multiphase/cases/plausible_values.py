@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from nnunet_multiphase.cases.plausibility import Finding, Sample
@@ -33,9 +35,9 @@ def find_implausible_values(sample: Sample) -> Finding | None:
     low, high = (float(v) for v in np.quantile(values, (0.001, 0.999), method="nearest"))
     if len(values) < FEW:
         low, high = float(values.min()), float(values.max())
-    shown = f"holds values from {low:g} to {high:g}"
+    given = _Values(values, low, high)
     for check in (_wrapped, _range):
-        finding = check(values, low, high, shown)
+        finding = check(given)
         if finding is not None:
             return finding
     air = _outer_air(sample)
@@ -46,51 +48,67 @@ def find_implausible_values(sample: Sample) -> Finding | None:
             "(dark and bright exchanged); export it again in HU",
         )
     for check in (_no_negatives, _too_high, _cut):
-        finding = check(values, low, high, shown)
+        finding = check(given)
         if finding is not None:
             return finding
-    return _too_low(values, air, shown)
+    return _too_low(given, air)
 
 
-def _wrapped(values: np.ndarray, low: float, high: float, shown: str) -> Finding | None:
+@dataclass(frozen=True)
+class _Values:
+    """Hold a sample's values without padding, and the ends of all but a thousandth."""
+
+    all: np.ndarray
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        """Begin a sentence."""
+        return f"holds values from {self.low:g} to {self.high:g}"
+
+
+def _wrapped(given: _Values) -> Finding | None:
+    values = given.all
     share = float((values > 32767).mean())
     if share <= 0.01:
         return None
     return Finding(
         "hu-offset",
-        f"holds values up to {high:g}, {100 * share:.0f} % of them above 32767: negative HU read as unsigned numbers, 65536 "
-        "too high; export it again as signed 16 bit",
+        f"holds values up to {given.high:g}, {100 * share:.0f} % of them above 32767: negative HU read as unsigned numbers, "
+        "65536 too high; export it again as signed 16 bit",
     )
 
 
-def _range(values: np.ndarray, low: float, high: float, shown: str) -> Finding | None:
-    if high - low >= LEAST_RANGE_HU:
+def _range(given: _Values) -> Finding | None:
+    if given.high - given.low >= LEAST_RANGE_HU:
         return None
-    return Finding("hu-scale", f"{shown}: too little for HU, as of a normalised image; export it again in HU")
+    return Finding("hu-scale", f"{given}: too little for HU, as of a normalised image; export it again in HU")
 
 
-def _no_negatives(values: np.ndarray, low: float, high: float, shown: str) -> Finding | None:
+def _no_negatives(given: _Values) -> Finding | None:
+    values = given.all
     if float((values < 0).mean()) > 0.001:
         return None
-    if high <= 255.5:
+    if given.high <= 255.5:
         return Finding(
             "hu-window",
-            f"{shown}: a window of grey values, not HU (nothing is below 0); export it again in HU",
+            f"{given}: a window of grey values, not HU (nothing is below 0); export it again in HU",
         )
     if float((values == values.min()).mean()) > 0.05 and float(np.quantile(values, 0.9)) < TISSUE_HU[1]:
         return Finding(
             "hu-window",
-            f"{shown}, many of them {values.min():g}: what is darker is cut off; export it again in HU, from -1024 on",
+            f"{given}, many of them {values.min():g}: what is darker is cut off; export it again in HU, from -1024 on",
         )
     return Finding(
         "hu-offset",
-        f"{shown}, nothing below 0 where HU have fat and air: the rescale intercept (mostly -1024) is missing, or it is no "
+        f"{given}, nothing below 0 where HU have fat and air: the rescale intercept (mostly -1024) is missing, or it is no "
         "CT; export it again in HU",
     )
 
 
-def _cut(values: np.ndarray, low: float, high: float, shown: str) -> Finding | None:
+def _cut(given: _Values) -> Finding | None:
     """Tell a window by the many voxels that lie at its very ends."""
+    values = given.all
     if len(values) < FEW:
         return None
     bottom, top = float(values.min()), float(values.max())
@@ -111,36 +129,38 @@ def _cut(values: np.ndarray, low: float, high: float, shown: str) -> Finding | N
     return None
 
 
-def _too_high(values: np.ndarray, low: float, high: float, shown: str) -> Finding | None:
+def _too_high(given: _Values) -> Finding | None:
     """Tell an offset upwards, or a factor, by what is no air."""
+    values = given.all
     dense = values[values > DENSE_HU]
     if len(dense) == 0 or float(np.quantile(dense, 0.9)) <= MOST_DENSE_HU:
         return None
     if float((values < DARKER_THAN_AIR_HU).mean()) > 0.05:
         return Finding(
-            "hu-scale", f"{shown}: spread too wide for HU; the rescale slope is lost; export it again in HU"
+            "hu-scale", f"{given}: spread too wide for HU; the rescale slope is lost; export it again in HU"
         )
     return Finding(
         "hu-offset",
-        f"{shown}, a tenth of the body above {np.quantile(dense, 0.9):.0f} HU: {_offset(values)}the rescale intercept "
+        f"{given}, a tenth of the body above {np.quantile(dense, 0.9):.0f} HU: {_offset(values)}the rescale intercept "
         "(mostly -1024) is missing; export it again in HU",
     )
 
 
-def _too_low(values: np.ndarray, air: float | None, shown: str) -> Finding | None:
+def _too_low(given: _Values, air: float | None) -> Finding | None:
     """Tell an offset downwards, or a smaller one either way, by where tissue and outer air lie."""
+    values = given.all
     tissue = float(((values > TISSUE_HU[0]) & (values < TISSUE_HU[1])).mean())
     darker = float((values < DARKER_THAN_AIR_HU).mean())
     if darker > 0.05:
         return Finding(
             "hu-offset",
-            f"{shown}, {100 * darker:.0f} % of them darker than air: {_offset(values)}the rescale intercept (mostly -1024) "
+            f"{given}, {100 * darker:.0f} % of them darker than air: {_offset(values)}the rescale intercept (mostly -1024) "
             "was applied twice, or the slope is lost; export it again in HU",
         )
     if tissue < 0.015 and len(values) >= FEW:
         return Finding(
             "hu-offset",
-            f"{shown}, next to nothing between {TISSUE_HU[0]:.0f} and {TISSUE_HU[1]:.0f} HU where fat and soft tissue are: "
+            f"{given}, next to nothing between {TISSUE_HU[0]:.0f} and {TISSUE_HU[1]:.0f} HU where fat and soft tissue are: "
             f"{_offset(values)}the rescale intercept (mostly -1024) is wrong; export it again in HU",
         )
     if air is not None and (air < LEAST_AIR_HU or LIGHTEST_AIR_HU < air < LIGHTEST_AIR_HU + 500):

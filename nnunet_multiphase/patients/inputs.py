@@ -96,7 +96,7 @@ def sort_inputs(
                 "loose files with --phase art=FILE --case NAME"
             )
         if is_dicom_tree(path):
-            if any(os.path.samefile(path, tree) for tree in trees):
+            if any(path.samefile(tree) for tree in trees):
                 raise InputError(f"{path} is given twice: leave it out once")
             trees.append(path)
         else:

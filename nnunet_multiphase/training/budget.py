@@ -178,10 +178,10 @@ def saved_whole(save: Callable[[str], None]) -> Callable[[str], None]:
     """Let a trainer save beside and rename: what nnU-Net's own writes when it is killed could never be gone on from."""
 
     def save_beside(filename: str) -> None:
-        unfinished = f"{filename}.new"
-        save(unfinished)
-        if os.path.isfile(unfinished):  # nnU-Net may be told to save none
-            os.replace(unfinished, filename)
+        unfinished = Path(f"{filename}.new")
+        save(str(unfinished))
+        if unfinished.is_file():  # nnU-Net may be told to save none
+            unfinished.replace(filename)
 
     return save_beside
 

@@ -5,7 +5,7 @@ resuming, validation, export) is nnU-Net's.
 """
 
 import math
-import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -248,7 +248,7 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         *before, now = self.logger.get_value("val_losses", step=None)
         if now < min([self.loss_of_saved_best, *(loss for loss in before if math.isfinite(loss))]):
             self.print_to_log_file(f"New lowest validation loss: {now:.4f}")
-            self.save_checkpoint(os.path.join(self.output_folder, "checkpoint_best.pth"))
+            self.save_checkpoint(str(Path(self.output_folder) / "checkpoint_best.pth"))
         super().on_epoch_end()
 
     def load_checkpoint(self, filename_or_checkpoint: dict | str) -> None:
@@ -259,8 +259,8 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         """
         super().load_checkpoint(filename_or_checkpoint)
         self._record_settings_in_force()
-        best = os.path.join(self.output_folder, "checkpoint_best.pth")
-        if os.path.isfile(best):
+        best = Path(self.output_folder) / "checkpoint_best.pth"
+        if best.is_file():
             logged = torch.load(best, map_location="cpu", weights_only=False)["logging"]
             self.loss_of_saved_best = float(logged["val_losses"][-1])
 
@@ -289,4 +289,4 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         unfinished = f"{filename}.unfinished"
         super().save_checkpoint(unfinished)
         if self.local_rank == 0 and not self.disable_checkpointing:
-            os.replace(unfinished, filename)
+            Path(unfinished).replace(filename)

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 import pickle
 from pathlib import Path
 
@@ -110,7 +109,7 @@ class FakeTraining:
         assert Path(environment["nnUNet_raw"], settings.dataset, "dataset.json").is_file()
         if folder.parts[-3] in self.fail:
             raise InputError(f"training {what} failed (out of memory); see {folder / 'logs'}")
-        self.done.append(os.path.join(*folder.parts[-3:]))
+        self.done.append(str(Path(*folder.parts[-3:])))
         self.settings.append(settings)
         return {
             "seconds_per_step": 0.5,

@@ -99,7 +99,7 @@ def test_linked_folder_keeps_the_links_name(tmp_path: Path) -> None:
 
 def test_working_folder_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(touch(tmp_path / "patient_01", "pv.nii.gz"))
-    assert read_case_folder(Path("."), require_lesions=False).name == "patient_01"
+    assert read_case_folder(Path(), require_lesions=False).name == "patient_01"
 
 
 def test_patients_come_from_the_table(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ The look-ups happen in a spawned child, as those of nnU-Net's workers do: it inh
 
 import json
 import multiprocessing
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -65,7 +64,7 @@ def resolve() -> dict[str, object]:
 
     plans = PlansManager({"experiment_planner_used": PLANNER})
     trainer = recursive_find_trainer_class_by_name(TRAINER)
-    planning = os.path.join(nnunetv2.__path__[0], "experiment_planning")
+    planning = str(Path(nnunetv2.__path__[0]) / "experiment_planning")
     door = sys.modules["nnunetv2.training.nnUNetTrainer.nnUNetTrainer"]
     return {
         "trainer": file_of(trainer),

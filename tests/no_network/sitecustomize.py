@@ -7,7 +7,7 @@ from network_watch import watch
 
 
 def _note(line):
-    with open(os.environ["NO_NETWORK_LOG"], "a", encoding="utf-8") as log:
+    with open(os.environ["NO_NETWORK_LOG"], "a", encoding="utf-8") as log:  # noqa: PTH123 (nothing is imported for it)
         log.write(f"{line} by {sys.argv[:2]}\n")
 
 
