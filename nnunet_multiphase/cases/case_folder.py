@@ -66,6 +66,17 @@ class CaseFolder:
         return self.lesions is not None or bool(self.moving_lesions)
 
 
+@dataclass(frozen=True)
+class _Listing:
+    """Hold what a case's file names say, by phase, and what is wrong with them."""
+
+    images: dict[str, Path]
+    lesions: dict[str, Path]
+    livers: dict[str, Path]
+    ignored: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
 def read_case_folder(
     path: Path, *, reference: str | None = None, require_lesions: bool, masks: MaskRule = ONE_MASK
 ) -> CaseFolder:
@@ -91,6 +102,52 @@ def read_case_folder(
         raise InputError(f"{path} is not a folder: expected one with {_expected_names()}")
     # Not resolve(): a case that is a link keeps the link's name.
     name = case_id(Path(os.path.abspath(path)).name)
+    listing = _list_folder(path, name)
+    problems = [*listing.problems, *_find_lacking(listing, path, name, reference, require_lesions)]
+    images, lesions, livers = listing.images, listing.lesions, listing.livers
+    choice = None
+    if require_lesions and lesions and not problems:
+        try:
+            choice = choose_masks(
+                name, images, {p: masks.lesion_files([f]) for p, f in lesions.items()}, masks
+            )
+        except InputError as error:
+            problems.append(str(error))
+    if problems:
+        raise CohortError(problems)
+
+    chosen = (
+        choice.reference
+        if choice is not None
+        else reference or next(p for found in (lesions, livers, images) for p in by_preference(found))
+    )
+    used = {chosen, *(choice.moving if choice is not None else ())}
+    ignored = [
+        *listing.ignored,
+        *(
+            f"{mask.name} (not on the reference phase {chosen})"
+            for phase, mask in (*((p, f) for p, f in lesions.items() if p not in used), *livers.items())
+            if phase != chosen
+        ),
+    ]
+    drawn = masks.lesion_files([lesions[chosen]]) if chosen in lesions else None
+    liver = masks.liver_files(livers.get(chosen), drawn)
+    return CaseFolder(
+        name,
+        path,
+        name,
+        images,
+        chosen,
+        drawn,
+        liver,
+        tuple(ignored),
+        None if liver is not None else next(iter(livers.values()), None),
+        choice.moving if choice is not None else {},
+    )
+
+
+def _list_folder(path: Path, name: str) -> _Listing:
+    """Take every file of a case's folder for what its name says."""
     found: dict[tuple[str, str], Path] = {}
     ignored: list[str] = []
     problems: list[str] = []
@@ -117,22 +174,30 @@ def read_case_folder(
         if seems:
             problems.append(f"case {name}: {entry} {seems}")
         ignored.append(f"{entry.name} ({_why_passed_over(entry)})")
+    images, lesions, livers = (
+        {phase: found[kind, phase] for phase in PHASES if (kind, phase) in found}
+        for kind in ("image", "lesions", "liver")
+    )
+    return _Listing(images, lesions, livers, tuple(ignored), tuple(problems))
 
-    images = {phase: found["image", phase] for phase in PHASES if ("image", phase) in found}
-    lesions = {phase: found["lesions", phase] for phase in PHASES if ("lesions", phase) in found}
-    livers = {phase: found["liver", phase] for phase in PHASES if ("liver", phase) in found}
-    if not images and not problems:
+
+def _find_lacking(
+    listing: _Listing, path: Path, name: str, reference: str | None, require_lesions: bool
+) -> list[str]:
+    """Say which phases and masks a case lacks."""
+    images, problems = listing.images, []
+    if not images and not listing.problems:
         problems.append(
             f"case {name}: {path} holds no phase: expected {_expected_names()}; add them or remove the folder"
             + misplaced(path)
         )
-    for phase, mask in (*lesions.items(), *livers.items()):
+    for phase, mask in (*listing.lesions.items(), *listing.livers.items()):
         if images and phase not in images:
             problems.append(
                 f"case {name}: {mask} is drawn on {phase}, but there is no {phase}.nii.gz beside it; "
                 "add that phase or remove the mask"
             )
-    if images and require_lesions and not lesions:
+    if images and require_lesions and not listing.lesions:
         problems.append(
             f"case {name}: {path} has no lesion mask: expected lesions_<phase>.nii.gz; "
             "draw it (all 0 if there is no lesion), remove the folder, or pass --no-mask skip (leave such cases out)"
@@ -141,42 +206,7 @@ def read_case_folder(
         problems.append(
             f"case {name}: {path} lacks the wanted reference phase {reference}: found {', '.join(images)}; choose another"
         )
-    choice = None
-    if require_lesions and lesions and not problems:
-        try:
-            choice = choose_masks(
-                name, images, {p: masks.lesion_files([f]) for p, f in lesions.items()}, masks
-            )
-        except InputError as error:
-            problems.append(str(error))
-    if problems:
-        raise CohortError(problems)
-
-    chosen = (
-        choice.reference
-        if choice is not None
-        else reference or next(p for found in (lesions, livers, images) for p in by_preference(found))
-    )
-    used = {chosen, *(choice.moving if choice is not None else ())}
-    ignored += [
-        f"{mask.name} (not on the reference phase {chosen})"
-        for phase, mask in (*((p, f) for p, f in lesions.items() if p not in used), *livers.items())
-        if phase != chosen
-    ]
-    drawn = masks.lesion_files([lesions[chosen]]) if chosen in lesions else None
-    liver = masks.liver_files(livers.get(chosen), drawn)
-    return CaseFolder(
-        name,
-        path,
-        name,
-        images,
-        chosen,
-        drawn,
-        liver,
-        tuple(ignored),
-        None if liver is not None else next(iter(livers.values()), None),
-        choice.moving if choice is not None else {},
-    )
+    return problems
 
 
 def find_case_folders(raw: Path) -> list[CaseFolder]:
