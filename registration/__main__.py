@@ -15,13 +15,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from registration.file_header import CHECKS, refuse_unclear_header
-
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
     from registration.settings import RegistrationResult
 
+HEADER_CHECKS = ("spacing", "orientation")
+"""What a header may leave open, as `registration.file_header` names it."""
 BESIDE = ".registration_"
 STALE_S = 3600
 """No run writes for so long."""
@@ -71,10 +71,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--accept",
         nargs="+",
-        choices=CHECKS,
+        choices=HEADER_CHECKS,
         default=[],
         metavar="CHECK",
-        help=f"take volumes as they are read though their header leaves this open: {', '.join(CHECKS)}",
+        help=f"take volumes as they are read though their header leaves this open: {', '.join(HEADER_CHECKS)}",
     )
     return parser
 
@@ -114,6 +114,8 @@ def _run(options: argparse.Namespace, alone: bool) -> str:
     for path in (options.reference, options.moving, options.reference_mask, options.lesion_mask):
         if path is not None and not path.is_file():
             raise FileNotFoundError(f"There is no file {path}; give the path of a volume.")
+    from registration.file_header import refuse_unclear_header
+
     for path in (options.reference, options.moving):
         refuse_unclear_header(path, options.accept)
     from registration.algorithm import register

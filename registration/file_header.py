@@ -11,15 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-CHECKS = ("spacing", "orientation")
-"""What a header may leave open."""
 FORMS_APART_MM = 1.0
 """How far qform and sform may put a corner apart: rounding does far less."""
 
 
 @dataclass(frozen=True)
 class Unclear:
-    """Say what a header leaves open: which of `CHECKS`, and a clause to follow the file's name."""
+    """Say what a header leaves open: `spacing` or `orientation`, and a clause to follow the file's name."""
 
     check: str
     clause: str
@@ -85,7 +83,7 @@ def refuse_unclear_header(path: Path, accept: Collection[str] = ()) -> None:
 
     Args:
         path: As for `find_unclear_header`; what is no file is left to the reader.
-        accept: Which of `CHECKS` are overruled.
+        accept: `spacing`, `orientation`: what may be left open.
 
     Raises:
         ValueError: It does so, with what to do.

@@ -75,10 +75,18 @@ class CaseReport:
 
 @dataclass
 class _Judged:
-    """Collect what is implausible of a case, and what is known of its phases by then."""
+    """Collect what is wrong or implausible of a case, and what is known of it by then."""
 
     case: str
     accept: Collection[str]
+    problems: list[str] = field(default_factory=list)
+    voxels: dict[str, str] = field(default_factory=dict)  # as in the report
+    parts: dict[str, str] = field(default_factory=dict)
+    lesion_voxels: int = 0
+    grids: dict[str, sitk.Image] = field(default_factory=dict)  # phases that masks are drawn on
+    drawn: dict[str, np.ndarray] = field(
+        default_factory=dict
+    )  # "lesions", "liver" on the reference, (z, y, x)
     refused: list[str] = field(default_factory=list)
     accepted: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -109,101 +117,114 @@ def check_case(
         accept: Names of checks (see `check_names`) whose findings are no problems but warnings.
         read: How phases are read, for who keeps what was read.
     """
-    problems: list[str] = []
     judged = _Judged(case.name, accept)
     if case.name.endswith("_seg"):
-        problems.append(f"case {case.name}: nnU-Net passes over cases whose names end in _seg; rename it")
-    warnings: list[str] = []
-    voxels: dict[str, str] = {}
-    parts: dict[str, str] = {}
+        judged.problems.append(
+            f"case {case.name}: nnU-Net passes over cases whose names end in _seg; rename it"
+        )
     masks = [("lesions", case.reference, case.lesions), ("liver", case.reference, case.liver)]
     masks += [("lesions", phase, files) for phase, files in case.moving_lesions.items()]
     needed = {phase for _, phase, files in masks if files is not None}
-    grids: dict[str, sitk.Image] = {}
-    for phase, path in case.images.items():
-        try:
-            image = read(path)
-        except InputError as error:
-            problems.append(f"case {case.name}, phase {phase}: {error}")
-            continue
-        if phase in needed:
-            grids[phase] = image
-        if "remarks" in image.GetMetaDataKeys() and image.GetMetaData("remarks"):
-            warnings.append(f"case {case.name}, phase {phase}: {image.GetMetaData('remarks')}")
-        _judge_volume(judged, phase, path, image)
-        used = upright(image)  # a copy is one in whatever axis order it is stored
-        values = digest_of_voxels(used)  # and in whatever type of number
-        twin = next((other for other, digest in voxels.items() if digest == values), None)
-        if twin is not None:
-            problems.append(
-                f"case {case.name}: {path} and {case.images[twin]} hold the same voxels; one of them is not {phase} or "
-                f"{twin}: export it again or remove it"
-            )
-        voxels[phase] = values
-        parts[phase] = digest_of_volume(used, values)
+    for phase in case.images:
+        _check_phase(judged, case, phase, read, keep=phase in needed)
     judged.add(f"case {case.name}:", [find_unlike_phases(judged.samples, judged.bodies)])
     if case.liver is None:
         found = [locate_liver(sample) for phase, sample in judged.samples.items() if phase in judged.bodies]
         judged.livers += [liver for liver in found if liver is not None]
         judged.add(f"case {case.name}", [find_liver_on_the_left(judged.livers)])
-    drawn: dict[str, np.ndarray] = {}
-    lesion_voxels = 0
     for kind, phase, files in masks:
-        if files is None or phase not in grids:
-            continue
-        try:
-            image = read_mask(files, grids[phase], case.images[phase].name)
-        except GridError as error:
-            problems.append(f"case {case.name}: {error}{_where_it_fits(files, case, read)}")
-            continue
-        except InputError as error:
-            problems.append(f"case {case.name}: {error}")
-            continue
-        mask = sitk.GetArrayFromImage(image)
-        parts[f"{kind} on {phase}"] = digest_of_mask(image)
-        lesion_voxels += int(mask.sum()) if kind == "lesions" else 0
-        if kind == "liver" and not mask.any():
-            problems.append(
-                f"case {case.name}: {files} is empty: expected the liver; draw it or remove the file"
-            )
-            continue
-        if phase in judged.samples:
-            _judge_mask(
-                judged,
-                kind,
-                phase,
-                files,
-                mask.astype(bool),
-                grids[phase],
-                liver_drawn=case.liver is not None,
-            )
-        if phase == case.reference:
-            drawn[kind] = mask.astype(bool)
-    if "lesions" in drawn and "liver" in drawn and drawn["lesions"].any():
-        outside = float((drawn["lesions"] & ~drawn["liver"]).sum() / drawn["lesions"].sum())
-        if outside > MISPLACED_SHARE:
-            problems.append(
-                f"case {case.name}: {100 * outside:.0f} % of {case.lesions} lie outside {case.liver}: they do not belong "
-                "together; correct one of them"
-            )
-        elif outside > STRAY_SHARE:
-            warnings.append(
-                f"case {case.name}: {100 * outside:.0f} % of the lesions lie outside the liver mask"
-            )
-        judged.add(
-            f"case {case.name}: {case.lesions}", [_exchanged_for_liver(drawn["lesions"], drawn["liver"])]
-        )
+        if files is not None and phase in judged.grids:
+            _check_mask(judged, case, kind, phase, files, read)
+    _check_together(judged, case)
     return CaseReport(
         case.name,
         case.patient,
-        (*problems, *judged.refused),
-        (*warnings, *judged.warnings, *judged.accepted),
-        voxels,
-        parts,
+        (*judged.problems, *judged.refused),
+        (*judged.warnings, *judged.accepted),
+        judged.voxels,
+        judged.parts,
         tuple(sorted(judged.accepted_checks)),
         tuple(judged.accepted),
-        lesion_voxels,
+        judged.lesion_voxels,
     )
+
+
+def _check_phase(
+    judged: _Judged, case: CaseFolder, phase: str, read: Callable[[Path], sitk.Image], *, keep: bool
+) -> None:
+    """Read a phase, and look whether it is another one's copy."""
+    path = case.images[phase]
+    try:
+        image = read(path)
+    except InputError as error:
+        judged.problems.append(f"case {case.name}, phase {phase}: {error}")
+        return
+    if keep:
+        judged.grids[phase] = image
+    if "remarks" in image.GetMetaDataKeys() and image.GetMetaData("remarks"):
+        judged.warnings.append(f"case {case.name}, phase {phase}: {image.GetMetaData('remarks')}")
+    _judge_volume(judged, phase, path, image)
+    used = upright(image)  # a copy is one in whatever axis order it is stored
+    values = digest_of_voxels(used)  # and in whatever type of number
+    twin = next((other for other, digest in judged.voxels.items() if digest == values), None)
+    if twin is not None:
+        judged.problems.append(
+            f"case {case.name}: {path} and {case.images[twin]} hold the same voxels; one of them is not {phase} or "
+            f"{twin}: export it again or remove it"
+        )
+    judged.voxels[phase] = values
+    judged.parts[phase] = digest_of_volume(used, values)
+
+
+def _check_mask(
+    judged: _Judged,
+    case: CaseFolder,
+    kind: str,
+    phase: str,
+    files: MaskFiles,
+    read: Callable[[Path], sitk.Image],
+) -> None:
+    """Read a mask on its phase's grid."""
+    grid = judged.grids[phase]
+    try:
+        image = read_mask(files, grid, case.images[phase].name)
+    except GridError as error:
+        judged.problems.append(f"case {case.name}: {error}{_where_it_fits(files, case, read)}")
+        return
+    except InputError as error:
+        judged.problems.append(f"case {case.name}: {error}")
+        return
+    mask = sitk.GetArrayFromImage(image)
+    judged.parts[f"{kind} on {phase}"] = digest_of_mask(image)
+    judged.lesion_voxels += int(mask.sum()) if kind == "lesions" else 0
+    if kind == "liver" and not mask.any():
+        judged.problems.append(
+            f"case {case.name}: {files} is empty: expected the liver; draw it or remove the file"
+        )
+        return
+    inside = mask.astype(bool)
+    if phase in judged.samples:
+        _judge_mask(judged, kind, phase, files, inside, grid, liver_drawn=case.liver is not None)
+    if phase == case.reference:
+        judged.drawn[kind] = inside
+
+
+def _check_together(judged: _Judged, case: CaseFolder) -> None:
+    """Ask whether lesions and liver belong together."""
+    lesions, liver = judged.drawn.get("lesions"), judged.drawn.get("liver")
+    if lesions is None or liver is None or not lesions.any():
+        return
+    outside = float((lesions & ~liver).sum() / lesions.sum())
+    if outside > MISPLACED_SHARE:
+        judged.problems.append(
+            f"case {case.name}: {100 * outside:.0f} % of {case.lesions} lie outside {case.liver}: they do not belong "
+            "together; correct one of them"
+        )
+    elif outside > STRAY_SHARE:
+        judged.warnings.append(
+            f"case {case.name}: {100 * outside:.0f} % of the lesions lie outside the liver mask"
+        )
+    judged.add(f"case {case.name}: {case.lesions}", [_exchanged_for_liver(lesions, liver)])
 
 
 def _exchanged_for_liver(lesions: np.ndarray, liver: np.ndarray) -> Finding | None:
