@@ -18,6 +18,7 @@ from nnunet_multiphase.evaluation.label_choice import (
 )
 from nnunet_multiphase.evaluation.lesions import require_same_grid
 from nnunet_multiphase.evaluation.matching import IOU_THRESHOLD
+from nnunet_multiphase.evaluation.mirrored import MirrorWatch
 from nnunet_multiphase.evaluation.scores import (
     CaseScore,
     ClassScore,
@@ -53,6 +54,10 @@ def evaluate_folders(
     """
     prediction_folder, truth_folder = Path(prediction_folder), Path(truth_folder)
     options = options or LabelOptions()
+    if prediction_folder.is_dir() and truth_folder.is_dir() and prediction_folder.samefile(truth_folder):
+        raise InputError(
+            f"predictions and truth are one folder, {truth_folder}: all would be right; name the folder of the other"
+        )
     predictions, truths = find_images(prediction_folder), find_truths(truth_folder)
     common = [case for case in truths if case in predictions]
     if not partial:
@@ -61,7 +66,7 @@ def evaluate_folders(
         if missing:
             raise InputError(
                 f"no prediction for case {_list(missing)} in {prediction_folder}, though its truth is in "
-                f"{truth_folder}; predict it, {way_out}"
+                f"{truth_folder}; {_nearly(missing[0], predictions) or 'predict it'}, {way_out}"
             )
         unknown = sorted(set(predictions) - set(truths))
         if unknown:
@@ -102,6 +107,7 @@ def evaluate_pairs(
     cases: list[CaseScore] = []
     lesions: list[LesionScore] = []
     further: list[ClassScore] = []
+    mirrors = MirrorWatch()
     for case in sorted(pairs):
         prediction, truth = (read_labels(path, case) for path in pairs[case])
         score, rows = evaluate_case(
@@ -110,7 +116,9 @@ def evaluate_pairs(
         cases.append(score)
         lesions.extend(rows)
         further.extend(evaluate_classes(prediction, truth, case=case, classes=classes))
-    return Scores(cases, lesions, iou_threshold, further, _labels(classes), classes.note)
+        mirrors.look(prediction, truth, classes.prediction.lesion, classes.truth.lesion)
+    note = "; ".join(filter(None, (classes.note, mirrors.note())))
+    return Scores(cases, lesions, iou_threshold, further, _labels(classes), note)
 
 
 def _evaluate_drawn(
@@ -129,12 +137,14 @@ def _evaluate_drawn(
     cases: list[CaseScore] = []
     lesions: list[LesionScore] = []
     further: list[ClassScore] = []
+    mirrors = MirrorWatch()
     for case in sorted(predictions):
         lesion_path, liver_path = drawn[case]
         prediction, truth = read_labels(predictions[case], case), read_labels(lesion_path, case)
         score, rows = evaluate_case(prediction, truth, case=case, iou_threshold=iou_threshold, classes=both)
         cases.append(score)
         lesions.extend(rows)
+        mirrors.look(prediction, truth, both.prediction.lesion, both.truth.lesion)
         if liver and liver_path is not None:
             # The file is the whole liver; the class may be the liver around the lesions.
             mask = read_labels(liver_path, case)
@@ -153,7 +163,7 @@ def _evaluate_drawn(
             classes = BothClasses(both.prediction, of_truth, both.said_by)
             further.extend(evaluate_classes(prediction, organ_truth, case=case, classes=classes))
     labels = {LESION: sorted(both.prediction.lesion), **{name: sorted(v) for name, v in liver.items()}}
-    return Scores(cases, lesions, iou_threshold, further, labels)
+    return Scores(cases, lesions, iou_threshold, further, labels, mirrors.note())
 
 
 def _values(files: Mapping[str, Path]) -> dict[str, Sequence[int]]:
@@ -169,6 +179,14 @@ def _labels(classes: BothClasses) -> dict[str, list[int]]:
     labels = {LESION: sorted(classes.truth.lesion)}
     labels |= {name: sorted(classes.truth.others[name]) for name in classes.others}
     return labels if classes.truth.ignore is None else {**labels, "ignore": [classes.truth.ignore]}
+
+
+def _nearly(case: str, predictions: Mapping[str, Path]) -> str:
+    """Name a file that only a letter's case or nnU-Net's channel number keeps from being a case's prediction."""
+    for name, path in predictions.items():
+        if name.lower() in (case.lower(), f"{case}_0000".lower()):
+            return f"if {path.name} is it, rename it to {case}{path.name[len(name) :].lower()}"
+    return ""
 
 
 def _list(names: Sequence[str]) -> str:

@@ -112,3 +112,36 @@ def test_bad_input_gets_one_sentence_and_status_2(folders, capsys, monkeypatch, 
     assert said in captured.err
     assert captured.err.count("\n") == 1
     assert captured.out == ""
+
+
+@pytest.mark.parametrize(("axis", "named"), [(0, "head to feet"), (1, "front to back"), (2, "left to right")])
+def test_predictions_that_are_mirrored_are_noticed(folders, capsys, axis, named):
+    for folder, mirrored in (("predictions", True), ("truth", False)):
+        array = np.zeros((20, 20, 20), np.uint8)
+        array[3:8, 3:8, 3:8] = 1
+        array = np.flip(array, axis) if mirrored else array
+        sitk.WriteImage(sitk.GetImageFromArray(array), str(folders / folder / "case_1.nii.gz"))
+    assert command(folders / "predictions", folders / "truth") == 0
+    assert f"mirrored from {named} the predictions fit the truth better (mean Dice 1.00 instead of 0.00" in (
+        capsys.readouterr().err
+    )
+
+
+def test_predictions_that_miss_are_not_called_mirrored(folders, capsys):
+    array = np.zeros((8, 8, 10), np.uint8)
+    array[0:2, 0:2, 0:2] = 1
+    sitk.WriteImage(sitk.GetImageFromArray(array), str(folders / "predictions" / "case_1.nii.gz"))
+    assert command(folders / "predictions", folders / "truth") == 0
+    assert "mirrored" not in capsys.readouterr().err
+
+
+def test_a_folder_is_not_compared_with_itself(folders, capsys):
+    assert command(folders / "truth", folders / "predictions" / ".." / "truth") == 2
+    assert "predictions and truth are one folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["case_1_0000.nii.gz", "CASE_1.NII.GZ"])
+def test_a_file_that_is_nearly_named_as_its_case_is_pointed_at(folders, capsys, name):
+    (folders / "predictions" / "case_1.nii.gz").rename(folders / "predictions" / name)
+    assert command(folders / "predictions", folders / "truth") == 2
+    assert f"if {name} is it, rename it to case_1.nii.gz" in capsys.readouterr().err
