@@ -6,10 +6,12 @@ cannot be trusted. The command line goes to the steps themselves.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+import numpy as np
 import SimpleITK as sitk
 
 import registration
@@ -18,6 +20,7 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.orientation import turned
 from nnunet_multiphase.volumes.volume_file import read_volume
 from registration.file_header import refuse_unclear_header
+from registration.volume import check_one_value
 
 if TYPE_CHECKING:
     from nnunet_multiphase.alignment.align import AlignedPhases, FindTransform
@@ -49,8 +52,9 @@ def register(
     Args:
         reference: Volume that stays where it is, HU.
         moving: Volume to be brought there, HU, on any grid.
-        reference_mask: What must be aligned in the end, non-zero on the reference's grid; None: the liver, which is found.
-        lesion_mask: What must keep its volume in a deformation, non-zero on the reference's grid.
+        reference_mask: What must be aligned in the end, on the reference's grid, 0 and one other value; None: the liver,
+            which is found.
+        lesion_mask: What must keep its volume in a deformation, on the reference's grid, 0 and one other value.
         settings: How; `RegistrationSettings(model="deformable")` lets the liver bend.
         accept: "orientation", "spacing": take a file although its header does not say which side is the patient's right, or
             how large its voxels are.
@@ -121,7 +125,7 @@ def align_phases(
     1
     """
     return alignment.align_phases(
-        {phase: _read_placed(volume, accept) for phase, volume in phases.items()},
+        {phase: _read_placed(volume, accept) for phase, volume in _by_phase(phases).items()},
         reference,
         liver_mask=_mask(liver_mask),
         keep_mask=_mask(lesion_mask),
@@ -351,7 +355,7 @@ def lesion_table(
         phases: Name -> CT in HU on the segmentation's grid, for attenuation, enhancement and washout.
         reference: Phase that the segmentation was drawn on; for the record.
         liver: Mask of the whole liver on the same grid, for side, depth, burden and contrast to the liver.
-        lesion_labels: Values that are lesion; None: all but 0.
+        lesion_labels: Values that are lesion; None: the one value that it holds beside 0.
         case: The patient's name; for the record.
         accept: "orientation", "spacing": take a file although its header does not say which side is the patient's right, or
             how large its voxels are.
@@ -361,7 +365,8 @@ def lesion_table(
         diameter, centroid (LPS, mm), attenuation (HU) and dynamics; `liver_ml`, `burden_percent`.
 
     Raises:
-        InputError: The volumes lie on different grids, or a file's header leaves sides or sizes open.
+        InputError: The volumes lie on different grids, a file's header leaves sides or sizes open, or the segmentation holds
+            several values, or none of labels, and `lesion_labels` does not say which are lesion.
 
     >>> import nnunet_multiphase as mp
     >>> table = mp.lesion_table(
@@ -374,17 +379,30 @@ def lesion_table(
     True
     """
     from nnunet_multiphase.evaluation.lesions import lesion_image
+    from nnunet_multiphase.label_classes import whole_numbers
     from nnunet_multiphase.measurement.measure import measure_patient
     from nnunet_multiphase.prediction.liver import drawn_liver
 
     labels = _read_placed(segmentation, accept, drawing=True)
+    values = np.unique(whole_numbers(sitk.GetArrayViewFromImage(labels), "the segmentation"))
+    if lesion_labels is None and np.count_nonzero(values) > 1:
+        raise InputError(
+            f"the segmentation holds several values beside 0 ({', '.join(map(str, values[values != 0][:6]))}): say which "
+            "are lesion with lesion_labels=[...] (all of them, if lesions are numbered)"
+        )
     lesions = labels if lesion_labels is None else lesion_image(labels, lesion_labels)
+    organ = None if liver is None else _read_placed(liver, accept, drawing=True)
+    if organ is not None:
+        try:
+            check_one_value(organ, "the liver mask")
+        except ValueError as error:
+            raise InputError(str(error)) from error
     return measure_patient(
         case,
         reference,
         lesions,
-        {phase: _read_placed(volume, accept) for phase, volume in (phases or {}).items()},
-        liver=None if liver is None else drawn_liver(_read(liver, drawing=True), lesions),
+        {phase: _read_placed(volume, accept) for phase, volume in _by_phase(phases or {}).items()},
+        liver=None if organ is None else drawn_liver(organ, lesions),
     )
 
 
@@ -446,12 +464,27 @@ def evaluate(
 
 
 def _read(volume: Volume, *, drawing: bool = False) -> sitk.Image:
-    return volume if isinstance(volume, sitk.Image) else read_volume(Path(volume), drawing=drawing)
+    if isinstance(volume, sitk.Image):
+        return volume
+    if not isinstance(volume, (str, os.PathLike)):
+        raise InputError(
+            f"a {type(volume).__name__} is no volume: expected a SimpleITK.Image or a path (an array does not say where it "
+            "lies: SimpleITK.GetImageFromArray, then SetSpacing, SetOrigin and SetDirection)"
+        )
+    return read_volume(Path(volume), drawing=drawing)
+
+
+def _by_phase(phases: Mapping[str, Volume]) -> Mapping[str, Volume]:
+    if not isinstance(phases, Mapping):
+        raise InputError(
+            f"phases are a {type(phases).__name__}: expected a dict of phase -> volume, such as {{'pv': ...}}"
+        )
+    return phases
 
 
 def _read_placed(volume: Volume, accept: Collection[str], *, drawing: bool = False) -> sitk.Image:
     """Read a volume whose sides and sizes matter."""
-    if not isinstance(volume, sitk.Image):
+    if isinstance(volume, (str, os.PathLike)):
         try:
             refuse_unclear_header(Path(volume), accept)
         except ValueError as error:

@@ -153,6 +153,9 @@ def _check_options(options: argparse.Namespace) -> None:
         )
     if options.reference_mask is not None and options.region == "body":
         raise ValueError("--reference-mask and --region body exclude each other; give one of them.")
+    given = (options.reference, options.moving, options.reference_mask, options.lesion_mask)
+    inputs = [path for path in given if path is not None]
+    named: set[Path] = set()
     for path, option, endings in (
         (options.transform, "--transform", (".tfm", ".txt", ".h5", ".hdf5", ".mat", ".xfm")),
         (options.moved, "--moved", (".nii.gz", ".nii", ".mha", ".nrrd")),
@@ -165,6 +168,11 @@ def _check_options(options: argparse.Namespace) -> None:
             raise ValueError(f"{option} must end with one of {', '.join(endings)}, but is {path}.")
         if not path.parent.is_dir():
             raise FileNotFoundError(f"{option}: there is no folder {path.parent}; make it first.")
+        if path.exists() and any(other.exists() and path.samefile(other) for other in inputs):
+            raise ValueError(f"{option} {path} is one of the inputs, which would be lost; name another file.")
+        if path.absolute() in named:
+            raise ValueError(f"{option} {path} is named for another output too; name another file.")
+        named.add(path.absolute())
 
 
 def _writers(

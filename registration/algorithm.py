@@ -25,6 +25,7 @@ from registration.verdict import Match, judge, relative_sharpness
 from registration.volume import (
     check_contrast,
     check_image,
+    check_one_value,
     check_same_grid,
     mask_from_image,
     volume_from_image,
@@ -48,16 +49,16 @@ def register(
     Args:
         reference: Fixed volume, HU; or what was made ready of it, once for several moving volumes.
         moving: Volume to be moved, HU; on any grid.
-        reference_mask: Nonzero voxels on the reference's grid are what must be aligned in the end.
-        lesion_mask: Nonzero voxels on the reference's grid must keep their volume in a deformation.
+        reference_mask: What must be aligned in the end, on the reference's grid: 0 and one other value.
+        lesion_mask: What must keep its volume in a deformation, on the reference's grid: 0 and one other value.
         settings: Tuning; defaults suit abdominal CT. A prepared reference has its own.
 
     Returns:
         The transform (reference points -> moving points, mm) and what is known about it.
 
     Raises:
-        ValueError: A volume is not 3D, too small, constant or not finite; a mask is empty, elsewhere, or would not be
-            used by these settings.
+        ValueError: A volume is not 3D, too small, constant or not finite; a mask is empty, elsewhere, of several
+            values, or would not be used by these settings.
     """
     started = time.perf_counter()
     prepared = _prepared(reference, settings)
@@ -148,6 +149,7 @@ def _check(
     for mask, name in ((reference_mask, "The reference mask"), (lesion_mask, "The lesion mask")):
         if mask is not None:
             check_same_grid(mask, reference, name)
+            check_one_value(mask, name)
     if reference_mask is not None and not mask_from_image(reference_mask).any():
         raise ValueError("The reference mask is empty; give one with at least one voxel inside, or none.")
 

@@ -37,6 +37,8 @@ class PreparedReference:
     """
 
     def __init__(self, image: sitk.Image, settings: RegistrationSettings | None = None) -> None:
+        if settings is not None and not isinstance(settings, RegistrationSettings):
+            raise ValueError(f"settings must be RegistrationSettings, but are a {type(settings).__name__}.")
         check_image(image, "The reference")
         self.image = image
         self.settings = settings or RegistrationSettings()

@@ -112,8 +112,8 @@ class RegistrationSettings:
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
-        if self.seed < 0:
-            raise ValueError(f"seed must not be negative, but is {self.seed}.")
+        if not isinstance(self.seed, Integral) or self.seed < 0:
+            raise ValueError(f"seed must be a whole number and not negative, but is {self.seed!r}.")
         if self.region not in ("liver", "body"):
             raise ValueError(f"region must be 'liver' or 'body', but is {self.region!r}.")
         if self.model not in ("rigid", "deformable", "auto"):

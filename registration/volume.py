@@ -100,6 +100,22 @@ def check_placement(image: sitk.Image, name: str) -> None:
         )
 
 
+def check_one_value(mask: sitk.Image, name: str) -> None:
+    """Refuse what is no mask: of several labels or of probabilities nobody can say which voxels are meant.
+
+    Raises:
+        ValueError: It holds more than one value beside 0.
+    """
+    values = np.unique(sitk.GetArrayViewFromImage(mask))
+    others = values[values != 0]
+    if len(others) > 1:
+        shown = ", ".join(f"{value:g}" for value in others[:4]) + (", ..." if len(others) > 4 else "")
+        raise ValueError(
+            f"{name} holds several values beside 0 ({shown}): expected a mask of one organ; write that organ as 1 and all "
+            "else as 0."
+        )
+
+
 def check_contrast(volume: Volume, name: str) -> None:
     """Refuse a volume of one value.
 

@@ -69,8 +69,8 @@ def name_destination(dataset_id: int, name: str, *, overwrite: bool = False) -> 
     Raises:
         InputError: A variable is unset, or the number or name cannot be used.
     """
-    if not 1 <= dataset_id <= 999:
-        raise InputError(f"--dataset-id {dataset_id} cannot be used: nnU-Net takes the numbers 1 to 999")
+    if not isinstance(dataset_id, int) or not 1 <= dataset_id <= 999:
+        raise InputError(f"--dataset-id {dataset_id!r} cannot be used: nnU-Net takes the numbers 1 to 999")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise InputError(
             f"--name {name!r} cannot be used: it may hold letters, digits, _ and -; for example MultiPhaseLiver"

@@ -35,6 +35,12 @@ def files(
     for name, image in (("reference", reference), ("moving", breathed), ("mask", reference_liver)):
         sitk.WriteImage(image, str(folder / f"{name}.nii.gz"), True)
     sitk.WriteImage(reference_liver * 0, str(folder / "empty.nii.gz"), True)
+    organs = reference_liver * 5 + sitk.Cast(reference > 300, reference_liver.GetPixelID()) * (
+        reference_liver == 0
+    )
+    sitk.WriteImage(organs, str(folder / "organs.nii.gz"), True)
+    blurred = sitk.SmoothingRecursiveGaussian(sitk.Cast(reference_liver, sitk.sitkFloat32), 8.0)
+    sitk.WriteImage(blurred, str(folder / "probabilities.nii.gz"), True)
     whole = (folder / "moving.nii.gz").read_bytes()
     (folder / "cut_short.nii.gz").write_bytes(whole[: len(whole) // 2])
     (folder / "damaged.nii.gz").write_bytes(b"no image at all")
@@ -127,7 +133,7 @@ def test_strict_makes_a_failed_verdict_the_exit_status(
         ("reference.nii.gz", "moving.nii.gz", ["--moved", "moved.jpg"], "--moved must end with"),
         ("reference.nii.gz", "moving.nii.gz", ["--moved", "moved.mhd"], "--moved must end with"),
         ("reference.nii.gz", "moving.nii.gz", ["--json", "nowhere/out.json"], "there is no folder"),
-        ("reference.nii.gz", "moving.nii.gz", ["--seed", "-1"], "seed must not be negative"),
+        ("reference.nii.gz", "moving.nii.gz", ["--seed", "-1"], "not negative"),
         ("reference.nii.gz", "moving.nii.gz", ["--lesion-mask", "mask.nii.gz"], "add --model deformable"),
         (
             "reference.nii.gz",
@@ -136,6 +142,20 @@ def test_strict_makes_a_failed_verdict_the_exit_status(
             "exclude each other",
         ),
         ("reference.nii.gz", "moving.nii.gz", ["--reference-mask", "empty.nii.gz"], "mask is empty"),
+        (
+            "reference.nii.gz",
+            "moving.nii.gz",
+            ["--reference-mask", "organs.nii.gz"],
+            "several values beside 0 (1, 5)",
+        ),
+        ("reference.nii.gz", "moving.nii.gz", ["--reference-mask", "probabilities.nii.gz"], "several values"),
+        ("reference.nii.gz", "moving.nii.gz", ["--moved", "moving.nii.gz"], "is one of the inputs"),
+        (
+            "reference.nii.gz",
+            "moving.nii.gz",
+            ["--moved", "../volumes0/reference.nii.gz"],
+            "is one of the inputs",
+        ),
     ],
 )
 def test_bad_input_is_one_sentence_exit_2_and_no_file(
@@ -149,13 +169,13 @@ def test_bad_input_is_one_sentence_exit_2_and_no_file(
     sentence: str,
 ) -> None:
     monkeypatch.chdir(files)
-    before = sorted(files.iterdir())
+    before = {path: path.stat().st_mtime_ns for path in files.iterdir()}
     assert main([reference_file, moving_file, "--transform", str(tmp_path / "out.tfm"), *options]) == 2
     said = capsys.readouterr().err
     assert sentence in said
     assert said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
-    assert sorted(files.iterdir()) == before
+    assert {path: path.stat().st_mtime_ns for path in files.iterdir()} == before
 
 
 def test_the_process_ends_with_its_status_and_all_it_said(files: Path, tmp_path: Path) -> None:
