@@ -1,6 +1,8 @@
 """Run a step in a process of its own: what one step holds in memory stays out of the next one's figures."""
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,6 +11,9 @@ from typing import Any
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.json_file import load_object, write_json
+
+ROOM_BYTES = 1 << 16
+"""With less a disk counts as full."""
 
 
 def run_module(
@@ -58,5 +63,17 @@ def _run(command: Sequence[str], log: Path, environment: Mapping[str, str], what
             command, env={**os.environ, **environment}, stdout=file, stderr=subprocess.STDOUT, check=False
         )
     if done.returncode != 0:
-        last = (log.read_text(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
-        raise InputError(f"{what} failed ({last.strip()}); see {log}, then run the same command to go on")
+        raise InputError(
+            f"{what} failed ({_why(done.returncode, log)}); see {log}, then run the same command to go on"
+        )
+
+
+def _why(status: int, log: Path) -> str:
+    """Say why a process ended: what the system did to it, else the last that it said."""
+    text = log.read_text(errors="replace")
+    # On a full disk the log may be cut off before it says so.
+    if "No space left on device" in text or shutil.disk_usage(log.parent).free < ROOM_BYTES:
+        return f"the disk is full: make room where {log.parent} lies"
+    if status == -getattr(signal, "SIGKILL", 9):
+        return "it was killed, as the system does where memory runs out"
+    return (text.strip().splitlines() or ["it said nothing"])[-1].strip()

@@ -37,6 +37,7 @@ class Stage:
         theirs: Files (regular expression) that nnU-Net writes under their final names, whole or not.
         done: What it says, as an error, where it had ended before it was killed.
         reads: nnU-Net's folders that are input.
+        shared: Two runs may each be refused a part that the other is at.
         needs: Files of the input (regular expression) without which it cannot end.
         preload: Modules that `forked.py` imports beforehand.
         seconds: No run takes so long on a busy machine.
@@ -49,6 +50,7 @@ class Stage:
     theirs: str = NONE
     done: str = NONE
     reads: tuple[str, ...] = ()
+    shared: bool = False
     needs: str = r".*"
     preload: tuple[str, ...] = ()
     seconds: float = 300
@@ -253,6 +255,8 @@ STAGES: Mapping[str, Stage] = {
             "predict {source}/patients/p0 {source}/patients/p1 -m {source}/model -o {out}/predictions --disable-tta "
             f"--device cpu {IMPLAUSIBLE}"
         ),
+        grows=r"predictions/index\.html",  # lists who failed, too
+        shared=True,
         preload=("nnunet_multiphase.models.nnunet_model", "nnunet_multiphase.report.patient_page"),
     ),
     "export": Stage(
