@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 HEADER_CHECKS = ("spacing", "orientation")
 """What a header may leave open, as `registration.file_header` names it."""
 BESIDE = ".registration_"
+LEAST_RANGE_HU = 100.0
+"""Air and water are 1000 apart."""
 STALE_S = 3600
 """No run writes for so long."""
 
@@ -140,9 +142,27 @@ def _run(options: argparse.Namespace, alone: bool) -> str:
     )
     for reason in result.reasons:
         print(f"  {reason}")
+    if result.verdict != "ok":
+        for path, image in ((options.reference, reference), (options.moving, moving)):
+            print(*_unlike_hu(path, image), sep="", end="")
     if result.deformation is not None:
         print("  deformed" if result.deformation.accepted else f"  not deformed: {result.deformation.reason}")
     return result.verdict
+
+
+def _unlike_hu(path: Path, image: sitk.Image) -> list[str]:
+    """Say of values that are no HU that they may be why nothing fitted."""
+    from registration.volume import extremes
+
+    low, high = extremes(image)
+    if high - low < LEAST_RANGE_HU:
+        return [f"  {path} holds values from {low:g} to {high:g}, no HU: export it again in HU\n"]
+    if low >= 0:
+        return [
+            f"  {path} holds nothing below 0 ({low:g} to {high:g}) where HU have fat and air: is the rescale intercept "
+            "(mostly -1024) missing?\n"
+        ]
+    return []
 
 
 def _check_options(options: argparse.Namespace) -> None:

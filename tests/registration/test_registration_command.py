@@ -93,6 +93,31 @@ def test_a_volume_that_does_not_say_where_right_is_is_asked_about(
     assert (tmp_path / "t.tfm").is_file()
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda image: image + 1024, "moved.nii.gz holds nothing below 0"),
+        (
+            lambda image: sitk.Cast(image > -300, sitk.sitkInt16),
+            "moved.nii.gz holds values from 0 to 1, no HU",
+        ),
+    ],
+    ids=["offset", "mask"],
+)
+def test_values_that_are_no_hu_are_named_where_nothing_fits(
+    files: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: Callable[[sitk.Image], sitk.Image],
+    said: str,
+) -> None:
+    moving = sitk.Clamp(sitk.ReadImage(str(files / "moving.nii.gz")), lowerBound=-1024)
+    sitk.WriteImage(change(moving), str(tmp_path / "moved.nii.gz"))
+    arguments = [str(files / "reference.nii.gz"), str(tmp_path / "moved.nii.gz")]
+    assert main([*arguments, "--transform", str(tmp_path / "t.tfm")]) == 0
+    assert said in capsys.readouterr().out
+
+
 def test_the_functions_ask_as_well(files: Path, unplaced: Path) -> None:
     reference, mask = files / "reference.nii.gz", files / "mask.nii.gz"
     with pytest.raises(mp.InputError, match="which side is the patient's right"):
