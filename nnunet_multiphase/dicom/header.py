@@ -20,6 +20,8 @@ from pydicom.uid import (
     SegmentationStorage,
 )
 
+from nnunet_multiphase.dicom.person import NOBODY, Person, person_of
+
 MODALITY_OF: dict[str, str] = {
     CTImageStorage: "CT",
     EnhancedCTImageStorage: "CT",
@@ -37,6 +39,9 @@ TAGS = [
     "PatientID",
     "PatientName",
     "PatientBirthDate",
+    "PatientSex",
+    "PatientAge",
+    "IssuerOfPatientID",
     "StudyID",
     "Modality",
     "ImageType",
@@ -129,6 +134,7 @@ class Slice:
     irradiation_event: str = ""
     syntax_missing: bool = False  # it has a meta header, but no TransferSyntaxUID in it
     frame: int = 0  # of a multi-frame file, counted from 0
+    person: Person = NOBODY
 
 
 def read_header(path: Path, *, tags: list[str] | None = None) -> Any:
@@ -216,6 +222,10 @@ def slice_of(path: Path, header: Any) -> Slice:
         kvp=_number(header, "KVP"),
         irradiation_event=text_of(header, "IrradiationEventUID"),
         syntax_missing=bool(meta) and "TransferSyntaxUID" not in meta,
+        person=person_of(
+            *(text_of(header, name) for name in ("PatientSex", "PatientBirthDate")),
+            *(text_of(header, name) for name in ("IssuerOfPatientID", "PatientAge")),
+        ),
     )
 
 
