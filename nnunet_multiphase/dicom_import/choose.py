@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from nnunet_multiphase.dicom.kind import PLAIN, Kind, kind_of
 from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.dicom_import.evidence import arterial_lateness
+from nnunet_multiphase.dicom_import.one_scan import is_same_acquisition, times_tell
 from nnunet_multiphase.dicom_import.phase import PhaseGuess
 from nnunet_multiphase.dicom_import.pseudonyms import Name
 from nnunet_multiphase.errors import InputError
@@ -96,6 +97,7 @@ def choose_volumes(
         if not fixed:
             others = [choices[i] for i in rivals if i != best]
             choices[best] = _with_rivals(choices[best], others)
+    choices = _without_one_scan_twice(choices, corrections)
     return _with_last_resorts(_with_order(choices, corrections), corrections)
 
 
@@ -255,6 +257,27 @@ def _with_order(choices: Sequence[Choice], corrections: Mapping[str, Correction]
                     "if they are named the wrong way round, set phase in the series table"
                 )
         result.append(replace(choice, remarks=(*choice.remarks, *remarks)) if remarks else choice)
+    return result
+
+
+def _without_one_scan_twice(choices: Sequence[Choice], corrections: Mapping[str, Correction]) -> list[Choice]:
+    """Use neither of two volumes that stand for different phases but are of one acquisition; the table may say which."""
+    # Of images made of others the user knows: virtual non-contrast ones may be the only ones without contrast.
+    used = [choice for choice in choices if choice.use and not choice.kind.doubts]
+    if not times_tell(choice.volume for choice in choices):
+        return list(choices)
+    result = []
+    for choice in choices:
+        remarks = [
+            f"speaks against it: {other.phase} ({other.volume.key}) is of the same acquisition, by AcquisitionNumber, "
+            "AcquisitionTime and place, and one scan is one phase: set phase and use in the series table"
+            for other in used
+            if choice in used
+            and choice.volume.key not in corrections
+            and other.phase != choice.phase
+            and is_same_acquisition(choice.volume, other.volume)
+        ]
+        result.append(replace(choice, use=False, remarks=(*choice.remarks, *remarks)) if remarks else choice)
     return result
 
 
