@@ -1,10 +1,15 @@
-"""Step 6b: tell two series that are reconstructions of one scan."""
+"""Step 6b: tell two series that are reconstructions of one scan, or two pieces of one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TypeVar
 
+import numpy as np
+
+from nnunet_multiphase.dicom.clues import TWO_SCANS_S, pause_s
+from nnunet_multiphase.dicom.geometry import ORIENTATION_TOLERANCE
+from nnunet_multiphase.dicom.split import goes_on
 from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.dicom_import.coverage import height_range_mm
 
@@ -44,6 +49,17 @@ def is_same_acquisition(a: Volume, b: Volume) -> bool:
         return False
     (low_a, high_a), (low_b, high_b) = heights[0], heights[1]
     return min(high_a, high_b) - max(low_a, low_b) > _OVERLAP * min(high_a - low_a, high_b - low_b)
+
+
+def is_continued(a: Volume, b: Volume) -> bool:
+    """Say whether one series begins where the other ends, with no pause that makes two scans of them."""
+    if a.series.uid == b.series.uid or a.grid is None or b.grid is None or not _may_be_one_frame(a, b):
+        return False
+    turned = np.subtract(a.grid.direction, b.grid.direction)
+    if np.abs(turned).max() > ORIENTATION_TOLERANCE or not goes_on(a.slices, b.slices):
+        return False
+    pause = pause_s(a.slices, b.slices)
+    return pause is None or pause < TWO_SCANS_S
 
 
 def _may_be_one_frame(a: Volume, b: Volume) -> bool:

@@ -1,4 +1,4 @@
-"""Series that are reconstructions of one scan: what cannot be two phases is not used as two."""
+"""Series that are reconstructions of one scan, or pieces of one: what cannot be two phases is not used as two."""
 
 from __future__ import annotations
 
@@ -104,3 +104,47 @@ def test_a_case_whose_lesions_lie_on_such_a_series_is_not_written(tmp_path: Path
     summary = import_tree(tmp_path / "tree", tmp_path / "raw")
     assert summary.written == ()
     assert "that series is not used" in summary.failures[0]
+
+
+def save_halves(tree: Path, start: str = START["pv"], gap_mm: float = 0.0, **tags: Any) -> None:
+    """Write a portal venous phase as two series, one on top of the other."""
+    hu = abdomen_hu("pv", (24, 32, 32))
+    for number, part, first, up in ((3, hu[:12], START["pv"], 50.0), (13, hu[12:], start, 110.0 + gap_mm)):
+        half = make_series(
+            part,
+            series=f"half {number}",
+            description="portal venous",
+            number=number,
+            start=first,
+            origin=(-100.0, -80.0, up),
+            **tags,
+        )
+        save(half, tree)
+
+
+def test_a_phase_in_two_pieces_is_not_used_by_half(tmp_path: Path, series_rows: Rows) -> None:
+    save_phases(tmp_path / "tree", "nc art dl")
+    save_halves(tmp_path / "tree")
+    rows = series_rows()
+    assert used(rows) == "art dl nc"
+    told = [row["problems"] for row in rows if row["phase"] == "pv"]
+    assert all("pv seems to be cut in pieces: of " in problems for problems in told)
+    assert not any("tie" in problems for problems in told)
+
+
+def test_the_table_takes_one_piece(tmp_path: Path, series_rows: Rows) -> None:
+    save_halves(tmp_path / "tree")
+    first, second = series_rows()
+    table = tmp_path / "table.csv"
+    table.write_text(f"series,phase,use\n{first['series']},pv,yes\n{second['series']},pv,no\n")
+    assert used(series_rows(series_table=table)) == "pv"
+
+
+@pytest.mark.parametrize(
+    "options", [{"start": "100305"}, {"gap_mm": 20.0}, {"gap_mm": -5.0}], ids=["later", "apart", "overlap"]
+)
+def test_volumes_that_merely_lie_on_each_other_are_no_pieces(
+    options: dict[str, Any], tmp_path: Path, series_rows: Rows
+) -> None:
+    save_halves(tmp_path / "tree", **options)
+    assert not any("in pieces" in row["problems"] for row in series_rows())
