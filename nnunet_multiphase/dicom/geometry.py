@@ -80,10 +80,8 @@ def heights_mm(slices: Sequence[Slice]) -> np.ndarray:
 
 def shape_problem(slices: Sequence[Slice]) -> str:
     """Say why slices cannot even be compared by position; empty if they can."""
-    if any(
-        part.position is None or part.orientation is None or part.pixel_spacing is None for part in slices
-    ):
-        return "slices without position, orientation or pixel spacing"
+    if lost := _lost_places(slices):
+        return lost
     orientations = np.array([part.orientation for part in slices])
     if np.abs(orientations - orientations[0]).max() > ORIENTATION_TOLERANCE:
         return "mixed orientations in one series"
@@ -104,6 +102,24 @@ def shape_problem(slices: Sequence[Slice]) -> str:
     if np.abs(np.array([part.position for part in slices], float)).max() > FARTHEST_MM:
         return "slices more than 100 m from the scanner's centre: their positions are lost"
     return ""
+
+
+def _lost_places(slices: Sequence[Slice]) -> str:
+    """Say which of position, orientation and pixel spacing slices lack, and why, where the headers tell."""
+    lacking = [
+        name
+        for name, values in (
+            ("position", [part.position for part in slices]),
+            ("orientation", [part.orientation for part in slices]),
+            ("pixel spacing", [part.pixel_spacing for part in slices]),
+        )
+        if None in values
+    ]
+    if not lacking:
+        return ""
+    why = dict.fromkeys(fault for part in slices for fault in part.lost_place)
+    remedy = f" ({', '.join(why)}): repair the tag, or export the series again" if why else ""
+    return f"slices without {' and '.join(lacking)}{remedy}"
 
 
 def lay_out(slices: Sequence[Slice], *, min_slices: int = MIN_SLICES) -> tuple[Grid | None, list[str]]:

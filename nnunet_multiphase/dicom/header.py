@@ -20,6 +20,8 @@ from pydicom.uid import (
     SegmentationStorage,
 )
 
+from nnunet_multiphase.dicom.person import NOBODY, Person, person_of
+
 MODALITY_OF: dict[str, str] = {
     CTImageStorage: "CT",
     EnhancedCTImageStorage: "CT",
@@ -37,6 +39,9 @@ TAGS = [
     "PatientID",
     "PatientName",
     "PatientBirthDate",
+    "PatientSex",
+    "PatientAge",
+    "IssuerOfPatientID",
     "StudyID",
     "Modality",
     "ImageType",
@@ -56,6 +61,7 @@ TAGS = [
     "ImagePositionPatient",
     "ImageOrientationPatient",
     "PixelSpacing",
+    "ImagerPixelSpacing",
     "Rows",
     "Columns",
     "RescaleSlope",
@@ -129,6 +135,10 @@ class Slice:
     irradiation_event: str = ""
     syntax_missing: bool = False  # it has a meta header, but no TransferSyntaxUID in it
     frame: int = 0  # of a multi-frame file, counted from 0
+    person: Person = NOBODY
+    lost_place: tuple[
+        str, ...
+    ] = ()  # why it has no position, orientation or pixel spacing, where more is known than that
 
 
 def read_header(path: Path, *, tags: list[str] | None = None) -> Any:
@@ -177,6 +187,7 @@ def slice_of(path: Path, header: Any) -> Slice:
     spacing = _numbers(header, "PixelSpacing", 2)
     meta = getattr(header, "file_meta", {})
     sop_class = text_of(header, "SOPClassUID") or text_of(meta, "MediaStorageSOPClassUID")
+    placed = position is not None and orientation is not None and spacing is not None and min(spacing) > 0
     return Slice(
         path=path,
         uid=text_of(header, "SOPInstanceUID"),
@@ -216,6 +227,11 @@ def slice_of(path: Path, header: Any) -> Slice:
         kvp=_number(header, "KVP"),
         irradiation_event=text_of(header, "IrradiationEventUID"),
         syntax_missing=bool(meta) and "TransferSyntaxUID" not in meta,
+        person=person_of(
+            *(text_of(header, name) for name in ("PatientSex", "PatientBirthDate")),
+            *(text_of(header, name) for name in ("IssuerOfPatientID", "PatientAge")),
+        ),
+        lost_place=() if placed else _lost_place(header),
     )
 
 
@@ -227,6 +243,37 @@ def text_of(header: Any, name: str) -> str:
         return ""
     # Some pad with zero bytes; what holds one elsewhere could be written into no table.
     return "" if value is None else str(value).strip().strip("\0 ").replace("\0", "\ufffd")
+
+
+def _lost_place(header: Any) -> tuple[str, ...]:
+    """Say what is wrong with the tags that place an image, where they are there and cannot be read."""
+    faults = []
+    for name, count in (("ImagePositionPatient", 3), ("ImageOrientationPatient", 6), ("PixelSpacing", 2)):
+        written = _as_written(header, name)
+        values = _numbers(header, name, count)
+        if "," in written:
+            faults.append(f"{name} has a decimal comma, where DICOM has a point")
+        elif written and values is None:
+            faults.append(f"{name} is not {count} numbers")
+        elif values and name == "PixelSpacing" and min(values) <= 0:
+            faults.append(f"{name} is not above 0")
+        elif not written and name == "PixelSpacing" and _as_written(header, "ImagerPixelSpacing"):
+            faults.append("ImagerPixelSpacing is the detector's and does not stand for PixelSpacing")
+    return tuple(faults)
+
+
+def _as_written(header: Any, name: str) -> str:
+    """Give an attribute's bytes as text, also where they cannot be read as what they should be."""
+    try:
+        element = header.get_item(name)
+        value = getattr(element, "value", None)
+    except (AttributeError, KeyError):  # a frame's values by keyword
+        value = header.get(name)
+    if isinstance(value, bytes):
+        return value.decode("latin-1").strip("\0 ")
+    return (
+        "" if value is None else str(list(value) if hasattr(value, "__iter__") else value).replace(", ", " ")
+    )
 
 
 def _list(header: Any, name: str) -> list[Any]:

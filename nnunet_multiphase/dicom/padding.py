@@ -26,6 +26,30 @@ CORNER_FRACTIONS = (0.05, 0.6)
 """What a value between air and metal must fill of the volume; outside a circle in a square lies 0.21 of it."""
 
 
+MOST_NO_HU = 0.25
+"""Of the voxels that are no padding: more below -1500 HU are of a wrong rescaling. Corners, blurred by a codec, are 0.21."""
+
+_PADDING_VALUES = 3  # a circle's, a tilted volume's and added slices' may be three
+
+
+def share_of_no_hu(hu: np.ndarray) -> float:
+    """Say how much of what is not padding lies below -1500 HU: what is no padding, as it is not of a few exact values.
+
+    Args:
+        hu: (z, y, x).
+
+    Returns:
+        A share of the voxels that have none of the three commonest values below -1500 HU; those may fill most of a volume
+        whose picture is small, or to which slices were added.
+    """
+    below = hu[hu < NO_HU_BELOW]
+    if below.size <= MOST_NO_HU * hu.size:
+        return below.size / hu.size
+    counts = np.sort(np.unique(below, return_counts=True)[1])
+    padding = int(counts[-_PADDING_VALUES:].sum())
+    return float((below.size - padding) / (hu.size - padding)) if padding < hu.size else 1.0
+
+
 def padding_to_air(hu: np.ndarray) -> tuple[np.ndarray, tuple[float, ...]]:
     """Replace padding by -1024 HU.
 

@@ -15,10 +15,12 @@ from nnunet_multiphase.dicom.header import text_of
 from nnunet_multiphase.dicom.multiframe import PIXEL_VALUES, group_of, uids_of
 from nnunet_multiphase.dicom.padding import (
     AIR_BELOW,
+    MOST_NO_HU,
     NO_HU_ABOVE,
     NO_HU_BELOW,
     padding_to_air,
     reaches_edge,
+    share_of_no_hu,
 )
 from nnunet_multiphase.dicom.regrid import resample_hu
 from nnunet_multiphase.errors import InputError
@@ -47,7 +49,7 @@ def read_hu_and_remarks(grid: Grid, name: str) -> tuple[np.ndarray, tuple[str, .
         one phrase each.
 
     Raises:
-        InputError: A file is cut off or cannot be decoded, or its rescaling is no number or absurd.
+        InputError: A file is cut off or cannot be decoded, or its rescaling is no number, absurd or plainly wrong.
     """
     planes, told = _read_planes(grid, name, as_hu=True)
     volume = np.stack(planes)
@@ -57,7 +59,14 @@ def read_hu_and_remarks(grid: Grid, name: str) -> tuple[np.ndarray, tuple[str, .
             f"{name}: values up to {furthest:.3g}, which are no HU: RescaleSlope or RescaleIntercept is wrong; "
             "export the series again"
         )
-    volume, padding = padding_to_air(_smallest_type(volume))
+    volume = _smallest_type(volume)
+    if (share := share_of_no_hu(volume)) > MOST_NO_HU:
+        raise InputError(
+            f"{name}: {100 * share:.0f} % of what was measured has values below -1500 HU, which are no padding, as they are "
+            "many, and cannot be HU: RescaleIntercept seems to be wrong; export the series again, or set use to no for it "
+            "in the series table"
+        )
+    volume, padding = padding_to_air(volume)
     for value in padding:
         told[f"padding of {value:g} HU became air"] = len(planes)
     highest = float(volume.max())

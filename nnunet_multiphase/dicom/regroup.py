@@ -134,7 +134,10 @@ def _single_studies(found: Sequence[Found]) -> dict[tuple[str, ...], list[Found]
     for image in found:
         if alone[image.patient_id, image.study] == 1 and image.part.modality == "CT":
             part = image.part
-            groups["study", image.patient_id, part.study_date, part.accession].append(image)
+            # Not the age: nothing but what is the same in every image of a person.
+            who = (part.person.sex, part.person.birth_date, part.person.issuer)
+            key = ("study", image.patient_id, part.study_date, part.accession, *who)
+            groups[key].append(image)
             series["study", image.patient_id, image.series, "series"].append(image)
     # Who has no PatientID is known by the series alone: its UID is no other's.
     whole = {key: images for key, images in groups.items() if key[1] and len(images) >= MIN_SLICES}

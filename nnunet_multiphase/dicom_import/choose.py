@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from nnunet_multiphase.dicom.kind import PLAIN, Kind, kind_of
 from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.dicom_import.evidence import arterial_lateness
+from nnunet_multiphase.dicom_import.one_scan import is_continued, is_same_acquisition, times_tell
 from nnunet_multiphase.dicom_import.phase import PhaseGuess
 from nnunet_multiphase.dicom_import.pseudonyms import Name
 from nnunet_multiphase.errors import InputError
@@ -88,6 +89,8 @@ def choose_volumes(
             )
         if phase == "art":
             _compare_arterial(choices, rivals)
+        if not fixed and _without_pieces(choices, rivals):
+            continue
         best = fixed[0] if fixed else min(rivals, key=lambda i: _order(choices[i]))
         for i, choice in enumerate(choices):
             if i != best and choice.phase == phase and not choice.volume.blocked:
@@ -96,6 +99,7 @@ def choose_volumes(
         if not fixed:
             others = [choices[i] for i in rivals if i != best]
             choices[best] = _with_rivals(choices[best], others)
+    choices = _without_one_scan_twice(choices, corrections)
     return _with_last_resorts(_with_order(choices, corrections), corrections)
 
 
@@ -148,6 +152,30 @@ def _first_opinion(
         named=guess is not None and guess.named and guess.phase == phase,
         late_arterial=arterial_lateness(volume) if phase == "art" else 0.0,
     )
+
+
+def _without_pieces(choices: list[Choice], rivals: Sequence[int]) -> bool:
+    """Use no volume of a phase if the best of them goes on in another series; False where it does not.
+
+    A volume that shows the liver from end to end is no half of a phase, whatever adjoins it, nor is one with a mask doubted.
+    """
+    best = choices[min(rivals, key=lambda i: _order(choices[i]))]
+    whole = best.volume.liver_coverage is not None and best.volume.liver_coverage >= 1
+    pieces = [i for i in rivals if is_continued(best.volume, choices[i].volume)]
+    if whole or "lesions" in best.masks or not pieces:
+        return False
+    keys = " and ".join([best.volume.key, *(choices[i].volume.key for i in pieces)])
+    for i in rivals:
+        choices[i] = replace(
+            choices[i],
+            use=False,
+            remarks=(
+                *choices[i].remarks,
+                f"{best.phase} seems to be cut in pieces: of {keys} one goes on where the other ends; export them as one "
+                "series, or set use to yes for the one that shows enough",
+            ),
+        )
+    return True
 
 
 # What one volume of a phase may have over another, the gravest first; the higher is used.
@@ -255,6 +283,27 @@ def _with_order(choices: Sequence[Choice], corrections: Mapping[str, Correction]
                     "if they are named the wrong way round, set phase in the series table"
                 )
         result.append(replace(choice, remarks=(*choice.remarks, *remarks)) if remarks else choice)
+    return result
+
+
+def _without_one_scan_twice(choices: Sequence[Choice], corrections: Mapping[str, Correction]) -> list[Choice]:
+    """Use neither of two volumes that stand for different phases but are of one acquisition; the table may say which."""
+    # Of images made of others the user knows: virtual non-contrast ones may be the only ones without contrast.
+    used = [choice for choice in choices if choice.use and not choice.kind.doubts]
+    if not times_tell(choice.volume for choice in choices):
+        return list(choices)
+    result = []
+    for choice in choices:
+        remarks = [
+            f"speaks against it: {other.phase} ({other.volume.key}) is of the same acquisition, by AcquisitionNumber, "
+            "AcquisitionTime and place, and one scan is one phase: set phase and use in the series table"
+            for other in used
+            if choice in used
+            and choice.volume.key not in corrections
+            and other.phase != choice.phase
+            and is_same_acquisition(choice.volume, other.volume)
+        ]
+        result.append(replace(choice, use=False, remarks=(*choice.remarks, *remarks)) if remarks else choice)
     return result
 
 

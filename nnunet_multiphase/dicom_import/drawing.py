@@ -36,6 +36,7 @@ class Drawing:
     reading: Reading
     planes: tuple[Plane, ...]
     frame_of_reference: str = ""
+    open_lines: int = 0  # contours that enclose nothing, points and lengths measured apart
 
 
 @dataclass(frozen=True, eq=False)

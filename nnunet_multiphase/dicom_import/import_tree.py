@@ -13,6 +13,7 @@ from nnunet_multiphase.cases.case_folder import CohortError
 from nnunet_multiphase.dicom.geometry import TOO_FEW
 from nnunet_multiphase.dicom.interleaved import INTERLEAVED
 from nnunet_multiphase.dicom.kind import with_kinds
+from nnunet_multiphase.dicom.person import Person
 from nnunet_multiphase.dicom.regrid import resample_if_irregular
 from nnunet_multiphase.dicom.scan import Tree, scan_tree
 from nnunet_multiphase.dicom.volumes import Volume, volumes_of
@@ -26,7 +27,14 @@ from nnunet_multiphase.dicom_import.case_writer import (
 from nnunet_multiphase.dicom_import.choose import Choice, Correction, choose_volumes
 from nnunet_multiphase.dicom_import.coverage import with_coverage
 from nnunet_multiphase.dicom_import.evidence import Enhancement
-from nnunet_multiphase.dicom_import.join import name_bearers, same_day_groups, worth_joining
+from nnunet_multiphase.dicom_import.join import (
+    mixed_cases,
+    mixed_patients,
+    name_bearers,
+    refused_joins,
+    same_day_groups,
+    worth_joining,
+)
 from nnunet_multiphase.dicom_import.look import Look, look_at
 from nnunet_multiphase.dicom_import.mask_table import (
     MaskCorrection,
@@ -180,6 +188,10 @@ def _import_tree(
     if any(not patient_id for patient_id, _ in volumes):
         remarks.append("studies without PatientID: each counts as a patient of its own")
     remarks += _halves(joined, names, known)
+    remarks += mixed_patients(studies, names)
+    remarks += refused_joins(studies, joined, names) if join_studies else []
+    for case, sentence in mixed_cases(studies, joined, names).items():
+        masks.tell(case, sentence)
     choices, looks = _choose_all(volumes, names, layers, corrections, own, say)
     used_phases = {key: {choice.phase for choice in chosen if choice.use} for key, chosen in choices.items()}
     remarks += worth_joining(same_day_groups(studies), joined, names, used_phases)
@@ -298,11 +310,14 @@ def _check_tables(
 def _studies(tree: Tree) -> set[Study]:
     """List the studies; a study's date is the earliest that its series give."""
     dates: dict[StudyKey, str] = {}
+    persons: dict[StudyKey, set[Person]] = {}
     for series in tree.series:
         key = (series.patient_id, series.study)
         date = min(part.study_date for part in series.slices)
         dates[key] = min(dates.get(key, date), date)
-    return {Study(patient_id, uid, date) for (patient_id, uid), date in dates.items()}
+        # Reports and pictures of other systems are no phase, and are often typed in anew.
+        persons.setdefault(key, set()).update(part.person for part in series.slices if part.modality == "CT")
+    return {Study(*key, date, frozenset(persons[key])) for key, date in dates.items()}
 
 
 def _halves(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
+from nnunet_multiphase.dicom.person import disagreements
 from nnunet_multiphase.dicom_import.pseudonyms import Name, Study, StudyKey
 
 MOST_DAYS = 1
@@ -14,8 +16,91 @@ MOST_DAYS = 1
 def same_day_groups(studies: Iterable[Study]) -> list[list[StudyKey]]:
     """List the studies of one PatientID that were made on one day, or the next; at least two each, earliest first.
 
-    Studies without PatientID or date are in no group.
+    Studies without PatientID or date are in no group, nor are those that disagree about the person: a
+    de-identification may have given everybody one PatientID and one date.
     """
+    return [_keys(group) for group in _days(studies) if not _disagreements(group)]
+
+
+def refused_joins(
+    studies: Iterable[Study], to: Mapping[StudyKey, StudyKey], names: Mapping[StudyKey, Name]
+) -> list[str]:
+    """Say which studies of one PatientID and day are not joined, as they disagree about the person.
+
+    Args:
+        studies: Of the tree.
+        to: From `name_bearers`.
+        names: What each study is called.
+    """
+    told = []
+    for group in _days(studies):
+        cases = sorted({names[to[key]].case for key in _keys(group)})
+        if (what := _disagreements(group)) and len(cases) > 1:
+            told.append(
+                f"cases {' and '.join(cases)} are of one PatientID and day, but disagree in {' and '.join(what)}: "
+                "--join-studies does not join them, as they may be different people"
+            )
+    return told
+
+
+def mixed_patients(studies: Iterable[Study], names: Mapping[StudyKey, Name]) -> list[str]:
+    """Say which PatientIDs seem to stand for several people; one sentence a patient.
+
+    Args:
+        studies: Of the tree.
+        names: What each study is called.
+    """
+    patients: dict[str, list[Study]] = {}
+    for study in studies:
+        if study.patient_id:
+            patients.setdefault(names[study.patient_id, study.uid].patient, []).append(study)
+    return [
+        f"patient {patient}: the {len(group)} studies of this PatientID disagree in {' and '.join(what)}, so that they "
+        "may be of different people; they count as one patient in every split; if they are several, give each a "
+        "PatientID of their own and import into a new OUT"
+        for patient, group in sorted(patients.items())
+        if (what := disagreements(study.persons for study in group))
+    ]
+
+
+def mixed_cases(
+    studies: Iterable[Study], to: Mapping[StudyKey, StudyKey], names: Mapping[StudyKey, Name]
+) -> dict[str, str]:
+    """Say why a case cannot be written whose images disagree about the person: case -> sentence.
+
+    One study may hold two people where a de-identification gave all studies one UID; and an earlier import may have joined
+    what is not joined any more.
+
+    Args:
+        studies: Of the tree.
+        to: From `name_bearers`.
+        names: What each study is called.
+    """
+    cases: dict[str, list[Study]] = {}
+    for study in studies:
+        cases.setdefault(names[to[study.patient_id, study.uid]].case, []).append(study)
+    found = {}
+    for case, group in cases.items():
+        # Within a study one system may name the ID's issuer in another way than the next, or count the age anew.
+        bare = [[replace(person, issuer="")] for study in group for person in study.persons]
+        if what := _disagreements(group) or disagreements(bare):
+            found[case] = (
+                f"its images disagree in {' and '.join(what)}, so that they may be of different people; give each person a "
+                "PatientID and a StudyInstanceUID of their own, or correct the headers, and import into a new OUT"
+            )
+    return found
+
+
+def _disagreements(group: Iterable[Study]) -> list[str]:
+    return disagreements((study.persons for study in group), one_day=True)
+
+
+def _keys(group: Iterable[Study]) -> list[StudyKey]:
+    return [(study.patient_id, study.uid) for study in group]
+
+
+def _days(studies: Iterable[Study]) -> list[list[Study]]:
+    """Group the studies of one PatientID that were made on one day, or the next; at least two each, earliest first."""
     groups: list[list[Study]] = []
     for study in sorted(studies, key=lambda study: (study.patient_id, study.date, study.uid)):
         day = _day(study.date)
@@ -27,7 +112,7 @@ def same_day_groups(studies: Iterable[Study]) -> list[list[StudyKey]]:
             groups[-1].append(study)
         else:
             groups.append([study])
-    return [[(study.patient_id, study.uid) for study in group] for group in groups if len(group) > 1]
+    return [group for group in groups if len(group) > 1]
 
 
 def name_bearers(

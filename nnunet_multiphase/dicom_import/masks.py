@@ -169,8 +169,10 @@ def _look_through(
         title = _title(kind, file, drawing.number, key)
         problem = places.problem
         if not drawing.planes and not places.planes:
-            problem = "the region is empty"
-            if kind == LESIONS and case and not free:
+            problem = _why_empty(drawing)
+            if kind == LESIONS and drawing.open_lines and not free:
+                found.tell(case, f"{title}: {problem}; {_CLOSE_THEM}")
+            elif kind == LESIONS and case and not free:
                 found.empty.setdefault(case, []).append(title)
             else:
                 found.remarks.append(f"{_of(case)}{title}: {problem} and was left out")
@@ -183,6 +185,11 @@ def _look_through(
             ]
             if places.how == BY_PLANES and not correction:
                 fitted.setdefault(next(iter(places.planes)), []).append(key)
+            if drawing.open_lines:
+                found.remarks.append(
+                    f"{_of(case)}{title}: {drawing.open_lines} of its contours are open lines, which enclose no region, and "
+                    "were left out; look at it"
+                )
         taken_as = correction.taken_as if correction else kind
         found.rows.append(
             _row(owner, file, drawing, key, taken_as, Places(places.planes, places.how, problem))
@@ -212,6 +219,18 @@ def _look_through(
 
 
 _TAKEN_AS = "; if one is to be used, set taken_as in the mask table and pass --mask-table"
+
+
+_CLOSE_THEM = (
+    "close them where they were drawn and export the file again, or set taken_as to no in the mask table and pass "
+    "--mask-table"
+)
+
+
+def _why_empty(drawing: Drawing) -> str:
+    if not drawing.open_lines:
+        return "the region is empty"
+    return f"it has {drawing.open_lines} contour(s), but they are open lines (OPEN_PLANAR), which enclose no region"
 
 
 def _near(file: MaskFile, volumes: Sequence[Volume]) -> list[Volume]:

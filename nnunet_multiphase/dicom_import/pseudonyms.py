@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from nnunet_multiphase.dicom.person import Person
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.table_cells import write_rows
 from nnunet_multiphase.table_text import read_table
@@ -25,6 +26,7 @@ class Study:
     patient_id: str
     uid: str
     date: str
+    persons: frozenset[Person] = frozenset()  # all that its images say of the person
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,12 +22,15 @@ _SAME_CONTOUR = 0.9
 def regions(header: Any, own: OwnLabels | None = None) -> list[Drawing]:
     """List the regions of an RTSTRUCT header, each with its contours."""
     planes: dict[int, list[Plane]] = {}
+    open_lines: Counter[int] = Counter()
     for item in header.get("ROIContourSequence") or []:
         drawn = planes.setdefault(int(item.ReferencedROINumber), [])
         for index, contour in enumerate(item.get("ContourSequence") or []):
             if _encloses(contour):
                 exclusive = _type(contour) == "CLOSEDPLANAR_XOR"
                 drawn.append(Plane(index, _images(contour), _points(contour), exclusive=exclusive))
+            elif _type(contour).startswith("OPEN") and len(_points(contour)) > 2:
+                open_lines[int(item.ReferencedROINumber)] += 1
     types: dict[int, set[str]] = {}
     for seen in header.get("RTROIObservationsSequence") or []:
         if seen.get("ReferencedROINumber") is not None and seen.get("RTROIInterpretedType"):
@@ -42,6 +46,7 @@ def regions(header: Any, own: OwnLabels | None = None) -> list[Drawing]:
             region_reading(str(roi.get("ROIName") or ""), types.get(number, set()), own),
             tuple(planes.get(number, [])),
             str(roi.get("ReferencedFrameOfReferenceUID") or (frames[0] if len(frames) == 1 else "")),
+            open_lines[number],
         )
         for roi in header.get("StructureSetROISequence") or []
     ]

@@ -182,10 +182,11 @@ NO_PHASE_WORDS: tuple[str, ...] = _words(
     venous access, venous line, venous malf*, venous thromb*, venous sampl*, deep ven*, leg ven*,
     lower extremity*, intra arterial*, intra venous*, arterio venous*, hepatic artery infusion*,
     hepatic artery chemo*, hepatic arterial infusion*, hepatic arterial chemo*, vascular lab, PP prone,
-    prone PP, art of, state of the art, vena cava*, пульм*, легочн* арт*, коронар* арт*, сонн* арт*,
+    prone PP, art of, state of the art, metal art, metall art, art red, art reduc*, non arterial*, not arterial*,
+    nicht arteriell*, vena cava*, пульм*, легочн* арт*, коронар* арт*, сонн* арт*,
     воротн* тромб*, 主动脉, 大動脈, 肺动脉, 肺動脈, 冠状动脉, 冠狀動脈, 冠動脈, 冠脉, 颈动脉, 頸動脈, 椎动脉,
     椎動脈, 肾动脉, 腎動脈, 下肢动脉, 下肢動脈, 下肢静脉, 下肢静脈, 肺静脉, 肺静脈, 动静脉, 動静脈, 動靜脈,
     대동맥, 폐동맥, 관상동맥, 경동맥, 동정맥, 腎実質相, 膵実質相
     """
 )
-"""Removed before phases are looked for: vessels and what is done to them, and images computed of a phase."""
+"""Removed before phases are looked for: vessels and what is done to them, images computed of a phase, artefact reduction."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -225,6 +226,46 @@ def test_trap_is_named_and_not_used(
     (row,) = series_rows()
     assert row["problems"].startswith(problem) or problem in row["problems"]
     assert row["use"] == "no"
+
+
+def test_decimal_comma_in_the_pixel_spacing_is_named(tmp_path: Path, series_rows: Rows) -> None:
+    save(phase_series("pv", description="portal venous"), tmp_path / "tree")
+    for path in (tmp_path / "tree").iterdir():
+        path.write_bytes(path.read_bytes().replace(rb"6.0\5.0", rb"6,0\5,0"))
+    (row,) = series_rows()
+    assert row["problems"] == (
+        "slices without pixel spacing (PixelSpacing has a decimal comma, where DICOM has a point): repair the tag, or "
+        "export the series again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("tags", "problem"),
+    [
+        ({"PixelSpacing": None}, "slices without pixel spacing"),
+        (
+            {"PixelSpacing": None, "ImagerPixelSpacing": [6.0, 5.0]},
+            "slices without pixel spacing (ImagerPixelSpacing is the detector's and does not stand for PixelSpacing)"
+            ": repair",
+        ),
+        ({"PixelSpacing": [0, 5.0]}, "slices without pixel spacing (PixelSpacing is not above 0): repair"),
+        (
+            {"ImagePositionPatient": [1.0, 2.0]},
+            "slices without position (ImagePositionPatient is not 3 numbers): repair",
+        ),
+        (
+            {"ImagePositionPatient": None, "ImageOrientationPatient": None},
+            "slices without position and orientation",
+        ),
+    ],
+)
+def test_what_places_no_slices_is_named(
+    tags: dict[str, Any], problem: str, tmp_path: Path, series_rows: Rows
+) -> None:
+    save(phase_series("pv", description="portal venous", **tags), tmp_path / "tree")
+    (row,) = series_rows()
+    assert row["problems"].startswith(problem)
+    assert row["problems"] == problem or problem.endswith("repair")
 
 
 def test_without_the_trap_the_series_is_used(tmp_path: Path, series_rows: Rows) -> None:

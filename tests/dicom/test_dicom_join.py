@@ -14,7 +14,9 @@ from nnunet_multiphase.dicom_import.import_tree import Summary, import_tree
 pytestmark = pytest.mark.slow
 
 
-def save_study(tree: Path, study: str, phase: str, day: str = "20210304", patient: str = "P1") -> None:
+def save_study(
+    tree: Path, study: str, phase: str, day: str = "20210304", patient: str = "P1", **tags: str
+) -> None:
     """Write one phase as a study of its own, with an accession number of its own."""
     save(
         phase_series(
@@ -26,6 +28,7 @@ def save_study(tree: Path, study: str, phase: str, day: str = "20210304", patien
             AcquisitionDate=day,
             ContentDate=day,
             AccessionNumber=study,
+            **tags,
         ),
         tree,
     )
@@ -156,3 +159,82 @@ def test_mask_of_one_study_comes_along(tmp_path: Path) -> None:
     save([*items, make_seg(items, {"Mass": lesion_mask()})], tmp_path / "tree")
     assert imported(tmp_path, join_studies=True).failures == ()
     assert cases(tmp_path) == {"patient_001": ["art", "lesions_pv", "pv"]}
+
+
+WOMAN = {"PatientSex": "F", "PatientBirthDate": "19500101", "PatientAge": "071Y"}
+
+
+@pytest.mark.parametrize(
+    ("other", "what"),
+    [
+        ({"PatientSex": "M"}, "sex"),
+        ({"PatientBirthDate": "19810101"}, "birth date"),
+        ({"PatientAge": "040Y"}, "age"),
+        ({"PatientSex": "M", "PatientBirthDate": "19810101"}, "sex and birth date"),
+        ({"IssuerOfPatientID": "another hospital"}, "issuer of the patient's ID"),
+    ],
+)
+def test_studies_that_disagree_about_the_person_are_not_joined(
+    other: dict[str, str], what: str, tmp_path: Path
+) -> None:
+    woman = WOMAN | {"IssuerOfPatientID": "this hospital"}
+    save_study(tmp_path / "tree", "A", "art", patient="ANONYMOUS", **woman)
+    save_study(tmp_path / "tree", "B", "pv", patient="ANONYMOUS", **woman | other)
+    summary = imported(tmp_path, join_studies=True)
+    assert sorted(cases(tmp_path).values()) == [["art"], ["pv"]]
+    (refused,) = [remark for remark in summary.remarks if "does not join them" in remark]
+    assert f"disagree in {what}: " in refused
+    assert not any(value in " ".join(summary.remarks) for value in ("1950", "1981", "071", "040", "another"))
+
+
+def test_a_join_of_different_people_is_not_offered(tmp_path: Path) -> None:
+    save_study(tmp_path / "tree", "A", "art", patient="ANONYMOUS", **WOMAN)
+    save_study(tmp_path / "tree", "B", "pv", patient="ANONYMOUS", PatientSex="M")
+    remarks = imported(tmp_path).remarks
+    assert not any("--join-studies makes one case" in remark for remark in remarks)
+    (mixed,) = [remark for remark in remarks if "different people" in remark]
+    assert "patient patient_001: the 2 studies of this PatientID disagree in sex, " in mixed
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {},
+        {"PatientSex": "", "PatientBirthDate": "", "PatientAge": ""},
+        {"PatientSex": "O", "PatientBirthDate": "1950", "PatientAge": "71"},
+        {"PatientSex": "F ", "PatientAge": "072Y"},
+        {"PatientAge": "860M"},
+    ],
+)
+def test_what_is_empty_or_nearly_alike_is_no_disagreement(other: dict[str, str], tmp_path: Path) -> None:
+    save_study(tmp_path / "tree", "A", "art", **WOMAN)
+    save_study(tmp_path / "tree", "B", "pv", **other)
+    summary = imported(tmp_path, join_studies=True)
+    assert cases(tmp_path) == {"patient_001": ["art", "pv"]}
+    assert not any("people" in remark for remark in summary.remarks)
+
+
+def test_an_older_patient_at_a_follow_up_is_no_other(tmp_path: Path) -> None:
+    save_study(tmp_path / "tree", "A", "pv", **WOMAN)
+    save_study(tmp_path / "tree", "B", "pv", "20250304", **WOMAN | {"PatientAge": "075Y"})
+    assert not any("people" in remark for remark in imported(tmp_path).remarks)
+
+
+def test_one_study_uid_for_two_people_is_no_case(tmp_path: Path) -> None:
+    save_study(tmp_path / "tree", "A", "art", PatientSex="F")
+    save(
+        phase_series("pv", description="pv", study="A", PatientSex="M", StudyDate="20210304"),
+        tmp_path / "tree",
+    )
+    summary = imported(tmp_path)
+    assert summary.written == ()
+    assert "case patient_001: its images disagree in sex, so that they may be" in summary.failures[0]
+
+
+def test_single_images_of_two_people_are_not_one_study(tmp_path: Path) -> None:
+    for sex in "FM":
+        images = phase_series("pv", description="pv", series=sex, PatientSex=sex)
+        for n, image in enumerate(images):
+            image.StudyInstanceUID = uid(sex, n)
+        save(images, tmp_path / "tree")
+    assert len(imported(tmp_path).written) == 2

@@ -320,6 +320,41 @@ def test_an_empty_liver_region_is_told_and_left_out(tmp_path: Path) -> None:
     assert any("the liver mask" in r and "the region is empty and was left out" in r for r in summary.remarks)
 
 
+def opened(item: FileDataset, region: int, *contours: int) -> FileDataset:
+    """Make contours of an RTSTRUCT's region open lines."""
+    for contour in contours:
+        item.ROIContourSequence[region].ContourSequence[contour].ContourGeometricType = "OPEN_PLANAR"
+    return item
+
+
+def test_open_contours_are_no_empty_region(tmp_path: Path) -> None:
+    art, pv = phases()
+    tumour = make_rtstruct(pv, {"Tumor": [(4, SQUARE), (5, SQUARE)], "GTV": [(6, SQUARE)]})
+    save([*art, *pv, opened(tumour, 0, 0, 1)], tmp_path / "tree")
+    (failure,) = run(tmp_path).failures
+    assert "it has 2 contour(s), but they are open lines (OPEN_PLANAR), which enclose no region" in failure
+    assert "empty" not in failure
+    assert "lesion-free" not in failure
+    changes = [{"taken_as": "no"} if row["number"] == "1" else {} for row in table(tmp_path)]
+    assert run(tmp_path, mask_table=correct(tmp_path, *changes)).failures == ()
+
+
+def test_open_contours_beside_closed_ones_are_told(tmp_path: Path) -> None:
+    art, pv = phases()
+    tumour = make_rtstruct(pv, {"Tumor": [(4, SQUARE), (5, SQUARE)]})
+    save([*art, *pv, opened(tumour, 0, 1)], tmp_path / "tree")
+    summary = run(tmp_path)
+    assert summary.failures == ()
+    assert any("1 of its contours are open lines" in remark for remark in summary.remarks)
+
+
+def test_a_measured_length_is_no_open_contour(tmp_path: Path) -> None:
+    art, pv = phases()
+    tumour = make_rtstruct(pv, {"Tumor": [(4, SQUARE), (5, SQUARE[:2])]})
+    save([*art, *pv, opened(tumour, 0, 1)], tmp_path / "tree")
+    assert not any("open lines" in remark for remark in run(tmp_path).remarks)
+
+
 def test_lesion_free_is_not_said_of_a_mask_with_lesions(tmp_path: Path) -> None:
     art, pv = phases()
     save([*art, *pv, make_seg(pv, {"Mass": lesion_mask()})], tmp_path / "tree")

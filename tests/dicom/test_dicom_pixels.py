@@ -321,3 +321,43 @@ def test_what_was_measured_is_left_alone(hu: np.ndarray) -> None:
     same, values = padding_to_air(hu)
     assert values == ()
     assert same is hu
+
+
+@pytest.mark.parametrize("intercept", [-8192, -3072])
+def test_values_of_a_wrong_intercept_are_no_padding(intercept: int, tmp_path: Path) -> None:
+    save(stored(HU + 1024, **UNSIGNED | {"RescaleIntercept": intercept}), tmp_path)
+    with pytest.raises(
+        InputError, match=r"values below -1500 HU.*are no padding.*RescaleIntercept seems to be wrong"
+    ):
+        read(tmp_path)
+
+
+def test_a_wrong_intercept_with_true_padding_is_found(tmp_path: Path) -> None:
+    save(stored(np.where(CIRCLE, 0, HU + 1024), **UNSIGNED | {"RescaleIntercept": -8192}), tmp_path)
+    with pytest.raises(InputError, match="RescaleIntercept"):
+        read(tmp_path)
+
+
+def test_a_case_with_a_wrong_intercept_is_not_written(tmp_path: Path) -> None:
+    save(stored(HU + 1024, **UNSIGNED | {"RescaleIntercept": -8192}), tmp_path / "tree")
+    summary = import_tree(tmp_path / "tree", tmp_path / "raw")
+    assert summary.written == ()
+    assert "case patient_001, pv" in summary.failures[0]
+    assert "RescaleIntercept" in summary.failures[0]
+
+
+_PADDED = {
+    "slices": np.where(np.arange(SHAPE[0])[:, None, None] < 9, -2000, HU),
+    "all but the liver": np.where((ROW > 8) & (ROW < 20) & (COLUMN > 5) & (COLUMN < 18), HU, -3024),
+    "circle and slices": np.where(np.arange(SHAPE[0])[:, None, None] < 4, -2000, np.where(CIRCLE, -3024, HU)),
+    # As lossy compression leaves it.
+    "blurred": np.where(CIRCLE, -2000 + np.random.default_rng(2).normal(0, 3, SHAPE).round(), HU),
+}
+
+
+@pytest.mark.parametrize("name", _PADDED)
+def test_padding_may_be_most_of_a_volume(name: str) -> None:
+    hu = _PADDED[name]
+    air, values = padding_to_air(hu)
+    assert min(values) >= -3024
+    np.testing.assert_array_equal(air[hu >= -1500], hu[hu >= -1500])
