@@ -31,6 +31,7 @@ from nnunet_multiphase.cases.plausible_masks import (
     find_misplaced_liver,
     find_wrong_side,
 )
+from nnunet_multiphase.cases.plausible_order import find_unenhanced_too_bright
 from nnunet_multiphase.cases.plausible_values import find_implausible_values
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.mask_file import GridError, MaskFiles, read_mask
@@ -128,6 +129,7 @@ def check_case(
     for phase in case.images:
         _check_phase(judged, case, phase, read, keep=phase in needed)
     judged.add(f"case {case.name}:", [find_unlike_phases(judged.samples, judged.bodies)])
+    judged.add(f"case {case.name}:", [find_unenhanced_too_bright(judged.samples)])
     if case.liver is None:
         found = [locate_liver(sample) for phase, sample in judged.samples.items() if phase in judged.bodies]
         judged.livers += [liver for liver in found if liver is not None]
