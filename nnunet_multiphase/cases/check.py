@@ -34,6 +34,7 @@ from nnunet_multiphase.cases.plausible_masks import (
 from nnunet_multiphase.cases.plausible_order import find_unenhanced_too_bright
 from nnunet_multiphase.cases.plausible_values import find_implausible_values
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.phases import FILL_HU
 from nnunet_multiphase.volumes.mask_file import GridError, MaskFiles, read_mask
 from nnunet_multiphase.volumes.orientation import upright
 from nnunet_multiphase.volumes.unchanged import digest_of_mask, digest_of_volume, digest_of_voxels
@@ -43,6 +44,10 @@ from registration.file_header import find_unclear_header
 STRAY_SHARE = 0.05
 """Share of a lesion mask that may lie outside the liver mask: edges are drawn by different hands."""
 MISPLACED_SHARE = 0.9
+NO_HU_BELOW = -1500
+"""Noise around air (-1000 HU) does not reach it."""
+LEAST_PADDING = 0.0005
+"""Share of a volume; fewer voxels are noise."""
 MOST_OF_LIVER = 0.9
 """A lesion mask that fills more of the liver than this is the liver's: labels or files are exchanged."""
 
@@ -165,6 +170,7 @@ def _check_phase(
         judged.grids[phase] = image
     if "remarks" in image.GetMetaDataKeys() and image.GetMetaData("remarks"):
         judged.warnings.append(f"case {case.name}, phase {phase}: {image.GetMetaData('remarks')}")
+    judged.warnings += _padding(f"case {case.name}, phase {phase}: {path}", image)
     _judge_volume(judged, phase, path, image)
     used = upright(image)  # a copy is one in whatever axis order it is stored
     values = digest_of_voxels(used)  # and in whatever type of number
@@ -176,6 +182,19 @@ def _check_phase(
         )
     judged.voxels[phase] = values
     judged.parts[phase] = digest_of_volume(used, values)
+
+
+def _padding(where: str, image: sitk.Image) -> list[str]:
+    """Say that a volume is padded with what is no HU, which becomes air; a few such voxels are nothing to tell."""
+    values = sitk.GetArrayViewFromImage(image)
+    lowest = float(values.min())
+    share = float((values < NO_HU_BELOW).mean()) if lowest < NO_HU_BELOW else 0.0
+    if share < LEAST_PADDING:
+        return []
+    return [
+        f"{where} holds {lowest:g} and the like in {max(1, round(100 * share))} % of its voxels, where nothing was seen: "
+        f"taken as air ({FILL_HU} HU)"
+    ]
 
 
 def _check_mask(

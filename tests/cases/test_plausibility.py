@@ -347,6 +347,21 @@ def test_a_plausible_case_has_nothing(case: CaseFolder) -> None:
     assert report.problems == report.warnings == report.accepted == ()
 
 
+def test_padding_that_is_no_hu_is_said(case: CaseFolder) -> None:
+    def padded(image: sitk.Image) -> None:
+        image[:3] = -3024  # of 64 columns
+        image[0, 0, 0] = -2000
+
+    edit(case.images["art"], padded)
+    report = check_case(case)
+    assert report.problems == ()
+    (warning,) = report.warnings
+    assert warning.startswith(
+        f"case a, phase art: {case.images['art']} holds -3024 and the like in 5 % of its voxels"
+    )
+    assert warning.endswith("taken as air (-1024 HU)")
+
+
 def triple(case: CaseFolder, **liver_hu: float) -> CaseFolder:
     """Write the phases with a liver of these HU each."""
     for seed, (phase, hu) in enumerate(liver_hu.items()):
