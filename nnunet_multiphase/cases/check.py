@@ -40,6 +40,7 @@ from nnunet_multiphase.volumes.orientation import upright
 from nnunet_multiphase.volumes.unchanged import digest_of_mask, digest_of_volume, digest_of_voxels
 from nnunet_multiphase.volumes.volume_file import read_volume, split_channel
 from registration.file_header import find_unclear_header
+from registration.nifti_bytes import unit_code
 
 STRAY_SHARE = 0.05
 """Share of a lesion mask that may lie outside the liver mask: edges are drawn by different hands."""
@@ -266,7 +267,10 @@ def _judge_volume(judged: _Judged, phase: str, path: Path, image: sitk.Image) ->
     sample = sample_volume(image)
     unclear = find_unclear_header(split_channel(path)[0])
     header = None if unclear is None else Finding(unclear.check, unclear.clause)
-    spacing = header if header is not None and header.check == "spacing" else find_implausible_spacing(sample)
+    code = unit_code(split_channel(path)[0]) if path.is_file() else 0
+    spacing = (
+        header if header is not None and header.check == "spacing" else find_implausible_spacing(sample, code)
+    )
     implausible = judged.add(where, [spacing])
     implausible |= judged.add(where, [find_implausible_values(sample)])
     judged.add(where, [header if header is not spacing else None])
