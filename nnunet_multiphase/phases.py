@@ -10,6 +10,8 @@ PHASE_TITLES: dict[str, str] = {
 }
 
 FILL_HU = -1024
+NO_HU_BELOW = -1500
+"""Noise around air (-1000 HU) does not reach it: padding, as scanners write it where they measured nothing."""
 """Air: the value of every voxel where a phase has no data (never 0, which is water)."""
 
 ON_FAILURE = ("check", "drop-phase", "drop-case", "header")

@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.phases import FILL_HU
+from nnunet_multiphase.phases import FILL_HU, NO_HU_BELOW
 from registration import PreparedReference, RegistrationResult, RegistrationSettings, register
 from registration.resample import resample_with_coverage
 from registration.volume import image_like
@@ -289,15 +289,15 @@ def signed(image: sitk.Image) -> sitk.Image:
 
 
 def without_padding(image: sitk.Image) -> sitk.Image:
-    """Make air of what is darker: nothing is, and scanners write -2000 or -3024 where they measured nothing.
+    """Make air of the -2000 or -3024 that scanners write where they measured nothing; noise of air stays.
 
     Before it is resampled, or a spline would ring into the body at the padding's edge.
     """
     image = signed(image)
     values = sitk.GetArrayViewFromImage(image)
-    if values.min() >= FILL_HU:
+    if values.min() >= NO_HU_BELOW:
         return image
-    return image_like(np.maximum(values, np.asarray(FILL_HU, values.dtype)), image)
+    return image_like(np.where(values < NO_HU_BELOW, np.asarray(FILL_HU, values.dtype), values), image)
 
 
 def _as_int16(image: sitk.Image, has_data: np.ndarray) -> sitk.Image:

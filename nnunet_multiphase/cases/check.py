@@ -34,7 +34,7 @@ from nnunet_multiphase.cases.plausible_masks import (
 from nnunet_multiphase.cases.plausible_order import find_unenhanced_too_bright
 from nnunet_multiphase.cases.plausible_values import find_implausible_values
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.phases import FILL_HU
+from nnunet_multiphase.phases import FILL_HU, NO_HU_BELOW
 from nnunet_multiphase.volumes.mask_file import GridError, MaskFiles, read_mask
 from nnunet_multiphase.volumes.orientation import upright
 from nnunet_multiphase.volumes.unchanged import digest_of_mask, digest_of_volume, digest_of_voxels
@@ -45,8 +45,6 @@ from registration.nifti_bytes import unit_code
 STRAY_SHARE = 0.05
 """Share of a lesion mask that may lie outside the liver mask: edges are drawn by different hands."""
 MISPLACED_SHARE = 0.9
-NO_HU_BELOW = -1500
-"""Noise around air (-1000 HU) does not reach it."""
 LEAST_PADDING = 0.0005
 """Share of a volume; fewer voxels are noise."""
 MOST_OF_LIVER = 0.9

@@ -51,8 +51,7 @@ def test_liver_mask_is_what_is_fitted(aligned: AlignedPhases) -> None:
 def test_reference_stays_where_it_is(aligned: AlignedPhases, reference: sitk.Image) -> None:
     index, size = aligned.box
     expected = sitk.RegionOfInterest(reference, size, index)
-    expected_hu = np.maximum(sitk.GetArrayFromImage(expected), FILL_HU)  # noise of air goes below
-    assert np.array_equal(sitk.GetArrayFromImage(aligned.images["art"]), expected_hu)
+    assert np.array_equal(sitk.GetArrayFromImage(aligned.images["art"]), sitk.GetArrayFromImage(expected))
     assert aligned.transforms["art"].TransformPoint((1.0, 2.0, 3.0)) == (1.0, 2.0, 3.0)
 
 
@@ -70,7 +69,7 @@ def test_padding_below_air_becomes_air(reference: sitk.Image, moving: sitk.Image
     found = align_phases({"art": padded(reference), "pv": padded(moving)}, "art", settings=QUICK)
     for phase, image in found.images.items():
         values = sitk.GetArrayFromImage(image)
-        assert values.min() == FILL_HU, phase
+        assert values.min() > -1100, phase  # noise about -1000
         assert (values == FILL_HU).mean() > 0.05
 
 
