@@ -17,7 +17,7 @@ BODY_HU, SOFT_HU = -300.0, (-30.0, 300.0)
 LEAST_BLOCKS = 300
 EVEN_HU = 60.0
 """Standard deviation within a block without an edge."""
-SAME_HU = 7.0
+SAME_HU = 10.0
 """What three quarters of the blocks differ by at most: 19 and more in two phases (docs/data.md)."""
 SAME_NOISE = 0.8
 """Correlation within the blocks; two acquisitions have only fine anatomy in common."""
