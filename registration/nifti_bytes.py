@@ -8,7 +8,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
 import SimpleITK as sitk
@@ -53,6 +53,7 @@ HEADERS = (
     _Header(348, 40, "h", 80, 112, 344, (b"n+1", b"ni1"), 252, "h", 256, 280, "f"),  # NIfTI-1
     _Header(540, 16, "q", 112, 176, 4, (b"n+2", b"ni2"), 344, "i", 352, 400, "d"),  # NIfTI-2
 )
+_ORDERS: tuple[Literal["little", "big"], ...] = ("little", "big")
 PAIR = (".hdr", ".img", ".hdr.gz", ".img.gz")
 
 
@@ -61,20 +62,79 @@ def is_nifti_name(path: Path) -> bool:
     return path.name.lower().endswith((".nii", ".nii.gz", *PAIR))
 
 
+def what_it_is_instead(path: Path) -> str:
+    """Tell by its first bytes what a file is that bears a volume's name, and what to do.
+
+    Args:
+        path: Any file.
+
+    Returns:
+        A clause to follow the file's name; the empty text where nothing speaks against the name, or it cannot be opened.
+    """
+    try:
+        with path.open("rb") as stream:
+            first = stream.read(512)
+    except OSError:
+        return ""
+    if first.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        return (
+            "is a web page (HTML or XML), as of a login or an error, and no volume: download the file itself"
+        )
+    if first.startswith(b"version https://git-lfs"):
+        return (
+            "is a Git LFS pointer and not the file it stands for: fetch that (git lfs pull), or download it"
+        )
+    if not is_nifti_name(path):
+        return ""
+    packed, named_packed = first.startswith(b"\x1f\x8b"), path.name.lower().endswith(".gz")
+    if packed and not named_packed:
+        return f"is packed (gzip), which its name does not say: rename it to {path.name}.gz"
+    sizes = [kind.size.to_bytes(4, order) for kind in HEADERS for order in _ORDERS]
+    if named_packed and first[:4] in sizes:
+        return f"is not packed (gzip), which its name says: rename it to {path.name[: -len('.gz')]}"
+    return ""
+
+
+def unit_code(path: Path) -> int:
+    """Give a NIfTI header's code of the unit of length: 0 unknown, 1 metre, 2 mm, 3 micrometre; 0 also where it is none."""
+    if not is_nifti_name(path):
+        return 0
+    try:
+        with _opened(_halves(path)[1]) as stream:
+            raw = stream.read(348)
+    except (EOFError, OSError, zlib.error):
+        return 0
+    return raw[123] & 7 if len(raw) == 348 else 0
+
+
+def is_nifti_2(path: Path) -> bool:
+    """Tell whether a file is of NIfTI's second version, which not every ITK reads."""
+    try:
+        with _opened(_halves(path)[1]) as stream:
+            raw = stream.read(540)
+    except (EOFError, OSError, zlib.error):
+        return False
+    return is_nifti_name(path) and raw[4:].startswith(HEADERS[1].marks)
+
+
 def check_nifti_header(path: Path) -> None:
     """Make sure, before ITK reads it, that a NIfTI header places its volume by numbers: over infinity ITK never ends.
 
     Args:
-        path: The file, or either half of a pair; what is no NIfTI passes.
+        path: The file, or either half of a pair; what is no NIfTI passes, but for what is no volume at all.
 
     Raises:
-        ValueError: It cannot be read, is no such header or that of Analyze 7.5, which ITK takes for a volume that lies
-            straight, or what says where the volume lies is NaN, infinite or beyond all measure.
+        ValueError: It is something else than its name says, cannot be read, is no such header or that of Analyze 7.5, which
+            ITK takes for a volume that lies straight, or what says where the volume lies is NaN, infinite or beyond all
+            measure.
     """
+    header = _halves(path)[1] if is_nifti_name(path) else path
+    if other := what_it_is_instead(header):
+        raise ValueError(f"{header} {other}")
     if not is_nifti_name(path):
         return
     try:
-        with _opened(_halves(path)[1]) as stream:
+        with _opened(header) as stream:
             raw = stream.read(540)
     except (EOFError, OSError, zlib.error) as error:
         # ITK would go on with what little it could unpack of the header.

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from nnunet_multiphase.cases.case_name import case_id, patient_id
+from nnunet_multiphase.cases.case_name import case_id, loose_patient_id, patient_id
 from nnunet_multiphase.cases.mask_choice import ONE_MASK, MaskRule, by_preference, choose_masks
 from nnunet_multiphase.cases.near_miss import (
     exact_name,
@@ -367,6 +367,36 @@ def read_patients(table: Path) -> dict[str, str]:
                 f"{table}, line {row.number}: case {case} is of patient {patients[case]} and of {patient}; keep one line"
             )
     return patients
+
+
+def find_patients_alike(cases: Sequence[CaseFolder], table: Path) -> list[str]:
+    """Find patients whose names differ only as programs write them: one person under two would be in training and test.
+
+    Cases that nobody named a patient for are left out where only they are alike: a folder's name is its own patient.
+
+    Args:
+        cases: Of the whole cohort.
+        table: What may name the patients.
+
+    Returns:
+        A sentence for each name that is like an earlier one.
+    """
+    first: dict[str, CaseFolder] = {}
+    told: set[str] = set()
+    problems = []
+    for case in cases:
+        other = first.setdefault(loose_patient_id(case.patient), case)
+        unnamed = other.patient == other.name and case.patient == case.name
+        if other.patient == case.patient or case.patient in told or unnamed:
+            continue
+        told.add(case.patient)
+        problems.append(
+            f"case {case.name}: its patient {case.patient!r} and the patient {other.patient!r} of case {other.name} differ "
+            "only in letter case, blanks or leading zeros: if they are one patient, write them the same"
+            + (f" in {table.name}" if table.is_file() else "")
+            + "; if they are two, name them apart"
+        )
+    return problems
 
 
 def patient_table_notes(table: Path) -> list[str]:

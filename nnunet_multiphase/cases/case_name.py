@@ -39,3 +39,15 @@ def case_id(name: str) -> str:
 def patient_id(text: str) -> str:
     """Write a patient's name one way, whatever program wrote it: under two a person would be on both sides of a split."""
     return unicodedata.normalize("NFC", text).strip()
+
+
+def loose_patient_id(text: str) -> str:
+    """Write a patient's name as far as two programs agree on it: no letter case, no blanks, no zeros in front of a number.
+
+    Spreadsheets make 7 of 007. Two names that come out alike here are mostly one person's, which nobody but the user knows.
+
+    >>> loose_patient_id("Jones "), loose_patient_id("A 12"), loose_patient_id("007"), loose_patient_id("P007")
+    ('jones', 'a12', '7', 'p007')
+    """
+    plain = "".join(patient_id(text).casefold().split())
+    return plain.lstrip("0") or "0" if plain.isdecimal() else plain

@@ -31,17 +31,22 @@ from nnunet_multiphase.cases.plausible_masks import (
     find_misplaced_liver,
     find_wrong_side,
 )
+from nnunet_multiphase.cases.plausible_order import find_unenhanced_too_bright
 from nnunet_multiphase.cases.plausible_values import find_implausible_values
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.phases import FILL_HU, NO_HU_BELOW
 from nnunet_multiphase.volumes.mask_file import GridError, MaskFiles, read_mask
 from nnunet_multiphase.volumes.orientation import upright
 from nnunet_multiphase.volumes.unchanged import digest_of_mask, digest_of_volume, digest_of_voxels
 from nnunet_multiphase.volumes.volume_file import read_volume, split_channel
 from registration.file_header import find_unclear_header
+from registration.nifti_bytes import unit_code
 
 STRAY_SHARE = 0.05
 """Share of a lesion mask that may lie outside the liver mask: edges are drawn by different hands."""
 MISPLACED_SHARE = 0.9
+LEAST_PADDING = 0.0005
+"""Share of a volume; fewer voxels are noise."""
 MOST_OF_LIVER = 0.9
 """A lesion mask that fills more of the liver than this is the liver's: labels or files are exchanged."""
 
@@ -128,6 +133,7 @@ def check_case(
     for phase in case.images:
         _check_phase(judged, case, phase, read, keep=phase in needed)
     judged.add(f"case {case.name}:", [find_unlike_phases(judged.samples, judged.bodies)])
+    judged.add(f"case {case.name}:", [find_unenhanced_too_bright(judged.samples)])
     if case.liver is None:
         found = [locate_liver(sample) for phase, sample in judged.samples.items() if phase in judged.bodies]
         judged.livers += [liver for liver in found if liver is not None]
@@ -163,6 +169,7 @@ def _check_phase(
         judged.grids[phase] = image
     if "remarks" in image.GetMetaDataKeys() and image.GetMetaData("remarks"):
         judged.warnings.append(f"case {case.name}, phase {phase}: {image.GetMetaData('remarks')}")
+    judged.warnings += _padding(f"case {case.name}, phase {phase}: {path}", image)
     _judge_volume(judged, phase, path, image)
     used = upright(image)  # a copy is one in whatever axis order it is stored
     values = digest_of_voxels(used)  # and in whatever type of number
@@ -174,6 +181,19 @@ def _check_phase(
         )
     judged.voxels[phase] = values
     judged.parts[phase] = digest_of_volume(used, values)
+
+
+def _padding(where: str, image: sitk.Image) -> list[str]:
+    """Say that a volume is padded with what is no HU, which becomes air; a few such voxels are nothing to tell."""
+    values = sitk.GetArrayViewFromImage(image)
+    lowest = float(values.min())
+    share = float((values < NO_HU_BELOW).mean()) if lowest < NO_HU_BELOW else 0.0
+    if share < LEAST_PADDING:
+        return []
+    return [
+        f"{where} holds {lowest:g} and the like in {max(1, round(100 * share))} % of its voxels, where nothing was seen: "
+        f"taken as air ({FILL_HU} HU)"
+    ]
 
 
 def _check_mask(
@@ -245,7 +265,10 @@ def _judge_volume(judged: _Judged, phase: str, path: Path, image: sitk.Image) ->
     sample = sample_volume(image)
     unclear = find_unclear_header(split_channel(path)[0])
     header = None if unclear is None else Finding(unclear.check, unclear.clause)
-    spacing = header if header is not None and header.check == "spacing" else find_implausible_spacing(sample)
+    code = unit_code(split_channel(path)[0]) if path.is_file() else 0
+    spacing = (
+        header if header is not None and header.check == "spacing" else find_implausible_spacing(sample, code)
+    )
     implausible = judged.add(where, [spacing])
     implausible |= judged.add(where, [find_implausible_values(sample)])
     judged.add(where, [header if header is not spacing else None])

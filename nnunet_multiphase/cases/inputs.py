@@ -9,6 +9,7 @@ from nnunet_multiphase.cases.case_folder import (
     PATIENT_TABLE,
     CaseFolder,
     assign_patients,
+    find_patients_alike,
     ignored_files,
     patient_table_notes,
     scan_cohort,
@@ -65,7 +66,7 @@ def find_cases(raw: Path, inputs: Inputs) -> Found:
     """
     if inputs.table is not None:
         cases, problems, notes = scan_table(inputs.table, raw, inputs.masks)
-        return Found(cases, problems, [], notes)
+        return Found(cases, [*problems, *find_patients_alike(cases, inputs.table)], [], notes)
     if inputs.layout is not None:
         if inputs.layout.distrust and not inputs.trust_headers:
             problem = (
@@ -81,8 +82,10 @@ def find_cases(raw: Path, inputs: Inputs) -> Found:
             )
         names = {case.name: case.name for case in cases}
         cases, problems = assign_patients(cases, problems, raw / PATIENT_TABLE, names)
+        problems = [*problems, *find_patients_alike(cases, raw / PATIENT_TABLE)]
         ignored = [f"{name} (matches no pattern)" for name in unmatched if name != PATIENT_TABLE]
         return Found(cases, problems, ignored, patient_table_notes(raw / PATIENT_TABLE))
     cases, problems = scan_cohort(raw, inputs.masks)
+    problems = [*problems, *find_patients_alike(cases, raw / PATIENT_TABLE)]
     ignored = ignored_files(raw, cases) if raw.is_dir() else []
     return Found(cases, problems, ignored, patient_table_notes(raw / PATIENT_TABLE))

@@ -14,6 +14,8 @@ BODY_HU = -400.0
 BONE_HU = 250.0
 LEAST_SPACING_MM, MOST_SPACING_MM = 0.1, 20.0
 UNITS = {"metres": 1000.0, "centimetres": 10.0, "inches": 25.4, "micrometres": 0.001}
+UNIT_CODES = {1: ("metre", 1000.0), 3: ("micrometre", 0.001)}
+"""NIfTI's code of a unit that is not mm -> its name, and mm."""
 PLAUSIBLE_SPACING_MM = (0.3, 12.0)
 MATRICES = (512, 768, 1024)
 """Pixels of a slice as scanners make them: with 1 mm each, the field of view would be larger than any is."""
@@ -56,8 +58,13 @@ class Body:
     lung_above: float
 
 
-def find_implausible_spacing(sample: Sample) -> Finding | None:
-    """Say why voxels cannot be of the size that the header gives."""
+def find_implausible_spacing(sample: Sample, unit_code: int = 0) -> Finding | None:
+    """Say why voxels cannot be of the size that the header gives.
+
+    Args:
+        sample: Of the volume, in mm as it was read.
+        unit_code: What a NIfTI header says its numbers are; one of `UNIT_CODES` says that they were turned into mm.
+    """
     spacing, size = sample.full_spacing_mm, sample.full_size
     shown = " x ".join(f"{s:.4g}" for s in spacing)
     if not (np.isfinite(spacing).all() and min(spacing) > 0):
@@ -66,6 +73,13 @@ def find_implausible_spacing(sample: Sample) -> Finding | None:
         )
     if min(spacing) < LEAST_SPACING_MM or max(spacing) > MOST_SPACING_MM:
         low, high = PLAUSIBLE_SPACING_MM
+        said, factor = UNIT_CODES.get(unit_code, ("", 1.0))
+        if said and all(low <= s / factor <= high for s in spacing):
+            return Finding(
+                "spacing",
+                f"has voxels of {shown} mm, as no scanner makes: its header's unit code (xyzt_units {unit_code}) says "
+                f"{said}, and its numbers seem to be mm; set the code to 2 (mm)",
+            )
         unit = next((u for u, mm in UNITS.items() if all(low <= s * mm <= high for s in spacing)), "")
         why = (
             f"the header seems to be in {unit}, or" if unit else "the header seems to be in another unit, or"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from threading import Lock
@@ -12,7 +13,8 @@ import SimpleITK as sitk
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.volumes.orientation import upright
-from registration.nifti_bytes import check_nifti, check_nifti_header, is_nifti_name
+from registration.file_header import read_nifti_header
+from registration.nifti_bytes import check_nifti, check_nifti_header, is_nifti_2, is_nifti_name
 from registration.volume import MIN_VOXELS, check_placement
 from registration.volume_file import refuse_written, state_of
 
@@ -20,6 +22,13 @@ SUFFIXES: tuple[str, ...] = (".nii.gz", ".nii")
 
 FORMATS: tuple[str, ...] = (*SUFFIXES, ".mha", ".mhd", ".nrrd", ".nhdr", ".hdr", ".img")
 """Endings of the files that hold a volume with its place in space; .img is the second half of .hdr."""
+
+
+COLOURS = (3, 4)
+"""Values of a voxel that is red, green, blue and perhaps opaque."""
+
+ROUNDING_DEGREES = 0.2
+"""Axes this near to right angles were meant to be so; a gantry is tilted by more."""
 
 
 def nifti_stem(path: Path) -> str | None:
@@ -87,7 +96,7 @@ def read_volume(path: Path, *, drawing: bool = False) -> sitk.Image:
         return _read_series(path, drawing=drawing)
     path, channel = split_channel(path)
     if not path.is_file():
-        raise InputError(f"{path} does not exist or is no file: expected a NIfTI volume; restore it")
+        raise InputError(_not_there(path))
     before = state_of(path)
     with _quiet_itk:
         reader = read_information(path)
@@ -111,6 +120,16 @@ def read_volume(path: Path, *, drawing: bool = False) -> sitk.Image:
             f"{path} holds values that are not numbers (NaN or infinite): expected HU; export it again"
         )
     return image
+
+
+def _not_there(path: Path) -> str:
+    """Say that there is no such file, and where the path is another system's."""
+    if os.sep == "/" and "\\" in str(path):
+        return (
+            f"{path} does not exist: it is a path as Windows writes it (\\ between folders), and this system has / there; "
+            "write it so, as it is called here"
+        )
+    return f"{path} does not exist or is no file: expected a NIfTI volume; restore it"
 
 
 class _QuietITK:
@@ -176,6 +195,11 @@ def _check_shape(path: Path, reader: sitk.ImageFileReader, channel: int | None) 
     if volumes is None:
         raise InputError(
             f"{path} is not one 3D volume: expected three dimensions, found {shape}; export one volume per file"
+        )
+    if components in COLOURS and reader.GetPixelID() == sitk.sitkVectorUInt8:
+        raise InputError(
+            f"{path} is a colour image ({components} values of 8 bits a voxel): expected one volume of HU; export the CT "
+            "itself and no picture of it"
         )
     if channel is None and volumes > 1:
         numbers = " ".join(f"{phase}={n}" for n, phase in enumerate(PHASES[:volumes]))
@@ -264,7 +288,15 @@ def _format(path: Path) -> str:
 
 def _unreadable(path: Path, error: RuntimeError) -> str:
     """Say why ITK cannot read a file, and what to do."""
+    if is_nifti_name(path) and is_nifti_2(path):
+        return f"{path} is NIfTI-2, which is not read here: expected NIfTI-1; save it as such"
     if "orthonormal" in str(error).lower():
+        off = _off_right_angles(path)
+        if off is not None and off < ROUNDING_DEGREES:
+            return (
+                f"{path} has axes that are off right angles by {off:.2g} degrees, as by rounding in its sform: expected "
+                "straight ones; set the sform to the qform, which is always straight, or export it again"
+            )
         return (
             f"{path} has axes that are not at right angles (a gantry tilt stored as a shear, in its sform): expected a "
             "straight grid; resample it to one (dcm2niix does so from the DICOM files; to export it again the same way does "
@@ -273,6 +305,15 @@ def _unreadable(path: Path, error: RuntimeError) -> str:
     if "zero-valued spacing" in str(error).lower():
         return f"{path} has a voxel size of 0 in its header: the size is lost; write it into the header in mm"
     return f"{path} is not readable as {_format(path)} ({_reason(error)}): export it again"
+
+
+def _off_right_angles(path: Path) -> float | None:
+    """Measure how far the axes of a NIfTI's sform are from right angles, in degrees; None where there is no sform."""
+    header = read_nifti_header(path)
+    if header is None or header.sform is None:
+        return None
+    axes = header.sform[:3, :3] / np.linalg.norm(header.sform[:3, :3], axis=0)
+    return float(np.degrees(np.arcsin(np.abs(np.triu(axes.T @ axes, 1)).max())))
 
 
 def _reason(error: RuntimeError) -> str:

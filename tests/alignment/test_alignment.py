@@ -55,6 +55,24 @@ def test_reference_stays_where_it_is(aligned: AlignedPhases, reference: sitk.Ima
     assert aligned.transforms["art"].TransformPoint((1.0, 2.0, 3.0)) == (1.0, 2.0, 3.0)
 
 
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_padding_below_air_becomes_air(reference: sitk.Image, moving: sitk.Image, dtype: type) -> None:
+    def padded(image: sitk.Image) -> sitk.Image:
+        values = sitk.GetArrayFromImage(image).astype(dtype)
+        y, x = np.indices(values.shape[1:])
+        circle = np.hypot(2 * y / values.shape[1] - 1, 2 * x / values.shape[2] - 1) < 1
+        values[:, ~circle] = -3024
+        other = sitk.GetImageFromArray(values)
+        other.CopyInformation(image)
+        return other
+
+    found = align_phases({"art": padded(reference), "pv": padded(moving)}, "art", settings=QUICK)
+    for phase, image in found.images.items():
+        values = sitk.GetArrayFromImage(image)
+        assert values.min() > -1100, phase  # noise about -1000
+        assert (values == FILL_HU).mean() > 0.05
+
+
 def test_pictures_are_the_same_in_a_process_whose_fonts_were_changed(
     aligned: AlignedPhases, reference: sitk.Image, moving: sitk.Image, tmp_path: Path
 ) -> None:

@@ -347,6 +347,69 @@ def test_a_plausible_case_has_nothing(case: CaseFolder) -> None:
     assert report.problems == report.warnings == report.accepted == ()
 
 
+def test_padding_that_is_no_hu_is_said(case: CaseFolder) -> None:
+    def padded(image: sitk.Image) -> None:
+        image[:3] = -3024  # of 64 columns
+        image[0, 0, 0] = -2000
+
+    edit(case.images["art"], padded)
+    report = check_case(case)
+    assert report.problems == ()
+    (warning,) = report.warnings
+    assert warning.startswith(
+        f"case a, phase art: {case.images['art']} holds -3024 and the like in 5 % of its voxels"
+    )
+    assert warning.endswith("taken as air (-1024 HU)")
+
+
+def triple(case: CaseFolder, **liver_hu: float) -> CaseFolder:
+    """Write the phases with a liver of these HU each."""
+    for seed, (phase, hu) in enumerate(liver_hu.items()):
+        sitk.WriteImage(
+            image_of(torso_hu(liver_hu=hu, seed=seed)),
+            str(case.path / f"{phase}.nii.gz"),
+            useCompression=True,
+        )
+    return read_case_folder(case.path, require_lesions=True)
+
+
+def test_an_unenhanced_phase_brighter_than_one_with_contrast_is_refused(case: CaseFolder) -> None:
+    given = triple(case, nc=125, art=55, pv=115)
+    (problem,) = check_case(given).problems
+    assert problem.startswith(
+        "case a: nc, the phase without contrast, is brighter in organs and vessels than art: "
+    )
+    assert "seem to be exchanged" in problem
+    assert problem.endswith("pass --accept phase-order")
+    report = check_case(given, ["phase-order"])
+    assert report.problems == ()
+    assert report.accepted == ("phase-order",)
+
+
+@pytest.mark.parametrize("nc_hu", [55, 62, 110])
+def test_phases_in_their_order_pass(case: CaseFolder, nc_hu: float) -> None:
+    """The last is a liver full of iron, which contrast hardly brightens."""
+    assert (
+        check_case(
+            triple(case, nc=nc_hu, art=60, pv=115) if nc_hu < 70 else triple(case, nc=110, art=112)
+        ).problems
+        == ()
+    )
+
+
+@pytest.mark.parametrize("spoilt", ["nc", "art"])
+def test_noise_and_kilovolts_of_one_phase_are_no_contrast(case: CaseFolder, spoilt: str) -> None:
+    given = triple(case, nc=58, art=60, pv=110)
+    noise = np.random.default_rng(5).normal(0, 40, SIZE[::-1])
+
+    def other_kilovolts(image: sitk.Image) -> sitk.Image:
+        hu = sitk.GetArrayFromImage(image).astype(float)
+        return image_of(np.where(hu > 60, 60 + (hu - 60) * 1.4, hu) + noise)
+
+    edit(given.images[spoilt], other_kilovolts)
+    assert check_case(given).problems == ()
+
+
 def test_a_liver_for_a_lesion_is_refused(case: CaseFolder) -> None:
     shutil.copy(case.path / "liver_pv.nii.gz", case.path / "lesions_pv.nii.gz")
     (problem,) = check_case(case).problems

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import SimpleITK as sitk
 from test_layout import write, write_labels
 
+from nnunet_multiphase.cases.case_folder import CaseFolder
 from nnunet_multiphase.cases.check import check_case
 from nnunet_multiphase.cases.inputs import Inputs, find_cases
 from nnunet_multiphase.cases.layout import Layout, check_layout
@@ -123,6 +125,90 @@ def test_a_sheared_header_is_told_from_a_damaged_one(tmp_path: Path) -> None:
     (tmp_path / "pv.nii.gz").write_bytes(gzip.compress(bytes(data)))
     with pytest.raises(InputError, match=r"gantry tilt.*resample"):
         read_volume(tmp_path / "pv.nii.gz")
+
+
+def rewritten(path: Path, at: int, data: bytes) -> Path:
+    """Change bytes of a packed NIfTI."""
+    raw = bytearray(gzip.decompress(path.read_bytes()))
+    raw[at : at + len(data)] = data
+    path.write_bytes(gzip.compress(bytes(raw)))
+    return path
+
+
+def test_a_rounded_sform_is_told_from_a_tilt(tmp_path: Path) -> None:
+    path = tmp_path / "pv.nii.gz"
+    sitk.WriteImage(oblique_volume(), str(path))
+    rows = np.frombuffer(gzip.decompress(path.read_bytes())[280:328], "<f4").reshape(3, 4).copy()
+    rows[:, 1] += 0.001 * rows[:, 0] / 0.8 * 0.9  # y leans to x by a thousandth: 0.057 degrees
+    rewritten(rewritten(path, 280, rows.astype("<f4").tobytes()), 252, bytes([0, 0, 1, 0]))
+    with pytest.raises(
+        InputError, match=r"off right angles by 0\.057 degrees, as by rounding.*set the sform to the qform"
+    ):
+        read_volume(path)
+
+
+def test_names_that_hide_how_a_file_is_packed_are_told(tmp_path: Path) -> None:
+    sitk.WriteImage(oblique_volume(), str(tmp_path / "pv.nii.gz"))
+    packed = (tmp_path / "pv.nii.gz").read_bytes()
+    (tmp_path / "art.nii").write_bytes(packed)
+    (tmp_path / "nc.nii.gz").write_bytes(gzip.decompress(packed))
+    with pytest.raises(InputError, match=r"art\.nii is packed.*rename it to art\.nii\.gz$"):
+        read_volume(tmp_path / "art.nii")
+    with pytest.raises(InputError, match=r"nc\.nii\.gz is not packed.*rename it to nc\.nii$"):
+        read_volume(tmp_path / "nc.nii.gz")
+
+
+@pytest.mark.parametrize("name", ["pv.nii.gz", "pv.nii", "pv.nrrd", "pv.hdr"])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("\n<!DOCTYPE html><html>Sign in</html>", "is a web page"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:aa\n", "is a Git LFS pointer"),
+    ],
+)
+def test_what_was_downloaded_in_place_of_a_volume_is_named(
+    tmp_path: Path, name: str, text: str, said: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=rf"{name} {said}.*download"):
+        read_volume(tmp_path / name)
+
+
+def test_nifti_2_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "pv.nii.gz"
+    nibabel = pytest.importorskip("nibabel")
+    nibabel.save(nibabel.Nifti2Image(np.ones((6, 6, 6), np.int16), np.eye(4)), path)
+    with pytest.raises(InputError, match=r"pv\.nii\.gz is NIfTI-2, .*expected NIfTI-1"):
+        read_volume(path)
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".mha"])
+def test_a_colour_image_is_no_4d_file(tmp_path: Path, ending: str) -> None:
+    grey = sitk.Cast(sitk.Clamp(oblique_volume(), sitk.sitkInt16, 0, 255), sitk.sitkUInt8)
+    path = tmp_path / f"pv{ending}"
+    sitk.WriteImage(sitk.Compose(grey, grey, grey), str(path))
+    with pytest.raises(InputError, match=r"is a colour image \(3 values of 8 bits a voxel\)"):
+        read_volume(path)
+
+
+@pytest.mark.skipif(os.sep != "/", reason="there the path is right")
+@pytest.mark.parametrize("written", ["p1\\pv.nii.gz", "D:\\data\\pv.nii.gz"])
+def test_a_path_of_windows_is_told(tmp_path: Path, written: str) -> None:
+    with pytest.raises(InputError, match="a path as Windows writes it"):
+        read_volume(tmp_path / written)
+
+
+@pytest.mark.parametrize(("code", "unit"), [(1, "metre"), (3, "micrometre")])
+def test_a_unit_code_that_does_not_fit_the_numbers_is_told(tmp_path: Path, code: int, unit: str) -> None:
+    path = tmp_path / "pv.nii.gz"
+    sitk.WriteImage(oblique_volume(), str(path))
+    rewritten(path, 123, bytes([code]))
+    case = CaseFolder("a", tmp_path, "a", {"pv": path}, "pv", None, None)
+    problem = next(p for p in check_case(case).problems if "xyzt_units" in p)
+    assert (
+        f"unit code (xyzt_units {code}) says {unit}, and its numbers seem to be mm; set the code to 2"
+        in problem
+    )
 
 
 def slicer_file(path: Path, crop: sitk.Image, *segments: tuple[str, int, int], **more: str) -> Path:
