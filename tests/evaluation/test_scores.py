@@ -281,7 +281,8 @@ def cohort(folders, tmp_path):
 
 
 def test_raw_case_folders_are_a_truth_too(folders, cohort):
-    assert evaluate_folders(folders[0], cohort) == evaluate_folders(*folders)
+    # repr: from Python 3.13 on, records that hold NaN do not equal each other.
+    assert repr(evaluate_folders(folders[0], cohort)) == repr(evaluate_folders(*folders))
 
 
 def test_a_raw_case_without_prediction_is_named(folders, cohort):
