@@ -97,7 +97,13 @@ def test_the_burden_is_the_lesions_share_of_the_liver_that_was_given() -> None:
 
 
 def test_a_liver_on_another_grid_is_refused() -> None:
+    liver = sitk.ReadImage("cohort/case_001/liver_pv.nii.gz")
     with pytest.raises(mp.InputError, match="the segmentation and the liver"):
+        mp.lesion_table("cohort/case_001/lesions_pv.nii.gz", liver=liver[2:, :, :])
+
+
+def test_a_liver_that_is_no_mask_is_refused() -> None:
+    with pytest.raises(mp.InputError, match="the liver mask holds several values"):
         mp.lesion_table("cohort/case_001/lesions_pv.nii.gz", liver="cohort/case_001/nc.nii.gz")
 
 
