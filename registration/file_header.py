@@ -16,15 +16,15 @@ FORMS_APART_MM = 1.0
 
 
 @dataclass(frozen=True)
-class Unclear:
-    """Say what a header leaves open: `spacing` or `orientation`, and a clause to follow the file's name."""
+class Finding:
+    """Say what is not clear: the check (here `spacing` or `orientation`), and a clause to follow the file's name."""
 
     check: str
     clause: str
 
     def __str__(self) -> str:
         """Add how to insist."""
-        return f"{self.clause}; if it is right as it is read, pass --accept {self.check}"
+        return f"{self.clause}; if it is right as it is, pass --accept {self.check}"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class NiftiHeader:
     sform: np.ndarray | None
 
 
-def find_unclear_header(path: Path) -> Unclear | None:
+def find_unclear_header(path: Path) -> Finding | None:
     """Say what a volume's header leaves open, before a reader fills it in.
 
     Args:
@@ -57,12 +57,12 @@ def find_unclear_header(path: Path) -> Unclear | None:
         return None
     shown = " x ".join(f"{s:.4g}" for s in header.spacing)
     if min(header.spacing) <= 0 or not np.isfinite(header.spacing).all():
-        return Unclear(
+        return Finding(
             "spacing",
             f"has voxels of {shown} in its header: the size is lost; write it into the header in mm",
         )
     if header.qform is None and header.sform is None:
-        return Unclear(
+        return Finding(
             "orientation",
             "says nothing about which side is the patient's right (qform and sform code are 0); write the orientation into "
             "the header, or export it again",
@@ -70,7 +70,7 @@ def find_unclear_header(path: Path) -> Unclear | None:
     if header.qform is not None and header.sform is not None:
         apart = _most_apart(header)
         if apart > max(FORMS_APART_MM, 0.5 * max(header.spacing)):
-            return Unclear(
+            return Finding(
                 "orientation",
                 f"says twice where it lies, and differently: its qform and sform are up to {apart:.0f} mm apart; set one to "
                 "the other, or its code to 0",
@@ -145,28 +145,28 @@ def _most_apart(header: NiftiHeader) -> float:
     return float(np.linalg.norm(np.array(corners) @ (header.qform - header.sform).T, axis=1).max())
 
 
-def _unclear_nrrd(path: Path) -> Unclear | None:
+def _unclear_nrrd(path: Path) -> Finding | None:
     """Say that an NRRD header names no space, so that no axis has a side."""
     with path.open("rb") as stream:
         text = stream.read(1 << 16).partition(b"\n\n")[0].decode("latin-1").replace("\r", "")
     fields = {line.split(":")[0].strip().lower() for line in text.split("\n") if ":" in line}
     if not text.startswith("NRRD") or fields & {"space", "space dimension"}:
         return None
-    return Unclear(
+    return Finding(
         "orientation",
         "says nothing about which side is the patient's right (its header has no `space`); write the orientation into the "
         "header, or export it again",
     )
 
 
-def _unclear_meta(path: Path) -> Unclear | None:
+def _unclear_meta(path: Path) -> Finding | None:
     """Say that a MetaImage header has no directions: ITK lays it straight then."""
     with path.open("rb") as stream:
         lines = stream.read(1 << 16).decode("latin-1").splitlines()
     fields = {line.split("=")[0].strip().lower() for line in lines if "=" in line}
     if fields & {"transformmatrix", "rotation", "orientation"}:
         return None
-    return Unclear(
+    return Finding(
         "orientation",
         "says nothing about which side is the patient's right (no TransformMatrix); write the orientation into "
         "the header, or export it again",

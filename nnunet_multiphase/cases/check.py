@@ -263,8 +263,7 @@ def _judge_volume(judged: _Judged, phase: str, path: Path, image: sitk.Image) ->
     """Ask whether a phase's values and millimetres can be a body's."""
     where = f"case {judged.case}, phase {phase}: {path}"
     sample = sample_volume(image)
-    unclear = find_unclear_header(split_channel(path)[0])
-    header = None if unclear is None else Finding(unclear.check, unclear.clause)
+    header = find_unclear_header(split_channel(path)[0])
     code = unit_code(split_channel(path)[0]) if path.is_file() else 0
     spacing = (
         header if header is not None and header.check == "spacing" else find_implausible_spacing(sample, code)

@@ -7,20 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
+from registration.file_header import Finding as Finding
+
 SAMPLES_IN_PLANE = 128
 SAMPLES_ALONG = 96
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Say what is implausible: the check's name (see `check_names`) and a clause to follow the file's name."""
-
-    check: str
-    clause: str
-
-    def __str__(self) -> str:
-        """Add how to insist."""
-        return f"{self.clause}; if it is right as it is, pass --accept {self.check}"
 
 
 @dataclass(frozen=True)
