@@ -1,13 +1,13 @@
 """Segment with a light U-Net whose spatial convolutions are all dilated and whose skips pass a SCAM."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import nn
 
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.network.architecture import ArchitectureSettings
 from nnunet_multiphase.network.availability import silence_absent_phases
 from nnunet_multiphase.network.encoder_decoder import Decoder, Encoder
 from nnunet_multiphase.network.residual_block import ResidualBlock
@@ -20,181 +20,32 @@ from nnunet_multiphase.network.scam import (
     SpatialGate,
 )
 
-Rate = int | Sequence[int]
-"""A dilation rate for all axes, or one for each."""
-
-Rates = list[tuple[int, ...]]
-"""Of a block's convolutions, one for each axis."""
-
-ENCODER, SKIP, DECODER = range(3)
-"""In which order a stage's rates are shared out."""
-
 LEAKY_SLOPE = 1e-2
-POOLS = ("max", "avg", "stride")
 
 
 class DilatedSCAMUNet(nn.Module):
     """Build the method's U-Net from plans.
 
-    `default_arch_kwargs` gives all but the first two arguments. Every list goes from the finest stage to the
-    deepest, except n_conv_per_stage_decoder, which goes from the deepest up (nnU-Net's order).
-
     Args:
         input_channels: channels of the image: phases, plus the previous stage's one-hot labels in a cascade.
         num_classes: channels of the output.
-        n_stages: resolutions, at least 2.
-        features_per_stage: encoder's channels.
-        conv_op: torch.nn.Conv2d or torch.nn.Conv3d.
-        kernel_sizes: odd kernel size of each stage and axis.
-        strides: pooling before each stage; the first is all ones.
-        dilations: rates of all convolutions on a stage's grid in order of computation: the encoder's
-            n_conv_per_stage, the skip's one (the deepest stage has no skip), the decoder's
-            n_conv_per_stage_decoder (one on the deepest stage). A rate is an int or one int an axis; an axis
-            whose kernel is 1 is never dilated.
-        n_conv_per_stage: encoder's convolutions.
-        n_conv_per_stage_decoder: convolutions of each concatenated map.
-        conv_bias: whether spatial convolutions have a bias.
-        norm_op: normalisation layer.
-        norm_op_kwargs: its options.
-        nonlin: activation.
-        nonlin_kwargs: its options.
-        deep_supervision: one output for each resolution but the deepest.
-        decoder_features_per_stage: channels C of g and x on the way to each stage but the deepest; half the
-            encoder's when None.
-        gate_per_channel: a weight for each voxel and channel; otherwise one a voxel.
-        pool: "max", "avg", or "stride" (a stage's first convolution has the stride; it stays dilated).
-        select_skips: pass every skip through a SCAM; False passes it as it is (to measure what SCAM gives).
-        ignore_absent_phases: set the channels of phases that are not there to 0, see `silence_absent_phases`.
-        channels_last_on_cpu: compute in channels-last memory on a CPU, where oneDNN's dilated 3-D
-            convolutions are several times slower otherwise. The result is the same.
-        second_dilations: rates, as `dilations`, of the second half of every convolution's output channels; None
-            where all channels have the same.
-        smooth: average before every dilated convolution, see `ResidualBlock`.
+        arch_kwargs: the fields of `ArchitectureSettings`, as the plans' `arch_kwargs` give them.
 
     Raises:
-        InputError: lists whose lengths do not fit n_stages; an unknown pool.
+        InputError: settings that do not fit each other.
+        TypeError: a setting that is missing or unknown.
     """
 
-    def __init__(
-        self,
-        input_channels: int,
-        num_classes: int,
-        *,
-        n_stages: int,
-        features_per_stage: Sequence[int],
-        conv_op: type[nn.Module],
-        kernel_sizes: Sequence[Sequence[int]],
-        strides: Sequence[Sequence[int]],
-        dilations: Sequence[Sequence[Rate]],
-        n_conv_per_stage: Sequence[int],
-        n_conv_per_stage_decoder: Sequence[int],
-        conv_bias: bool,
-        norm_op: type[nn.Module],
-        norm_op_kwargs: dict[str, Any],
-        nonlin: type[nn.Module],
-        nonlin_kwargs: dict[str, Any],
-        deep_supervision: bool = False,
-        decoder_features_per_stage: Sequence[int] | None = None,
-        gate_per_channel: bool = False,
-        pool: str = "max",
-        channels_last_on_cpu: bool = True,
-        select_skips: bool = True,
-        ignore_absent_phases: bool = False,
-        second_dilations: Sequence[Sequence[Rate]] | None = None,
-        smooth: bool = False,
-    ) -> None:
+    def __init__(self, input_channels: int, num_classes: int, **arch_kwargs: Any) -> None:
         super().__init__()
-        if pool not in POOLS:
-            raise InputError(
-                f"DilatedSCAMUNet: pool must be one of {', '.join(POOLS)}, is {pool!r}; correct the plans."
-            )
-        if decoder_features_per_stage is None:
-            decoder_features_per_stage = [max(1, f // 2) for f in features_per_stage[:-1]]
-        _check_lengths(
-            n_stages,
-            features_per_stage=features_per_stage,
-            kernel_sizes=kernel_sizes,
-            strides=strides,
-            dilations=dilations,
-            second_dilations=dilations if second_dilations is None else second_dilations,
-            n_conv_per_stage=n_conv_per_stage,
-        )
-        _check_lengths(
-            n_stages - 1,
-            n_conv_per_stage_decoder=n_conv_per_stage_decoder,
-            decoder_features_per_stage=decoder_features_per_stage,
-        )
-        kernels = [tuple(k) for k in kernel_sizes]
-        decoder_convs = [*reversed(n_conv_per_stage_decoder), 1]  # finest first; one on the deepest stage
-
-        def shared_out(of_stages: Sequence[Sequence[Rate]]) -> list[tuple[Rates, Rates, Rates]]:
-            return [
-                _split_rates(
-                    of_stages[s], kernels[s], n_conv_per_stage[s], s < n_stages - 1, decoder_convs[s], s
-                )
-                for s in range(n_stages)
-            ]
-
-        rates = shared_out(dilations)
-        second = None if second_dilations is None else shared_out(second_dilations)
-        self.strides = [tuple(s) for s in strides]
+        settings = ArchitectureSettings(**arch_kwargs)
+        self.strides = [tuple(s) for s in settings.strides]
         self.num_classes = num_classes
-        self.channels_last_on_cpu = channels_last_on_cpu
-        self.ignore_absent_phases = ignore_absent_phases
-        self.gate_channels = list(decoder_features_per_stage)
-
-        def block(
-            cin: int,
-            cout: int,
-            stage: int,
-            role: int,
-            stride: tuple[int, ...] | None = None,
-        ) -> ResidualBlock:
-            return ResidualBlock(
-                cin,
-                cout,
-                rates=rates[stage][role],
-                kernel_size=kernels[stage],
-                conv_op=conv_op,
-                conv_bias=conv_bias,
-                norm_op=norm_op,
-                norm_op_kwargs=norm_op_kwargs,
-                nonlin=nonlin,
-                nonlin_kwargs=nonlin_kwargs,
-                stride=stride or (1,) * len(kernels[stage]),
-                second_rates=None if second is None else second[stage][role],
-                smooth=smooth,
-            )
-
-        encoder_in = [input_channels, *features_per_stage[:-1]]
-        self.encoder = Encoder(
-            [
-                block(
-                    encoder_in[s],
-                    features_per_stage[s],
-                    s,
-                    ENCODER,
-                    self.strides[s] if pool == "stride" else None,
-                )
-                for s in range(n_stages)
-            ],
-            self.strides,
-            pool,
-        )
-        gates = self.gate_channels
-        upwards = range(n_stages - 2, -1, -1)
-        after = [features_per_stage[0], *gates]  # channels of the convolved concatenation on each stage
-        self.decoder = Decoder(
-            [block(features_per_stage[-1], gates[-1], n_stages - 1, DECODER)]
-            + [block(2 * gates[s], after[s], s, DECODER) for s in upwards],
-            [block(features_per_stage[s], gates[s], s, SKIP) for s in upwards],
-            [
-                SCAM(gates[s], conv_op, per_channel=gate_per_channel) if select_skips else PlainSkip()
-                for s in upwards
-            ],
-            [conv_op(after[s], num_classes, 1) for s in upwards],
-            deep_supervision=deep_supervision,
-        )
+        self.channels_last_on_cpu = settings.channels_last_on_cpu
+        self.ignore_absent_phases = settings.ignore_absent_phases
+        self.gate_channels = settings.gate_channels
+        self.encoder = _encoder(input_channels, settings)
+        self.decoder = _decoder(num_classes, settings)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
         """Return logits.
@@ -253,35 +104,61 @@ class DilatedSCAMUNet(nn.Module):
             nn.init.constant_(module.weigh_x.bias, OPEN_GATE_BIAS)
 
 
-def _check_lengths(expected: int, **lists: Sequence[Any]) -> None:
-    for name, values in lists.items():
-        if len(values) != expected:
-            raise InputError(
-                f"DilatedSCAMUNet: {name} needs {expected} entries, has {len(values)}; "
-                "make the network's arguments with default_arch_kwargs or correct the plans."
-            )
-
-
-def _split_rates(
-    stage_rates: Sequence[Rate],
-    kernel: tuple[int, ...],
-    n_encoder: int,
-    skip: bool,
-    n_decoder: int,
-    stage: int,
-) -> tuple[Rates, Rates, Rates]:
-    """Share a stage's rates out to encoder, skip and decoder."""
-    expected = n_encoder + skip + n_decoder
-    if len(stage_rates) != expected:
-        raise InputError(
-            f"DilatedSCAMUNet: dilations of stage {stage} need {expected} rates ({n_encoder} encoder, "
-            f"{int(skip)} skip, {n_decoder} decoder convolutions), has {len(stage_rates)}; correct the plans."
+def _encoder(input_channels: int, settings: ArchitectureSettings) -> Encoder:
+    features = [input_channels, *settings.features_per_stage]
+    strides = [tuple(stride) for stride in settings.strides]
+    blocks = [
+        _block(
+            settings,
+            stage,
+            "encoder",
+            features[stage],
+            features[stage + 1],
+            strides[stage] if settings.pool == "stride" else None,
         )
-    full = [
-        tuple(
-            1 if k == 1 else int(r)
-            for r, k in zip([rate] * len(kernel) if isinstance(rate, int) else rate, kernel, strict=True)
-        )
-        for rate in stage_rates
+        for stage in range(settings.n_stages)
     ]
-    return full[:n_encoder], full[n_encoder : n_encoder + skip], full[n_encoder + skip :]
+    return Encoder(blocks, strides, settings.pool)
+
+
+def _decoder(num_classes: int, settings: ArchitectureSettings) -> Decoder:
+    features, gates = settings.features_per_stage, settings.gate_channels
+    deepest = settings.n_stages - 1
+    upwards = range(deepest - 1, -1, -1)
+    after = [features[0], *gates]  # channels of the convolved concatenation on each stage
+    conv_op = settings.conv_op
+    return Decoder(
+        [_block(settings, deepest, "decoder", features[-1], gates[-1])]
+        + [_block(settings, stage, "decoder", 2 * gates[stage], after[stage]) for stage in upwards],
+        [_block(settings, stage, "skip", features[stage], gates[stage]) for stage in upwards],
+        [
+            SCAM(gates[stage], conv_op, per_channel=settings.gate_per_channel)
+            if settings.select_skips
+            else PlainSkip()
+            for stage in upwards
+        ],
+        [conv_op(after[stage], num_classes, 1) for stage in upwards],
+        deep_supervision=settings.deep_supervision,
+    )
+
+
+def _block(
+    settings: ArchitectureSettings,
+    stage: int,
+    role: Literal["encoder", "skip", "decoder"],
+    in_channels: int,
+    out_channels: int,
+    stride: tuple[int, ...] | None = None,
+) -> ResidualBlock:
+    kernel_size = settings.kernel_size(stage)
+    second_rates = settings.second_rates(stage)
+    return ResidualBlock(
+        in_channels,
+        out_channels,
+        layers=settings.layers,
+        rates=getattr(settings.rates(stage), role),
+        kernel_size=kernel_size,
+        stride=stride or (1,) * len(kernel_size),
+        second_rates=None if second_rates is None else getattr(second_rates, role),
+        smooth=settings.smooth,
+    )

@@ -1,12 +1,13 @@
 """Convolve with dilated kernels beside a 1x1x1 path."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+
+from nnunet_multiphase.network.architecture import Layers
 
 
 class ResidualBlock(nn.Module):
@@ -18,14 +19,9 @@ class ResidualBlock(nn.Module):
     Args:
         in_channels: channels of the input.
         out_channels: channels of every convolution.
+        layers: what it is built of.
         rates: dilation of each convolution, one for each axis.
         kernel_size: odd kernel size of each axis.
-        conv_op: torch.nn.Conv2d or torch.nn.Conv3d.
-        conv_bias: whether the spatial convolutions have a bias.
-        norm_op: normalisation, built as norm_op(channels, **norm_op_kwargs).
-        norm_op_kwargs: its options.
-        nonlin: activation.
-        nonlin_kwargs: its options.
         stride: of the first convolution; the 1x1x1 path is averaged down to it.
         second_rates: of the second half of each convolution's output channels, if these have rates of their own.
         smooth: average what a dilated convolution reads over as many voxels as lie between its taps, so that none
@@ -38,14 +34,9 @@ class ResidualBlock(nn.Module):
         in_channels: int,
         out_channels: int,
         *,
+        layers: Layers,
         rates: Sequence[tuple[int, ...]],
         kernel_size: tuple[int, ...],
-        conv_op: type[nn.Module],
-        conv_bias: bool,
-        norm_op: type[nn.Module],
-        norm_op_kwargs: dict[str, Any],
-        nonlin: type[nn.Module],
-        nonlin_kwargs: dict[str, Any],
         stride: tuple[int, ...],
         second_rates: Sequence[tuple[int, ...]] | None = None,
         smooth: bool = False,
@@ -56,14 +47,14 @@ class ResidualBlock(nn.Module):
         self.windows = [_window(rate) if smooth else (1,) * len(rate) for rate in rates]
 
         def convolution(i: int, channels: int, rate: tuple[int, ...]) -> nn.Module:
-            return conv_op(
+            return layers.conv_op(
                 in_channels if i == 0 else out_channels,
                 channels,
                 kernel_size,
                 stride=stride if i == 0 else 1,
                 padding=tuple(r * (k // 2) for r, k in zip(rate, kernel_size, strict=True)),
                 dilation=rate,
-                bias=conv_bias,
+                bias=layers.conv_bias,
             )
 
         if second_rates is None:
@@ -75,12 +66,12 @@ class ResidualBlock(nn.Module):
                 for i, (one, other) in enumerate(zip(rates, second_rates, strict=True))
             ]
         self.convs = nn.ModuleList(convs)
-        self.norms = nn.ModuleList(norm_op(out_channels, **norm_op_kwargs) for _ in rates)
-        self.nonlin = nonlin(**nonlin_kwargs)
+        self.norms = nn.ModuleList(layers.norm_op(out_channels, **layers.norm_op_kwargs) for _ in rates)
+        self.nonlin = layers.nonlin(**layers.nonlin_kwargs)
         self.shortcut = (
             nn.Identity()
             if in_channels == out_channels
-            else conv_op(in_channels, out_channels, 1, bias=False)
+            else layers.conv_op(in_channels, out_channels, 1, bias=False)
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
