@@ -21,7 +21,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from nnunet_multiphase.alignment.align import align_phases, box_slices
-from nnunet_multiphase.cases.case_folder import CaseFolder
+from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.phantom.cohort import sample_case
 from nnunet_multiphase.phantom.render import add_noise, render_hu, render_liver, to_image
 from nnunet_multiphase.phantom.variants import VARIANTS

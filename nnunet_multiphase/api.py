@@ -24,7 +24,7 @@ from registration.volume import check_one_value
 
 if TYPE_CHECKING:
     from nnunet_multiphase.alignment.align import AlignedPhases, FindTransform
-    from nnunet_multiphase.cases.case_folder import CaseFolder
+    from nnunet_multiphase.cases.case import CaseFolder
     from nnunet_multiphase.cases.inputs import Inputs
     from nnunet_multiphase.dataset.build import DatasetSummary
     from nnunet_multiphase.dataset.target_classes import TargetClasses

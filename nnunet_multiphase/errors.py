@@ -1,6 +1,7 @@
 """The one exception for bad input, and the words for what the system refuses: both are shown to the user as they are."""
 
 import errno
+from collections.abc import Sequence
 
 FULL = {errno.ENOSPC, errno.EFBIG, *(getattr(errno, name) for name in ("EDQUOT",) if hasattr(errno, name))}
 """What a disk says that has no room, a file that has reached its largest size, and a user who has used up his share."""
@@ -13,6 +14,18 @@ class InputError(ValueError):
     def __str__(self) -> str:
         """Give the sentence, as a terminal can show it."""
         return printable(super().__str__())
+
+
+class CohortError(InputError):
+    """Say several problems at once, one sentence each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems: tuple[str, ...] = tuple(map(printable, problems))
+        super().__init__("\n".join(self.problems))
+
+    def __str__(self) -> str:
+        """Give the sentences, one a line."""
+        return "\n".join(self.problems)
 
 
 def printable(text: str) -> str:

@@ -108,8 +108,8 @@ def _build(
 ) -> Place:
     """Make a dataset from the raw cases, unless it is made."""
     from nnunet_multiphase.benchmark.placements import by_headers, by_simpleitk
-    from nnunet_multiphase.cases.case_folder import CohortError
     from nnunet_multiphase.dataset.build import build_dataset
+    from nnunet_multiphase.errors import CohortError
     from registration import RegistrationSettings
 
     place = own_place(work, kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nnunet_multiphase.cases.case_folder import CaseFolder
+from nnunet_multiphase.cases.case import CaseFolder, assemble_case
 from nnunet_multiphase.cases.case_name import case_id, patient_id
 from nnunet_multiphase.cases.mask_choice import MaskRule, choose_masks
 from nnunet_multiphase.errors import InputError
@@ -67,19 +67,15 @@ def scan_table(table: Path, root: Path, masks: MaskRule) -> tuple[list[CaseFolde
             except InputError as error:
                 problems.append(str(error))
                 continue
-            own = root / row["liver"] if row["liver"] else None
-            liver = masks.liver_files(own, choice.lesions) if choice.reference == reference else None
+            own = {reference: root / row["liver"]} if row["liver"] else {}
             cases.append(
-                CaseFolder(
+                assemble_case(
                     case_id(name),
                     root,
-                    patient_id(row["patient"]) or case_id(name),
                     images,
-                    choice.reference,
-                    choice.lesions,
-                    liver,
-                    unused_liver=own if liver is None else None,
-                    moving_lesions=choice.moving,
+                    choice,
+                    masks.livers(own, drawn),
+                    patient=patient_id(row["patient"]),
                 )
             )
     if not cases and not problems:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nnunet_multiphase.cases.case_folder import (
-    PATIENT_TABLE,
-    CaseFolder,
-    assign_patients,
-    find_patients_alike,
-    ignored_files,
-    patient_table_notes,
-    scan_cohort,
-)
+from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.case_table import scan_table, table_phases
+from nnunet_multiphase.cases.cohort import ignored_files, scan_cohort
 from nnunet_multiphase.cases.layout import Layout, scan_layout
 from nnunet_multiphase.cases.mask_choice import ONE_MASK, MaskRule
+from nnunet_multiphase.cases.patient_table import (
+    PATIENT_TABLE,
+    assign_patients,
+    find_patients_alike,
+    patient_table_notes,
+)
 from nnunet_multiphase.cases.presets import all_presets
 from nnunet_multiphase.phases import PHASES
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nnunet_multiphase.cases.case_folder import CaseFolder
+from nnunet_multiphase.cases.case import CaseFolder, assemble_case
 from nnunet_multiphase.cases.case_name import case_id, patient_id
 from nnunet_multiphase.cases.mask_choice import MaskRule, choose_masks
 from nnunet_multiphase.cases.near_miss import is_system_folder
@@ -403,22 +403,11 @@ def _make_case(
         choice = choose_masks(name, found.images, drawn, masks)
     except InputError as error:
         return None, [str(error)]
-    livers = found.lesions if shared else found.livers
-    return CaseFolder(
-        case_id(name),
-        raw,
-        patient_id(patient) or case_id(name),
-        {phase: found.images[phase] for phase in PHASES if phase in found.images},
-        choice.reference,
-        choice.lesions,
-        MaskFiles(tuple(livers[choice.reference]), layout.liver_labels, others, organ="liver")
-        if choice.reference in livers
-        else None,
-        unused_liver=None
-        if choice.reference in livers
-        else next((paths[0] for paths in livers.values()), None),
-        moving_lesions=choice.moving,
-    ), []
+    livers = {
+        phase: MaskFiles(tuple(paths), layout.liver_labels, others, organ="liver")
+        for phase, paths in (found.lesions if shared else found.livers).items()
+    }
+    return assemble_case(case_id(name), raw, found.images, choice, livers, patient=patient_id(patient)), []
 
 
 def _where_masks_are(layout: Layout) -> str:

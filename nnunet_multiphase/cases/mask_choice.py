@@ -38,6 +38,11 @@ class MaskRule:
         paths = lesions.paths if own is None and lesions is not None else (own,)
         return MaskFiles(tuple(filter(None, paths)), values, tuple(sorted(others)), organ="liver")
 
+    def livers(self, own: Mapping[str, Path], lesions: Mapping[str, MaskFiles]) -> dict[str, MaskFiles]:
+        """Name the liver masks by phase, as `liver_files` does for one."""
+        named = {p: self.liver_files(own.get(p), lesions.get(p)) for p in PHASES if p in own or p in lesions}
+        return {phase: mask for phase, mask in named.items() if mask is not None}
+
 
 ONE_MASK = MaskRule()
 """The lesions are drawn on one phase, and that is the reference."""

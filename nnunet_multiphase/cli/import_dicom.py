@@ -64,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
     from nnunet_multiphase.dicom.extra import require_dicom_libraries
 
     require_dicom_libraries()
-    from nnunet_multiphase.cases.case_folder import CohortError
     from nnunet_multiphase.dicom_import.import_tree import import_tree
+    from nnunet_multiphase.errors import CohortError
 
     try:
         with sigterm_like_ctrl_c():

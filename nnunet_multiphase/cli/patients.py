@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nnunet_multiphase.cases.case_folder import CaseFolder
+    from nnunet_multiphase.cases.case import CaseFolder
     from nnunet_multiphase.dicomweb.service import Service
     from nnunet_multiphase.patients.inputs import Patient
     from nnunet_multiphase.prediction import Model, PreparedCase

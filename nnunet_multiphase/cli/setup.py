@@ -53,8 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build the dataset: 0 = all cases are in, 1 = some failed (see --strict) and are listed, 2 = no dataset."""
-    from nnunet_multiphase.cases.case_folder import CohortError
     from nnunet_multiphase.dataset.build import build_dataset, check_jobs
+    from nnunet_multiphase.errors import CohortError
     from registration import RegistrationSettings
 
     options = dataset_options(args, folds=args.folds, seed=args.seed)

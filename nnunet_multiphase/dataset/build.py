@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnunet_multiphase.cases.case_folder import CohortError
 from nnunet_multiphase.code_digest import code_digest
 from nnunet_multiphase.dataset.convert import CaseJob, CaseOutcome, case_files
 from nnunet_multiphase.dataset.destination import (
@@ -28,7 +27,7 @@ from nnunet_multiphase.dataset.progress import in_order
 from nnunet_multiphase.dataset.records import write_records
 from nnunet_multiphase.dataset.split import Fold, make_folds
 from nnunet_multiphase.dataset.workers import Run, dask_workers, local_workers
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.errors import CohortError, InputError
 
 if TYPE_CHECKING:
     from nnunet_multiphase.alignment.align import FindTransform

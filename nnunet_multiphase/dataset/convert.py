@@ -12,7 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.alignment.quality import PhaseQuality, centre_of, measure_phase
-from nnunet_multiphase.cases.case_folder import CaseFolder
+from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.dataset.target_classes import LESIONS, TargetClasses
 from nnunet_multiphase.errors import InputError, is_ctrl_c, told_unexpected
 from nnunet_multiphase.phases import FILL_HU

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from nnunet_multiphase.cases.case_folder import CaseFolder
+from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.check import CaseReport, check_case, find_copies
 from nnunet_multiphase.cases.inputs import Found, find_cases
 from nnunet_multiphase.dataset.options import DatasetOptions

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nnunet_multiphase.cases.case_folder import PATIENT_TABLE
+from nnunet_multiphase.cases.patient_table import PATIENT_TABLE
 from nnunet_multiphase.dicom.pixels import as_image, read_hu
 from nnunet_multiphase.dicom_import.choose import Choice
 from nnunet_multiphase.dicom_import.draw_masks import Masks, check_against_voxels, draw_masks

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nnunet_multiphase.alone import alone
-from nnunet_multiphase.cases.case_folder import CohortError
 from nnunet_multiphase.dicom.geometry import TOO_FEW
 from nnunet_multiphase.dicom.interleaved import INTERLEAVED
 from nnunet_multiphase.dicom.kind import with_kinds
@@ -62,7 +61,7 @@ from nnunet_multiphase.dicom_import.series_table import (
     series_table_path,
     write_series_table,
 )
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.errors import CohortError, InputError
 from nnunet_multiphase.words.descriptions import NO_OWN_WORDS, OwnWords
 
 

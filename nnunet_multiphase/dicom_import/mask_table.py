@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnunet_multiphase.cases.case_folder import CohortError
 from nnunet_multiphase.dicom_import.user_table import write_user_table
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.errors import CohortError, InputError
 from nnunet_multiphase.table_text import read_table
 from nnunet_multiphase.words.labels import LESIONS, LIVER
 

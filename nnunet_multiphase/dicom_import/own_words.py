@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from nnunet_multiphase.cases.case_folder import CohortError
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.errors import CohortError, InputError
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.table_text import read_table
 from nnunet_multiphase.words.descriptions import OwnWords

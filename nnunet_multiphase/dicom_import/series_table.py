@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from nnunet_multiphase.cases.case_folder import CohortError
 from nnunet_multiphase.dicom_import.choose import Choice, Correction
 from nnunet_multiphase.dicom_import.codes import agent_code, image_type_code, kernel_code
 from nnunet_multiphase.dicom_import.coverage import height_range_mm
 from nnunet_multiphase.dicom_import.look import Look
 from nnunet_multiphase.dicom_import.series_page import SeriesRow
 from nnunet_multiphase.dicom_import.user_table import write_user_table
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.errors import CohortError, InputError
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.table_text import read_table
 

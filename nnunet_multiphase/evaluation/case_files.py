@@ -3,8 +3,9 @@
 import unicodedata
 from pathlib import Path
 
-from nnunet_multiphase.cases.case_folder import case_folders, read_case_folder
+from nnunet_multiphase.cases.case_folder import read_case_folder
 from nnunet_multiphase.cases.case_name import case_id
+from nnunet_multiphase.cases.cohort import case_folders
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.volume_file import FORMATS, volume_stem
 

@@ -10,7 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.alignment.align import Box, box_slices
-from nnunet_multiphase.cases.case_folder import CaseFolder
+from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.models.model import (
     Model,
     model_lesion_labels,

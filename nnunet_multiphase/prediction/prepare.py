@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import SimpleITK as sitk
 
 from nnunet_multiphase.alignment.align import AlignedPhases, align_phases, crop
-from nnunet_multiphase.cases.case_folder import CaseFolder, read_case_folder
+from nnunet_multiphase.cases.case import CaseFolder
+from nnunet_multiphase.cases.case_folder import read_case_folder
 from nnunet_multiphase.cases.check import CaseReport, check_case
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.mask_file import read_mask

@@ -8,15 +8,11 @@ import pytest
 import SimpleITK as sitk
 from tiny_phases import write_case
 
-from nnunet_multiphase.cases.case_folder import (
-    find_case_folders,
-    ignored_files,
-    patient_table_notes,
-    read_case_folder,
-    read_patients,
-)
+from nnunet_multiphase.cases.case_folder import read_case_folder
 from nnunet_multiphase.cases.check import check_case
+from nnunet_multiphase.cases.cohort import find_case_folders, ignored_files
 from nnunet_multiphase.cases.mask_choice import MaskRule
+from nnunet_multiphase.cases.patient_table import patient_table_notes, read_patients
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.mask_file import MaskFiles
 

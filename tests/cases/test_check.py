@@ -10,7 +10,7 @@ import pytest
 import SimpleITK as sitk
 from test_layout import SIZE, write, write_labels, write_volume
 
-from nnunet_multiphase.cases.case_folder import CaseFolder
+from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.check import check_case, find_copies
 from nnunet_multiphase.volumes.mask_file import MaskFiles
 

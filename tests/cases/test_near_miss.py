@@ -10,10 +10,11 @@ import SimpleITK as sitk
 from test_case_folder import touch
 from test_layout import write_labels, write_volume
 
-from nnunet_multiphase.cases.case_folder import CohortError, find_case_folders, read_case_folder, scan_cohort
+from nnunet_multiphase.cases.case_folder import read_case_folder
+from nnunet_multiphase.cases.cohort import find_case_folders, scan_cohort
 from nnunet_multiphase.cases.inputs import Inputs, find_cases
 from nnunet_multiphase.cases.layout import Layout
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.errors import CohortError, InputError
 
 MASKED = ("pv.nii.gz", "lesions_pv.nii.gz")
 OURS = {phase: phase for phase in ("nc", "art", "pv", "dl")}

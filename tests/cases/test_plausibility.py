@@ -14,7 +14,8 @@ import pytest
 import SimpleITK as sitk
 from torso import SIZE, SPACING_MM, image_of, lesion_mask, liver_mask, torso_hu
 
-from nnunet_multiphase.cases.case_folder import CaseFolder, read_case_folder
+from nnunet_multiphase.cases.case import CaseFolder
+from nnunet_multiphase.cases.case_folder import read_case_folder
 from nnunet_multiphase.cases.check import check_case
 from nnunet_multiphase.cases.check_names import CHECKS
 from nnunet_multiphase.cases.liver_place import locate_liver

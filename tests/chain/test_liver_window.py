@@ -11,7 +11,7 @@ import pytest
 import SimpleITK as sitk
 
 from nnunet_multiphase.alignment.align import AlignedPhases
-from nnunet_multiphase.cases.case_folder import CaseFolder
+from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.prediction import NnUNetModel, PreparedCase, Segmented, segment_case
 from nnunet_multiphase.prediction.window import liver_window
 from nnunet_multiphase.volumes.orientation import stored_grid

@@ -10,7 +10,7 @@ import pytest
 import SimpleITK as sitk
 
 from nnunet_multiphase.alignment.align import AlignedPhases
-from nnunet_multiphase.cases.case_folder import CaseFolder
+from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.prediction import PreparedCase, prepare, prepare_case, usual_reference
 from nnunet_multiphase.prediction.other_grids import labels_on_phases

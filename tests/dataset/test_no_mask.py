@@ -11,8 +11,8 @@ import pytest
 import SimpleITK as sitk
 from tiny_phases import QUICK, phase_image, write_case
 
-from nnunet_multiphase.cases.case_folder import scan_cohort
 from nnunet_multiphase.cases.case_table import scan_table
+from nnunet_multiphase.cases.cohort import scan_cohort
 from nnunet_multiphase.cases.layout import Layout, scan_layout
 from nnunet_multiphase.cases.mask_choice import MaskRule
 from nnunet_multiphase.cases.presets import PRESETS

@@ -24,8 +24,8 @@ from dicom_phantom import (
 )
 from pydicom.uid import JPEGLSLossless
 
-from nnunet_multiphase.cases.case_folder import find_case_folders
 from nnunet_multiphase.cases.check import check_case
+from nnunet_multiphase.cases.cohort import find_case_folders
 from nnunet_multiphase.cli.main import main
 from nnunet_multiphase.dicom import pixels
 from nnunet_multiphase.dicom_import.import_tree import import_tree

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from dicom_phantom import lesion_mask, make_seg, phase_series, save
 
-from nnunet_multiphase.cases.case_folder import CohortError
 from nnunet_multiphase.cli.main import main
 from nnunet_multiphase.dicom_import.own_words import read_own_words
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.errors import CohortError, InputError
 from nnunet_multiphase.words.descriptions import OwnWords, contrast_named, phases_named
 
 Rows = Callable[..., list[dict[str, str]]]

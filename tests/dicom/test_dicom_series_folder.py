@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from dicom_phantom import abdomen_hu, lesion_mask, make_series, phase_series, save
 from pydicom.dataset import FileDataset
 
-from nnunet_multiphase.cases.case_folder import CaseFolder
+from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.check import check_case
 from nnunet_multiphase.dicom.kind import with_kinds
 from nnunet_multiphase.dicom.scan import scan_tree

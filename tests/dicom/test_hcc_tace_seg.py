@@ -8,8 +8,8 @@ import numpy as np
 import SimpleITK as sitk
 from dicom_phantom import lesion_mask, make_seg, phase_series, save
 
-from nnunet_multiphase.cases.case_folder import find_case_folders
 from nnunet_multiphase.cases.check import check_case
+from nnunet_multiphase.cases.cohort import find_case_folders
 from nnunet_multiphase.dicom_import.import_tree import import_tree
 
 

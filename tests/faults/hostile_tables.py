@@ -9,12 +9,12 @@ from typing import Any
 import mutations
 from mutations import Rng
 
-from nnunet_multiphase.cases.case_folder import CohortError, read_patients
+from nnunet_multiphase.cases.patient_table import read_patients
 from nnunet_multiphase.dicom_import.mask_table import read_mask_table
 from nnunet_multiphase.dicom_import.own_words import read_own_words
 from nnunet_multiphase.dicom_import.pseudonyms import read_pseudonyms, write_pseudonyms
 from nnunet_multiphase.dicom_import.series_table import read_corrections
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.errors import CohortError, InputError
 from nnunet_multiphase.phases import PHASES
 
 TABLES: tuple[tuple[str, bytes, Callable[[Path], Any]], ...] = (

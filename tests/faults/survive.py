@@ -30,12 +30,12 @@ import mutations
 import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.cases.case_folder import CohortError, read_case_folder
+from nnunet_multiphase.cases.case_folder import read_case_folder
 from nnunet_multiphase.cases.case_table import scan_table
 from nnunet_multiphase.cases.check import check_case
 from nnunet_multiphase.cases.layout import Layout
 from nnunet_multiphase.cases.mask_choice import ONE_MASK
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.errors import CohortError, InputError
 from nnunet_multiphase.label_classes import classes_of_record, read_record, whole_numbers
 from nnunet_multiphase.models.description import read_description
 from nnunet_multiphase.phantom.truth import liver_points_in_moving, read_truth

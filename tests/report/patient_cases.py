@@ -8,7 +8,7 @@ import SimpleITK as sitk
 from PIL import Image
 
 from nnunet_multiphase.alignment.align import AlignedPhases
-from nnunet_multiphase.cases.case_folder import CaseFolder
+from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.measurement.measure import Liver, measure_patient
 from nnunet_multiphase.prediction import CasePrediction, PreparedCase, SegmentedCase
 from nnunet_multiphase.prediction.window import Window

@@ -11,7 +11,7 @@ import pytest
 import SimpleITK as sitk
 from test_layout import write, write_labels
 
-from nnunet_multiphase.cases.case_folder import CaseFolder
+from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.check import check_case
 from nnunet_multiphase.cases.inputs import Inputs, find_cases
 from nnunet_multiphase.cases.layout import Layout, check_layout
