@@ -8,7 +8,8 @@ from pathlib import Path
 from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.case_table import scan_table, table_phases
 from nnunet_multiphase.cases.cohort import ignored_files, scan_cohort
-from nnunet_multiphase.cases.layout import Layout, scan_layout
+from nnunet_multiphase.cases.layout import Layout
+from nnunet_multiphase.cases.layout_scan import scan_layout
 from nnunet_multiphase.cases.mask_choice import ONE_MASK, MaskRule
 from nnunet_multiphase.cases.patient_table import (
     PATIENT_TABLE,

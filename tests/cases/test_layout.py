@@ -11,7 +11,8 @@ import SimpleITK as sitk
 
 from nnunet_multiphase.cases.check import check_case
 from nnunet_multiphase.cases.inputs import Inputs, find_cases
-from nnunet_multiphase.cases.layout import Layout, compile_pattern, scan_layout
+from nnunet_multiphase.cases.layout import Layout, compile_pattern
+from nnunet_multiphase.cases.layout_scan import scan_layout
 from nnunet_multiphase.cases.mask_choice import MaskRule
 from nnunet_multiphase.cases.presets import PRESETS
 from nnunet_multiphase.errors import InputError

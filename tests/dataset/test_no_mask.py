@@ -13,7 +13,8 @@ from tiny_phases import QUICK, phase_image, write_case
 
 from nnunet_multiphase.cases.case_table import scan_table
 from nnunet_multiphase.cases.cohort import scan_cohort
-from nnunet_multiphase.cases.layout import Layout, scan_layout
+from nnunet_multiphase.cases.layout import Layout
+from nnunet_multiphase.cases.layout_scan import scan_layout
 from nnunet_multiphase.cases.mask_choice import MaskRule
 from nnunet_multiphase.cases.presets import PRESETS
 from nnunet_multiphase.dataset import build as dataset

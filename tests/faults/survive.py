@@ -276,7 +276,7 @@ PATTERNS = (b"{case}/{phase}_scan.nii.gz", b"*/{case}_{phase}*.nrrd", b"{phase}/
 
 def patterns(folder: Path, rng: Rng) -> None:
     """Make a layout of one spoilt pattern, and look with it."""
-    from nnunet_multiphase.cases.layout import scan_layout
+    from nnunet_multiphase.cases.layout_scan import scan_layout
 
     raw = folder / "raw"
     for name in ("a/art_scan.nii.gz", "a/pv_scan.nii.gz", "b/b_art.nrrd", "art/c.nii"):

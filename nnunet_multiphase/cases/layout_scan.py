@@ -1,0 +1,302 @@
+"""Find a cohort's cases by their layout."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nnunet_multiphase.cases.case import CaseFolder, assemble_case
+from nnunet_multiphase.cases.case_name import case_id, patient_id
+from nnunet_multiphase.cases.layout import CHANNEL, Index, Layout, check_layout, compile_pattern, one_form
+from nnunet_multiphase.cases.mask_choice import MaskRule, choose_masks
+from nnunet_multiphase.cases.near_miss import is_system_folder
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.table_text import read_table
+from nnunet_multiphase.volumes.mask_file import MaskFiles
+from nnunet_multiphase.volumes.volume_file import FORMATS
+
+CaseKey = tuple[str, str]
+"""Patient ("" where nothing says who) and case."""
+
+
+@dataclass
+class _Found:
+    """What was found of one case."""
+
+    images: dict[str, Path] = field(default_factory=dict)
+    lesions: dict[str, list[Path]] = field(default_factory=dict)
+    livers: dict[str, list[Path]] = field(default_factory=dict)
+
+
+def scan_layout(raw: Path, layout: Layout, masks: MaskRule) -> tuple[list[CaseFolder], list[str], list[str]]:
+    """Find the cases of a cohort.
+
+    Args:
+        raw: The cohort's folder.
+        layout: How its files are named.
+        masks: Which phase is the reference, and what to do with masks on several phases.
+
+    Returns:
+        The cases that can be used, sorted by name; a sentence for each problem; the files that match no pattern.
+    """
+    check_layout(layout)
+    if not raw.is_dir():
+        return [], [f"{raw} is not a folder: expected the cohort's"], []
+    if layout.index is not None:
+        found, problems = _read_index(raw / layout.index.file, raw, layout.index, layout.phase_names)
+        unmatched: list[str] = []
+    else:
+        found, problems, unmatched = _match_paths(raw, layout)
+    cases = []
+    plain = [name for _, name in found]
+    for patient, name in sorted(found):
+        # Studies are often numbered anew for each patient.
+        full_name = f"{patient}_{name}" if patient and plain.count(name) > 1 else name
+        made, more = _make_case(raw, full_name, patient, found[patient, name], layout, masks)
+        problems += more
+        if made is not None:
+            cases.append(made)
+    if not found and not problems:
+        what = layout.image if layout.index is None else f"a line in {layout.index.file}"
+        problems.append(f"{raw}: nothing found, expected {what} for each case and phase")
+    return cases, problems + _doubles(cases), unmatched
+
+
+def _match_paths(raw: Path, layout: Layout) -> tuple[dict[CaseKey, _Found], list[str], list[str]]:
+    """Sort the files below a folder by the patterns they match."""
+    image = compile_pattern(layout.image.removesuffix(CHANNEL), layout.phase_names)
+    stacked = layout.image.endswith(CHANNEL)
+    masks = {"lesions": layout.lesions, "livers": "" if _one_file_for_both(layout) else layout.liver}
+    masks = {kind: pattern for kind, pattern in masks.items() if pattern}
+    any_mask = [compile_pattern(pattern, layout.phase_names) for pattern in masks.values()]
+    found: dict[CaseKey, _Found] = {}
+    problems: list[str] = []
+    rest: list[tuple[Path, str]] = []
+    for path, relative in _paths(raw, image, *any_mask):
+        match = image.fullmatch(relative)
+        # A loose image pattern may match the masks too.
+        if match is None or any(pattern.fullmatch(relative) for pattern in any_mask):
+            rest.append((path, relative))
+            continue
+        groups = match.groupdict()
+        theirs = groups.get("phase", next(iter(layout.phase_names)))
+        key = (groups.get("patient", ""), groups["case"])
+        case = found.setdefault(key, _Found())
+        phase = layout.phase_names[theirs]
+        if phase in case.images:
+            problems.append(
+                f"case {key[1]}: {path} and {case.images[phase]} are both {phase}; remove one, or tell them apart "
+                "by {case} or {patient} in the pattern"
+            )
+        elif stacked:
+            for number, one in layout.phase_names.items():
+                case.images[one] = path.with_name(f"{path.name}#{int(number)}")
+        else:
+            case.images[phase] = path
+    names = sorted({name for _, name in found}, key=len, reverse=True)
+    # The known cases first: {case}_{phase}_* could part a name like a_1_2_0 elsewhere.
+    known = [compile_pattern(pattern, layout.phase_names, names) for pattern in masks.values()]
+    unmatched = []
+    for path, relative in rest:
+        for kind, of_known, of_any in zip(masks, known, any_mask, strict=True):
+            match = of_known.fullmatch(relative) or of_any.fullmatch(relative)
+            if match is not None:
+                groups = match.groupdict()
+                phase = layout.phase_names[groups["phase"]] if "phase" in groups else layout.drawn_on
+                owners = [
+                    key
+                    for key in found
+                    if key[1] == groups["case"] and groups.get("patient", key[0]) == key[0]
+                ]
+                if len(owners) > 1:
+                    problems.append(
+                        f"case {groups['case']}: {path} may be of several patients "
+                        f"({', '.join(sorted(patient for patient, _ in owners))}); add {{patient}} to its pattern"
+                    )
+                    break
+                case = found.setdefault(
+                    owners[0] if owners else (groups.get("patient", ""), groups["case"]), _Found()
+                )
+                (case.lesions if kind == "lesions" else case.livers).setdefault(phase, []).append(path)
+                break
+        else:
+            if path.is_file():
+                unmatched.append(relative)
+    problems += _lookalikes(raw, unmatched, layout, found)
+    return found, problems, unmatched
+
+
+def _lookalikes(
+    raw: Path, unmatched: Sequence[str], layout: Layout, found: Mapping[CaseKey, _Found]
+) -> list[str]:
+    """Name the files that only their format or letter case keeps from being a phase or mask that a case lacks."""
+    loose = {
+        kind: (pattern, _loosened(pattern, layout.phase_names))
+        for kind, pattern in (
+            ("image", layout.image.removesuffix(CHANNEL)),
+            ("lesions", layout.lesions),
+            ("liver", layout.liver),
+        )
+        if pattern
+    }
+    theirs = {name.casefold(): phase for name, phase in layout.phase_names.items()}
+    cases = {name.casefold(): case for (_, name), case in found.items()}
+    problems = []
+    for relative in unmatched:
+        for kind, (pattern, expression) in loose.items():
+            match = expression.fullmatch(relative)
+            if match is None:
+                continue
+            groups = match.groupdict()
+            phase = (
+                theirs[groups["phase"].casefold()]
+                if "phase" in groups
+                else next(iter(theirs.values()))
+                if kind == "image"
+                else layout.drawn_on
+            )
+            case = cases.get(groups["case"].casefold(), _Found())
+            there = {"image": set(case.images), "lesions": set(case.lesions), "liver": set(case.livers)}[kind]
+            if phase not in there:
+                what = f"its {phase}" if kind == "image" else f"its {kind} mask"
+                problems.append(
+                    f"case {groups['case']}: {raw / relative} would be {what} by the pattern {pattern} but for its format "
+                    "or letter case; rename or convert it, put * for the ending of the pattern, or remove it"
+                )
+            break
+    return problems
+
+
+def _loosened(pattern: str, phase_names: Mapping[str, str]) -> re.Pattern[str]:
+    """Make a pattern that matches in any volume format and letter case."""
+    ending = next((suffix for suffix in FORMATS if pattern.lower().endswith(suffix)), "")
+    expression = compile_pattern(pattern[: len(pattern) - len(ending)], phase_names).pattern
+    formats = f"(?:{'|'.join(map(re.escape, FORMATS))})" if ending else ""
+    return re.compile(expression + formats, re.IGNORECASE)
+
+
+def _read_index(
+    table: Path, raw: Path, index: Index, phase_names: Mapping[str, str]
+) -> tuple[dict[CaseKey, _Found], list[str]]:
+    """Read the files of all cases from a set's own table."""
+    found: dict[CaseKey, _Found] = {}
+    problems: list[str] = []
+    needed = (index.case, index.phase, index.image, index.lesions)
+    if not table.is_file():
+        return found, [f"{table} cannot be read (no such file): expected the set's own table"]
+    for row in read_table(table, needed, [index.liver] if index.liver else []).rows:
+        name, theirs, image = row[index.case], row[index.phase], row[index.image]
+        where = f"case {name} ({table.name}, line {row.number})"
+        if not name or not image:
+            problems.append(
+                f"{table.name}, line {row.number}: {index.case if not name else index.image} is empty; "
+                "fill it in or remove the line"
+            )
+            continue
+        if theirs not in phase_names:
+            problems.append(f"{where}: phase {theirs!r} is none of {', '.join(phase_names)}; correct it")
+            continue
+        case = found.setdefault(("", name), _Found())
+        phase = phase_names[theirs]
+        if phase in case.images:
+            problems.append(f"{where}: {theirs} is there twice; keep one line")
+            continue
+        case.images[phase] = raw / image
+        for column, masks in ((index.lesions, case.lesions), (index.liver, case.livers)):
+            if row[column]:
+                masks.setdefault(phase, []).append(raw / row[column])
+    return found, problems
+
+
+def _paths(raw: Path, *patterns: re.Pattern[str]) -> list[tuple[Path, str]]:
+    """List the files below a folder, and the folders that match a pattern instead of what is in them."""
+    listed = []
+    seen: set[str] = set()
+    for folder, folders, files in os.walk(raw, followlinks=True):
+        folders.sort()
+        real = os.path.realpath(folder)
+        if real in seen:  # a link back
+            folders.clear()
+            continue
+        seen.add(real)
+        for name in list(folders):
+            path = Path(folder) / name
+            relative = one_form(path.relative_to(raw).as_posix())
+            if name.startswith(".") or is_system_folder(path):
+                folders.remove(name)
+            elif any(p.fullmatch(relative) for p in patterns):
+                folders.remove(name)
+                listed.append((path, relative))
+        for name in sorted(files):
+            if not name.startswith("."):
+                path = Path(folder) / name
+                listed.append((path, one_form(path.relative_to(raw).as_posix())))
+    return listed
+
+
+def _make_case(
+    raw: Path, name: str, patient: str, found: _Found, layout: Layout, masks: MaskRule
+) -> tuple[CaseFolder | None, list[str]]:
+    """Put one case together, or say why it cannot be used."""
+    problems = []
+    if not found.images:
+        stray = [path for paths in (*found.lesions.values(), *found.livers.values()) for path in paths]
+        return None, [
+            f"case {name}: {stray[0]} has no image beside it that matches {layout.image}; add or remove it"
+        ]
+    if not found.lesions and masks.absent == "error":
+        problems.append(
+            f"case {name}: no lesion mask {_where_masks_are(layout)}; "
+            "add it (all 0 if there is no lesion), remove the case, or pass --no-mask skip (leave such cases out)"
+        )
+    for phase in found.lesions:
+        if phase not in found.images:
+            problems.append(
+                f"case {name}: {found.lesions[phase][0]} is drawn on {phase}, which has no image that matches "
+                f"{layout.image}; add that phase or remove the mask"
+            )
+    if problems:
+        return None, problems
+    shared = _one_file_for_both(layout)
+    labels = {*(layout.lesion_labels or ()), *(layout.liver_labels or ())} if shared else set()
+    others = tuple(sorted({*labels, *layout.further_labels}))
+    drawn = {
+        phase: MaskFiles(tuple(paths), layout.lesion_labels, others, organ="lesions")
+        for phase, paths in found.lesions.items()
+    }
+    try:
+        choice = choose_masks(name, found.images, drawn, masks)
+    except InputError as error:
+        return None, [str(error)]
+    livers = {
+        phase: MaskFiles(tuple(paths), layout.liver_labels, others, organ="liver")
+        for phase, paths in (found.lesions if shared else found.livers).items()
+    }
+    return assemble_case(case_id(name), raw, found.images, choice, livers, patient=patient_id(patient)), []
+
+
+def _where_masks_are(layout: Layout) -> str:
+    if layout.index is not None:
+        return f"in the column {layout.index.lesions} of {layout.index.file}"
+    return (
+        f"matches {layout.lesions}" if layout.lesions else "can be found, for no --lesions pattern was given"
+    )
+
+
+def _one_file_for_both(layout: Layout) -> bool:
+    return layout.index is None and layout.lesions == layout.liver
+
+
+def _doubles(cases: list[CaseFolder]) -> list[str]:
+    """Find cases whose files would be named alike."""
+    seen: set[str] = set()
+    problems = []
+    for case in cases:
+        key = case.name.casefold()
+        if key in seen:
+            problems.append(f"case {case.name}: another case's files would be named like its own; rename one")
+        seen.add(key)
+    return problems
