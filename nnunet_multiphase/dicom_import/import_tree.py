@@ -66,6 +66,30 @@ from nnunet_multiphase.words.descriptions import NO_OWN_WORDS, OwnWords
 
 
 @dataclass(frozen=True)
+class _Options:
+    """The arguments of `import_tree`, under their names."""
+
+    out: Path
+    series_table: Path | None
+    mask_table: Path | None
+    words: Path | None
+    masks_by_planes: bool
+    dry_run: bool
+    resample_irregular: bool
+    join_studies: bool
+    with_masks: bool
+    compress: bool
+
+
+@dataclass
+class _Told:
+    """What an import has to say, in the order it was found."""
+
+    remarks: list[str]
+    failures: list[str]
+
+
+@dataclass(frozen=True)
 class Summary:
     """What an import did; no text in it identifies anybody."""
 
@@ -127,8 +151,7 @@ def import_tree(
         out.parent.mkdir(parents=True, exist_ok=True)
         busy = f"{out} is being written by another import right now; wait for it, or choose another OUT"
         with alone(out.with_name(f".{out.name}.lock"), busy):
-            return _import_tree(
-                [Path(root)] if isinstance(root, str | Path) else [Path(folder) for folder in root],
+            options = _Options(
                 out,
                 series_table,
                 mask_table,
@@ -139,95 +162,60 @@ def import_tree(
                 join_studies,
                 with_masks,
                 compress,
-                say,
             )
+            roots = [Path(root)] if isinstance(root, str | Path) else [Path(folder) for folder in root]
+            return _import_tree(roots, options, say)
 
 
-def _import_tree(
-    roots: Sequence[Path],
-    out: Path,
-    series_table: Path | None,
-    mask_table: Path | None,
-    words: Path | None,
-    masks_by_planes: bool,
-    dry_run: bool,
-    resample_irregular: bool,
-    join_studies: bool,
-    with_masks: bool,
-    compress: bool,
-    say: Callable[[str], None],
-) -> Summary:
+def _import_tree(roots: Sequence[Path], options: _Options, say: Callable[[str], None]) -> Summary:
+    out = options.out
     known = read_pseudonyms(pseudonyms_path(out))
     check_destination(out, known.values())
-    corrections = read_corrections(series_table) if series_table else {}
-    mask_corrections = read_mask_table(mask_table) if mask_table else {}
-    own = read_own_words(words) if words else NO_OWN_WORDS
+    corrections = read_corrections(options.series_table) if options.series_table else {}
+    mask_corrections = read_mask_table(options.mask_table) if options.mask_table else {}
+    own = read_own_words(options.words) if options.words else NO_OWN_WORDS
     say(f"reading the headers in {', '.join(map(str, roots))}")
     tree = scan_tree(roots)
     say(f"{sum(len(series.slices) for series in tree.series)} images in {len(tree.series)} series")
     studies = _studies(tree)
-    joined = name_bearers(studies, known, on_request=join_studies)
+    joined = name_bearers(studies, known, on_request=options.join_studies)
     names = name_joined(studies, joined, known)
-    volumes: dict[StudyKey, list[Volume]] = {}
-    for series in tree.series:
-        volumes.setdefault(joined[series.patient_id, series.study], []).extend(
-            resample_if_irregular(volume, on_request=resample_irregular) for volume in volumes_of(series)
-        )
+    volumes = _volumes_by_case(tree, joined, resample_irregular=options.resample_irregular)
     everything = [volume for found in volumes.values() for volume in found]
     masks = find_layers(
-        tree.masks if with_masks else (),
+        tree.masks if options.with_masks else (),
         everything,
         {key: names[key] for key in joined},
         mask_corrections,
-        by_planes=masks_by_planes,
+        by_planes=options.masks_by_planes,
         own=own.labels,
     )
-    _check_tables(series_table, corrections, mask_table, mask_corrections, everything, masks)
-    layers, remarks = masks.layers, list(masks.remarks)
+    _check_tables(options, corrections, mask_corrections, everything, masks)
+    told = _Told(list(masks.remarks), list(tree.lost))
     if any(not patient_id for patient_id, _ in volumes):
-        remarks.append("studies without PatientID: each counts as a patient of its own")
-    remarks += _halves(joined, names, known)
-    remarks += mixed_patients(studies, names)
-    remarks += refused_joins(studies, joined, names) if join_studies else []
+        told.remarks.append("studies without PatientID: each counts as a patient of its own")
+    told.remarks += _halves(joined, names, known)
+    told.remarks += mixed_patients(studies, names)
+    told.remarks += refused_joins(studies, joined, names) if options.join_studies else []
     for case, sentence in mixed_cases(studies, joined, names).items():
         masks.tell(case, sentence)
-    choices, looks = _choose_all(volumes, names, layers, corrections, own, say)
+    choices, looks = _choose_all(volumes, names, masks.layers, corrections, own, say)
     used_phases = {key: {choice.phase for choice in chosen if choice.use} for key, chosen in choices.items()}
-    remarks += worth_joining(same_day_groups(studies), joined, names, used_phases)
+    told.remarks += worth_joining(same_day_groups(studies), joined, names, used_phases)
     everything_chosen = [choice for chosen in choices.values() for choice in chosen]
     previous = write_series_table(series_table_path(out), everything_chosen)
     write_series_page(series_page_path(out), page_rows(everything_chosen, looks))
-    remarks += [remark for choice in everything_chosen if (remark := _remark(choice))]
+    told.remarks += [remark for choice in everything_chosen if (remark := _remark(choice))]
     previous_masks = write_mask_table(mask_table_path(out), masks.rows)
-    remarks += _unused_masks(choices, names, masks)
-    if dry_run:
-        remarks += [sentence for case in sorted(masks.failures) for sentence in masks.failures[case]]
+    told.remarks += _unused_masks(choices, names, masks)
     written: dict[str, dict[str, Volume]] = {}
-    failures = list(tree.lost)
-    if not dry_run:
+    if options.dry_run:
+        told.remarks += [sentence for case in sorted(masks.failures) for sentence in masks.failures[case]]
+    else:
         write_pseudonyms(pseudonyms_path(out), names)
         settle_cases(out, {**known, **names}.values())
-        remarks += _remove_joined(out, names, known)
-        for key in sorted(choices, key=lambda key: names[key].case):
-            used = [choice for choice in choices[key] if choice.use]
-            case = names[key].case
-            try:
-                if used and case in masks.failures:
-                    failures += [f"{problem}; the case was not written" for problem in masks.failures[case]]
-                elif used:
-                    told = write_case(
-                        out, names[key], used, layers, masks.empty.get(case, ()), compress=compress
-                    )
-                    remarks += told if with_masks else []  # there it is that no lesion mask is there
-                    written[case] = {choice.phase: choice.volume for choice in used}
-                    say(f"{names[key].case}: {', '.join(sorted(choice.phase for choice in used))}")
-                else:
-                    remarks += _leave_out(out, names[key], choices[key], failures)
-            except InputError as error:
-                failures.append(f"{error}; the case was not written")
-            # After every case: without its line a patient's second study would pass for another patient.
-            if out.is_dir():
-                write_patients(out, names.values())
+        told.remarks += _remove_joined(out, names, known)
+        written = _write_cases(choices, names, masks, options, told, say)
     return Summary(
         table=series_table_path(out),
         page=series_page_path(out),
@@ -236,10 +224,61 @@ def _import_tree(
         previous_mask_table=previous_masks,
         mask_table=mask_table_path(out) if masks.rows else None,
         written=tuple(written),
-        remarks=tuple(remarks),
-        failures=tuple(failures),
+        remarks=tuple(told.remarks),
+        failures=tuple(told.failures),
         volumes=written,
     )
+
+
+def _volumes_by_case(
+    tree: Tree, joined: Mapping[StudyKey, StudyKey], *, resample_irregular: bool
+) -> dict[StudyKey, list[Volume]]:
+    """Part the series into volumes, under the study that bears their case's name."""
+    volumes: dict[StudyKey, list[Volume]] = {}
+    for series in tree.series:
+        volumes.setdefault(joined[series.patient_id, series.study], []).extend(
+            resample_if_irregular(volume, on_request=resample_irregular) for volume in volumes_of(series)
+        )
+    return volumes
+
+
+def _write_cases(
+    choices: Mapping[StudyKey, Sequence[Choice]],
+    names: Mapping[StudyKey, Name],
+    masks: Found,
+    options: _Options,
+    told: _Told,
+    say: Callable[[str], None],
+) -> dict[str, dict[str, Volume]]:
+    """Write the case folders that can be written; the others are told as failures.
+
+    Returns:
+        Written case -> phase -> what it was made from.
+    """
+    out = options.out
+    written: dict[str, dict[str, Volume]] = {}
+    for key in sorted(choices, key=lambda key: names[key].case):
+        used = [choice for choice in choices[key] if choice.use]
+        case = names[key].case
+        try:
+            if used and case in masks.failures:
+                told.failures += [f"{problem}; the case was not written" for problem in masks.failures[case]]
+            elif used:
+                empty = masks.empty.get(case, ())
+                remarks = write_case(out, names[key], used, masks.layers, empty, compress=options.compress)
+                told.remarks += (
+                    remarks if options.with_masks else []
+                )  # there it is that no lesion mask is there
+                written[case] = {choice.phase: choice.volume for choice in used}
+                say(f"{case}: {', '.join(sorted(choice.phase for choice in used))}")
+            else:
+                told.remarks += _leave_out(out, names[key], choices[key], told.failures)
+        except InputError as error:
+            told.failures.append(f"{error}; the case was not written")
+        # After every case: without its line a patient's second study would pass for another patient.
+        if out.is_dir():
+            write_patients(out, names.values())
+    return written
 
 
 def _choose_all(
@@ -284,9 +323,8 @@ def _enhancement_of(looks: Mapping[str, Look]) -> Callable[[Volume], Enhancement
 
 
 def _check_tables(
-    series_table: Path | None,
+    options: _Options,
     corrections: Mapping[str, Correction],
-    mask_table: Path | None,
     mask_corrections: Mapping[str, MaskCorrection],
     volumes: Sequence[Volume],
     masks: Found,
@@ -295,9 +333,9 @@ def _check_tables(
     keys = {volume.key for volume in volumes}
     wanted = {correction.series for correction in mask_corrections.values()} - {""}
     for table, what, unknown in (
-        (series_table, "series", set(corrections) - keys),
-        (mask_table, "masks", set(mask_corrections) - {row.mask for row in masks.rows}),
-        (mask_table, "series", wanted - keys),
+        (options.series_table, "series", set(corrections) - keys),
+        (options.mask_table, "masks", set(mask_corrections) - {row.mask for row in masks.rows}),
+        (options.mask_table, "series", wanted - keys),
     ):
         if unknown:
             raise InputError(
