@@ -22,7 +22,7 @@ from nnunet_multiphase.volumes.volume_file import read_upright
 from registration.volume_file import write_transform, write_volume
 
 if TYPE_CHECKING:
-    from nnunet_multiphase.alignment.align import FindTransform
+    from nnunet_multiphase.alignment.align import AlignedPhases, FindTransform
     from registration import RegistrationSettings
 
 
@@ -117,80 +117,49 @@ def convert_case(job: CaseJob) -> CaseOutcome:
     )
 
 
+@dataclass(frozen=True)
+class _Volumes:
+    """A case's files as they were checked, opened."""
+
+    images: dict[str, sitk.Image]  # by phase
+    lesions: sitk.Image | None  # on the reference
+    elsewhere: dict[str, sitk.Image]  # lesions drawn on other phases
+    liver: sitk.Image | None  # on the reference
+
+
 def _convert(job: CaseJob, missing: Sequence[str]) -> tuple[PhaseQuality, ...]:
     # Imported here: numba takes a second, and only a case that is converted needs it.
     from nnunet_multiphase.alignment.align import align_phases, crop
-    from nnunet_multiphase.alignment.overview import draw_overview
 
     case = job.case
-    images = {phase: read_upright(case.images[phase]) for phase in job.channels if phase in case.images}
-    grid = images[case.reference]
-    name = case.images[case.reference].name
-    lesions = read_mask(case.lesions, grid, name) if case.lesions is not None else None
-    elsewhere = {
-        phase: read_mask(files, images[phase], case.images[phase].name)
-        for phase, files in case.moving_lesions.items()
-    }
-    liver = read_mask(case.liver, grid, name) if case.liver is not None else None
-    masks = {f"lesions on {phase}": mask for phase, mask in elsewhere.items()}
-    masks |= {} if lesions is None else {f"lesions on {case.reference}": lesions}
-    masks |= {} if liver is None else {f"liver on {case.reference}": liver}
-    now = {phase: digest_of_volume(image) for phase, image in images.items()}
-    refuse_changed(case.name, job.seen, now | {part: digest_of_mask(mask) for part, mask in masks.items()})
+    volumes = _open(job)
+    grid = volumes.images[case.reference]
     aligned = align_phases(
-        images,
+        volumes.images,
         case.reference,
-        liver_mask=liver,
-        keep_mask=lesions,
-        moving_masks=elsewhere,
+        liver_mask=volumes.liver,
+        keep_mask=volumes.lesions,
+        moving_masks=volumes.elsewhere,
         settings=job.settings,
         on_failure=job.on_failure,
         registered=job.registered,
         case=case.name,
         find=job.find,
     )
-    astray = [
-        phase
-        for phase in elsewhere
-        if phase not in aligned.by_header and aligned.results[phase].verdict == "failed"
-    ]
-    if astray:
-        raise InputError(
-            f"case {case.name}: lesions are drawn on {', '.join(astray)}, whose registration to {case.reference} failed, "
-            "so that they would lie at a wrong place; choose another reference or look at the phases"
-        )
-    drawn = [*([] if lesions is None else [lesions]), *aligned.moved_masks.values()]
-    lesions = drawn[0]
-    for mask in drawn[1:]:
-        lesions = sitk.Or(lesions, mask)
-    lesions_there = crop(lesions, aligned.box)
-    _check_wanted(job)
-    centre_mm = centre_of(liver, grid)
-
+    _refuse_astray(case, volumes, aligned)
+    lesions = _united(
+        [*([] if volumes.lesions is None else [volumes.lesions]), *aligned.moved_masks.values()]
+    )
     reference_image = aligned.images[case.reference]
+    lesions_there = crop(lesions, aligned.box)
     lesions_there.CopyInformation(reference_image)
-    liver_there = None if liver is None else sitk.GetArrayFromImage(crop(liver, aligned.box))
+    liver_there = None if volumes.liver is None else sitk.GetArrayFromImage(crop(volumes.liver, aligned.box))
     label = sitk.GetImageFromArray(job.targets.label(sitk.GetArrayFromImage(lesions_there), liver_there))
     label.CopyInformation(reference_image)
-    for channel, phase in enumerate(job.channels):
-        image = aligned.images.get(phase)
-        if image is None:
-            image = sitk.Image(reference_image.GetSize(), sitk.sitkInt16) + FILL_HU
-            image.CopyInformation(reference_image)
-        write_volume(image, job.folder / image_folder(job.split) / f"{case.name}_{channel:04d}.nii.gz")
-    write_volume(label, job.folder / label_folder(job.split) / f"{case.name}.nii.gz")
-    filled = [*missing, *aligned.dropped]
-    for phase in set(aligned.results) - set(aligned.dropped):
-        write_transform(aligned.transforms[phase], job.folder / "registration" / f"{case.name}_{phase}.tfm")
-    draw_overview(
-        aligned,
-        images,
-        job.folder / "registration" / "overview" / f"{case.name}.png",
-        centre_mm=centre_of(lesions_there, reference_image) if liver is None else centre_mm,
-        lesions=lesions_there,
-        title=f"{case.name}: phases over the reference ({case.reference}, magenta; moving green); lesions yellow"
-        + (f"; no {', '.join(filled)}" if filled else ""),
-    )
+    _check_wanted(job)
+    _write(job, aligned, volumes, label, lesions_there, [*missing, *aligned.dropped])
+
+    centre_mm = centre_of(volumes.liver, grid)
     rows = []
     for phase in job.channels:
         if phase in missing:
@@ -206,6 +175,84 @@ def _convert(job: CaseJob, missing: Sequence[str]) -> tuple[PhaseQuality, ...]:
                 )
             rows.append(row)
     return tuple(rows)
+
+
+def _open(job: CaseJob) -> _Volumes:
+    """Read a case, and refuse it where it is not what was checked."""
+    case = job.case
+    images = {phase: read_upright(case.images[phase]) for phase in job.channels if phase in case.images}
+    grid, name = images[case.reference], case.images[case.reference].name
+    volumes = _Volumes(
+        images,
+        read_mask(case.lesions, grid, name) if case.lesions is not None else None,
+        {
+            phase: read_mask(files, images[phase], case.images[phase].name)
+            for phase, files in case.moving_lesions.items()
+        },
+        read_mask(case.liver, grid, name) if case.liver is not None else None,
+    )
+    masks = {f"lesions on {phase}": mask for phase, mask in volumes.elsewhere.items()}
+    masks |= {} if volumes.lesions is None else {f"lesions on {case.reference}": volumes.lesions}
+    masks |= {} if volumes.liver is None else {f"liver on {case.reference}": volumes.liver}
+    now = {phase: digest_of_volume(image) for phase, image in images.items()}
+    refuse_changed(case.name, job.seen, now | {part: digest_of_mask(mask) for part, mask in masks.items()})
+    return volumes
+
+
+def _refuse_astray(case: CaseFolder, volumes: _Volumes, aligned: AlignedPhases) -> None:
+    """Refuse lesions that came along with a phase whose registration failed."""
+    astray = [
+        phase
+        for phase in volumes.elsewhere
+        if phase not in aligned.by_header and aligned.results[phase].verdict == "failed"
+    ]
+    if astray:
+        raise InputError(
+            f"case {case.name}: lesions are drawn on {', '.join(astray)}, whose registration to {case.reference} failed, "
+            "so that they would lie at a wrong place; choose another reference or look at the phases"
+        )
+
+
+def _united(masks: Sequence[sitk.Image]) -> sitk.Image:
+    union = masks[0]
+    for mask in masks[1:]:
+        union = sitk.Or(union, mask)
+    return union
+
+
+def _write(
+    job: CaseJob,
+    aligned: AlignedPhases,
+    volumes: _Volumes,
+    label: sitk.Image,
+    lesions: sitk.Image,
+    filled: Sequence[str],
+) -> None:
+    """Write the channels, the label, the transforms and the picture; `lesions` lie on the label's grid."""
+    from nnunet_multiphase.alignment.overview import draw_overview
+
+    case = job.case
+    reference_image = aligned.images[case.reference]
+    for channel, phase in enumerate(job.channels):
+        image = aligned.images.get(phase)
+        if image is None:
+            image = sitk.Image(reference_image.GetSize(), sitk.sitkInt16) + FILL_HU
+            image.CopyInformation(reference_image)
+        write_volume(image, job.folder / image_folder(job.split) / f"{case.name}_{channel:04d}.nii.gz")
+    write_volume(label, job.folder / label_folder(job.split) / f"{case.name}.nii.gz")
+    for phase in set(aligned.results) - set(aligned.dropped):
+        write_transform(aligned.transforms[phase], job.folder / "registration" / f"{case.name}_{phase}.tfm")
+    draw_overview(
+        aligned,
+        volumes.images,
+        job.folder / "registration" / "overview" / f"{case.name}.png",
+        centre_mm=centre_of(lesions, reference_image)
+        if volumes.liver is None
+        else centre_of(volumes.liver, volumes.images[case.reference]),
+        lesions=lesions,
+        title=f"{case.name}: phases over the reference ({case.reference}, magenta; moving green); lesions yellow"
+        + (f"; no {', '.join(filled)}" if filled else ""),
+    )
 
 
 def _check_wanted(job: CaseJob) -> None:
