@@ -7,6 +7,7 @@ cannot be trusted. The command line goes to the steps themselves.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -17,7 +18,6 @@ import SimpleITK as sitk
 import registration
 from nnunet_multiphase.alignment import align as alignment
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.volumes.orientation import turned
 from nnunet_multiphase.volumes.volume_file import read_volume
 from registration.file_header import refuse_unclear_header
 from registration.volume import check_one_value
@@ -106,15 +106,15 @@ def align_phases(
             this an error, or lies by its header.
         registered: The phases are aligned already: they are only resampled, and checked.
         accept: "orientation", "spacing": take a file although its header does not say which side is the patient's right, or
-            how large its voxels are.
+            how large its voxels are. "hu-offset", "hu-scale", "hu-window": take values that are not like HU.
 
     Returns:
         What came of it, with `images` (name -> int16 HU on one grid, -1024 where a phase has no data), `transforms`,
         `results` (verdicts) and `box`, which part of the reference it is.
 
     Raises:
-        InputError: A phase cannot be registered, a file's header leaves sides or sizes open, or nowhere do all phases have
-            data.
+        InputError: A phase cannot be registered or holds no HU, a file's header leaves sides or sizes open, or nowhere do
+            all phases have data.
 
     >>> import nnunet_multiphase as mp
     >>> files = {phase: f"cohort/case_001/{phase}.nii.gz" for phase in ("art", "pv")}
@@ -124,11 +124,13 @@ def align_phases(
     >>> len({image.GetSize() for image in aligned.images.values()})
     1
     """
+    images = _read_hu(phases, accept)
+    grid = images.get(reference)
     return alignment.align_phases(
-        {phase: _read_placed(volume, accept) for phase, volume in _by_phase(phases).items()},
+        images,
         reference,
-        liver_mask=_mask(liver_mask),
-        keep_mask=_mask(lesion_mask),
+        liver_mask=_drawn_on(grid, liver_mask, "the liver mask"),
+        keep_mask=_drawn_on(grid, lesion_mask, "the lesion mask"),
         settings=settings,
         on_failure=on_failure,
         registered=registered,
@@ -267,8 +269,12 @@ def load_predictor(
     """
     from nnunet_multiphase.prediction import find_model_folder, load_for_runtime
 
+    if isinstance(model, str) and model.isdecimal() and not Path(model).exists():
+        model = int(model)
     source = (
-        find_model_folder(model, trainer, plans, configuration) if isinstance(model, int) else Path(model)
+        find_model_folder(int(model), trainer, plans, configuration)
+        if isinstance(model, int | np.integer)
+        else Path(model)
     )
     return load_for_runtime(
         source,
@@ -290,7 +296,7 @@ def predict_case(
     *,
     reference: str | None = None,
     missing: Literal["error", "fill"] = "error",
-    lesion_labels: Sequence[int] | None = None,
+    lesion_labels: Sequence[int] | int | None = None,
     settings: RegistrationSettings | None = None,
     accept: Collection[str] = (),
     all_grids: bool = False,
@@ -301,7 +307,8 @@ def predict_case(
     Args:
         predictor: From `load_predictor`.
         case: Folder that holds nc/art/pv/dl.nii.gz (those the model was trained on), and liver_<phase>.nii.gz if known.
-        output: Receives <case>.nii.gz, <case>_lesions.csv and .json, and registration/.
+        output: Receives <case>.nii.gz, <case>_lesions.csv and .json, registration/, and dataset.json, which says what the
+            labels mean.
         reference: Phase to bring the others to; None: as most of the model's training cases.
         missing: A phase that is not there: an error, or air in its channel ("fill").
         lesion_labels: Labels that are lesion; None: as the model's dataset.json says.
@@ -314,7 +321,8 @@ def predict_case(
         The paths, `measures` of the lesions, `warnings` and `remarks` to be read before the numbers are believed.
 
     Raises:
-        InputError: A phase is missing, implausible or damaged, or another run is at this case in this folder.
+        InputError: A phase is missing, implausible or damaged, another run is at this case in this folder, or predictions
+            with other labels lie there.
 
     >>> import nnunet_multiphase as mp
     >>> predictor = mp.load_predictor("model", runtime="onnx", mirroring=False)
@@ -324,18 +332,21 @@ def predict_case(
     """
     from nnunet_multiphase import prediction
 
-    return prediction.predict_case(
+    prediction.refuse_other_labels(predictor, Path(output))
+    predicted = prediction.predict_case(
         predictor,
         Path(case) if isinstance(case, str) else case,
         Path(output),
         reference=reference,
         missing=missing,
-        lesion_labels=lesion_labels,
+        lesion_labels=_labels(lesion_labels),
         settings=settings,
         accept=accept,
         all_grids=all_grids,
         everywhere=everywhere,
     )
+    prediction.write_label_record(predictor, Path(output))
+    return predicted
 
 
 def lesion_table(
@@ -344,7 +355,7 @@ def lesion_table(
     *,
     reference: str = "",
     liver: Volume | None = None,
-    lesion_labels: Sequence[int] | None = None,
+    lesion_labels: Sequence[int] | int | None = None,
     case: str = "",
     accept: Collection[str] = (),
 ) -> PatientMeasures:
@@ -358,15 +369,15 @@ def lesion_table(
         lesion_labels: Values that are lesion; None: the one value that it holds beside 0.
         case: The patient's name; for the record.
         accept: "orientation", "spacing": take a file although its header does not say which side is the patient's right, or
-            how large its voxels are.
+            how large its voxels are. "hu-offset", "hu-scale", "hu-window": take values that are not like HU.
 
     Returns:
         `lesions`, from the largest to the smallest, with volume (ml), axial diameter and perpendicular (RECIST 1.1), 3-D
         diameter, centroid (LPS, mm), attenuation (HU) and dynamics; `liver_ml`, `burden_percent`.
 
     Raises:
-        InputError: The volumes lie on different grids, a file's header leaves sides or sizes open, or the segmentation holds
-            several values, or none of labels, and `lesion_labels` does not say which are lesion.
+        InputError: The volumes lie on different grids, a phase holds no HU, a file's header leaves sides or sizes open, or
+            the segmentation holds several values, or none of labels, and `lesion_labels` does not say which are lesion.
 
     >>> import nnunet_multiphase as mp
     >>> table = mp.lesion_table(
@@ -378,6 +389,7 @@ def lesion_table(
     >>> largest.volume_ml > 0 and largest.axial.mm >= largest.perpendicular.mm
     True
     """
+    from nnunet_multiphase.evaluation.label_choice import listed
     from nnunet_multiphase.evaluation.lesions import lesion_image
     from nnunet_multiphase.label_classes import whole_numbers
     from nnunet_multiphase.measurement.measure import measure_patient
@@ -390,18 +402,21 @@ def lesion_table(
             f"the segmentation holds several values beside 0 ({', '.join(map(str, values[values != 0][:6]))}): say which "
             "are lesion with lesion_labels=[...] (all of them, if lesions are numbered)"
         )
-    lesions = labels if lesion_labels is None else lesion_image(labels, lesion_labels)
+    wanted = _labels(lesion_labels)
+    lesions = labels if wanted is None else lesion_image(labels, wanted)
+    if wanted is not None and values.any() and not np.isin(values, wanted).any():
+        warnings.warn(
+            f"the segmentation holds no voxel of lesion_labels {listed(wanted)}, only {listed(values[values != 0])}",
+            stacklevel=2,
+        )
     organ = None if liver is None else _read_placed(liver, accept, drawing=True)
     if organ is not None:
-        try:
-            check_one_value(organ, "the liver mask")
-        except ValueError as error:
-            raise InputError(str(error)) from error
+        _one_value(organ, "the liver mask")
     return measure_patient(
         case,
         reference,
         lesions,
-        {phase: _read_placed(volume, accept) for phase, volume in _by_phase(phases or {}).items()},
+        _read_hu(phases or {}, accept),
         liver=None if organ is None else drawn_liver(organ, lesions),
     )
 
@@ -411,7 +426,7 @@ def evaluate(
     truth: Volume,
     *,
     iou_threshold: float | None = None,
-    lesion_labels: Sequence[int] | None = None,
+    lesion_labels: Sequence[int] | int | None = None,
     partial: bool = False,
 ) -> Scores:
     """Score segmentations against the truth, case by case and lesion by lesion.
@@ -435,43 +450,64 @@ def evaluate(
     >>> mp.evaluate(truth, truth).summary()["dice_mean"]
     1.0
     """
-    from nnunet_multiphase.evaluation.folders import evaluate_folders
-    from nnunet_multiphase.evaluation.label_choice import LabelOptions, read_labels
+    from nnunet_multiphase.evaluation.folders import evaluate_folders, evaluate_pair
+    from nnunet_multiphase.evaluation.label_choice import LabelOptions
     from nnunet_multiphase.evaluation.matching import IOU_THRESHOLD
-    from nnunet_multiphase.evaluation.scores import Scores, evaluate_case
 
     threshold = IOU_THRESHOLD if iou_threshold is None else iou_threshold
-    options = LabelOptions(lesion=None if lesion_labels is None else tuple(lesion_labels))
-    folders = [not isinstance(side, sitk.Image) and Path(side).is_dir() for side in (prediction, truth)]
+    labels = _labels(lesion_labels)
+    sides = [_path_or_image(side) for side in (prediction, truth)]
+    folders = [isinstance(side, Path) and side.is_dir() for side in sides]
     if all(folders):
         return evaluate_folders(
-            str(prediction), str(truth), iou_threshold=threshold, partial=partial, options=options
+            str(prediction),
+            str(truth),
+            iou_threshold=threshold,
+            partial=partial,
+            options=LabelOptions(lesion=labels),
         )
     if any(folders):
         raise InputError(
             "of prediction and truth one is a folder and the other a single segmentation; give two of a kind"
         )
-    predicted, true = (
-        turned(side) if isinstance(side, sitk.Image) else read_labels(Path(side), "given")
-        for side in (prediction, truth)
-    )
-    if lesion_labels is not None:
-        from nnunet_multiphase.evaluation.lesions import lesion_image
-
-        predicted, true = (lesion_image(side, lesion_labels) for side in (predicted, true))
-    score, lesions = evaluate_case(predicted, true, case="given", iou_threshold=threshold)
-    return Scores([score], lesions, threshold)
+    scores = evaluate_pair(*sides, iou_threshold=threshold, lesion_labels=labels)
+    if scores.note:
+        warnings.warn(scores.note, stacklevel=2)
+    return scores
 
 
 def _read(volume: Volume, *, drawing: bool = False) -> sitk.Image:
-    if isinstance(volume, sitk.Image):
-        return volume
-    if not isinstance(volume, (str, os.PathLike)):
+    given = _path_or_image(volume)
+    return read_volume(given, drawing=drawing) if isinstance(given, Path) else given
+
+
+def _path_or_image(volume: Volume) -> sitk.Image | Path:
+    if not isinstance(volume, (sitk.Image, str, os.PathLike)):
         raise InputError(
             f"a {type(volume).__name__} is no volume: expected a SimpleITK.Image or a path (an array does not say where it "
             "lies: SimpleITK.GetImageFromArray, then SetSpacing, SetOrigin and SetDirection)"
         )
-    return read_volume(Path(volume), drawing=drawing)
+    if not isinstance(volume, sitk.Image):
+        return Path(volume)
+    if volume.GetDimension() != 3 or volume.GetNumberOfComponentsPerPixel() != 1:
+        size = " x ".join(map(str, volume.GetSize()))
+        raise InputError(
+            f"an image of {size} voxels with {volume.GetNumberOfComponentsPerPixel()} value(s) each is no volume: expected "
+            "three axes and one value; take the part that is meant, such as image[:, :, :, 0]"
+        )
+    return volume
+
+
+def _labels(lesion_labels: Sequence[int] | int | None) -> tuple[int, ...] | None:
+    """Give the values that are lesion; a single one may come as a number."""
+    if lesion_labels is None:
+        return None
+    given = [lesion_labels] if isinstance(lesion_labels, int | np.integer) else lesion_labels
+    if isinstance(given, str) or not all(
+        isinstance(value, int | np.integer) and value > 0 for value in given
+    ):
+        raise InputError(f"lesion_labels {lesion_labels!r}: expected whole numbers above 0, such as [1]")
+    return tuple(int(value) for value in given)
 
 
 def _by_phase(phases: Mapping[str, Volume]) -> Mapping[str, Volume]:
@@ -480,6 +516,24 @@ def _by_phase(phases: Mapping[str, Volume]) -> Mapping[str, Volume]:
             f"phases are a {type(phases).__name__}: expected a dict of phase -> volume, such as {{'pv': ...}}"
         )
     return phases
+
+
+def _read_hu(phases: Mapping[str, Volume], accept: Collection[str]) -> dict[str, sitk.Image]:
+    """Read phases, and refuse those whose values cannot be HU: all that is told of them would be wrong."""
+    from nnunet_multiphase.cases.plausibility import sample_volume
+    from nnunet_multiphase.cases.plausible_values import find_implausible_values
+
+    images = {}
+    for phase, volume in _by_phase(phases).items():
+        images[phase] = _read_placed(volume, accept)
+        if not np.isfinite(sitk.GetArrayViewFromImage(images[phase]).sum(dtype=np.float64)):
+            raise InputError(
+                f"phase {phase} holds values that are not numbers (NaN or infinite): expected HU"
+            )
+        finding = find_implausible_values(sample_volume(images[phase]))
+        if finding is not None and finding.check not in accept:
+            raise InputError(f"phase {phase} {finding.clause}; if it is right, accept=[{finding.check!r}]")
+    return images
 
 
 def _read_placed(volume: Volume, accept: Collection[str], *, drawing: bool = False) -> sitk.Image:
@@ -494,3 +548,24 @@ def _read_placed(volume: Volume, accept: Collection[str], *, drawing: bool = Fal
 
 def _mask(volume: Volume | None) -> sitk.Image | None:
     return None if volume is None else _read(volume, drawing=True)
+
+
+def _one_value(mask: sitk.Image, what: str) -> None:
+    try:
+        check_one_value(mask, what)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _drawn_on(grid: sitk.Image | None, volume: Volume | None, what: str) -> sitk.Image | None:
+    """Read a mask that is drawn on a volume, in whatever axis order either is stored."""
+    from nnunet_multiphase.evaluation.lesions import require_same_grid
+    from nnunet_multiphase.volumes.orientation import stored_grid, turned
+
+    mask = _mask(volume)
+    if mask is None or grid is None:
+        return mask
+    _one_value(mask, what)
+    mask = turned(mask, stored_grid(grid).axes)
+    require_same_grid(grid, mask, f"the reference and {what}")
+    return mask

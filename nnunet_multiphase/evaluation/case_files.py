@@ -64,7 +64,7 @@ def drawn_masks(truth: Path) -> tuple[Path, Path | None]:
     Raises:
         InputError: Lesions are drawn on several phases.
     """
-    drawn = [path.name for path in sorted(truth.iterdir()) if _is_lesion_mask(path)]
+    drawn = [path.name for path in sorted(truth.iterdir()) if is_lesion_mask(path)]
     if len(drawn) > 1:
         raise InputError(
             f"case {truth.name}: lesion masks on several phases ({', '.join(drawn)}): expected one to score by; keep "
@@ -77,8 +77,9 @@ def drawn_masks(truth: Path) -> tuple[Path, Path | None]:
 
 
 def _has_lesion_mask(folder: Path) -> bool:
-    return any(map(_is_lesion_mask, folder.iterdir()))
+    return any(map(is_lesion_mask, folder.iterdir()))
 
 
-def _is_lesion_mask(path: Path) -> bool:
+def is_lesion_mask(path: Path) -> bool:
+    """Say whether a file's name says that it is a mask of lesions alone."""
     return (volume_stem(path) or "").lower().startswith("lesions_")

@@ -7,13 +7,14 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.evaluation.case_files import drawn_masks, find_images, find_truths
+from nnunet_multiphase.evaluation.case_files import drawn_masks, find_images, find_truths, is_lesion_mask
 from nnunet_multiphase.evaluation.label_choice import (
     BothClasses,
     LabelOptions,
     classes_from_records,
     classes_from_values,
     classes_of_drawn_masks,
+    listed,
     read_labels,
 )
 from nnunet_multiphase.evaluation.lesions import require_same_grid
@@ -27,7 +28,8 @@ from nnunet_multiphase.evaluation.scores import (
     evaluate_case,
     evaluate_classes,
 )
-from nnunet_multiphase.label_classes import LESION, LIVER, LabelClasses
+from nnunet_multiphase.label_classes import LESION, LIVER, LabelClasses, whole_numbers
+from nnunet_multiphase.volumes.orientation import turned
 
 
 def evaluate_folders(
@@ -119,6 +121,76 @@ def evaluate_pairs(
         mirrors.look(prediction, truth, classes.prediction.lesion, classes.truth.lesion)
     note = "; ".join(filter(None, (classes.note, mirrors.note())))
     return Scores(cases, lesions, iou_threshold, further, _labels(classes), note)
+
+
+def evaluate_pair(
+    prediction: sitk.Image | Path,
+    truth: sitk.Image | Path,
+    *,
+    iou_threshold: float = IOU_THRESHOLD,
+    lesion_labels: Sequence[int] | None = None,
+) -> Scores:
+    """Score one segmentation against its truth.
+
+    Args:
+        prediction, truth: Labels; beside or above a file a dataset.json may lie, which says what they mean, on either side
+            for both. A file called lesions_<phase> is a mask of lesions alone.
+        iou_threshold: overlap from which a lesion counts as found.
+        lesion_labels: Values that are lesion, whatever else there is; None: as a dataset.json says, else the one value.
+
+    Raises:
+        InputError: A file cannot be read, the two lie on different grids, or it is not clear which labels are lesion.
+    """
+    options = LabelOptions(lesion=None if lesion_labels is None else tuple(lesion_labels))
+    beside = [side.parent if isinstance(side, Path) else None for side in (prediction, truth)]
+    predicted, true = _labels_of(prediction, "the prediction"), _labels_of(truth, "the truth")
+    of_prediction, of_truth = (
+        _values_of(image, f"{what}, {side}" if isinstance(side, Path) else what)
+        for what, side, image in (("the prediction", prediction, predicted), ("the truth", truth, true))
+    )
+    drawn = isinstance(truth, Path) and is_lesion_mask(truth)
+    classes = classes_from_records(beside[0], None if drawn else beside[1], options)
+    if drawn:
+        classes = classes_of_drawn_masks(of_prediction, of_truth, classes, options)
+    elif classes is None and options.lesion is not None:
+        classes = _by_lesion_labels(options.lesion, of_prediction, of_truth)
+    elif classes is None:
+        classes = classes_from_values(of_prediction, of_truth, options)
+    score, lesions = evaluate_case(
+        predicted, true, case="given", iou_threshold=iou_threshold, classes=classes
+    )
+    further = [] if drawn else evaluate_classes(predicted, true, case="given", classes=classes)
+    mirrors = MirrorWatch()
+    mirrors.look(predicted, true, classes.prediction.lesion, classes.truth.lesion)
+    note = "; ".join(filter(None, (classes.note, mirrors.note())))
+    return Scores([score], lesions, iou_threshold, further, _labels(classes), note)
+
+
+def _labels_of(side: sitk.Image | Path, what: str) -> sitk.Image:
+    if isinstance(side, Path):
+        return read_labels(side, "given")
+    values = whole_numbers(sitk.GetArrayViewFromImage(side), what)
+    labels = sitk.GetImageFromArray(values)
+    labels.CopyInformation(side)
+    return turned(labels)
+
+
+def _values_of(labels: sitk.Image, what: str) -> dict[str, Sequence[int]]:
+    return {what: np.unique(sitk.GetArrayViewFromImage(labels)).tolist()}
+
+
+def _by_lesion_labels(
+    lesion: tuple[int, ...], prediction: Mapping[str, Sequence[int]], truth: Mapping[str, Sequence[int]]
+) -> BothClasses:
+    """Take the user's word for what is lesion, and say where neither side holds it."""
+    held = [{value for values in side.values() for value in values} - {0} for side in (prediction, truth)]
+    of_prediction, of_truth = (
+        LabelClasses(lesion, {}, None, tuple(sorted(values - {*lesion}))) for values in held
+    )
+    everything = held[0] | held[1]
+    lacking = everything and not everything & {*lesion}
+    note = f"neither holds a voxel of lesion_labels {listed(lesion)}, only {listed(everything)}"
+    return BothClasses(of_prediction, of_truth, "lesion_labels", note if lacking else "")
 
 
 def _evaluate_drawn(

@@ -88,20 +88,23 @@ def read_labels(path: Path, case: str) -> sitk.Image:
 
 
 def classes_from_records(
-    prediction_folder: Path, truth_folder: Path | None, options: LabelOptions
+    prediction_folder: Path | None, truth_folder: Path | None, options: LabelOptions
 ) -> BothClasses | None:
     """Take from dataset.json, beside or above the files, what labels mean.
 
     Args:
-        prediction_folder, truth_folder: As given to `evaluate_folders`; None: the truth is lesion masks of their own.
+        prediction_folder, truth_folder: As given to `evaluate_folders`; None: the truth is lesion masks of their own, or
+            no file at all.
         options: The user's wishes go first.
 
     Returns:
         None where no dataset.json says it.
     """
-    above = [prediction_folder.parent.parent] if prediction_folder.name == "validation" else []
     of_truth = None if truth_folder is None else read_record(truth_folder, truth_folder.parent)
-    of_prediction = read_record(prediction_folder, prediction_folder.parent, *above)
+    of_prediction = None
+    if prediction_folder is not None:
+        above = [prediction_folder.parent.parent] if prediction_folder.name == "validation" else []
+        of_prediction = read_record(prediction_folder, prediction_folder.parent, *above)
     sides = []
     for own, lesion in (
         (of_prediction or of_truth, options.prediction_lesion or options.lesion),
@@ -140,7 +143,7 @@ def classes_from_values(
         if (of_truth | of_prediction) and not (of_truth | of_prediction) & lesions:
             raise InputError(
                 f"--lesion-labels {' '.join(map(str, options.lesion))}: no file holds such a label, found "
-                f"{_listed(of_truth | of_prediction)}; correct the option"
+                f"{listed(of_truth | of_prediction)}; correct the option"
             )
         liver = {LIVER: options.liver} if options.liver else {}
         rest = of_truth - {*options.lesion, *(options.liver or ())}
@@ -151,7 +154,7 @@ def classes_from_values(
             doubtful = options.prediction_lesion is None and of_prediction and not of_prediction & lesions
             same = " ".join(map(str, sorted(lesions)))
             note = (
-                f"no prediction holds a lesion ({_listed(lesions)}), only {_listed(of_prediction)}; if that is lesion "
+                f"no prediction holds a lesion ({listed(lesions)}), only {listed(of_prediction)}; if that is lesion "
                 f"there, pass --prediction-lesion-labels, else --prediction-lesion-labels {same} says so"
             )
             return BothClasses(truth, truth, "--lesion-labels", note if doubtful else "")
@@ -169,9 +172,9 @@ def classes_from_values(
     for name, values in {**truths, **predictions}.items():
         several = {*values} - {0} - ignored
         if len(several) > 1:
-            raise InputError(f"{name} holds the labels {_listed(several)}, and {WAY_OUT}")
+            raise InputError(f"{name} holds the labels {listed(several)}, and {WAY_OUT}")
     raise InputError(
-        f"the truth is marked by {_listed(of_truth)}, the predictions by {_listed(of_prediction)}, and {WAY_OUT}; "
+        f"the truth is marked by {listed(of_truth)}, the predictions by {listed(of_prediction)}, and {WAY_OUT}; "
         "--prediction-lesion-labels says it of the predictions alone"
     )
 
@@ -200,7 +203,7 @@ def classes_of_drawn_masks(
     else:
         name, values = next((n, v) for n, v in truths.items() if not {*v} - ignored <= {0, 1})
         raise InputError(
-            f"{name} holds the labels {_listed({*values} - {0})}, expected 1 = lesion alone; say which labels are lesion "
+            f"{name} holds the labels {listed({*values} - {0})}, expected 1 = lesion alone; say which labels are lesion "
             "with --lesion-labels (voxels that do not count with --ignore-label)"
         )
     if of_record is not None:
@@ -211,7 +214,7 @@ def classes_of_drawn_masks(
         lesion = (1,)
     if lesion is None:
         name, values = next((n, v) for n, v in predictions.items() if not {*v} <= {0, 1})
-        raise InputError(f"{name} holds the labels {_listed({*values} - {0})}, and {WAY_OUT}")
+        raise InputError(f"{name} holds the labels {listed({*values} - {0})}, and {WAY_OUT}")
     liver = {LIVER: options.liver} if options.liver else {}
     return BothClasses(LabelClasses(lesion, liver, None, tuple(found)), truth, "--lesion-labels")
 
@@ -232,7 +235,7 @@ def refuse_unknown(
     unknown = sorted({int(v) for v in np.unique(values)} - known)
     if unknown:
         raise InputError(
-            f"{what} holds the label{'s' * (len(unknown) > 1)} {_listed(unknown)}, expected only 0 and those of "
+            f"{what} holds the label{'s' * (len(unknown) > 1)} {listed(unknown)}, expected only 0 and those of "
             f"{classes.described()} ({said_by}); correct the file, or say what is lesion with --lesion-labels"
         )
 
@@ -245,6 +248,7 @@ def _foreground(files: Mapping[str, Sequence[int]]) -> set[int]:
     return {int(value) for values in files.values() for value in values} - {0}
 
 
-def _listed(values: Iterable[int]) -> str:
+def listed(values: Iterable[int]) -> str:
+    """Write label values for a message, the first of many."""
     shown = sorted(values)
     return ", ".join(map(str, shown[:8])) + (", ..." if len(shown) > 8 else "")
