@@ -11,12 +11,16 @@ from typing import Any
 import numpy as np
 import torch
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
+from nnunetv2.preprocessing.normalization.map_channel_name_to_normalization import (
+    channel_name_to_normalization_mapping,
+)
 from nnunetv2.preprocessing.resampling.default_resampling import resample_data_or_seg_to_shape
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.network.defaults import ARCH_KWARGS_REQ_IMPORT, RATES, default_arch_kwargs
 from nnunet_multiphase.network.dilated_scam_unet import DilatedSCAMUNet
+from nnunet_multiphase.phase_record import refuse_altered_phases, refuse_other_channels
 from nnunet_multiphase.planning.intensities import dataset_intensity_properties
 from nnunet_multiphase.planning.memory import kept_elements, kept_elements_budget, kept_elements_of_loss
 from nnunet_multiphase.planning.topology import Topology, plan_topology, shrink_patch
@@ -66,7 +70,12 @@ class MultiPhaseSCAMPlanner(ExperimentPlanner):
 
         Returns:
             The plans, also saved as `<plans name>.json` in the dataset's preprocessed folder.
+
+        Raises:
+            InputError: The phases in dataset.json fit its channels no more, or images are too small.
         """
+        refuse_altered_phases(self.dataset_json)
+        refuse_other_channels(self.dataset_json, channel_name_to_normalization_mapping)
         measured = dataset_intensity_properties(
             self.dataset,
             self.determine_reader_writer(),

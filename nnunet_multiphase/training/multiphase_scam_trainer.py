@@ -106,13 +106,16 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
 
     def _read_phases(self) -> PhaseChannels | None:
         """Read what dataset.json says about the phases, and log what will be done with it."""
-        channels = read_phase_channels(
-            self.dataset_json, self.plans_manager.plans, self.configuration_manager.normalization_schemes
-        )
+        schemes = self.configuration_manager.normalization_schemes
+        channels = read_phase_channels(self.dataset_json, self.plans_manager.plans, schemes)
         if channels is None:
-            self.print_to_log_file(
-                "Phases: none dropped or moved, dataset.json does not say which channel is a case's reference"
+            known = self.dataset_json.get("phases") and self.dataset_json.get("reference_phase")
+            why = (
+                f"the plans do not normalise them all as CT ({', '.join(schemes)})"
+                if known
+                else "dataset.json does not say which channel is a case's reference"
             )
+            self.print_to_log_file(f"Phases: none dropped or moved, {why}")
         else:
             self.print_to_log_file(
                 f"Phases: {', '.join(channels.phases)}; {self.phase_dropout:g} of the samples lose some, "

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nnunet_multiphase.phase_record import refuse_altered_phases
 from nnunet_multiphase.phases import FILL_HU
 
 
@@ -43,7 +44,11 @@ def read_phase_channels(
     Returns:
         The record, or None where the dataset was not made by setup_dataset.py (no `phases`, or no
         `reference_phase`) or is not normalised as CT, so that nothing is known about its phases.
+
+    Raises:
+        InputError: Its phases were changed by hand and fit the rest of it no more.
     """
+    refuse_altered_phases(dataset_json)
     phases = tuple(dataset_json.get("phases") or ())
     references: Mapping[str, str] = dataset_json.get("reference_phase") or {}
     if not phases or not references or normalization[: len(phases)] != ["CTNormalization"] * len(phases):

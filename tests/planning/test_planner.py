@@ -216,6 +216,23 @@ def test_images_too_small_to_downsample_are_refused(nnunet_folders: Path):
         planner.plan_experiment()
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"channel_names": dict(zip("0123", ("nc", "art", "pv", "dl"), strict=True))},
+            r"channel 0 \(nc\), 1 \(art\)",
+        ),
+        ({"channel_names": {"0": "CT", "1": "CT"}}, "has 2 channels .* and 4 phases"),
+    ],
+)
+def test_channels_renamed_or_removed_by_hand_are_refused(nnunet_folders: Path, changes: dict, said: str):
+    planner = MultiPhaseSCAMPlanner(901, plans_name="Renamed")
+    planner.dataset_json = planner.dataset_json | changes
+    with pytest.raises(InputError, match=said):
+        planner.plan_experiment()
+
+
 def test_ignored_voxels_are_no_foreground(
     nnunet_folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

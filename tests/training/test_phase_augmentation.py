@@ -8,6 +8,7 @@ import torch
 from nnunetv2.preprocessing.normalization.default_normalization_schemes import CTNormalization
 from scipy.ndimage import shift
 
+from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.training.phase_augmentation import drop_phases, misalign_phases
 from nnunet_multiphase.training.phase_channels import PhaseChannels, filled_value, read_phase_channels
 
@@ -197,3 +198,21 @@ def test_phases_are_read_from_dataset_json():
 def test_a_dataset_that_says_too_little_has_no_phases(changes, scheme):
     plans = {"foreground_intensity_properties_per_channel": {"0": INTENSITIES, "1": INTENSITIES}}
     assert read_phase_channels(dataset_json(**changes), plans, [f"{scheme}Normalization"] * 2) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"reference_phase": {"x": "nc"}},
+            "in reference_phase that case x has nc, which is none of its phases art, pv",
+        ),
+        ({"filled": {"y": ["dl"]}}, "in filled that case y has dl"),
+        ({"registration_error_mm": {"x": {"nc": 1.0}}}, "in registration_error_mm that case x has nc"),
+        ({"channel_names": {"0": "CT"}}, r"has 1 channels \(0\) and 2 phases \(art, pv\)"),
+    ],
+)
+def test_phases_that_were_shortened_by_hand_are_refused(changes, said):
+    plans = {"foreground_intensity_properties_per_channel": {"0": INTENSITIES, "1": INTENSITIES}}
+    with pytest.raises(InputError, match=said):
+        read_phase_channels(dataset_json(**changes), plans, ["CTNormalization"] * 2)
