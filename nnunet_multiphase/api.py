@@ -6,21 +6,27 @@ cannot be trusted. The command line goes to the steps themselves.
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import SimpleITK as sitk
 
 import registration
 from nnunet_multiphase.alignment import align as alignment
+from nnunet_multiphase.api_input import (
+    Volume,
+    lesion_values,
+    path_or_image,
+    read_drawn_on,
+    read_hu,
+    read_mask,
+    read_placed,
+    refuse_several_values,
+)
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.volumes.volume_file import read_volume
-from registration.file_header import refuse_unclear_header
-from registration.volume import check_one_value
 
 if TYPE_CHECKING:
     from nnunet_multiphase.alignment.align import AlignedPhases, FindTransform
@@ -33,9 +39,6 @@ if TYPE_CHECKING:
     from nnunet_multiphase.models.model import Model
     from nnunet_multiphase.prediction.write import CasePrediction
     from registration import RegistrationResult, RegistrationSettings
-
-Volume: TypeAlias = sitk.Image | str | Path
-"""A volume, or where it lies: a file in any format that ITK reads, or the folder of a DICOM series."""
 
 
 def register(
@@ -75,10 +78,10 @@ def register(
     3
     """
     return registration.register(
-        _read_placed(reference, accept),
-        _read_placed(moving, accept),
-        reference_mask=_mask(reference_mask),
-        lesion_mask=_mask(lesion_mask),
+        read_placed(reference, accept),
+        read_placed(moving, accept),
+        reference_mask=read_mask(reference_mask),
+        lesion_mask=read_mask(lesion_mask),
         settings=settings,
     )
 
@@ -124,13 +127,13 @@ def align_phases(
     >>> len({image.GetSize() for image in aligned.images.values()})
     1
     """
-    images = _read_hu(phases, accept)
+    images = read_hu(phases, accept)
     grid = images.get(reference)
     return alignment.align_phases(
         images,
         reference,
-        liver_mask=_drawn_on(grid, liver_mask, "the liver mask"),
-        keep_mask=_drawn_on(grid, lesion_mask, "the lesion mask"),
+        liver_mask=read_drawn_on(grid, liver_mask, "the liver mask"),
+        keep_mask=read_drawn_on(grid, lesion_mask, "the lesion mask"),
         settings=settings,
         on_failure=on_failure,
         registered=registered,
@@ -329,6 +332,8 @@ def predict_case(
     >>> prediction = mp.predict_case(predictor, "cohort/case_001", "predicted")
     >>> prediction.segmentation.name, prediction.lesion_csv.name
     ('case_001.nii.gz', 'case_001_lesions.csv')
+    >>> (prediction.segmentation.parent / "dataset.json").is_file()
+    True
     """
     from nnunet_multiphase import prediction
 
@@ -339,7 +344,7 @@ def predict_case(
         Path(output),
         reference=reference,
         missing=missing,
-        lesion_labels=_labels(lesion_labels),
+        lesion_labels=lesion_values(lesion_labels),
         settings=settings,
         accept=accept,
         all_grids=all_grids,
@@ -395,28 +400,28 @@ def lesion_table(
     from nnunet_multiphase.measurement.measure import measure_patient
     from nnunet_multiphase.prediction.liver import drawn_liver
 
-    labels = _read_placed(segmentation, accept, drawing=True)
+    labels = read_placed(segmentation, accept, drawing=True)
     values = np.unique(whole_numbers(sitk.GetArrayViewFromImage(labels), "the segmentation"))
     if lesion_labels is None and np.count_nonzero(values) > 1:
         raise InputError(
             f"the segmentation holds several values beside 0 ({', '.join(map(str, values[values != 0][:6]))}): say which "
             "are lesion with lesion_labels=[...] (all of them, if lesions are numbered)"
         )
-    wanted = _labels(lesion_labels)
+    wanted = lesion_values(lesion_labels)
     lesions = labels if wanted is None else lesion_image(labels, wanted)
     if wanted is not None and values.any() and not np.isin(values, wanted).any():
         warnings.warn(
             f"the segmentation holds no voxel of lesion_labels {listed(wanted)}, only {listed(values[values != 0])}",
             stacklevel=2,
         )
-    organ = None if liver is None else _read_placed(liver, accept, drawing=True)
+    organ = None if liver is None else read_placed(liver, accept, drawing=True)
     if organ is not None:
-        _one_value(organ, "the liver mask")
+        refuse_several_values(organ, "the liver mask")
     return measure_patient(
         case,
         reference,
         lesions,
-        _read_hu(phases or {}, accept),
+        read_hu(phases or {}, accept),
         liver=None if organ is None else drawn_liver(organ, lesions),
     )
 
@@ -455,8 +460,8 @@ def evaluate(
     from nnunet_multiphase.evaluation.matching import IOU_THRESHOLD
 
     threshold = IOU_THRESHOLD if iou_threshold is None else iou_threshold
-    labels = _labels(lesion_labels)
-    sides = [_path_or_image(side) for side in (prediction, truth)]
+    labels = lesion_values(lesion_labels)
+    sides = [path_or_image(side) for side in (prediction, truth)]
     folders = [isinstance(side, Path) and side.is_dir() for side in sides]
     if all(folders):
         return evaluate_folders(
@@ -474,98 +479,3 @@ def evaluate(
     if scores.note:
         warnings.warn(scores.note, stacklevel=2)
     return scores
-
-
-def _read(volume: Volume, *, drawing: bool = False) -> sitk.Image:
-    given = _path_or_image(volume)
-    return read_volume(given, drawing=drawing) if isinstance(given, Path) else given
-
-
-def _path_or_image(volume: Volume) -> sitk.Image | Path:
-    if not isinstance(volume, (sitk.Image, str, os.PathLike)):
-        raise InputError(
-            f"a {type(volume).__name__} is no volume: expected a SimpleITK.Image or a path (an array does not say where it "
-            "lies: SimpleITK.GetImageFromArray, then SetSpacing, SetOrigin and SetDirection)"
-        )
-    if not isinstance(volume, sitk.Image):
-        return Path(volume)
-    if volume.GetDimension() != 3 or volume.GetNumberOfComponentsPerPixel() != 1:
-        size = " x ".join(map(str, volume.GetSize()))
-        raise InputError(
-            f"an image of {size} voxels with {volume.GetNumberOfComponentsPerPixel()} value(s) each is no volume: expected "
-            "three axes and one value; take the part that is meant, such as image[:, :, :, 0]"
-        )
-    return volume
-
-
-def _labels(lesion_labels: Sequence[int] | int | None) -> tuple[int, ...] | None:
-    """Give the values that are lesion; a single one may come as a number."""
-    if lesion_labels is None:
-        return None
-    given = [lesion_labels] if isinstance(lesion_labels, int | np.integer) else lesion_labels
-    if isinstance(given, str) or not all(
-        isinstance(value, int | np.integer) and value > 0 for value in given
-    ):
-        raise InputError(f"lesion_labels {lesion_labels!r}: expected whole numbers above 0, such as [1]")
-    return tuple(int(value) for value in given)
-
-
-def _by_phase(phases: Mapping[str, Volume]) -> Mapping[str, Volume]:
-    if not isinstance(phases, Mapping):
-        raise InputError(
-            f"phases are a {type(phases).__name__}: expected a dict of phase -> volume, such as {{'pv': ...}}"
-        )
-    return phases
-
-
-def _read_hu(phases: Mapping[str, Volume], accept: Collection[str]) -> dict[str, sitk.Image]:
-    """Read phases, and refuse those whose values cannot be HU: all that is told of them would be wrong."""
-    from nnunet_multiphase.cases.plausibility import sample_volume
-    from nnunet_multiphase.cases.plausible_values import find_implausible_values
-
-    images = {}
-    for phase, volume in _by_phase(phases).items():
-        images[phase] = _read_placed(volume, accept)
-        if not np.isfinite(sitk.GetArrayViewFromImage(images[phase]).sum(dtype=np.float64)):
-            raise InputError(
-                f"phase {phase} holds values that are not numbers (NaN or infinite): expected HU"
-            )
-        finding = find_implausible_values(sample_volume(images[phase]))
-        if finding is not None and finding.check not in accept:
-            raise InputError(f"phase {phase} {finding.clause}; if it is right, accept=[{finding.check!r}]")
-    return images
-
-
-def _read_placed(volume: Volume, accept: Collection[str], *, drawing: bool = False) -> sitk.Image:
-    """Read a volume whose sides and sizes matter."""
-    if isinstance(volume, (str, os.PathLike)):
-        try:
-            refuse_unclear_header(Path(volume), accept)
-        except ValueError as error:
-            raise InputError(str(error)) from error
-    return _read(volume, drawing=drawing)
-
-
-def _mask(volume: Volume | None) -> sitk.Image | None:
-    return None if volume is None else _read(volume, drawing=True)
-
-
-def _one_value(mask: sitk.Image, what: str) -> None:
-    try:
-        check_one_value(mask, what)
-    except ValueError as error:
-        raise InputError(str(error)) from error
-
-
-def _drawn_on(grid: sitk.Image | None, volume: Volume | None, what: str) -> sitk.Image | None:
-    """Read a mask that is drawn on a volume, in whatever axis order either is stored."""
-    from nnunet_multiphase.evaluation.lesions import require_same_grid
-    from nnunet_multiphase.volumes.orientation import stored_grid, turned
-
-    mask = _mask(volume)
-    if mask is None or grid is None:
-        return mask
-    _one_value(mask, what)
-    mask = turned(mask, stored_grid(grid).axes)
-    require_same_grid(grid, mask, f"the reference and {what}")
-    return mask
