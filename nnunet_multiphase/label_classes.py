@@ -45,6 +45,15 @@ class LabelClasses:
         values = {0, *self.lesion, *self.further, *(v for values in self.others.values() for v in values)}
         return values if self.ignore is None else {*values, self.ignore}
 
+    @property
+    def passed_over(self) -> dict[str, tuple[int, ...]]:
+        """Give the classes that are found but neither lesion nor an organ, such as a cyst beside tumours."""
+        return {
+            name: values
+            for name, values in self.others.items()
+            if not _is_organ(name) and not set(values) & set(self.lesion)
+        }
+
     def described(self) -> str:
         """Say which value is what, for a message."""
         parts = [

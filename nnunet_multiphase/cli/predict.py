@@ -123,14 +123,16 @@ def run(args: argparse.Namespace) -> int:
     service = service_of(args)
 
     from nnunet_multiphase.cli.patients import load, predict_here, predict_on_cluster
-    from nnunet_multiphase.prediction import model_lesion_labels, refuse_other_labels
+    from nnunet_multiphase.models.model import told_of_classes
+    from nnunet_multiphase.prediction import refuse_other_labels
 
     if args.dask_scheduler is not None and args.store:
         raise InputError(
             "--store sends results from this machine, and --dask-scheduler makes them on others: use one of them"
         )
     model = load(args)
-    model_lesion_labels(model, args.lesion_labels)
+    if told := told_of_classes(model, args.lesion_labels):
+        print(printable(told), flush=True)
     refuse_other_labels(model, args.output)
     patients, failures = gathered_patients(args, given, service)
     refuse_names(args, [patient.name for patient in patients])

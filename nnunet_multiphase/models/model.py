@@ -122,6 +122,20 @@ def usual_reference(model: Model) -> str | None:
     return min(references, key=lambda phase: (-references[phase], PHASES.index(phase)), default=None)
 
 
+def told_of_classes(model: Model, lesion_labels: Sequence[int] | None = None) -> str:
+    """Say which of a model's classes are in its masks and not counted as lesions; empty where there are none."""
+    classes = classes_of_record(model.record, "the model's dataset.json", lesion_labels)
+    if not classes.passed_over:
+        return ""
+    named = ", ".join(
+        f"{name} ({' '.join(map(str, values))})" for name, values in classes.passed_over.items()
+    )
+    return (
+        f"labels {' '.join(map(str, classes.lesion))} count as lesions; {named} will be in the masks and in no table or "
+        "report: if they are lesions, name all with --lesion-labels"
+    )
+
+
 def model_liver_labels(model: Model, lesion_labels: Sequence[int] | None = None) -> tuple[int, ...]:
     """Tell which labels of the model are liver, lesions in it or not; none where it has no class of that name."""
     classes = classes_of_record(model.record, "the model's dataset.json", lesion_labels)

@@ -60,10 +60,12 @@ def lesion_card(
         f"<figcaption>{captions[phase]}{_mean(lesion.lesion.get(phase))}</figcaption></figure>"
         for phase, hu in volumes.items()
     )
+    height = sum(end[2] for end in lesion.axial.ends_mm) / 2
     rows = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in _numbers(lesion))
     return (
         f'<article class="lesion" id="lesion{lesion.id}"><h3>Lesion {lesion.id} '
-        f"<small>{lesion.axial.mm:.1f} &times; {lesion.perpendicular.mm:.1f} mm, slice {first_slice + z}</small> "
+        f"<small>{lesion.axial.mm:.1f} &times; {lesion.perpendicular.mm:.1f} mm, slice {first_slice + z} "
+        f"from the feet, z {height:.1f} mm</small> "
         f'<button type="button" data-jump="{lesion.id}" hidden>show it in the slices</button></h3>'
         f'<div class="phases">{figures}</div>'
         f'<div class="facts"><div>{enhancement_curve(lesion, list(volumes))}</div><dl>{rows}</dl></div></article>'

@@ -178,7 +178,7 @@ def _viewer(
         height = grid.TransformContinuousIndexToPhysicalPoint(
             [box[0][0] + box[1][0] / 2, box[0][1] + box[1][1] / 2, float(z)]
         )[2]
-        names.append(f"slice {first_slice + z} of {total}, z {height:.1f} mm")
+        names.append(f"slice {first_slice + z} of {total} from the feet, z {height:.1f} mm")
     return slice_viewer(
         dict(zip(volumes, drawn, strict=True)),
         [[(line.lesion, path_of(line, plane, spacing)) for line in outlines(numbers[z])] for z in slices],

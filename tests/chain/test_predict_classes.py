@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from nnunet_multiphase.alignment.align import AlignedPhases
 from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.models.model import told_of_classes
 from nnunet_multiphase.prediction import (
     PreparedCase,
     SegmentedCase,
@@ -71,6 +72,18 @@ def test_a_model_that_names_no_lesion_needs_the_option() -> None:
     assert model_lesion_labels(unnamed, [2]) == (2,)
     with pytest.raises(InputError, match="--lesion-labels 3: the model's"):
         model_lesion_labels(unnamed, [3])
+
+
+def test_classes_that_are_not_counted_are_named() -> None:
+    four = {"background": 0, "liver": 1, "hcc": 2, "metastasis": 3, "cyst": 4, "haemangioma": 5}
+    told = told_of_classes(model(four))
+    assert told.startswith(
+        "labels 2 3 count as lesions; cyst (4), haemangioma (5) will be in the masks and in no table"
+    )
+    assert told_of_classes(model(four), [2, 3, 4, 5]) == ""
+    assert "hcc (2)" in told_of_classes(model(four), [3])
+    for organs in (CLASSES, {"background": 0, "lesion": 1}, {"background": 0, "liver": [1, 2], "lesion": 2}):
+        assert told_of_classes(model(organs)) == ""
 
 
 def test_what_labels_mean_is_written_beside_and_nothing_of_the_training_cases(tmp_path: Path) -> None:

@@ -171,8 +171,8 @@ def test_the_table_has_lesion_and_liver_beside_each_other(page):
 
 def test_the_key_slice_is_counted_in_the_reference_volume(page):
     # Index 5 is the lowest of three equal slices; the box begins at the reference's fifth; people count from 1.
-    assert f"slice {FIRST_SLICE + 5 + 1}<" in page
-    assert f"slice {FIRST_SLICE + 12 + 1}<" in page
+    assert f"slice {FIRST_SLICE + 5 + 1} from the feet, z " in page
+    assert f"slice {FIRST_SLICE + 12 + 1} from the feet, z " in page
 
 
 def test_the_outline_is_the_lesions_border_in_mm(page):
@@ -189,7 +189,7 @@ def test_each_slice_is_there_on_each_phase_with_the_lesions_in_it(page):
     shown = slices_of(page)
     count = len(shown["names"])
     assert [len(pictures) for pictures in shown["pictures"].values()] == [count] * len(HU)
-    assert shown["names"][0] == f"slice {FIRST_SLICE + 1} of {FULL_SLICES}, z 100.0 mm"
+    assert shown["names"][0] == f"slice {FIRST_SLICE + 1} of {FULL_SLICES} from the feet, z 100.0 mm"
     assert count == len(shown["outlines"]) == 20
     with_lesion = {i for i, plane in enumerate(lesions()) if plane.any()}
     assert {i for i, lines in enumerate(shown["outlines"]) if lines} == with_lesion
