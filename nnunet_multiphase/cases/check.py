@@ -31,7 +31,12 @@ from nnunet_multiphase.cases.plausible_masks import (
     find_misplaced_liver,
     find_wrong_side,
 )
-from nnunet_multiphase.cases.plausible_order import find_unenhanced_too_bright
+from nnunet_multiphase.cases.plausible_order import (
+    ARTERIAL,
+    LATER,
+    find_liver_brighter_early,
+    find_unenhanced_too_bright,
+)
 from nnunet_multiphase.cases.plausible_values import find_implausible_values
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import FILL_HU, NO_HU_BELOW
@@ -134,10 +139,13 @@ def check_case(
         _check_phase(judged, case, phase, read, keep=phase in needed)
     judged.add(f"case {case.name}:", [find_unlike_phases(judged.samples, judged.bodies)])
     judged.add(f"case {case.name}:", [find_unenhanced_too_bright(judged.samples)])
+    ordered = {ARTERIAL, *LATER} if ARTERIAL in judged.bodies else set()
+    sought = judged.bodies.keys() if case.liver is None else judged.bodies.keys() & ordered
+    livers = {phase: locate_liver(judged.samples[phase]) for phase in judged.samples if phase in sought}
     if case.liver is None:
-        found = [locate_liver(sample) for phase, sample in judged.samples.items() if phase in judged.bodies]
-        judged.livers += [liver for liver in found if liver is not None]
+        judged.livers += [liver for liver in livers.values() if liver is not None]
         judged.add(f"case {case.name}", [find_liver_on_the_left(judged.livers)])
+    judged.add(f"case {case.name}:", [find_liver_brighter_early(livers)])
     for kind, phase, files in masks:
         if files is not None and phase in judged.grids:
             _check_mask(judged, case, kind, phase, files, read)

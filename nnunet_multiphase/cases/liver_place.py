@@ -31,10 +31,14 @@ class FoundLiver:
     Attributes:
         points_mm: World positions (n, 3: x, y, z).
         left: Its centre left of the body's middle, in half widths of the body; below 0 on the right.
+        hu: Its median.
+        ml: Its volume, of the rough grid's voxels.
     """
 
     points_mm: np.ndarray
     left: float
+    hu: float
+    ml: float
 
 
 def locate_liver(sample: Sample) -> FoundLiver | None:
@@ -57,7 +61,10 @@ def locate_liver(sample: Sample) -> FoundLiver | None:
     index = np.argwhere(liver)
     right, left = np.quantile(across, (0.005, 0.995))
     place = float((index[:, 2].mean() - (right + left) / 2) / max(1.0, (left - right) / 2))
-    return FoundLiver(world_from_index(volume, index), place)
+    voxel_ml = abs(float(np.linalg.det(volume.index_to_world))) / 1000
+    return FoundLiver(
+        world_from_index(volume, index), place, float(np.median(hu[liver])), len(index) * voxel_ml
+    )
 
 
 def find_liver_on_the_left(found: Collection[FoundLiver]) -> Finding | None:

@@ -1,4 +1,4 @@
-"""Judge whether the phase without contrast can be that: nothing in a body gets darker by contrast."""
+"""Judge whether phases can be what they are called, by what contrast does: to a body, and to its liver."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import ndimage
 
+from nnunet_multiphase.cases.liver_place import FoundLiver
 from nnunet_multiphase.cases.plausibility import Finding, Sample
 
 UNENHANCED = "nc"
@@ -22,6 +23,12 @@ LEAST_SHARE = 0.5
 DARKER_HU = -18.0
 """What differs most either way, summed: some 20 and more where the phases are right (docs/data.md), 0 for one twice."""
 TAIL_PERCENT = 10.0
+ARTERIAL, LATER = "art", ("pv", "dl")
+FALLEN_HU = 10.0
+"""The liver, fed by the portal vein, gains 26 HU and more from art to pv, 11 and more to dl (docs/data.md)."""
+SAME_PLACE_MM = 60.0
+SAME_SIZE = 2.5
+"""Two finds of one liver lie no further apart, and are no more unlike in volume; else one is another organ."""
 
 
 def find_unenhanced_too_bright(samples: Mapping[str, Sample]) -> Finding | None:
@@ -50,6 +57,41 @@ def find_unenhanced_too_bright(samples: Mapping[str, Sample]) -> Finding | None:
         f"{UNENHANCED}, the phase without contrast, is brighter in organs and vessels than {names}: their files seem to be "
         "exchanged, or one bears another phase's name; look at both, and rename them",
     )
+
+
+def find_liver_brighter_early(livers: Mapping[str, FoundLiver | None]) -> Finding | None:
+    """Say that the liver is brighter in the arterial phase than in a later one.
+
+    Args:
+        livers: By phase, as they were found.
+
+    Returns:
+        A finding whose clause names the phases.
+    """
+    early = livers.get(ARTERIAL)
+    if early is None:
+        return None
+    fallen = {
+        phase: later.hu
+        for phase, later in livers.items()
+        if phase in LATER
+        and later is not None
+        and _same_organ(early, later)
+        and early.hu - later.hu > FALLEN_HU
+    }
+    if not fallen:
+        return None
+    levels = " and ".join(f"{hu:.0f} HU in {phase}" for phase, hu in fallen.items())
+    return Finding(
+        "phase-order",
+        f"the liver has about {early.hu:.0f} HU in {ARTERIAL} and {levels}, where it grows brighter until the portal venous "
+        "phase: their files seem to be exchanged, or one bears another phase's name; look at both, and rename them",
+    )
+
+
+def _same_organ(one: FoundLiver, other: FoundLiver) -> bool:
+    away = float(np.linalg.norm(one.points_mm.mean(axis=0) - other.points_mm.mean(axis=0)))
+    return away <= SAME_PLACE_MM and max(one.ml, other.ml) <= SAME_SIZE * min(one.ml, other.ml)
 
 
 def enhancement(nc: Sample, nc_hu: np.ndarray, other: Sample, other_hu: np.ndarray) -> float | None:

@@ -6,6 +6,7 @@ import gzip
 import shutil
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +19,7 @@ from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.case_folder import read_case_folder
 from nnunet_multiphase.cases.check import check_case
 from nnunet_multiphase.cases.check_names import CHECKS
-from nnunet_multiphase.cases.liver_place import locate_liver
+from nnunet_multiphase.cases.liver_place import FoundLiver, locate_liver
 from nnunet_multiphase.cases.plausibility import sample_volume
 from nnunet_multiphase.cases.plausible_body import (
     find_implausible_body,
@@ -30,6 +31,7 @@ from nnunet_multiphase.cases.plausible_masks import (
     find_misplaced_lesions,
     find_misplaced_liver,
 )
+from nnunet_multiphase.cases.plausible_order import find_liver_brighter_early
 from nnunet_multiphase.cases.plausible_values import find_implausible_values
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.volume_file import read_volume
@@ -385,6 +387,32 @@ def test_an_unenhanced_phase_brighter_than_one_with_contrast_is_refused(case: Ca
     report = check_case(given, ["phase-order"])
     assert report.problems == ()
     assert report.accepted == ("phase-order",)
+
+
+@pytest.mark.parametrize("later", ["pv", "dl"])
+@pytest.mark.parametrize("drawn", [True, False])
+def test_a_liver_brighter_in_art_than_later_is_refused(case: CaseFolder, later: str, drawn: bool) -> None:
+    (case.path / "art.nii.gz").unlink()
+    given = triple(case, art=110, pv=65 if later == "pv" else 120, dl=65 if later == "dl" else 95)
+    if not drawn:
+        given = replace(given, liver=None)
+    (problem,) = check_case(given).problems
+    assert problem.startswith("case a: the liver has about 1")
+    assert f" HU in {later}" in problem
+    assert check_case(given, ["phase-order"]).accepted == ("phase-order",)
+
+
+def test_another_organ_taken_for_the_liver_says_nothing_of_the_order() -> None:
+    liver = FoundLiver(np.zeros((9, 3)), -0.3, 120.0, 1500.0)
+    for other in (
+        replace(liver, hu=60.0, points_mm=liver.points_mm + 61),
+        replace(liver, hu=60.0, ml=500.0),
+        replace(liver, hu=111.0),
+        None,
+    ):
+        assert find_liver_brighter_early({"art": liver, "pv": other}) is None
+    assert find_liver_brighter_early({"art": liver, "pv": replace(liver, hu=109.0)}) is not None
+    assert find_liver_brighter_early({"art": liver, "nc": replace(liver, hu=50.0)}) is None
 
 
 @pytest.mark.parametrize("nc_hu", [55, 62, 110])
