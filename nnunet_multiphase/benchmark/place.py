@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunet_multiphase.benchmark.contestants import DatasetKind
+from nnunet_multiphase.benchmark.layout import Plan
 from nnunet_multiphase.dataset.destination import SPLITS
 from nnunet_multiphase.dataset_name import dataset_name
 from nnunet_multiphase.errors import InputError
@@ -94,6 +95,12 @@ def given_place(dataset: int | str) -> Place:
 def own_place(work: Path, kind: DatasetKind) -> Place:
     """Name the place of a dataset that the benchmark makes itself."""
     return Place(f"Dataset{kind.number:03d}_{kind.name}", *(work / name for name in FOLDERS))
+
+
+def place_of(work: Path, plan: Plan, contestant: str) -> Place:
+    """Say where a contestant's dataset lies."""
+    dataset, raw, preprocessed = plan.places[contestant]
+    return Place(dataset, Path(os.path.normpath(work / raw)), Path(os.path.normpath(work / preprocessed)))
 
 
 def splits_of(place: Place) -> list[dict[str, list[str]]]:

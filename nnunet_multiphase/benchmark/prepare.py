@@ -1,6 +1,5 @@
 """Make all ready for the trainings: datasets, plans, preprocessed cases, truth, and the benchmark's own plan."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -32,11 +31,13 @@ from nnunet_multiphase.benchmark.place import (
 from nnunet_multiphase.benchmark.planning import plan_and_preprocess
 from nnunet_multiphase.benchmark.settings import SETTINGS, BenchmarkSettings, claim_folder, fixed_settings
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.evaluation.lesions import require_same_grid
 from nnunet_multiphase.label_classes import classes_of_record
-from nnunet_multiphase.volumes.volume_file import read_volume
+from nnunet_multiphase.volumes.volume_file import read_grid, read_volume
 from registration.volume_file import write_volume
 
 LOCK = "lock"
+HEADER = "if the voxels fit, write the image's header into the label"
 
 
 def choose(settings: BenchmarkSettings) -> tuple[Contestant, ...]:
@@ -169,12 +170,6 @@ def _prepare(
     return plan
 
 
-def place_of(work: Path, plan: Plan, contestant: str) -> Place:
-    """Say where a contestant's dataset lies."""
-    dataset, raw, preprocessed = plan.places[contestant]
-    return Place(dataset, Path(os.path.normpath(work / raw)), Path(os.path.normpath(work / preprocessed)))
-
-
 def _early_refusals(settings: BenchmarkSettings, given: Place) -> None:
     """Refuse before hours of work: labels that are no lesion, folds that are not there."""
     classes_of_record(given.record, given.raw / "dataset.json")
@@ -262,13 +257,22 @@ def _shown(path: Path, work: Path) -> str:
 
 
 def _write_truth(work: Path, given: Place, cases: set[str]) -> None:
-    """Write the labels of the cases that are predicted, and what their values mean."""
+    """Write the labels of the cases that are predicted, and what their values mean.
+
+    Raises:
+        InputError: A label lies on another grid than its image, so that no prediction could be judged.
+    """
     (work / TRUTH).mkdir(exist_ok=True)
     shutil.copyfile(given.raw / "dataset.json", work / TRUTH / "dataset.json")
     labels = {**given.labels("Tr"), **given.labels("Ts")}
     for case in sorted(cases):
         target = truth_file(work, case)
         if not target.is_file():
+            truth, image = read_volume(labels[case], drawing=True), given.images(case)[0]
+            # nnU-Net pairs voxels by their numbers and looks at no header; predictions come with the image's.
+            require_same_grid(
+                read_grid(image), truth, f"case {case}: {image} and its label {labels[case]}", remedy=HEADER
+            )
             beside = target.with_name(f"unfinished_{target.name}")
-            write_volume(read_volume(labels[case], drawing=True), beside)
+            write_volume(truth, beside)
             beside.replace(target)

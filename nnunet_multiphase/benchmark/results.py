@@ -20,6 +20,7 @@ from nnunet_multiphase.benchmark.layout import (
     read_plan,
     truth_file,
 )
+from nnunet_multiphase.benchmark.truths_grid import on_truths_grid
 from nnunet_multiphase.dataset.workers import Run
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.folders import evaluate_pairs
@@ -94,7 +95,7 @@ def evaluate_benchmark(
         The same for the same files, to the last digit.
 
     Raises:
-        InputError: Nothing is finished, `against` is not, or a prediction or a truth is missing or on another grid.
+        InputError: Nothing is finished, `against` is not, or a prediction or a truth is missing or on other voxels.
     """
     work = Path(work)
     plan = read_plan(work)
@@ -186,7 +187,8 @@ def _score(work: Path, plan: Plan, classes: LabelClasses, training: Training) ->
     }
     said_by = str(work / TRUTH / "dataset.json")
     try:
-        return evaluate_pairs(pairs, classes=BothClasses(classes, classes, said_by))
+        place = partial(on_truths_grid, work, plan, training)
+        return evaluate_pairs(pairs, classes=BothClasses(classes, classes, said_by), place=place)
     except InputError as error:
         raise InputError(f"{training}: {error}") from error
 

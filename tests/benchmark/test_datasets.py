@@ -11,8 +11,9 @@ from tiny_raw import DATASET, write_raw
 
 from nnunet_multiphase.benchmark.budget import Budget
 from nnunet_multiphase.benchmark.layout import read_plan
+from nnunet_multiphase.benchmark.place import place_of
 from nnunet_multiphase.benchmark.placements import by_headers, by_simpleitk
-from nnunet_multiphase.benchmark.prepare import place_of, prepare
+from nnunet_multiphase.benchmark.prepare import prepare
 from nnunet_multiphase.benchmark.settings import BenchmarkSettings, Cohort
 from nnunet_multiphase.cases.inputs import Inputs
 from nnunet_multiphase.cases.layout import Layout
@@ -231,6 +232,15 @@ def test_the_truth_is_the_datasets_labels(fakes, tmp_path):
         for file in (tmp_path / "out" / "truth" / "case_2.nii.gz", labels)
     )
     assert np.array_equal(written, drawn)
+
+
+def test_a_label_that_lies_elsewhere_than_its_image_is_refused_before_the_trainings(fakes, tmp_path):
+    label = fakes.root / "nnUNet_raw" / DATASET / "labelsTr" / "case_2.nii.gz"
+    drawn = sitk.ReadImage(str(label))
+    drawn.SetOrigin((5.0, 0.0, 0.0))
+    sitk.WriteImage(drawn, str(label))
+    with pytest.raises(InputError, match=r"case case_2: .*case_2_0000.nii.gz and its label .* one grid"):
+        prepare(tmp_path / "out", SETTINGS, say=silent)
 
 
 @pytest.mark.parametrize("there", [True, False])
