@@ -30,6 +30,8 @@ from nnunet_multiphase.benchmark.place import (
 )
 from nnunet_multiphase.benchmark.planning import plan_and_preprocess
 from nnunet_multiphase.benchmark.settings import SETTINGS, BenchmarkSettings, claim_folder, fixed_settings
+from nnunet_multiphase.benchmark.split import refuse_split_patients, refuse_wrong_folds
+from nnunet_multiphase.dataset.destination import SPLITS
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.lesions import require_same_grid
 from nnunet_multiphase.label_classes import classes_of_record
@@ -155,6 +157,7 @@ def _prepare(
     plan = _plan_of(work, settings, chosen, places)
     if (work / PLAN).is_file():
         plan = _grown(work, read_plan(work), plan, splits_of(given))
+    refuse_split_patients(plan)
     for contestant in chosen:
         plan_and_preprocess(
             places[contestant.dataset],
@@ -171,14 +174,19 @@ def _prepare(
 
 
 def _early_refusals(settings: BenchmarkSettings, given: Place) -> None:
-    """Refuse before hours of work: labels that are no lesion, folds that are not there."""
+    """Refuse before hours of work: labels that are no lesion, folds that are not there or cannot be judged."""
     classes_of_record(given.record, given.raw / "dataset.json")
-    splits = given.preprocessed / "splits_final.json"
+    file = given.preprocessed / SPLITS
     # Without a file there will be five folds.
-    count = len(splits_of(given)) if splits.is_file() else 5
+    splits = splits_of(given) if file.is_file() else None
+    count = 5 if splits is None else len(splits)
     for fold in settings.folds:
         if fold >= count:
-            raise InputError(f"--folds {fold}: expected folds from 0 to {count - 1} ({splits})")
+            raise InputError(f"--folds {fold}: expected folds from 0 to {count - 1} ({file})")
+    if splits is not None:
+        training, test = given.labels("Tr"), given.labels("Ts")
+        patients = patients_of(given)
+        refuse_wrong_folds(file, splits, settings.folds, training=training, test=test, patients=patients)
 
 
 def _plan_of(
@@ -190,8 +198,9 @@ def _plan_of(
     given = places[REGISTERED]
     splits = splits_of(given)
     tests = given.labels("Ts")
-    cases = {case for fold in splits for case in fold["val"]} | set(tests)
     patients, images = patients_of(given), reference_images(given)
+    # A fold that nobody asks for may name what is not there.
+    cases = ({case for fold in splits for case in fold["val"]} & set(patients)) | set(tests)
     return Plan(
         contestants=tuple(contestant.name for contestant in chosen),
         folds=settings.folds,

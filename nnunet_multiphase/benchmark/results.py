@@ -20,6 +20,7 @@ from nnunet_multiphase.benchmark.layout import (
     read_plan,
     truth_file,
 )
+from nnunet_multiphase.benchmark.split import refuse_split_patients
 from nnunet_multiphase.benchmark.truths_grid import on_truths_grid
 from nnunet_multiphase.dataset.workers import Run
 from nnunet_multiphase.errors import InputError
@@ -104,7 +105,7 @@ def evaluate_benchmark(
         raise InputError(
             f"{against} cannot be compared with: finished contestants of {work / PLAN} are {', '.join(contestants)}"
         )
-    _refuse_split_patients(plan)
+    refuse_split_patients(plan)
     classes = _classes(work)
     trainings = {
         name: [Training(name, seed, fold) for seed in seeds for fold in plan.folds] for name in contestants
@@ -156,18 +157,6 @@ def _classes(work: Path) -> LabelClasses:
         return classes_of_record(load_object(record, "restore it"), record)
     except FileNotFoundError as error:
         raise InputError(f"{record} is missing: it says which labels are lesion; restore it") from error
-
-
-def _refuse_split_patients(plan: Plan) -> None:
-    fold_of: dict[str, int] = {}
-    for fold, cases in zip(plan.folds, plan.validation_cases, strict=True):
-        for case in cases:
-            patient = plan.patients.get(case, case)
-            if fold_of.setdefault(patient, fold) != fold:
-                raise InputError(
-                    f"patient {patient} has validation cases in folds {fold_of[patient]} and {fold}, so each fold's network "
-                    "was trained on a patient that it is judged by; keep a patient's cases in one fold of splits_final.json"
-                )
 
 
 def _refuse_missing(work: Path, plan: Plan, training: Training) -> None:

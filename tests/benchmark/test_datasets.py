@@ -17,6 +17,7 @@ from nnunet_multiphase.benchmark.prepare import prepare
 from nnunet_multiphase.benchmark.settings import BenchmarkSettings, Cohort
 from nnunet_multiphase.cases.inputs import Inputs
 from nnunet_multiphase.cases.layout import Layout
+from nnunet_multiphase.cli.main import main
 from nnunet_multiphase.dataset.build import DatasetSummary
 from nnunet_multiphase.dataset.options import DatasetOptions
 from nnunet_multiphase.errors import InputError
@@ -43,7 +44,8 @@ def built(fakes, monkeypatch):
         preprocessed.mkdir(parents=True)
         cases = ["case_0", "case_1", "case_2"]
         # Another split than the others', if it were to be used.
-        splits = [{"train": cases[1:], "val": [cases[len(asked) % 3]]}]
+        val = cases[len(asked) % 3]
+        splits = [{"train": [case for case in cases if case != val], "val": [val]}]
         (preprocessed / "splits_final.json").write_text(json.dumps(splits))
         return DatasetSummary(folder, ("art", "pv"), tuple(cases), ("case_3",), 1, (), (), {}, (), (), ())
 
@@ -219,6 +221,58 @@ def test_without_folds_nnunets_own_are_made(fakes, tmp_path):
 def test_too_few_cases_for_nnunets_folds_are_refused(fakes, tmp_path):
     (fakes.root / "nnUNet_preprocessed" / DATASET / "splits_final.json").unlink()
     with pytest.raises(InputError, match="has 3 training cases"):
+        prepare(tmp_path / "out", SETTINGS, say=silent)
+
+
+LEAKS = {
+    "case_9 is no training case": ([["case_0", "case_9"], ["case_2"]], ""),
+    "case_2_0000 is no training case": ([["case_0", "case_1"], ["case_2_0000"]], ""),
+    "case_3 is no training case": ([["case_0", "case_3"], ["case_2"]], ""),
+    "val names case_2 twice": ([["case_0"], ["case_2", "case_2"]], ""),
+    "train names case_0 twice": ([["case_0", "case_0"], ["case_2"]], ""),
+    "case_1, case_2 are in train and in val": ([["case_0", "case_1", "case_2"], ["case_1", "case_2"]], ""),
+    "patient A is in train (case_0) and in val (case_2)": (
+        [["case_0", "case_1"], ["case_2"]],
+        "case_0,A\ncase_2,A\n",
+    ),
+    "patient A is in train (case_1) and among the test cases (case_3)": (
+        [["case_0", "case_1"], ["case_2"]],
+        "case_1,A\ncase_3,A\n",
+    ),
+    "train names no case": ([[], ["case_2"]], ""),
+}
+
+
+@pytest.mark.parametrize("said", LEAKS)
+def test_a_split_that_cannot_be_judged_is_refused_before_anything_is_made(fakes, tmp_path, capsys, said):
+    (train, val), patients = LEAKS[said]
+    splits = fakes.root / "nnUNet_preprocessed" / DATASET / "splits_final.json"
+    splits.write_text(json.dumps([{"train": ["case_0"], "val": ["case_1"]}, {"train": train, "val": val}]))
+    if patients:
+        (fakes.root / "nnUNet_raw" / DATASET / "quality.csv").write_text(f"case,patient\n{patients}")
+    asked = ["benchmark", "-d", "977", "-o", str(tmp_path / "out"), "--only", "prepare", "-f"]
+    assert main([*asked, "1"]) == 2
+    assert f"error: {splits}, fold 1: {said}" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert main([*asked, "0"]) == 0  # the other fold is right
+
+
+def test_a_patient_whose_cases_are_judged_in_two_folds_is_refused_before_anything_is_trained(fakes, tmp_path):
+    splits = fakes.root / "nnUNet_preprocessed" / DATASET / "splits_final.json"
+    splits.write_text(
+        json.dumps([{"train": ["case_2"], "val": ["case_0"]}, {"train": ["case_2"], "val": ["case_1"]}])
+    )
+    quality = fakes.root / "nnUNet_raw" / DATASET / "quality.csv"
+    quality.write_text("case,patient\ncase_0,A\ncase_1,A\n")
+    with pytest.raises(InputError, match="patient A has validation cases in folds 0 and 1"):
+        prepare(tmp_path / "out", replace(SETTINGS, folds=(0, 1)), say=silent)
+    assert fakes.nnunet.lines == []
+
+
+def test_a_quality_table_without_patients_is_named(fakes, tmp_path):
+    quality = fakes.root / "nnUNet_raw" / DATASET / "quality.csv"
+    quality.write_text("case,phase\ncase_0,art\n")
+    with pytest.raises(InputError, match=r"quality.csv has no column patient"):
         prepare(tmp_path / "out", SETTINGS, say=silent)
 
 
