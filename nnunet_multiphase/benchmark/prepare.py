@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from nnunet_multiphase.alone import alone
-from nnunet_multiphase.benchmark.contestants import CONTESTANTS, REGISTERED, Contestant, choose_contestants
+from nnunet_multiphase.benchmark.contestants import (
+    CONTESTANTS,
+    REGISTERED,
+    Contestant,
+    choose_against,
+    choose_contestants,
+)
 from nnunet_multiphase.benchmark.datasets import make_datasets, refuse_moved
 from nnunet_multiphase.benchmark.layout import (
     PLAN,
@@ -65,6 +71,19 @@ def choose(settings: BenchmarkSettings) -> tuple[Contestant, ...]:
     if settings.cohort is not None:
         refuse_moved(settings.cohort, [contestant.dataset for contestant in chosen])
     return chosen
+
+
+def find_against(work: Path, typed: str | None, chosen: Sequence[Contestant]) -> str | None:
+    """Look up the contestant to compare with, before hours of work: one that is asked for, or finished before.
+
+    Raises:
+        InputError: It is none of these.
+    """
+    before = (
+        finished_trainings(work, read_plan(work)) if typed is not None and (work / PLAN).is_file() else ()
+    )
+    names = _together([contestant.name for contestant in chosen], [one.contestant for one in before])
+    return choose_against(typed, names)
 
 
 def refuse_missing_device(device: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from nnunet_multiphase.benchmark.contestants import choose_against
 from nnunet_multiphase.benchmark.layout import (
     PLAN,
     TRUTH,
@@ -101,10 +102,7 @@ def evaluate_benchmark(
     work = Path(work)
     plan = read_plan(work)
     contestants, seeds = _finished(work, plan)
-    if against is not None and against not in contestants:
-        raise InputError(
-            f"{against} cannot be compared with: finished contestants of {work / PLAN} are {', '.join(contestants)}"
-        )
+    against = choose_against(against, contestants, f"finished contestants of {work / PLAN}")
     refuse_split_patients(plan)
     classes = _classes(work)
     trainings = {
