@@ -31,6 +31,7 @@ SIMPLEITK = DatasetKind("BenchmarkSimpleITK", 904)
 """All phases, registered by the usual recipe of SimpleITK's users."""
 DEFORMABLE = DatasetKind("BenchmarkDeformable", 905)
 """All phases, registered by us, bent where that is worth it."""
+KINDS = (REGISTERED, REFERENCE, UNREGISTERED, SIMPLEITK, DEFORMABLE)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from nnunet_multiphase.benchmark.place import (
     splits_of,
 )
 from nnunet_multiphase.benchmark.planning import plan_and_preprocess
+from nnunet_multiphase.benchmark.raw_cases import RAW_CASES
 from nnunet_multiphase.benchmark.settings import SETTINGS, BenchmarkSettings, claim_folder, fixed_settings
 from nnunet_multiphase.benchmark.split import refuse_split_patients, refuse_wrong_folds
 from nnunet_multiphase.dataset.destination import SPLITS
@@ -45,6 +46,8 @@ from nnunet_multiphase.volumes.volume_file import read_grid, read_volume
 from registration.volume_file import write_volume
 
 LOCK = "lock"
+NOTES = (SETTINGS, RAW_CASES)
+"""What a folder was begun with."""
 HEADER = "if the voxels fit, write the image's header into the label"
 
 
@@ -142,14 +145,15 @@ def prepare(
 
 def _withdraw(work: Path) -> None:
     """Give up a folder in which nothing was made, so that a corrected command may have it."""
-    made = [path for path in work.iterdir() if path.name not in (SETTINGS, LOCK, *FOLDERS)]
+    made = [path for path in work.iterdir() if path.name not in (*NOTES, LOCK, *FOLDERS)]
     made += [path for name in FOLDERS if (work / name).is_dir() for path in (work / name).iterdir()]
     if made:
         return
     for name in FOLDERS:
         with suppress(FileNotFoundError):
             (work / name).rmdir()
-    (work / SETTINGS).unlink(missing_ok=True)
+    for name in NOTES:
+        (work / name).unlink(missing_ok=True)
 
 
 def _prepare(

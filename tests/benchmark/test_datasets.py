@@ -1,6 +1,8 @@
 """The datasets of a benchmark: the same cases and folds, placed otherwise; planned once, preprocessed once."""
 
 import json
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -138,6 +140,115 @@ def test_datasets_are_made_once(built, tmp_path):
     prepare(tmp_path / "out", settings, say=silent)
     prepare(tmp_path / "out", settings, say=silent)
     assert len(built) == 2
+
+
+def write_cohort(raw, cases=("p1", "p2"), ending=".nii.gz"):
+    """Write files that nobody opens here: what a dataset is made of is a matter of `build_dataset`."""
+    for case in cases:
+        (raw / case).mkdir(parents=True)
+        for name in ("art", "pv", "lesions_pv"):
+            (raw / case / f"{name}{ending}").write_bytes(f"{case} {name} ".encode() * 20_000)
+
+
+def later(path):
+    """Give a file the time of a copy."""
+    os.utime(path, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns + 10**9))
+
+
+def drawn_again(raw):
+    path = raw / "p2" / "lesions_pv.nii.gz"
+    content = path.read_bytes()
+    path.write_bytes(content[:-8] + b"sum of t")  # as gzip ends: with the checksum of all
+    later(path)
+
+
+def measured_again(raw):
+    path = raw / "p1" / "art.nii.gz"
+    path.write_bytes(path.read_bytes() + b"more")
+
+
+def one_patient(raw):
+    (raw / "patients.csv").write_text("case,patient\np1,A\np2,A\n")
+
+
+CHANGES = {
+    r"case p2: .*lesions_pv\.nii\.gz": drawn_again,
+    r"case p1: .*art\.nii\.gz": measured_again,
+    "case p3 is new": lambda raw: write_cohort(raw, ["p3"]),
+    "case p2 is gone": lambda raw: shutil.rmtree(raw / "p2"),
+    r"case p2: .*art\.nii\.gz is gone": lambda raw: (raw / "p2" / "art.nii.gz").unlink(),
+    r"case p1: .*nc\.nii\.gz is new": lambda raw: (raw / "p1" / "nc.nii.gz").write_bytes(b"nc"),
+    "case p1: its patient was p1, and is A now": one_patient,
+}
+
+
+@pytest.mark.parametrize("said", CHANGES)
+def test_raw_cases_that_have_changed_since_are_refused(built, tmp_path, said):
+    write_cohort(tmp_path / "raw")
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours"), say=silent)
+    CHANGES[said](tmp_path / "raw")
+    with pytest.raises(InputError, match=f"raw cases have changed since .*: {said}"):
+        prepare(tmp_path / "out", of_raw(tmp_path, "ours", "unregistered"), say=silent)
+    assert len(built) == 1
+
+
+def test_an_edit_in_the_middle_of_a_file_without_a_checksum_is_seen(built, tmp_path):
+    write_cohort(tmp_path / "raw", ending=".nii")
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours"), say=silent)
+    path = tmp_path / "raw" / "p1" / "pv.nii"
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2] + b"x" + content[len(content) // 2 + 1 :])
+    later(path)
+    with pytest.raises(InputError, match=r"case p1: .*pv\.nii"):
+        prepare(tmp_path / "out", of_raw(tmp_path, "ours"), say=silent)
+
+
+def test_raw_cases_that_were_copied_back_are_the_same(built, tmp_path):
+    write_cohort(tmp_path / "raw")
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours"), say=silent)
+    for path in (tmp_path / "raw").rglob("*.nii.gz"):
+        later(path)
+    (tmp_path / "raw" / "p1" / "notes.txt").write_text("nobody reads this")
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours", "unregistered"), say=silent)
+    assert len(built) == 2
+
+
+def test_raw_cases_that_are_gone_are_not_missed_where_nothing_is_made_of_them(built, tmp_path):
+    write_cohort(tmp_path / "raw")
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours"), say=silent)
+    shutil.rmtree(tmp_path / "raw")
+    said = []
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours", "single_phase", "focal"), say=said.append)
+    assert len(built) == 1
+    assert f"{tmp_path / 'raw'}: no raw case is there any more; the datasets made of them are used" in said
+    with pytest.raises(InputError, match="and Dataset903_BenchmarkUnregistered is to be made of them"):
+        prepare(tmp_path / "out", of_raw(tmp_path, "ours", "unregistered"), say=silent)
+    assert len(built) == 1
+
+
+def test_a_folder_from_before_raw_cases_were_noted_is_gone_on_with(built, tmp_path):
+    write_cohort(tmp_path / "raw")
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours"), say=silent)
+    (tmp_path / "out" / "raw_cases.json").unlink()
+    drawn_again(tmp_path / "raw")
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours", "unregistered"), say=silent)
+    assert len(built) == 2
+    assert not (tmp_path / "out" / "raw_cases.json").exists()  # nobody knows what they were
+
+
+def test_raw_cases_may_change_as_long_as_nothing_was_made_of_them(built, tmp_path, monkeypatch):
+    write_cohort(tmp_path / "raw")
+
+    def stopped(*arguments, **more):
+        raise InputError("stopped")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nnunet_multiphase.dataset.build.build_dataset", stopped)
+        with pytest.raises(InputError, match="stopped"):
+            prepare(tmp_path / "out", of_raw(tmp_path, "ours"), say=silent)
+    drawn_again(tmp_path / "raw")
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours"), say=silent)
+    assert len(built) == 1
 
 
 def test_the_users_folders_are_left_alone_with_raw_cases(built, fakes, tmp_path):
