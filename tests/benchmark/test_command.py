@@ -71,7 +71,8 @@ def test_the_one_compared_with_may_be_called_by_its_other_name(fakes, tmp_path):
 
 
 @pytest.mark.parametrize("option", [(), ("--only", "prepare"), ("--slurm", "scripts"), ("--print-commands",)])
-def test_nobody_to_compare_with_is_said_before_anything_is_made(fakes, tmp_path, capsys, option):
+def test_nobody_to_compare_with_is_said_before_anything_is_made(fakes, tmp_path, monkeypatch, capsys, option):
+    monkeypatch.chdir(tmp_path)
     out = tmp_path / "out"
     assert main(["benchmark", "-d", "977", "-o", str(out), "--against", "vanila", *option]) == 2
     assert "error: vanila cannot be compared with: contestants are vanilla, ours" in capsys.readouterr().err
