@@ -23,7 +23,12 @@ STEPS = (250, 50)
 
 
 def nnunet_commands(
-    work: Path, settings: BenchmarkSettings, *, typed: Sequence[str], jobs: int = 1
+    work: Path,
+    settings: BenchmarkSettings,
+    *,
+    typed: Sequence[str],
+    jobs: int = 1,
+    against: str | None = None,
 ) -> list[str]:
     """List the lines of a shell script.
 
@@ -32,6 +37,7 @@ def nnunet_commands(
         settings: What to compare.
         typed: This very command, by which the datasets are made that nnU-Net cannot make, and truth and plan are written.
         jobs: Processes for preprocessing.
+        against: The contestant that the others are compared with; None: the first.
 
     Raises:
         InputError: nnU-Net has no trainer of this budget, or see `prepare.choose`.
@@ -68,9 +74,14 @@ def nnunet_commands(
         for seed in settings.seeds:
             for fold in settings.folds:
                 lines += _training(work, contestant, settings, Training(contestant.name, seed, fold), suffix)
-    evaluate = [*typed[:2], "-o", str(work), "--evaluate-only"]
-    lines += ["", "# compare", shlex.join(evaluate)]
+    lines += ["", "# compare", evaluate_line(work, typed, against)]
     return lines
+
+
+def evaluate_line(work: Path, typed: Sequence[str], against: str | None) -> str:
+    """Write the command that compares what the others have made."""
+    named = [] if against is None else ["--against", against]
+    return shlex.join([*typed[:2], "-o", str(work.absolute()), "--evaluate-only", *named])
 
 
 def _training(

@@ -31,6 +31,7 @@ SIMPLEITK = DatasetKind("BenchmarkSimpleITK", 904)
 """All phases, registered by the usual recipe of SimpleITK's users."""
 DEFORMABLE = DatasetKind("BenchmarkDeformable", 905)
 """All phases, registered by us, bent where that is worth it."""
+KINDS = (REGISTERED, REFERENCE, UNREGISTERED, SIMPLEITK, DEFORMABLE)
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,28 @@ CONTESTANTS: dict[str, Contestant] = {
 
 OTHER_NAMES: dict[str, str] = {"headers": "unregistered", "rigid": "ours"}
 """Names of the same thing: phases placed by their headers are not registered, and ours registers rigidly."""
+
+
+def choose_against(typed: str | None, contestants: Sequence[str], what: str = "contestants") -> str | None:
+    """Look up the one that the others are compared with.
+
+    Args:
+        typed: Its name, or another name of the same thing; None: nobody was named.
+        contestants: Those that can be.
+        what: They are called so in the message.
+
+    Returns:
+        Its name among them; None: nobody was named.
+
+    Raises:
+        InputError: It is none of them.
+    """
+    if typed is None or typed in contestants:
+        return typed
+    name = OTHER_NAMES.get(typed)
+    if name not in contestants:
+        raise InputError(f"{typed} cannot be compared with: {what} are {', '.join(contestants)}")
+    return name
 
 
 def choose_contestants(

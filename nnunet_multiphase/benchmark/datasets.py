@@ -10,6 +10,7 @@ from typing import Any
 
 from nnunet_multiphase.benchmark.contestants import (
     DEFORMABLE,
+    KINDS,
     REFERENCE,
     REGISTERED,
     SIMPLEITK,
@@ -17,6 +18,7 @@ from nnunet_multiphase.benchmark.contestants import (
     DatasetKind,
 )
 from nnunet_multiphase.benchmark.place import FOLDERS, Place, given_place, own_place
+from nnunet_multiphase.benchmark.raw_cases import keep_raw_cases
 from nnunet_multiphase.benchmark.settings import Cohort
 from nnunet_multiphase.dataset.destination import SPLITS
 from nnunet_multiphase.errors import InputError
@@ -54,7 +56,7 @@ def make_datasets(
         Where each is, that dataset's own among them.
 
     Raises:
-        InputError: One cannot be made, or would not hold the same cases.
+        InputError: One cannot be made, or would not hold the same cases, as where the raw cases have changed.
     """
     places = {}
     if cohort is None:
@@ -62,6 +64,14 @@ def make_datasets(
         places[REGISTERED] = given_place(dataset)
     else:
         refuse_moved(cohort, kinds)
+        needed = dict.fromkeys([REGISTERED, *(kind for kind in kinds if kind.needs_raw)])
+        keep_raw_cases(
+            work,
+            cohort,
+            made=any(own_place(work, kind).raw.is_dir() for kind in KINDS),
+            wanted=[own.dataset for kind in needed if not (own := own_place(work, kind)).raw.is_dir()],
+            say=say,
+        )
         places[REGISTERED] = _build(work, REGISTERED, cohort, jobs, dask_scheduler, say)
     _make_splits(places[REGISTERED])
     for kind in kinds:

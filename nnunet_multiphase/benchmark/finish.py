@@ -6,33 +6,36 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import SimpleITK as sitk
-
 from nnunet_multiphase.benchmark.layout import (
     Cost,
     Plan,
+    Training,
     all_trainings,
     is_finished,
     prediction_file,
     truth_file,
     write_cost,
 )
+from nnunet_multiphase.benchmark.truths_grid import on_truths_grid
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.evaluation.label_choice import read_labels
+from nnunet_multiphase.volumes.orientation import stored_grid, turned
 from nnunet_multiphase.volumes.volume_file import read_volume
 from registration.volume_file import write_volume
 
 
-def put_on_truths_grid(predicted: Path, truth: Path, target: Path) -> None:
-    """Write a segmentation on the truth's grid: another cut of the same reference voxels, or the same."""
-    grid, segmentation = read_volume(truth, drawing=True), read_volume(predicted, drawing=True)
-    if _same_grid(segmentation, grid) and predicted == target:
-        return
-    if not _same_grid(segmentation, grid):
-        segmentation = sitk.Resample(
-            segmentation, grid, sitk.Transform(3, sitk.sitkIdentity), sitk.sitkNearestNeighbor, 0
-        )
+def write_prediction(work: Path, plan: Plan, training: Training, case: str, predicted: Path) -> None:
+    """Write what a training predicted of a case on its dataset's grid where predictions are, on the truth's.
+
+    Raises:
+        InputError: The two are no cuts of the same voxels.
+    """
+    truth = read_volume(truth_file(work, case), drawing=True)
+    segmentation = turned(read_volume(predicted, drawing=True), stored_grid(truth).axes)
+    target = prediction_file(work, training, case)
     target.parent.mkdir(exist_ok=True)
     beside = target.with_name(f"unfinished_{target.name}")
-    write_volume(segmentation, beside)
+    write_volume(on_truths_grid(work, plan, training, case, segmentation, truth), beside)
     beside.replace(target)
 
 
@@ -62,12 +65,15 @@ def cost_of(trained: Mapping[str, Any], predicted: Mapping[str, Any]) -> Cost:
 def take_in(work: Path, plan: Plan, say: Callable[[str], None]) -> None:
     """Call those trainings finished whose predictions are all there, though this package did not make them.
 
-    They are put on the truth's grid; what they cost nobody knows.
+    Their files stay as they are; what they cost nobody knows.
 
     Args:
         work: The benchmark's folder.
         plan: Its plan.
         say: Told which.
+
+    Raises:
+        InputError: A prediction cannot be read, or lies on other voxels than its truth.
     """
     for training in all_trainings(plan):
         files = {case: prediction_file(work, training, case) for case in plan.cases_of(training.fold)}
@@ -76,11 +82,15 @@ def take_in(work: Path, plan: Plan, say: Callable[[str], None]) -> None:
         if ours or is_finished(work, training) or not all(file.is_file() for file in files.values()):
             continue
         for case, file in files.items():
-            put_on_truths_grid(file, truth_file(work, case), file)
+            _refuse_elsewhere(work, plan, training, case, file)
         kind, _, number = plan.budget.partition("=")
         write_cost(work, training, cost_of({"epochs": int(number) if kind == "epochs" else 0}, {}))
         say(f"{training}: predictions found, cost unknown")
 
 
-def _same_grid(one: sitk.Image, other: sitk.Image) -> bool:
-    return one.GetSize() == other.GetSize() and bool(one.IsSameImageGeometryAs(other, 1e-3, 1e-5))
+def _refuse_elsewhere(work: Path, plan: Plan, training: Training, case: str, file: Path) -> None:
+    try:
+        prediction, truth = (read_labels(path, case) for path in (file, truth_file(work, case)))
+        on_truths_grid(work, plan, training, case, prediction, truth)
+    except InputError as error:
+        raise InputError(f"{training}: {error}") from error

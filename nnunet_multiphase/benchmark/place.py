@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunet_multiphase.benchmark.contestants import DatasetKind
+from nnunet_multiphase.benchmark.layout import Plan
 from nnunet_multiphase.dataset.destination import SPLITS
 from nnunet_multiphase.dataset_name import dataset_name
 from nnunet_multiphase.errors import InputError
@@ -96,13 +97,20 @@ def own_place(work: Path, kind: DatasetKind) -> Place:
     return Place(f"Dataset{kind.number:03d}_{kind.name}", *(work / name for name in FOLDERS))
 
 
+def place_of(work: Path, plan: Plan, contestant: str) -> Place:
+    """Say where a contestant's dataset lies."""
+    dataset, raw, preprocessed = plan.places[contestant]
+    return Place(dataset, Path(os.path.normpath(work / raw)), Path(os.path.normpath(work / preprocessed)))
+
+
 def splits_of(place: Place) -> list[dict[str, list[str]]]:
     """Read a dataset's folds, each with its cases under "train" and "val"."""
     path = place.preprocessed / SPLITS
     try:
         content: list[dict[str, list[str]]] = load_json(path)
-        if not all(isinstance(fold[part], list) for fold in content for part in ("train", "val")):
-            raise ValueError("a fold is no list of cases")
+        for cases in (fold[part] for fold in content for part in ("train", "val")):
+            if not isinstance(cases, list) or not all(isinstance(case, str) for case in cases):
+                raise ValueError("a fold is no list of cases")
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(
             f"{path} cannot be read ({error}): restore it, or set the dataset up again"
@@ -111,12 +119,26 @@ def splits_of(place: Place) -> list[dict[str, list[str]]]:
 
 
 def patients_of(place: Place) -> dict[str, str]:
-    """Read which case is of which patient, where `setup` wrote it down; otherwise a case is a patient."""
+    """Read which case is of which patient, where `setup` wrote it down; otherwise a case is a patient.
+
+    Raises:
+        InputError: What is written down cannot be read.
+    """
     patients = {case: case for part in ("Tr", "Ts") for case in place.labels(part)}
     table = place.raw / "quality.csv"
     if table.is_file():
-        with table.open(newline="", encoding="utf-8") as stream:
-            rows = [(read_cell(row["case"]), read_cell(row["patient"])) for row in csv.DictReader(stream)]
+        try:
+            with table.open(newline="", encoding="utf-8") as stream:
+                read = list(csv.DictReader(stream))
+        except (ValueError, csv.Error) as error:
+            raise InputError(f"{table} cannot be read ({error}): restore it, or remove it") from error
+        for column in ("case", "patient"):
+            if any(row.get(column) is None for row in read):
+                raise InputError(
+                    f"{table} has no column {column}, or not in every line: it says which cases are of one patient; restore "
+                    "it, or remove it if every case is another patient's"
+                )
+        rows = [(read_cell(row["case"]), read_cell(row["patient"])) for row in read]
         patients |= {case: patient for case, patient in rows if case in patients}
     return patients
 

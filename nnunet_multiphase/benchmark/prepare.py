@@ -1,6 +1,5 @@
 """Make all ready for the trainings: datasets, plans, preprocessed cases, truth, and the benchmark's own plan."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -9,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from nnunet_multiphase.alone import alone
-from nnunet_multiphase.benchmark.contestants import CONTESTANTS, REGISTERED, Contestant, choose_contestants
+from nnunet_multiphase.benchmark.contestants import (
+    CONTESTANTS,
+    REGISTERED,
+    Contestant,
+    choose_against,
+    choose_contestants,
+)
 from nnunet_multiphase.benchmark.datasets import make_datasets, refuse_moved
 from nnunet_multiphase.benchmark.layout import (
     PLAN,
@@ -30,13 +35,20 @@ from nnunet_multiphase.benchmark.place import (
     splits_of,
 )
 from nnunet_multiphase.benchmark.planning import plan_and_preprocess
+from nnunet_multiphase.benchmark.raw_cases import RAW_CASES
 from nnunet_multiphase.benchmark.settings import SETTINGS, BenchmarkSettings, claim_folder, fixed_settings
+from nnunet_multiphase.benchmark.split import refuse_split_patients, refuse_wrong_folds
+from nnunet_multiphase.dataset.destination import SPLITS
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.evaluation.lesions import require_same_grid
 from nnunet_multiphase.label_classes import classes_of_record
-from nnunet_multiphase.volumes.volume_file import read_volume
+from nnunet_multiphase.volumes.volume_file import read_grid, read_volume
 from registration.volume_file import write_volume
 
 LOCK = "lock"
+NOTES = (SETTINGS, RAW_CASES)
+"""What a folder was begun with."""
+HEADER = "if the voxels fit, write the image's header into the label"
 
 
 def choose(settings: BenchmarkSettings) -> tuple[Contestant, ...]:
@@ -62,6 +74,19 @@ def choose(settings: BenchmarkSettings) -> tuple[Contestant, ...]:
     if settings.cohort is not None:
         refuse_moved(settings.cohort, [contestant.dataset for contestant in chosen])
     return chosen
+
+
+def find_against(work: Path, typed: str | None, chosen: Sequence[Contestant]) -> str | None:
+    """Look up the contestant to compare with, before hours of work: one that is asked for, or finished before.
+
+    Raises:
+        InputError: It is none of these.
+    """
+    before = (
+        finished_trainings(work, read_plan(work)) if typed is not None and (work / PLAN).is_file() else ()
+    )
+    names = _together([contestant.name for contestant in chosen], [one.contestant for one in before])
+    return choose_against(typed, names)
 
 
 def refuse_missing_device(device: str) -> None:
@@ -120,14 +145,15 @@ def prepare(
 
 def _withdraw(work: Path) -> None:
     """Give up a folder in which nothing was made, so that a corrected command may have it."""
-    made = [path for path in work.iterdir() if path.name not in (SETTINGS, LOCK, *FOLDERS)]
+    made = [path for path in work.iterdir() if path.name not in (*NOTES, LOCK, *FOLDERS)]
     made += [path for name in FOLDERS if (work / name).is_dir() for path in (work / name).iterdir()]
     if made:
         return
     for name in FOLDERS:
         with suppress(FileNotFoundError):
             (work / name).rmdir()
-    (work / SETTINGS).unlink(missing_ok=True)
+    for name in NOTES:
+        (work / name).unlink(missing_ok=True)
 
 
 def _prepare(
@@ -154,6 +180,7 @@ def _prepare(
     plan = _plan_of(work, settings, chosen, places)
     if (work / PLAN).is_file():
         plan = _grown(work, read_plan(work), plan, splits_of(given))
+    refuse_split_patients(plan)
     for contestant in chosen:
         plan_and_preprocess(
             places[contestant.dataset],
@@ -169,21 +196,20 @@ def _prepare(
     return plan
 
 
-def place_of(work: Path, plan: Plan, contestant: str) -> Place:
-    """Say where a contestant's dataset lies."""
-    dataset, raw, preprocessed = plan.places[contestant]
-    return Place(dataset, Path(os.path.normpath(work / raw)), Path(os.path.normpath(work / preprocessed)))
-
-
 def _early_refusals(settings: BenchmarkSettings, given: Place) -> None:
-    """Refuse before hours of work: labels that are no lesion, folds that are not there."""
+    """Refuse before hours of work: labels that are no lesion, folds that are not there or cannot be judged."""
     classes_of_record(given.record, given.raw / "dataset.json")
-    splits = given.preprocessed / "splits_final.json"
+    file = given.preprocessed / SPLITS
     # Without a file there will be five folds.
-    count = len(splits_of(given)) if splits.is_file() else 5
+    splits = splits_of(given) if file.is_file() else None
+    count = 5 if splits is None else len(splits)
     for fold in settings.folds:
         if fold >= count:
-            raise InputError(f"--folds {fold}: expected folds from 0 to {count - 1} ({splits})")
+            raise InputError(f"--folds {fold}: expected folds from 0 to {count - 1} ({file})")
+    if splits is not None:
+        training, test = given.labels("Tr"), given.labels("Ts")
+        patients = patients_of(given)
+        refuse_wrong_folds(file, splits, settings.folds, training=training, test=test, patients=patients)
 
 
 def _plan_of(
@@ -195,8 +221,9 @@ def _plan_of(
     given = places[REGISTERED]
     splits = splits_of(given)
     tests = given.labels("Ts")
-    cases = {case for fold in splits for case in fold["val"]} | set(tests)
     patients, images = patients_of(given), reference_images(given)
+    # A fold that nobody asks for may name what is not there.
+    cases = ({case for fold in splits for case in fold["val"]} & set(patients)) | set(tests)
     return Plan(
         contestants=tuple(contestant.name for contestant in chosen),
         folds=settings.folds,
@@ -262,13 +289,22 @@ def _shown(path: Path, work: Path) -> str:
 
 
 def _write_truth(work: Path, given: Place, cases: set[str]) -> None:
-    """Write the labels of the cases that are predicted, and what their values mean."""
+    """Write the labels of the cases that are predicted, and what their values mean.
+
+    Raises:
+        InputError: A label lies on another grid than its image, so that no prediction could be judged.
+    """
     (work / TRUTH).mkdir(exist_ok=True)
     shutil.copyfile(given.raw / "dataset.json", work / TRUTH / "dataset.json")
     labels = {**given.labels("Tr"), **given.labels("Ts")}
     for case in sorted(cases):
         target = truth_file(work, case)
         if not target.is_file():
+            truth, image = read_volume(labels[case], drawing=True), given.images(case)[0]
+            # nnU-Net pairs voxels by their numbers and looks at no header; predictions come with the image's.
+            require_same_grid(
+                read_grid(image), truth, f"case {case}: {image} and its label {labels[case]}", remedy=HEADER
+            )
             beside = target.with_name(f"unfinished_{target.name}")
-            write_volume(read_volume(labels[case], drawing=True), beside)
+            write_volume(truth, beside)
             beside.replace(target)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from nnunet_multiphase.benchmark.contestants import choose_against
 from nnunet_multiphase.benchmark.layout import (
     PLAN,
     TRUTH,
@@ -20,6 +21,8 @@ from nnunet_multiphase.benchmark.layout import (
     read_plan,
     truth_file,
 )
+from nnunet_multiphase.benchmark.split import refuse_split_patients
+from nnunet_multiphase.benchmark.truths_grid import on_truths_grid
 from nnunet_multiphase.dataset.workers import Run
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.folders import evaluate_pairs
@@ -94,16 +97,13 @@ def evaluate_benchmark(
         The same for the same files, to the last digit.
 
     Raises:
-        InputError: Nothing is finished, `against` is not, or a prediction or a truth is missing or on another grid.
+        InputError: Nothing is finished, `against` is not, or a prediction or a truth is missing or on other voxels.
     """
     work = Path(work)
     plan = read_plan(work)
     contestants, seeds = _finished(work, plan)
-    if against is not None and against not in contestants:
-        raise InputError(
-            f"{against} cannot be compared with: finished contestants of {work / PLAN} are {', '.join(contestants)}"
-        )
-    _refuse_split_patients(plan)
+    against = choose_against(against, contestants, f"finished contestants of {work / PLAN}")
+    refuse_split_patients(plan)
     classes = _classes(work)
     trainings = {
         name: [Training(name, seed, fold) for seed in seeds for fold in plan.folds] for name in contestants
@@ -157,18 +157,6 @@ def _classes(work: Path) -> LabelClasses:
         raise InputError(f"{record} is missing: it says which labels are lesion; restore it") from error
 
 
-def _refuse_split_patients(plan: Plan) -> None:
-    fold_of: dict[str, int] = {}
-    for fold, cases in zip(plan.folds, plan.validation_cases, strict=True):
-        for case in cases:
-            patient = plan.patients.get(case, case)
-            if fold_of.setdefault(patient, fold) != fold:
-                raise InputError(
-                    f"patient {patient} has validation cases in folds {fold_of[patient]} and {fold}, so each fold's network "
-                    "was trained on a patient that it is judged by; keep a patient's cases in one fold of splits_final.json"
-                )
-
-
 def _refuse_missing(work: Path, plan: Plan, training: Training) -> None:
     for case in plan.cases_of(training.fold):
         for file, what in (
@@ -186,7 +174,8 @@ def _score(work: Path, plan: Plan, classes: LabelClasses, training: Training) ->
     }
     said_by = str(work / TRUTH / "dataset.json")
     try:
-        return evaluate_pairs(pairs, classes=BothClasses(classes, classes, said_by))
+        place = partial(on_truths_grid, work, plan, training)
+        return evaluate_pairs(pairs, classes=BothClasses(classes, classes, said_by), place=place)
     except InputError as error:
         raise InputError(f"{training}: {error}") from error
 

@@ -9,20 +9,19 @@ from pathlib import Path
 from nnunet_multiphase.alone import alone
 from nnunet_multiphase.benchmark.budget import parse_budget
 from nnunet_multiphase.benchmark.contestants import CONTESTANTS, OTHER_NAMES
-from nnunet_multiphase.benchmark.finish import cost_of, put_on_truths_grid
+from nnunet_multiphase.benchmark.finish import cost_of, write_prediction
 from nnunet_multiphase.benchmark.layout import (
     PLAN,
     Plan,
     Training,
     all_trainings,
     is_finished,
-    prediction_file,
     read_plan,
-    truth_file,
     write_cost,
 )
+from nnunet_multiphase.benchmark.place import place_of
 from nnunet_multiphase.benchmark.prediction import predict
-from nnunet_multiphase.benchmark.prepare import place_of, prepare, refuse_missing_device
+from nnunet_multiphase.benchmark.prepare import prepare, refuse_missing_device
 from nnunet_multiphase.benchmark.settings import BenchmarkSettings
 from nnunet_multiphase.benchmark.training import TrainingSettings, train
 from nnunet_multiphase.errors import InputError
@@ -174,9 +173,7 @@ def _train_and_predict(work: Path, plan: Plan, training: Training, say: Callable
     )
     ending = place.record["file_ending"]
     for case in cases:
-        put_on_truths_grid(
-            unplaced / f"{case}{ending}", truth_file(work, case), prediction_file(work, training, case)
-        )
+        write_prediction(work, plan, training, case, unplaced / f"{case}{ending}")
     write_cost(work, training, cost_of(trained, predicted))
     shutil.rmtree(unplaced)
 

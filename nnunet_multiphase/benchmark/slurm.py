@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from nnunet_multiphase.benchmark.commands import evaluate_line
 from nnunet_multiphase.benchmark.place import FOLDERS
 from nnunet_multiphase.whole_file import whole_file
 
@@ -24,7 +25,14 @@ sbatch --dependency="afterany:$train" {folder}/evaluate.sh
 
 
 def write_slurm_scripts(
-    folder: Path, *, typed: Sequence[str], work: Path, trainings: int, device: str, jobs: int
+    folder: Path,
+    *,
+    typed: Sequence[str],
+    work: Path,
+    trainings: int,
+    device: str,
+    jobs: int,
+    against: str | None = None,
 ) -> Path:
     """Write prepare.sh, train.sh, evaluate.sh, and submit.sh that submits them.
 
@@ -35,6 +43,7 @@ def write_slurm_scripts(
         trainings: How many there are: an array job each.
         device: A GPU is asked for where it is "cuda".
         jobs: Cores for preparing.
+        against: The contestant that the others are compared with; None: the first.
 
     Returns:
         submit.sh.
@@ -56,7 +65,7 @@ def write_slurm_scripts(
         "evaluate": (
             "",
             "%j",
-            shlex.join([*typed[:2], "-o", str(work.absolute()), "--evaluate-only"]),
+            evaluate_line(work, typed, against),
         ),
     }
     for step, (options, number, line) in steps.items():

@@ -24,11 +24,12 @@ DARKER_HU = -18.0
 """What differs most either way, summed: some 20 and more where the phases are right (docs/data.md), 0 for one twice."""
 TAIL_PERCENT = 10.0
 ARTERIAL, LATER = "art", ("pv", "dl")
-FALLEN_HU = 10.0
+FALLEN_HU = 15.0
 """The liver, fed by the portal vein, gains 26 HU and more from art to pv, 11 and more to dl (docs/data.md)."""
 SAME_PLACE_MM = 60.0
-SAME_SIZE = 2.5
-"""Two finds of one liver lie no further apart, and are no more unlike in volume; else one is another organ."""
+SAME_SIZE = 1.6
+"""Two finds of one liver lie no further apart, and are no more unlike in volume; else one is another organ, or a
+large tumour was taken along."""
 
 
 def find_unenhanced_too_bright(samples: Mapping[str, Sample]) -> Finding | None:

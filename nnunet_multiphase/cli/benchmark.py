@@ -140,17 +140,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-
-    from nnunet_multiphase.benchmark.prepare import choose, prepare
+    from nnunet_multiphase.benchmark.prepare import choose, find_against, prepare
     from nnunet_multiphase.benchmark.run import run_benchmark
 
     settings = _settings(args)
-    choose(settings)
+    args.against = find_against(args.output, args.against, choose(settings))
     typed = ["nnunet-multiphase", *_without(sys.argv[1:], "--slurm", "--print-commands")]
     if args.print_commands:
         from nnunet_multiphase.benchmark.commands import nnunet_commands
 
-        print("\n".join(nnunet_commands(args.output, settings, typed=typed, jobs=args.jobs)))
+        lines = nnunet_commands(args.output, settings, typed=typed, jobs=args.jobs, against=args.against)
+        print("\n".join(lines))
         return 0
     if args.slurm is not None:
         return _slurm(args, settings, typed)
@@ -246,6 +246,7 @@ def _slurm(args: argparse.Namespace, settings: BenchmarkSettings, typed: list[st
         trainings=trainings,
         device=settings.device,
         jobs=args.jobs,
+        against=args.against,
     )
     print(f"{trainings} trainings; look at the scripts, then type\n  {script}")
     return 0

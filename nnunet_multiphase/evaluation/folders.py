@@ -1,6 +1,6 @@
 """Score a folder of predictions against a folder of truth, once it is clear what the labels mean."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +94,7 @@ def evaluate_pairs(
     iou_threshold: float = IOU_THRESHOLD,
     classes: BothClasses | None = None,
     options: LabelOptions | None = None,
+    place: Callable[[str, sitk.Image, sitk.Image], sitk.Image] | None = None,
 ) -> Scores:
     """Score case -> (prediction file, truth file), in the order of the case names.
 
@@ -102,6 +103,7 @@ def evaluate_pairs(
         iou_threshold: overlap from which a lesion counts as found.
         classes: What the labels mean; None: the files have to say it (see `classes_from_values`).
         options: The user's wishes, where `classes` is None.
+        place: Brings a case's prediction to the grid of its truth, or refuses it; None: it has to lie there.
     """
     if classes is None:
         predictions, truths = ({case: pair[side] for case, pair in pairs.items()} for side in (0, 1))
@@ -112,6 +114,8 @@ def evaluate_pairs(
     mirrors = MirrorWatch()
     for case in sorted(pairs):
         prediction, truth = (read_labels(path, case) for path in pairs[case])
+        if place is not None:
+            prediction = place(case, prediction, truth)
         score, rows = evaluate_case(
             prediction, truth, case=case, iou_threshold=iou_threshold, classes=classes
         )

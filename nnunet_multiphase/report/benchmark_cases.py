@@ -13,6 +13,7 @@ import SimpleITK as sitk
 
 from nnunet_multiphase.benchmark.layout import Training, image_file, prediction_file, truth_file
 from nnunet_multiphase.benchmark.results import Part, Results
+from nnunet_multiphase.benchmark.truths_grid import on_truths_grid
 from nnunet_multiphase.evaluation.lesions import lesion_image
 from nnunet_multiphase.evaluation.scores import CaseScore
 from nnunet_multiphase.evaluation.tables import shown
@@ -49,7 +50,12 @@ def case_pictures(results: Results, part: Part, case: str, work: Path) -> Markup
     """
     trainings = {name: _training(part, name, case) for name in results.contestants}
     truth = _mask(truth_file(work, case), results)
-    masks = {name: _mask(prediction_file(work, one, case), results) for name, one in trainings.items()}
+    masks = {
+        name: on_truths_grid(
+            work, results.plan, one, case, _mask(prediction_file(work, one, case), results), truth
+        )
+        for name, one in trainings.items()
+    }
     arrays = {name: sitk.GetArrayFromImage(mask) for name, mask in masks.items()}
     true = sitk.GetArrayFromImage(truth)
     z = _slice(true, arrays)

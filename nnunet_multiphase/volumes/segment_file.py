@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
+from nnunet_multiphase.volumes.lattice import first_voxel, put_on_grid
 from nnunet_multiphase.words.labels import mask_kind
-from registration.volume import SAME_GRID_VOXELS
 
 
 @dataclass(frozen=True)
@@ -116,29 +116,10 @@ def place_on_grid(
         The mask on the whole grid; None where the cropped voxels are not voxels of the grid, or begin elsewhere, which
         means that the mask was drawn on another volume.
     """
-    if not np.allclose(cropped.GetSpacing(), grid.GetSpacing(), rtol=1e-3):
+    first = first_voxel(cropped, grid)
+    if first is None or (offset is not None and first != tuple(offset)):
         return None
     size = np.array(cropped.GetSize())
-    corners = np.array(
-        [
-            grid.TransformPhysicalPointToContinuousIndex(
-                cropped.TransformContinuousIndexToPhysicalPoint(corner)
-            )
-            for corner in ([0.0, 0.0, 0.0], *np.diag(size - 1.0).tolist())
-        ]
-    )
-    first = np.rint(corners[0]).astype(int)
-    expected = first + np.vstack([np.zeros(3), np.diag(size - 1.0)])
-    if np.abs(corners - expected).max() > SAME_GRID_VOXELS:
+    if min(first) < 0 or (first + size > grid.GetSize()).any():
         return None
-    if offset is not None and tuple(first) != tuple(offset):
-        return None
-    if (first < 0).any() or (first + size > grid.GetSize()).any():
-        return None
-    labels = sitk.GetArrayViewFromImage(cropped)
-    whole = np.zeros(grid.GetSize()[::-1], labels.dtype)
-    x, y, z = (slice(int(start), int(start + n)) for start, n in zip(first, size, strict=True))
-    whole[z, y, x] = labels
-    placed = sitk.GetImageFromArray(whole)
-    placed.CopyInformation(grid)
-    return placed
+    return put_on_grid(cropped, grid, first)

@@ -182,6 +182,20 @@ def read_information(path: Path) -> sitk.ImageFileReader:
     return reader
 
 
+def read_grid(path: Path) -> sitk.Image:
+    """Read where a volume's voxels lie: an image of its geometry, all 0.
+
+    Raises:
+        InputError: The header cannot be read.
+    """
+    header = read_information(path)
+    grid = sitk.Image(header.GetSize(), sitk.sitkUInt8)
+    grid.SetSpacing(header.GetSpacing())
+    grid.SetOrigin(header.GetOrigin())
+    grid.SetDirection(header.GetDirection())
+    return grid
+
+
 def _header_of(path: Path) -> Path:
     """Name the .hdr of an .img."""
     return path.with_suffix(".HDR" if path.suffix.isupper() else ".hdr")

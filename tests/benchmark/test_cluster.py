@@ -186,6 +186,17 @@ def test_slurm_is_written_and_nothing_is_run(fakes, tmp_path, monkeypatch):
     assert not out.exists()
 
 
+def test_what_is_compared_with_whom_is_said_in_what_compares(fakes, tmp_path, monkeypatch, capsys):
+    out, scripts = tmp_path / "out", tmp_path / "scripts"
+    asked = ("-d", 977, "-o", out, "--against", "rigid")
+    assert typed(monkeypatch, *asked, "--slurm", scripts) == 0
+    evaluate = f"benchmark -o {out} --evaluate-only --against ours\n"
+    assert (scripts / "evaluate.sh").read_text().endswith(evaluate)
+    capsys.readouterr()
+    assert typed(monkeypatch, *asked, "--print-commands") == 0
+    assert capsys.readouterr().out.endswith(evaluate)
+
+
 def test_trainings_done_one_by_one_are_the_whole_benchmark(fakes, tmp_path, monkeypatch, capsys):
     asked = ("-d", 977, "-o", tmp_path / "out", "--budget", "epochs=4", "-f", 0, 1)
     assert typed(monkeypatch, *asked, "--only", "prepare") == 0

@@ -61,6 +61,31 @@ def test_wrong_options_are_refused_before_anything_is_written(fakes, tmp_path, c
     assert not (tmp_path / "out").exists()
 
 
+def test_the_one_compared_with_may_be_called_by_its_other_name(fakes, tmp_path):
+    out = tmp_path / "out"
+    asked = ("benchmark", "-d", "977", "-o", str(out), "--contestants", "vanilla", "rigid")
+    assert main([*asked, "--against", "rigid"]) == 0
+    assert json.loads((out / "results.json").read_text())["against"] == "ours"
+    assert main(["benchmark", "-o", str(out), "--evaluate-only", "--against", "rigid"]) == 0
+    assert json.loads((out / "results.json").read_text())["against"] == "ours"
+
+
+@pytest.mark.parametrize("option", [(), ("--only", "prepare"), ("--slurm", "scripts"), ("--print-commands",)])
+def test_nobody_to_compare_with_is_said_before_anything_is_made(fakes, tmp_path, monkeypatch, capsys, option):
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "out"
+    assert main(["benchmark", "-d", "977", "-o", str(out), "--against", "vanila", *option]) == 2
+    assert "error: vanila cannot be compared with: contestants are vanilla, ours" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_one_that_was_finished_before_may_be_compared_with(fakes, tmp_path, capsys):
+    asked = ["benchmark", "-d", "977", "-o", str(tmp_path / "out"), "--against", "vanilla", "--contestants"]
+    assert main([*asked, "vanilla"]) == 0
+    assert main([*asked, "ours"]) == 0
+    assert "ours, Dice minus that of vanilla" in capsys.readouterr().out
+
+
 def test_setups_options_need_raw_cases(fakes, tmp_path, capsys):
     assert main(["benchmark", "-d", "977", "-o", str(tmp_path / "out"), "--missing", "fill"]) == 2
     assert (

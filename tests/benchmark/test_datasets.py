@@ -1,6 +1,8 @@
 """The datasets of a benchmark: the same cases and folds, placed otherwise; planned once, preprocessed once."""
 
 import json
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +13,13 @@ from tiny_raw import DATASET, write_raw
 
 from nnunet_multiphase.benchmark.budget import Budget
 from nnunet_multiphase.benchmark.layout import read_plan
+from nnunet_multiphase.benchmark.place import place_of
 from nnunet_multiphase.benchmark.placements import by_headers, by_simpleitk
-from nnunet_multiphase.benchmark.prepare import place_of, prepare
+from nnunet_multiphase.benchmark.prepare import prepare
 from nnunet_multiphase.benchmark.settings import BenchmarkSettings, Cohort
 from nnunet_multiphase.cases.inputs import Inputs
 from nnunet_multiphase.cases.layout import Layout
+from nnunet_multiphase.cli.main import main
 from nnunet_multiphase.dataset.build import DatasetSummary
 from nnunet_multiphase.dataset.options import DatasetOptions
 from nnunet_multiphase.errors import InputError
@@ -42,7 +46,8 @@ def built(fakes, monkeypatch):
         preprocessed.mkdir(parents=True)
         cases = ["case_0", "case_1", "case_2"]
         # Another split than the others', if it were to be used.
-        splits = [{"train": cases[1:], "val": [cases[len(asked) % 3]]}]
+        val = cases[len(asked) % 3]
+        splits = [{"train": [case for case in cases if case != val], "val": [val]}]
         (preprocessed / "splits_final.json").write_text(json.dumps(splits))
         return DatasetSummary(folder, ("art", "pv"), tuple(cases), ("case_3",), 1, (), (), {}, (), (), ())
 
@@ -137,6 +142,115 @@ def test_datasets_are_made_once(built, tmp_path):
     assert len(built) == 2
 
 
+def write_cohort(raw, cases=("p1", "p2"), ending=".nii.gz"):
+    """Write files that nobody opens here: what a dataset is made of is a matter of `build_dataset`."""
+    for case in cases:
+        (raw / case).mkdir(parents=True)
+        for name in ("art", "pv", "lesions_pv"):
+            (raw / case / f"{name}{ending}").write_bytes(f"{case} {name} ".encode() * 20_000)
+
+
+def later(path):
+    """Give a file the time of a copy."""
+    os.utime(path, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns + 10**9))
+
+
+def drawn_again(raw):
+    path = raw / "p2" / "lesions_pv.nii.gz"
+    content = path.read_bytes()
+    path.write_bytes(content[:-8] + b"sum of t")  # as gzip ends: with the checksum of all
+    later(path)
+
+
+def measured_again(raw):
+    path = raw / "p1" / "art.nii.gz"
+    path.write_bytes(path.read_bytes() + b"more")
+
+
+def one_patient(raw):
+    (raw / "patients.csv").write_text("case,patient\np1,A\np2,A\n")
+
+
+CHANGES = {
+    r"case p2: .*lesions_pv\.nii\.gz": drawn_again,
+    r"case p1: .*art\.nii\.gz": measured_again,
+    "case p3 is new": lambda raw: write_cohort(raw, ["p3"]),
+    "case p2 is gone": lambda raw: shutil.rmtree(raw / "p2"),
+    r"case p2: .*art\.nii\.gz is gone": lambda raw: (raw / "p2" / "art.nii.gz").unlink(),
+    r"case p1: .*nc\.nii\.gz is new": lambda raw: (raw / "p1" / "nc.nii.gz").write_bytes(b"nc"),
+    "case p1: its patient was p1, and is A now": one_patient,
+}
+
+
+@pytest.mark.parametrize("said", CHANGES)
+def test_raw_cases_that_have_changed_since_are_refused(built, tmp_path, said):
+    write_cohort(tmp_path / "raw")
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours"), say=silent)
+    CHANGES[said](tmp_path / "raw")
+    with pytest.raises(InputError, match=f"raw cases have changed since .*: {said}"):
+        prepare(tmp_path / "out", of_raw(tmp_path, "ours", "unregistered"), say=silent)
+    assert len(built) == 1
+
+
+def test_an_edit_in_the_middle_of_a_file_without_a_checksum_is_seen(built, tmp_path):
+    write_cohort(tmp_path / "raw", ending=".nii")
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours"), say=silent)
+    path = tmp_path / "raw" / "p1" / "pv.nii"
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2] + b"x" + content[len(content) // 2 + 1 :])
+    later(path)
+    with pytest.raises(InputError, match=r"case p1: .*pv\.nii"):
+        prepare(tmp_path / "out", of_raw(tmp_path, "ours"), say=silent)
+
+
+def test_raw_cases_that_were_copied_back_are_the_same(built, tmp_path):
+    write_cohort(tmp_path / "raw")
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours"), say=silent)
+    for path in (tmp_path / "raw").rglob("*.nii.gz"):
+        later(path)
+    (tmp_path / "raw" / "p1" / "notes.txt").write_text("nobody reads this")
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours", "unregistered"), say=silent)
+    assert len(built) == 2
+
+
+def test_raw_cases_that_are_gone_are_not_missed_where_nothing_is_made_of_them(built, tmp_path):
+    write_cohort(tmp_path / "raw")
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours"), say=silent)
+    shutil.rmtree(tmp_path / "raw")
+    said = []
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours", "single_phase", "focal"), say=said.append)
+    assert len(built) == 1
+    assert f"{tmp_path / 'raw'}: no raw case is there any more; the datasets made of them are used" in said
+    with pytest.raises(InputError, match="and Dataset903_BenchmarkUnregistered is to be made of them"):
+        prepare(tmp_path / "out", of_raw(tmp_path, "ours", "unregistered"), say=silent)
+    assert len(built) == 1
+
+
+def test_a_folder_from_before_raw_cases_were_noted_is_gone_on_with(built, tmp_path):
+    write_cohort(tmp_path / "raw")
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours"), say=silent)
+    (tmp_path / "out" / "raw_cases.json").unlink()
+    drawn_again(tmp_path / "raw")
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours", "unregistered"), say=silent)
+    assert len(built) == 2
+    assert not (tmp_path / "out" / "raw_cases.json").exists()  # nobody knows what they were
+
+
+def test_raw_cases_may_change_as_long_as_nothing_was_made_of_them(built, tmp_path, monkeypatch):
+    write_cohort(tmp_path / "raw")
+
+    def stopped(*arguments, **more):
+        raise InputError("stopped")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nnunet_multiphase.dataset.build.build_dataset", stopped)
+        with pytest.raises(InputError, match="stopped"):
+            prepare(tmp_path / "out", of_raw(tmp_path, "ours"), say=silent)
+    drawn_again(tmp_path / "raw")
+    prepare(tmp_path / "out", of_raw(tmp_path, "ours"), say=silent)
+    assert len(built) == 1
+
+
 def test_the_users_folders_are_left_alone_with_raw_cases(built, fakes, tmp_path):
     before = sorted(fakes.root.rglob("*"))
     prepare(tmp_path / "out", of_raw(tmp_path, "ours", "single_phase"), say=silent)
@@ -221,6 +335,58 @@ def test_too_few_cases_for_nnunets_folds_are_refused(fakes, tmp_path):
         prepare(tmp_path / "out", SETTINGS, say=silent)
 
 
+LEAKS = {
+    "case_9 is no training case": ([["case_0", "case_9"], ["case_2"]], ""),
+    "case_2_0000 is no training case": ([["case_0", "case_1"], ["case_2_0000"]], ""),
+    "case_3 is no training case": ([["case_0", "case_3"], ["case_2"]], ""),
+    "val names case_2 twice": ([["case_0"], ["case_2", "case_2"]], ""),
+    "train names case_0 twice": ([["case_0", "case_0"], ["case_2"]], ""),
+    "case_1, case_2 are in train and in val": ([["case_0", "case_1", "case_2"], ["case_1", "case_2"]], ""),
+    "patient A is in train (case_0) and in val (case_2)": (
+        [["case_0", "case_1"], ["case_2"]],
+        "case_0,A\ncase_2,A\n",
+    ),
+    "patient A is in train (case_1) and among the test cases (case_3)": (
+        [["case_0", "case_1"], ["case_2"]],
+        "case_1,A\ncase_3,A\n",
+    ),
+    "train names no case": ([[], ["case_2"]], ""),
+}
+
+
+@pytest.mark.parametrize("said", LEAKS)
+def test_a_split_that_cannot_be_judged_is_refused_before_anything_is_made(fakes, tmp_path, capsys, said):
+    (train, val), patients = LEAKS[said]
+    splits = fakes.root / "nnUNet_preprocessed" / DATASET / "splits_final.json"
+    splits.write_text(json.dumps([{"train": ["case_0"], "val": ["case_1"]}, {"train": train, "val": val}]))
+    if patients:
+        (fakes.root / "nnUNet_raw" / DATASET / "quality.csv").write_text(f"case,patient\n{patients}")
+    asked = ["benchmark", "-d", "977", "-o", str(tmp_path / "out"), "--only", "prepare", "-f"]
+    assert main([*asked, "1"]) == 2
+    assert f"error: {splits}, fold 1: {said}" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert main([*asked, "0"]) == 0  # the other fold is right
+
+
+def test_a_patient_whose_cases_are_judged_in_two_folds_is_refused_before_anything_is_trained(fakes, tmp_path):
+    splits = fakes.root / "nnUNet_preprocessed" / DATASET / "splits_final.json"
+    splits.write_text(
+        json.dumps([{"train": ["case_2"], "val": ["case_0"]}, {"train": ["case_2"], "val": ["case_1"]}])
+    )
+    quality = fakes.root / "nnUNet_raw" / DATASET / "quality.csv"
+    quality.write_text("case,patient\ncase_0,A\ncase_1,A\n")
+    with pytest.raises(InputError, match="patient A has validation cases in folds 0 and 1"):
+        prepare(tmp_path / "out", replace(SETTINGS, folds=(0, 1)), say=silent)
+    assert fakes.nnunet.lines == []
+
+
+def test_a_quality_table_without_patients_is_named(fakes, tmp_path):
+    quality = fakes.root / "nnUNet_raw" / DATASET / "quality.csv"
+    quality.write_text("case,phase\ncase_0,art\n")
+    with pytest.raises(InputError, match=r"quality.csv has no column patient"):
+        prepare(tmp_path / "out", SETTINGS, say=silent)
+
+
 def test_the_truth_is_the_datasets_labels(fakes, tmp_path):
     prepare(tmp_path / "out", replace(SETTINGS, contestants=("ours",)), say=silent)
     truth = sorted(file.name for file in (tmp_path / "out" / "truth").iterdir())
@@ -231,6 +397,15 @@ def test_the_truth_is_the_datasets_labels(fakes, tmp_path):
         for file in (tmp_path / "out" / "truth" / "case_2.nii.gz", labels)
     )
     assert np.array_equal(written, drawn)
+
+
+def test_a_label_that_lies_elsewhere_than_its_image_is_refused_before_the_trainings(fakes, tmp_path):
+    label = fakes.root / "nnUNet_raw" / DATASET / "labelsTr" / "case_2.nii.gz"
+    drawn = sitk.ReadImage(str(label))
+    drawn.SetOrigin((5.0, 0.0, 0.0))
+    sitk.WriteImage(drawn, str(label))
+    with pytest.raises(InputError, match=r"case case_2: .*case_2_0000.nii.gz and its label .* one grid"):
+        prepare(tmp_path / "out", SETTINGS, say=silent)
 
 
 @pytest.mark.parametrize("there", [True, False])

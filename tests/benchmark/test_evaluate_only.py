@@ -1,13 +1,25 @@
 """`nnunet-multiphase benchmark --evaluate-only`: tables and page of saved predictions, again and again the same."""
 
+import shutil
+from dataclasses import replace
+
 import pytest
+import SimpleITK as sitk
 from made_up import Skill, make_benchmark, tiny_volumes
 
-from nnunet_multiphase.benchmark.layout import PLAN
+from nnunet_multiphase.benchmark.layout import (
+    PLAN,
+    Training,
+    prediction_file,
+    read_plan,
+    truth_file,
+    write_plan,
+)
 from nnunet_multiphase.benchmark.tables import TABLES
 from nnunet_multiphase.cli.main import main
 
 MADE = (*TABLES, "benchmark.html")
+OURS = Training("ours", 0, 0)
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +54,86 @@ def test_the_others_may_be_compared_with_any_of_them(work, capsys):
 def test_a_folder_without_a_benchmark_is_refused(tmp_path, capsys):
     assert main(["benchmark", "-o", str(tmp_path), "--evaluate-only"]) == 2
     assert f"{PLAN} is missing" in capsys.readouterr().err
+
+
+def brought(work, tmp_path, change):
+    """Copy the benchmark; ours is predictions that somebody brings, changed case by case, without a cost."""
+    copy = tmp_path / "work"
+    shutil.copytree(work, copy)
+    for cost in (copy / "ours").rglob("cost.json"):
+        cost.unlink()
+    for case in (path.name.partition(".")[0] for path in (copy / OURS.predictions).iterdir()):
+        path = prediction_file(copy, OURS, case)
+        sitk.WriteImage(change(sitk.ReadImage(str(path))), str(path))
+    return copy
+
+
+def files_of(work):
+    return {path: path.read_bytes() for path in work.rglob("*.nii.gz")}
+
+
+def without_header(image):
+    """Leave the voxels alone, as an array that was saved without its place."""
+    image.SetSpacing((1.0, 1.0, 1.0))
+    image.SetOrigin((0.0, 0.0, 0.0))
+    return image
+
+
+def shifted(image):
+    """Keep the lattice, but begin elsewhere: an origin that was lost."""
+    image.SetOrigin(
+        [o + n * s for o, n, s in zip(image.GetOrigin(), (9, 0, 2), image.GetSpacing(), strict=True)]
+    )
+    return image
+
+
+@pytest.mark.parametrize("change", [without_header, shifted])
+def test_predictions_that_lie_elsewhere_are_refused_and_left_as_they_are(work, tmp_path, capsys, change):
+    copy = brought(work, tmp_path, change)
+    before = files_of(copy)
+    assert main(["benchmark", "-o", str(copy), "--evaluate-only"]) == 2
+    said = capsys.readouterr().err
+    path = min(path for path in before if path.is_relative_to(copy / OURS.predictions))
+    assert f"ours, seed 0, fold 0: case {path.name.partition('.')[0]}: {path} and its truth" in said
+    assert "must lie on one grid" in said
+    assert files_of(copy) == before
+    assert not (copy / OURS.cost).exists()
+
+
+def test_the_grid_of_the_image_predicted_from_is_known(work, tmp_path):
+    copy = brought(work, tmp_path, shifted)
+    plan = read_plan(copy)
+    name = "Dataset903_BenchmarkUnregistered"
+    write_plan(copy, replace(plan, places={"ours": (name, "nnUNet_raw", "nnUNet_preprocessed")}))
+    images = copy / "nnUNet_raw" / name / "imagesTr"
+    images.mkdir(parents=True)
+    (images.parent / "dataset.json").write_text('{"file_ending": ".nii.gz"}')
+    for case in plan.cases_of(0):
+        image = sitk.ReadImage(str(truth_file(copy, case)))
+        sitk.WriteImage(shifted(image), str(images / f"{case}_0000.nii.gz"))
+    before = files_of(copy)
+    evaluated(copy)
+    assert files_of(copy) == before
+
+
+@pytest.mark.parametrize("around", [False, True])
+def test_another_cut_of_the_same_voxels_is_judged_there_and_left_as_it_is(work, tmp_path, around):
+    def cut(image):
+        whole = sitk.ConstantPad(image, (3, 0, 1), (2, 5, 0), 0)
+        return whole if around else image[1:, :-1, :]
+
+    copy = brought(work, tmp_path, cut)
+    inside = [slice(None), slice(None, -1), slice(1, None)]
+    before = files_of(copy)
+    evaluated(copy)
+    assert files_of(copy) == before
+    case = min(before, key=lambda path: path.name).name.partition(".")[0]
+    rows = (copy / "cases.csv").read_text().splitlines()
+    assert any(row.startswith("validation,ours") and case in row for row in rows)
+    found = sitk.GetArrayFromImage(sitk.ReadImage(str(prediction_file(work, OURS, case))))
+    kept = found if around else found[tuple(inside)]
+    truth = sitk.GetArrayFromImage(sitk.ReadImage(str(truth_file(work, case))))
+    overlap = (kept & (truth if around else truth[tuple(inside)])).sum()
+    expected = 2 * overlap / (kept.sum() + truth.sum())
+    (row,) = (row.split(",") for row in rows if row.startswith("validation,ours") and case in row)
+    assert float(row[rows[0].split(",").index("dice")]) == pytest.approx(expected)

@@ -13,8 +13,9 @@ from tiny_raw import DATASET
 
 from nnunet_multiphase.benchmark.budget import Budget
 from nnunet_multiphase.benchmark.layout import Training, prediction_file, read_cost, read_plan, truth_file
+from nnunet_multiphase.benchmark.place import place_of
 from nnunet_multiphase.benchmark.planning import is_preprocessed
-from nnunet_multiphase.benchmark.prepare import place_of, prepare
+from nnunet_multiphase.benchmark.prepare import prepare
 from nnunet_multiphase.benchmark.results import evaluate_benchmark
 from nnunet_multiphase.benchmark.run import run_benchmark, run_training
 from nnunet_multiphase.benchmark.settings import BenchmarkSettings

@@ -406,12 +406,12 @@ def test_another_organ_taken_for_the_liver_says_nothing_of_the_order() -> None:
     liver = FoundLiver(np.zeros((9, 3)), -0.3, 120.0, 1500.0)
     for other in (
         replace(liver, hu=60.0, points_mm=liver.points_mm + 61),
-        replace(liver, hu=60.0, ml=500.0),
-        replace(liver, hu=111.0),
+        replace(liver, hu=60.0, ml=900.0),
+        replace(liver, hu=106.0),
         None,
     ):
         assert find_liver_brighter_early({"art": liver, "pv": other}) is None
-    assert find_liver_brighter_early({"art": liver, "pv": replace(liver, hu=109.0)}) is not None
+    assert find_liver_brighter_early({"art": liver, "pv": replace(liver, hu=104.0)}) is not None
     assert find_liver_brighter_early({"art": liver, "nc": replace(liver, hu=50.0)}) is None
 
 

@@ -286,7 +286,7 @@ STAGES: Mapping[str, Stage] = {
             "benchmark {source} -o {out}/work --only prepare --phases art pv --test-fraction 0.2 "
             "--contestants ours single_phase"
         ),
-        varies=r".*\.(log|pkl)",
+        varies=r".*\.(log|pkl)|work/raw_cases\.json",  # it holds the files' times
         theirs=r"work/(nnUNet_preprocessed|logs)/.*",
         seconds=900,
     ),
