@@ -144,6 +144,7 @@ def test_who_failed_stands_on_the_list_and_not_an_earlier_result(predict, tmp_pa
     ("output", "sentence"),
     [
         ("one", "is the input as well"),
+        (".", "holds the input one: results among the patients' folders would be taken for patients"),
         ("file/out", "cannot be written: .*file is a file"),
         ("link", "is the input as well"),
     ],
@@ -156,6 +157,13 @@ def test_a_folder_that_cannot_hold_results_is_refused_before_anything_takes_time
     (tmp_path / "link").symlink_to(tmp_path / "one")
     assert main(["predict", str(tmp_path / "one"), "-m", str(tmp_path), "-o", str(tmp_path / output)]) == 2
     assert re.search(sentence, capsys.readouterr().err)
+
+
+def test_loose_files_are_not_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "pv.nii.gz").touch()
+    loose = ["--phase", f"pv={tmp_path / 'pv.nii.gz'}", "--case", "pv"]
+    assert main(["predict", *loose, "-m", str(tmp_path), "-o", str(tmp_path)]) == 2
+    assert "--case pv: the labels would be written over " in capsys.readouterr().err
 
 
 def test_a_patient_called_as_the_list_is_refused(
