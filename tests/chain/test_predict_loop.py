@@ -8,7 +8,7 @@ import pytest
 
 from nnunet_multiphase import prediction
 from nnunet_multiphase.cli.main import main
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.errors import CohortError, InputError
 from nnunet_multiphase.prediction import find_model_folder, trained_folds
 
 FAILURES = [
@@ -22,6 +22,7 @@ FAILURES = [
     (OSError("No space left"), "case one: No space left"),
     (InputError("case one: too thin"), "case one: too thin"),
     (InputError("x.nii.gz is cut off"), "case one: x.nii.gz is cut off"),
+    (CohortError(["case one: no pv", "case one: no art"]), "case one: no pv; case one: no art"),
 ]
 
 
