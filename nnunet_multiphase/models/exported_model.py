@@ -13,6 +13,7 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.models.answer import segmented
 from nnunet_multiphase.models.description import ExportedNetwork, ModelDescription, read_description
 from nnunet_multiphase.models.model import Channels, Segmented, check_record, warn_of_other_axes
+from nnunet_multiphase.models.model_folder import Folds, folds_asked_for
 from nnunet_multiphase.models.preprocessing import NetworkInput, prepare_input
 from nnunet_multiphase.models.session import Networks, choose_runtime
 from nnunet_multiphase.models.sliding_window import STEP, window_logits
@@ -84,7 +85,7 @@ class ExportedModel:
 
 def load_exported_model(
     folder: Path,
-    folds: Sequence[int | str] | None = None,
+    folds: Folds | None = None,
     *,
     runtime: str | None = None,
     mirroring: bool = True,
@@ -94,7 +95,7 @@ def load_exported_model(
 
     Args:
         folder: With model.json, as `nnunet-multiphase export` writes it.
-        folds: Folds whose networks vote; None: all that were exported.
+        folds: Fold or folds whose networks vote, by number, or "all"; None: all that were exported.
         runtime: "onnx", "openvino", or None as `choose_runtime` chooses.
         mirroring: Average over mirrored inputs.
         step_size: From window to window, in patches.
@@ -156,11 +157,9 @@ def checked_content(folder: Path, network: ExportedNetwork) -> bytes:
     return content
 
 
-def _voting(
-    folder: Path, description: ModelDescription, folds: Sequence[int | str] | None
-) -> list[ExportedNetwork]:
+def _voting(folder: Path, description: ModelDescription, folds: Folds | None) -> list[ExportedNetwork]:
     there = {network.fold: network for network in description.networks}
-    wanted = list(there) if folds is None else [str(fold) for fold in folds]
+    wanted = folds_asked_for(folds) or list(there)
     lacking = [fold for fold in wanted if fold not in there]
     if lacking:
         raise InputError(

@@ -20,7 +20,7 @@ from nnunet_multiphase.models.model import (
     check_record,
     warn_of_other_axes,
 )
-from nnunet_multiphase.models.model_folder import trained_folds
+from nnunet_multiphase.models.model_folder import Folds, trained_folds
 from nnunet_multiphase.models.model_source import check_checkpoints, is_own
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class NnUNetModel:
 
 def load_model(
     model_folder: Path,
-    folds: Sequence[int | str] | None = None,
+    folds: Folds | None = None,
     *,
     device: str = "cpu",
     checkpoint: str = "checkpoint_final.pth",
@@ -87,7 +87,8 @@ def load_model(
 
     Args:
         model_folder: Folder with dataset.json, plans.json and fold_* folders.
-        folds: Folds whose networks vote; None takes every fold that holds `checkpoint`, but fold_all only if it is alone.
+        folds: Fold or folds whose networks vote, by number, or "all"; None takes every fold that holds `checkpoint`, but
+            fold_all only if it is alone.
         device: "cpu", "cuda" or "mps".
         checkpoint: Checkpoint file name inside the fold folders.
         mirroring: Average predictions over mirrored inputs (nnU-Net's default; 2 to 8 times slower).

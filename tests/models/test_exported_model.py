@@ -304,6 +304,20 @@ def test_a_fold_that_was_not_exported_is_refused(exported: Exported) -> None:
         load_exported_model(exported.folder, ["1"])
 
 
+@pytest.mark.parametrize("folds", [0, "0", ["0"], None])
+def test_a_fold_may_be_named_alone(exported: Exported, folds: object) -> None:
+    assert len(load_exported_model(exported.folder, folds).networks) == 1
+
+
+@pytest.mark.parametrize(
+    ("folds", "said"),
+    [([0, 0], "fold 0 is given twice"), ([], "no fold is given"), ("00", "fold '00': expected")],
+)
+def test_what_names_no_folds_is_refused(exported: Exported, folds: object, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        load_exported_model(exported.folder, folds)
+
+
 def test_torch_does_not_run_an_exported_model(exported: Exported) -> None:
     with pytest.raises(InputError, match="which torch cannot run"):
         load_for_runtime(exported.folder, "torch", wanted="")
