@@ -129,6 +129,7 @@ def run(args: argparse.Namespace) -> int:
     service = service_of(args)
 
     from nnunet_multiphase.cli.patients import load, predict_here, predict_on_cluster
+    from nnunet_multiphase.models.identity import identity_of
     from nnunet_multiphase.prediction import model_lesion_labels, refuse_other_labels
 
     if args.dask_scheduler is not None and args.store:
@@ -138,6 +139,9 @@ def run(args: argparse.Namespace) -> int:
     model = load(args)
     model_lesion_labels(model, args.lesion_labels)
     refuse_other_labels(model, args.output)
+    identity = identity_of(model)
+    if identity is not None:
+        print(printable(f"the model is {identity.told()}"), flush=True)
     patients, failures = gathered_patients(args, given, service)
     refuse_names(args, [patient.name for patient in patients])
     if args.dask_scheduler is None:

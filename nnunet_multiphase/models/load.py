@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.models.description import is_exported
+from nnunet_multiphase.models.identity import name_of
 from nnunet_multiphase.models.model import Model
 from nnunet_multiphase.models.model_folder import Folds
 
@@ -73,7 +75,7 @@ def load_for_runtime(
         from nnunet_multiphase.device import choose_device
 
         with _kept_backend():
-            return load_model(
+            model = load_model(
                 folder,
                 folds,
                 device=choose_device(device),
@@ -82,6 +84,9 @@ def load_for_runtime(
                 step_size=step_size,
                 trusted=trusted,
             )
+    if model.identity is not None:  # a zip was unpacked into a folder of a name that means nothing
+        model.identity = replace(model.identity, name=name_of(source))
+    return model
 
 
 @contextmanager
