@@ -143,7 +143,8 @@ def run(args: argparse.Namespace) -> int:
     if identity is not None:
         print(printable(f"the model is {identity.told()}"), flush=True)
     patients, failures = gathered_patients(args, given, service)
-    refuse_names(args, [patient.name for patient in patients])
+    by_name = {patient.name: patient for patient in patients}
+    refuse_names(args, list(by_name))
     if args.dask_scheduler is None:
         outcomes = predict_here(args, model, patients, service)
     else:
@@ -157,7 +158,7 @@ def run(args: argparse.Namespace) -> int:
             predicted += outcome.predicted
             failures += outcome.failures
             if not outcome.predicted:
-                failed[outcome.name] = "; ".join(outcome.failures)
+                failed[outcome.name] = by_name[outcome.name].without_paths("; ".join(outcome.failures))
             astray += outcome.astray
     finally:  # also where Ctrl-C ends it
         if predicted:

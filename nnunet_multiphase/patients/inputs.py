@@ -48,6 +48,14 @@ class Patient:
         """Give the files that were named one by one, or the folders of a DICOM series each."""
         return tuple(self.case.images.values()) if isinstance(self.case, CaseFolder) else ()
 
+    def without_paths(self, text: str) -> str:
+        """Leave out of a text where loose files lie: --case may stand for a name that a folder says."""
+        if isinstance(self.case, CaseFolder):
+            for phase, path in self.case.images.items():
+                for written in (str(path.absolute()), str(path)):
+                    text = text.replace(written, f"the file of {phase}")
+        return text
+
 
 @dataclass(frozen=True)
 class Given:

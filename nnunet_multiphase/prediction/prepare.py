@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import SimpleITK as sitk
 from nnunet_multiphase.alignment.align import AlignedPhases, align_phases, crop
 from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.case_folder import read_case_folder
+from nnunet_multiphase.cases.case_name import case_id
 from nnunet_multiphase.cases.check import CaseReport, check_case
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.mask_file import read_mask
@@ -83,6 +85,12 @@ def prepare_case(
     return PreparedCase(case, tuple(channels), filled, images, stored, liver, aligned, report.implausible)
 
 
+def named_folder(case: CaseFolder) -> str | None:
+    """Name the folder that a case is called after; None where its files lie loose, in a folder that may name somebody."""
+    folder = Path(os.path.abspath(case.path)).name
+    return folder if case_id(folder) == case.name else None
+
+
 def _checked_volumes(
     case: CaseFolder, phases: Sequence[str], accept: Collection[str]
 ) -> tuple[dict[str, sitk.Image], CaseReport]:
@@ -116,8 +124,9 @@ def _absent_phases(case: CaseFolder, channels: Sequence[str], missing: str) -> t
             "choose one of them with --reference"
         )
     if absent and missing != "fill":
+        where = "the case" if named_folder(case) is None else case.path
         raise InputError(
-            f"case {case.name}: the model expects {', '.join(channels)}, {case.path} lacks {', '.join(absent)}; "
+            f"case {case.name}: the model expects {', '.join(channels)}, {where} lacks {', '.join(absent)}; "
             "add the file or pass --missing fill"
         )
     return absent

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from nnunet_multiphase.measurement.record import PatientMeasures
-from nnunet_multiphase.prediction.prepare import PreparedCase
+from nnunet_multiphase.prediction.prepare import PreparedCase, named_folder
 from nnunet_multiphase.prediction.window import LEAST_DRAWN_ML, is_small
 
 
@@ -18,8 +15,8 @@ def remarks_on(prepared: PreparedCase, measures: PatientMeasures) -> tuple[str, 
         measures: What was measured.
     """
     case, found = prepared.case, []
-    folder = Path(os.path.abspath(case.path)).name
-    if folder != case.name and case.path.is_dir():
+    folder = named_folder(case)
+    if folder not in (None, case.name):
         found.append(
             f"the results of {folder} are called {case.name}: other characters are not safe in file names"
         )

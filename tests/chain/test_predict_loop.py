@@ -198,6 +198,22 @@ def test_who_failed_stands_on_the_list_and_not_an_earlier_result(predict, tmp_pa
     assert "case one: ValueError: bad" in page
 
 
+@pytest.mark.parametrize("written", [Path.absolute, lambda path: path])
+def test_the_list_does_not_say_where_loose_files_lie(
+    predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], written
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path("Smith_John", "pv.nii.gz")
+    path.parent.mkdir()
+    path.touch()
+    problem = InputError(f"case study_17, phase pv: {written(path)} is cut off")
+    assert predict({"study_17": problem}, "--phase", f"pv={path}", "--case", "study_17") == 1
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert "case study_17, phase pv: the file of pv is cut off" in page
+    assert "Smith" not in page
+    assert f"{path} is cut off" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("output", "sentence"),
     [

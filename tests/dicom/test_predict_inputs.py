@@ -148,6 +148,17 @@ def test_loose_files_lack_the_wanted_reference(tmp_path: Path) -> None:
         prepare_case(patient.case, ("pv",), reference="dl")
 
 
+def test_what_loose_files_lack_is_told_without_their_folder(tmp_path: Path) -> None:
+    folder = case_folder(tmp_path / "Smith_John")
+    (patient,) = sort_inputs([], phases=[f"pv={folder / 'pv.nii.gz'}"], case="one").patients
+    with pytest.raises(
+        InputError, match="case one: the model expects art, pv, the case lacks art; add the file"
+    ):
+        prepare_case(patient.case, ("art", "pv"))
+    with pytest.raises(InputError, match=f"{folder} lacks art"):
+        prepare_case(folder, ("art", "pv"))
+
+
 @pytest.mark.parametrize(
     ("phases", "case", "sentence"),
     [
