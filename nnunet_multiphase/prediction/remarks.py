@@ -20,6 +20,10 @@ def remarks_on(prepared: PreparedCase, measures: PatientMeasures) -> tuple[str, 
         found.append(
             f"the results of {folder} are called {case.name}: other characters are not safe in file names"
         )
+    found += [
+        f"the file of {phase} was passed over: it is damaged or implausible, and the model does not use that phase"
+        for phase in prepared.passed_over
+    ]
     if case.unused_liver is not None:
         found.append(
             f"{case.unused_liver.name} was not used: it is drawn on another phase than the reference, {case.reference}; "

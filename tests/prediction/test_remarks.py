@@ -60,6 +60,10 @@ def test_the_folder_of_loose_files_is_not_told(tmp_path: Path) -> None:
     assert "Smith" not in told(tmp_path / "Smith_John_1955", name="study_17")
 
 
+def test_a_phase_that_was_passed_over_is_told(tmp_path: Path) -> None:
+    assert "the file of nc was passed over" in told(tmp_path, passed_over=("nc",))
+
+
 def test_a_mask_that_was_not_used_is_told(tmp_path: Path) -> None:
     assert "liver_pv.nii.gz was not used" in told(tmp_path, unused=True)
 
