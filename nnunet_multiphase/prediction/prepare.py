@@ -48,6 +48,8 @@ class PreparedCase:
     """What is implausible of it and was accepted."""
     passed_over: tuple[str, ...] = ()
     """Phases that the model does not use and nobody could: damaged or implausible."""
+    usual_reference: str | None = None
+    """The phase that the model's training cases mostly lie on."""
 
 
 def prepare_case(
@@ -97,6 +99,7 @@ def prepare_case(
         aligned,
         report.implausible,
         passed_over,
+        usual_reference,
     )
 
 

@@ -24,6 +24,12 @@ def remarks_on(prepared: PreparedCase, measures: PatientMeasures) -> tuple[str, 
         f"the file of {phase} was passed over: it is damaged or implausible, and the model does not use that phase"
         for phase in prepared.passed_over
     ]
+    usual = prepared.usual_reference
+    if usual in prepared.filled:
+        found.append(
+            f"{usual} is lacking, the usual reference of the model's training cases: training that leaves phases out never "
+            "leaves out a case's reference, so the model saw few cases like this or none; do not rely on what it finds"
+        )
     if case.unused_liver is not None:
         found.append(
             f"{case.unused_liver.name} was not used: it is drawn on another phase than the reference, {case.reference}; "

@@ -60,6 +60,14 @@ def test_the_folder_of_loose_files_is_not_told(tmp_path: Path) -> None:
     assert "Smith" not in told(tmp_path / "Smith_John_1955", name="study_17")
 
 
+@pytest.mark.parametrize(
+    ("filled", "warned"), [(("pv",), True), (("nc", "pv"), True), (("nc",), False), ((), False)]
+)
+def test_a_lacking_usual_reference_is_told(tmp_path: Path, filled: tuple[str, ...], warned: bool) -> None:
+    said = told(tmp_path, filled=filled)
+    assert ("pv is lacking, the usual reference of the model's training cases" in said) is warned
+
+
 def test_a_phase_that_was_passed_over_is_told(tmp_path: Path) -> None:
     assert "the file of nc was passed over" in told(tmp_path, passed_over=("nc",))
 
