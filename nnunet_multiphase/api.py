@@ -236,7 +236,7 @@ def build_dataset(
 def load_predictor(
     model: str | Path | int,
     *,
-    folds: Sequence[int | str] | None = None,
+    folds: int | str | Sequence[int | str] | None = None,
     device: str | None = None,
     runtime: Literal["torch", "onnx", "openvino"] | None = None,
     trainer: str = "MultiPhaseSCAMTrainer",
@@ -252,7 +252,7 @@ def load_predictor(
     Args:
         model: Folder that nnU-Net trained into, zip that nnU-Net exported, folder that `nnunet-multiphase export` wrote, or
             the number of a dataset, whose model lies in nnUNet_results.
-        folds: Folds whose networks vote; None: all that are there.
+        folds: Fold or folds whose networks vote, by number, or "all"; None: all that are trained.
         device: "cpu", "cuda" or "mps"; None: a GPU where there is one.
         runtime: What runs it; None: torch, or what an exported model was exported for.
         trainer, plans, configuration: Which model, where `model` is a number or a zip of several.

@@ -261,13 +261,14 @@ def _predict(
     output, trained = folder / "predictions", []
     for case in prepared:
         found = segment_case(model, case)
-        trained.append(write_prediction(case, found, output))
+        trained.append(write_prediction(case, found, output, model=model.identity))
         write_patient_page(trained[-1], case, found, output / f"{case.case.name}.html")
         print(prediction_summary(trained[-1]), flush=True)
     write_patient_index(output)
     restart_from_initial_weights(model, seed=record.seed)
     for case in prepared:
-        write_prediction(case, segment_case(model, case), folder / "predictions_untrained")
+        found = segment_case(model, case)
+        write_prediction(case, found, folder / "predictions_untrained", model=model.identity)
     return trained
 
 

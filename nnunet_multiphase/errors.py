@@ -68,6 +68,8 @@ def told_unexpected(error: BaseException) -> str:
     The whole traceback goes to Python's logging, at the level DEBUG.
     """
     text = " ".join(str(error).split())
+    if isinstance(error, CohortError):
+        return "; ".join(error.problems)
     if isinstance(error, InputError):
         return text
     import logging

@@ -63,7 +63,12 @@ def given_inputs(args: argparse.Namespace) -> Given:
     if bool(args.study) != (args.dicomweb is not None):
         raise InputError("--dicomweb URL and --study UID go together: where a study lies, and which")
     given = sort_inputs(
-        args.inputs, phases=args.phase, case=args.case, studies=args.study, require_dicom=bool(args.dicom)
+        args.inputs,
+        phases=args.phase,
+        case=args.case,
+        studies=args.study,
+        require_dicom=bool(args.dicom),
+        output=args.output,
     )
     if args.series_table is not None and not given.trees and not given.studies:
         raise InputError("--series-table says what DICOM series are, and no DICOM tree is given")

@@ -1,8 +1,11 @@
 """`nnunet-multiphase predict`: raw phases of new patients to segmentations and lesion tables."""
 
+from __future__ import annotations
+
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nnunet_multiphase.cli.accept import add_accept
 from nnunet_multiphase.cli.dicom_results import add_dicom_results, refuse_dicom_results
@@ -10,6 +13,9 @@ from nnunet_multiphase.cli.inputs import add_inputs, gathered_patients, given_in
 from nnunet_multiphase.cli.motion import add_registration_model
 from nnunet_multiphase.cli.pages import add_pages, write_index
 from nnunet_multiphase.cli.step_size import add_step_size
+
+if TYPE_CHECKING:
+    from nnunet_multiphase.patients.inputs import Given
 
 HELP = "register a new patient's raw phases, segment the lesions on the original grid, measure them"
 
@@ -119,10 +125,11 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"{args.output} is a file: expected a folder for the results; name another with -o")
     refuse_dicom_results(args)
     given = given_inputs(args)
-    refuse_output(args)
+    refuse_output(args, given)
     service = service_of(args)
 
     from nnunet_multiphase.cli.patients import load, predict_here, predict_on_cluster
+    from nnunet_multiphase.models.identity import identity_of
     from nnunet_multiphase.models.model import told_of_classes
     from nnunet_multiphase.prediction import refuse_other_labels
 
@@ -134,8 +141,12 @@ def run(args: argparse.Namespace) -> int:
     if told := told_of_classes(model, args.lesion_labels):
         print(printable(told), flush=True)
     refuse_other_labels(model, args.output)
+    identity = identity_of(model)
+    if identity is not None:
+        print(printable(f"the model is {identity.told()}"), flush=True)
     patients, failures = gathered_patients(args, given, service)
-    refuse_names(args, [patient.name for patient in patients])
+    by_name = {patient.name: patient for patient in patients}
+    refuse_names(args, list(by_name))
     if args.dask_scheduler is None:
         outcomes = predict_here(args, model, patients, service)
     else:
@@ -149,7 +160,7 @@ def run(args: argparse.Namespace) -> int:
             predicted += outcome.predicted
             failures += outcome.failures
             if not outcome.predicted:
-                failed[outcome.name] = "; ".join(outcome.failures)
+                failed[outcome.name] = by_name[outcome.name].without_paths("; ".join(outcome.failures))
             astray += outcome.astray
     finally:  # also where Ctrl-C ends it
         if predicted:
@@ -163,17 +174,31 @@ def run(args: argparse.Namespace) -> int:
     return 1 if args.strict and astray else 0
 
 
-def refuse_output(args: argparse.Namespace) -> None:
-    """Refuse a folder for the results that cannot be written, or that is an input, before anything takes time."""
+def refuse_output(args: argparse.Namespace, given: Given) -> None:
+    """Refuse a folder for the results that cannot be written, or lies where the input does, before anything takes time."""
     import os
 
     from nnunet_multiphase.errors import InputError
 
     output = Path(os.path.abspath(args.output))
-    if output.resolve() in {Path(given).resolve() for given in args.inputs}:
+    phases = [(patient.name, path) for patient in given.patients for path in patient.loose]
+    folders = [Path(os.path.abspath(path)) for path in (*args.inputs, *(p for _, p in phases if p.is_dir()))]
+    if output.resolve() in {folder.resolve() for folder in folders}:
         raise InputError(
             f"{args.output} is the input as well: results among the phases would be taken for phases; name another with -o"
         )
+    for folder in folders:
+        if output.resolve() in (folder.parent.resolve(), folder.resolve().parent):
+            raise InputError(
+                f"{args.output} holds the input {folder.name}: results among the patients' folders would be taken for "
+                "patients; name another with -o, such as a new folder in it"
+            )
+    for name, path in phases:
+        if (output / f"{name}.nii.gz").resolve() == path.resolve():
+            raise InputError(
+                f"--case {name}: the labels would be written over {path}, a phase of it; name another case, or another "
+                "folder with -o"
+            )
     there = next(folder for folder in (output, *output.parents) if folder.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise InputError(

@@ -12,7 +12,9 @@ import numpy as np
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.models.answer import segmented
 from nnunet_multiphase.models.description import ExportedNetwork, ModelDescription, read_description
+from nnunet_multiphase.models.identity import Identity, name_of, text_or_none
 from nnunet_multiphase.models.model import Channels, Segmented, check_record, warn_of_other_axes
+from nnunet_multiphase.models.model_folder import Folds, folds_asked_for
 from nnunet_multiphase.models.preprocessing import NetworkInput, prepare_input
 from nnunet_multiphase.models.session import Networks, choose_runtime
 from nnunet_multiphase.models.sliding_window import STEP, window_logits
@@ -29,6 +31,7 @@ class ExportedModel:
         networks: Of the folds that vote.
         mirroring: Whether logits are averaged over mirrored input.
         step_size: From window to window, in patches.
+        identity: Which model it is; None: nobody said.
     """
 
     def __init__(
@@ -38,11 +41,13 @@ class ExportedModel:
         *,
         mirroring: bool = True,
         step_size: float = STEP,
+        identity: Identity | None = None,
     ) -> None:
         self.description = description
         self.networks = networks
         self.mirroring = mirroring
         self.step_size = step_size
+        self.identity = identity
 
     @property
     def record(self) -> Mapping[str, Any]:
@@ -84,7 +89,7 @@ class ExportedModel:
 
 def load_exported_model(
     folder: Path,
-    folds: Sequence[int | str] | None = None,
+    folds: Folds | None = None,
     *,
     runtime: str | None = None,
     mirroring: bool = True,
@@ -94,7 +99,7 @@ def load_exported_model(
 
     Args:
         folder: With model.json, as `nnunet-multiphase export` writes it.
-        folds: Folds whose networks vote; None: all that were exported.
+        folds: Fold or folds whose networks vote, by number, or "all"; None: all that were exported.
         runtime: "onnx", "openvino", or None as `choose_runtime` chooses.
         mirroring: Average over mirrored inputs.
         step_size: From window to window, in patches.
@@ -106,11 +111,23 @@ def load_exported_model(
     description = read_description(folder)
     compared = description.equality.get("logit_difference")
     chosen = choose_runtime(runtime, compared if isinstance(compared, Mapping) else ())
+    voting = _voting(folder, description, folds)
     model = ExportedModel(
         description,
-        networks_of(folder, _voting(folder, description, folds), chosen),
+        networks_of(folder, voting, chosen),
         mirroring=mirroring,
         step_size=step_size,
+        identity=Identity(
+            name=name_of(folder),
+            dataset=None,  # an exported model is given away, and does not tell
+            trainer=text_or_none(description.origin.get("trainer")),
+            plans=text_or_none(description.origin.get("plans")),
+            checkpoint=text_or_none(description.origin.get("checkpoint")),
+            folds=tuple(network.fold for network in voting),
+            mirroring=mirroring and bool(description.mirror_axes),
+            step_size=step_size,
+            runtime=chosen,
+        ),
     )
     for _ in model.networks:  # what cannot be opened is told before a patient is prepared
         pass
@@ -156,11 +173,9 @@ def checked_content(folder: Path, network: ExportedNetwork) -> bytes:
     return content
 
 
-def _voting(
-    folder: Path, description: ModelDescription, folds: Sequence[int | str] | None
-) -> list[ExportedNetwork]:
+def _voting(folder: Path, description: ModelDescription, folds: Folds | None) -> list[ExportedNetwork]:
     there = {network.fold: network for network in description.networks}
-    wanted = list(there) if folds is None else [str(fold) for fold in folds]
+    wanted = folds_asked_for(folds) or list(there)
     lacking = [fold for fold in wanted if fold not in there]
     if lacking:
         raise InputError(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.models.description import is_exported
+from nnunet_multiphase.models.identity import name_of
 from nnunet_multiphase.models.model import Model
+from nnunet_multiphase.models.model_folder import Folds
 
 RUNTIMES = ("torch", "onnx", "openvino")
 
@@ -20,7 +23,7 @@ def load_for_runtime(
     runtime: str | None = None,
     *,
     wanted: str,
-    folds: Sequence[int | str] | None = None,
+    folds: Folds | None = None,
     device: str | None = None,
     checkpoint: str = "checkpoint_final.pth",
     mirroring: bool = True,
@@ -33,7 +36,7 @@ def load_for_runtime(
         source: Folder nnU-Net trained into, zip of one, or folder that `nnunet-multiphase export` wrote.
         runtime: One of `RUNTIMES`; None: torch for what nnU-Net trained, else openvino or onnx, whichever is installed.
         wanted: <trainer>__<plans>__<configuration>, which decides where a zip holds several models.
-        folds: Folds whose networks vote; None: all there are, but fold_all only if it is alone.
+        folds: Fold or folds whose networks vote, by number, or "all"; None: all there are, but fold_all only if it is alone.
         device: For torch; None: a GPU if there is one.
         checkpoint: File name in the folds' folders, for torch.
         mirroring: Average over mirrored inputs.
@@ -72,7 +75,7 @@ def load_for_runtime(
         from nnunet_multiphase.device import choose_device
 
         with _kept_backend():
-            return load_model(
+            model = load_model(
                 folder,
                 folds,
                 device=choose_device(device),
@@ -81,6 +84,9 @@ def load_for_runtime(
                 step_size=step_size,
                 trusted=trusted,
             )
+    if model.identity is not None:  # a zip was unpacked into a folder of a name that means nothing
+        model.identity = replace(model.identity, name=name_of(source))
+    return model
 
 
 @contextmanager

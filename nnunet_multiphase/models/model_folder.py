@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+from numbers import Integral
 from pathlib import Path
 
 from nnunet_multiphase.dataset_name import dataset_name
 from nnunet_multiphase.errors import InputError
+
+Folds = int | str | Sequence[int | str]
+"""A fold's number or "all", or several of them."""
+
+FOLD = re.compile(r"0|[1-9][0-9]*|all")
+"""As nnU-Net calls folds; a folder of another name is a copy that somebody kept."""
+
+ALL = "fold_all"
 
 
 def find_model_folder(dataset_id: int | str, trainer: str, plans: str, configuration: str) -> Path:
@@ -41,19 +52,70 @@ def find_model_folder(dataset_id: int | str, trainer: str, plans: str, configura
     return found
 
 
-def trained_folds(model_folder: Path, folds: Sequence[int | str] | None, checkpoint: str) -> list[str]:
-    """Name the folds whose networks vote; arguments and errors as in `load_model`."""
-    wanted = (
-        [f"fold_{fold}" for fold in folds] if folds else sorted(p.name for p in model_folder.glob("fold_*"))
-    )
-    ready = [name for name in wanted if (model_folder / name / checkpoint).is_file()]
-    if not folds and len(ready) > 1:
-        ready = [
-            name for name in ready if name != "fold_all"
-        ]  # as nnU-Net: it was trained on all the others' cases
-    if not ready or (folds and len(ready) < len(wanted)):
-        lacking = ", ".join(sorted(set(wanted) - set(ready))) or "any fold"
+def folds_asked_for(folds: Folds | None) -> list[str] | None:
+    """Name the folds that a user means, once each; None: those that are there.
+
+    Args:
+        folds: A fold's number or "all", or several of them. A text is one fold: "12" is the thirteenth.
+
+    Raises:
+        InputError: One is no fold, is there twice (its network would have two votes), or there is none.
+    """
+    if folds is None:
+        return None
+    given = [folds] if isinstance(folds, str) or not isinstance(folds, Iterable) else list(folds)
+    if not given:
         raise InputError(
-            f"{model_folder} has no {checkpoint} for {lacking}: finish that training, or name another with --checkpoint"
+            "no fold is given: expected folds' numbers or all, or none of it for all that are there"
         )
-    return [name.removeprefix("fold_") for name in ready]
+    for fold in given:
+        if isinstance(fold, bool) or not isinstance(fold, str | Integral) or not FOLD.fullmatch(str(fold)):
+            raise InputError(f"fold {fold!r}: expected a fold's number or all, such as 0")
+    named = [str(fold) for fold in given]
+    twice = next((fold for fold in named if named.count(fold) > 1), None)
+    if twice is not None:
+        raise InputError(f"fold {twice} is given twice, and would have two votes: leave it out once")
+    return named
+
+
+def trained_folds(model_folder: Path, folds: Folds | None, checkpoint: str) -> list[str]:
+    """Name the folds whose networks vote; arguments and errors as in `load_model`. A warning tells which do not."""
+    asked = folds_asked_for(folds)
+    if asked is not None:
+        lacking = [
+            f"fold_{fold}" for fold in asked if not (model_folder / f"fold_{fold}" / checkpoint).is_file()
+        ]
+        if lacking:
+            raise _untrained(model_folder, checkpoint, ", ".join(sorted(lacking)))
+        return asked
+    there = sorted(path.name for path in model_folder.glob("fold_*") if path.is_dir())
+    kept_out: dict[str, str] = {}
+    for name in there:
+        if not FOLD.fullmatch(name.removeprefix("fold_")):
+            kept_out[name] = "no fold's name"
+        elif not (model_folder / name / checkpoint).is_file():
+            kept_out[name] = f"no {checkpoint}"
+    ready = [name for name in there if name not in kept_out]
+    if len(ready) > 1 and ALL in ready:  # as nnU-Net
+        ready.remove(ALL)
+        kept_out[ALL] = "trained on the others' cases"
+    told = ", ".join(f"{name} ({why})" for name, why in sorted(kept_out.items()))
+    if not ready:
+        raise _untrained(model_folder, checkpoint, f"any fold (there: {told})" if told else "any fold")
+    voting = [name.removeprefix("fold_") for name in ready]
+    if told:
+        logging.getLogger(__name__).warning(
+            "warning: fold%s %s of %s vote%s; not %s; choose with -f",
+            "s" * (len(voting) > 1),
+            ", ".join(voting),
+            model_folder.name,
+            "s" * (len(voting) == 1),
+            told,
+        )
+    return voting
+
+
+def _untrained(model_folder: Path, checkpoint: str, lacking: str) -> InputError:
+    return InputError(
+        f"{model_folder} has no {checkpoint} for {lacking}: finish that training, or name another with --checkpoint"
+    )

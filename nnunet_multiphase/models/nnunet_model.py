@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.json_file import load_object
+from nnunet_multiphase.models.identity import UNTRAINED, Identity, name_of, text_or_none
 from nnunet_multiphase.models.model import (
     NO_NUMBERS,
     Channels,
@@ -20,7 +22,7 @@ from nnunet_multiphase.models.model import (
     check_record,
     warn_of_other_axes,
 )
-from nnunet_multiphase.models.model_folder import trained_folds
+from nnunet_multiphase.models.model_folder import Folds, trained_folds
 from nnunet_multiphase.models.model_source import check_checkpoints, is_own
 
 if TYPE_CHECKING:
@@ -32,10 +34,16 @@ KNOWN_CHATTER = "perform_everything_on_device=True is only supported for cuda"
 
 
 class NnUNetModel:
-    """A `Model` that nnU-Net's predictor answers for."""
+    """A `Model` that nnU-Net's predictor answers for.
 
-    def __init__(self, predictor: nnUNetPredictor) -> None:
+    Attributes:
+        predictor: nnU-Net's.
+        identity: Which model it is; None: nobody said.
+    """
+
+    def __init__(self, predictor: nnUNetPredictor, identity: Identity | None = None) -> None:
         self.predictor = predictor
+        self.identity = identity
 
     @property
     def record(self) -> Mapping[str, Any]:
@@ -74,7 +82,7 @@ class NnUNetModel:
 
 def load_model(
     model_folder: Path,
-    folds: Sequence[int | str] | None = None,
+    folds: Folds | None = None,
     *,
     device: str = "cpu",
     checkpoint: str = "checkpoint_final.pth",
@@ -87,7 +95,8 @@ def load_model(
 
     Args:
         model_folder: Folder with dataset.json, plans.json and fold_* folders.
-        folds: Folds whose networks vote; None takes every fold that holds `checkpoint`, but fold_all only if it is alone.
+        folds: Fold or folds whose networks vote, by number, or "all"; None takes every fold that holds `checkpoint`, but
+            fold_all only if it is alone.
         device: "cpu", "cuda" or "mps".
         checkpoint: Checkpoint file name inside the fold folders.
         mirroring: Average predictions over mirrored inputs (nnU-Net's default; 2 to 8 times slower).
@@ -145,10 +154,26 @@ def load_model(
             f"{model_folder} is a cascade, which needs the low-resolution prediction first: "
             "use nnUNetv2_predict, or a 3d_fullres model"
         )
-    model = NnUNetModel(predictor)
+    model = NnUNetModel(predictor, _identity(predictor, model_folder, ready, checkpoint))
     check_record(model)
     warn_of_other_axes(model, model_folder)
     return model
+
+
+def _identity(
+    predictor: nnUNetPredictor, model_folder: Path, folds: Sequence[str], checkpoint: str
+) -> Identity:
+    return Identity(
+        name=name_of(model_folder),
+        dataset=text_or_none(predictor.plans_manager.dataset_name),
+        trainer=text_or_none(predictor.trainer_name),
+        plans=text_or_none(predictor.plans_manager.plans_name),
+        checkpoint=checkpoint,
+        folds=tuple(folds),
+        mirroring=bool(predictor.use_mirroring and predictor.allowed_mirroring_axes),
+        step_size=float(predictor.tile_step_size),
+        runtime="torch",
+    )
 
 
 def restart_from_initial_weights(model: NnUNetModel, *, seed: int = 0) -> None:
@@ -178,3 +203,5 @@ def restart_from_initial_weights(model: NnUNetModel, *, seed: int = 0) -> None:
             enable_deep_supervision=False,
         )
     predictor.list_of_parameters = [predictor.network.state_dict()]
+    if model.identity is not None:
+        model.identity = replace(model.identity, checkpoint=UNTRAINED)

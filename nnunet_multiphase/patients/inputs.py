@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +13,13 @@ from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.case_name import case_id
 from nnunet_multiphase.cases.mask_choice import by_preference
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.patients.given_folder import (
+    files_beside,
+    is_dicom_tree,
+    patients_in,
+    refuse_volumes_among_dicom,
+)
 from nnunet_multiphase.phases import PHASES
-from nnunet_multiphase.volumes.volume_file import volume_stem
 
 if TYPE_CHECKING:
     from nnunet_multiphase.dicom.volumes import Volume
@@ -24,8 +27,6 @@ if TYPE_CHECKING:
 
 IMPORTED = "imported"
 """Folder in OUT for what DICOM was turned into."""
-
-_PREAMBLE = 128
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,19 @@ class Patient:
     case: Path | CaseFolder
     dicom: Mapping[str, Volume] = field(default_factory=dict, repr=False)
 
+    @property
+    def loose(self) -> tuple[Path, ...]:
+        """Give the files that were named one by one, or the folders of a DICOM series each."""
+        return tuple(self.case.images.values()) if isinstance(self.case, CaseFolder) else ()
+
+    def without_paths(self, text: str) -> str:
+        """Leave out of a text where loose files lie: --case may stand for a name that a folder says."""
+        if isinstance(self.case, CaseFolder):
+            for phase, path in self.case.images.items():
+                for written in (str(path.absolute()), str(path)):
+                    text = text.replace(written, f"the file of {phase}")
+        return text
+
 
 @dataclass(frozen=True)
 class Given:
@@ -51,11 +65,13 @@ class Given:
         patients: Those of case folders and loose files.
         trees: DICOM trees, to be imported.
         studies: UIDs of studies to be fetched first.
+        remarks: What lies there and is not used, a sentence each.
     """
 
     patients: tuple[Patient, ...]
     trees: tuple[Path, ...]
     studies: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,33 +90,41 @@ def sort_inputs(
     case: str | None = None,
     studies: Sequence[str] = (),
     require_dicom: bool = False,
+    output: Path | None = None,
 ) -> Given:
     """Tell case folders from DICOM trees, and refuse what is neither or would collide.
 
     Args:
-        paths: Folders; one that holds case folders stands for all of them.
+        paths: Folders; one that holds case folders stands for all folders in it.
         phases: "art=FILE" for each phase of a patient whose files lie loose; a folder of one DICOM series counts as one.
         case: Name of that patient.
         studies: StudyInstanceUIDs to be fetched from a DICOMweb service.
         require_dicom: Refuse what is no DICOM.
+        output: OUT: where it lies in one of the folders, it is passed over.
 
     Raises:
-        InputError: A path is no folder, two inputs have one name, the loose files make no case, or nothing is given.
+        InputError: A path is no folder or can be read in two ways, two inputs have one name, the loose files make no case,
+            or nothing is given.
     """
     patients: list[Patient] = []
     trees: list[Path] = []
+    remarks: list[str] = []
     for path in paths:
         if not path.is_dir():
             raise InputError(
                 f"{path} is not a folder: expected one with nc/art/pv/dl.nii.gz of one patient, or with DICOM files; give "
                 "loose files with --phase art=FILE --case NAME"
             )
-        if is_dicom_tree(path):
+        if is_dicom_tree(path, output):
+            refuse_volumes_among_dicom(path, output)
             if any(path.samefile(tree) for tree in trees):
                 raise InputError(f"{path} is given twice: leave it out once")
             trees.append(path)
         else:
-            patients += [Patient(case_id(p.absolute().name), p) for p in _case_folders(path) or [path]]
+            found = patients_in(path, output)
+            patients += [Patient(case_id(p.absolute().name), p) for p in found]
+            if found != [path] and (beside := files_beside(path)):
+                remarks.append(beside)
     if phases or case is not None:
         patients.append(_loose_patient(phases, case))
     if not patients and not trees and not studies:
@@ -123,7 +147,7 @@ def sort_inputs(
         from nnunet_multiphase.dicom.extra import require_dicom_libraries
 
         require_dicom_libraries()
-    return Given(tuple(patients), tuple(trees), tuple(studies))
+    return Given(tuple(patients), tuple(trees), tuple(studies), tuple(remarks))
 
 
 def gather_patients(
@@ -160,7 +184,7 @@ def gather_patients(
         except InputError as error:
             failures.append(str(error))
     if not trees:
-        return Gathered(given.patients, tuple(failures))
+        return Gathered(given.patients, tuple(failures), given.remarks)
     from nnunet_multiphase.dicom_import.import_tree import import_tree
 
     place = output / IMPORTED
@@ -178,28 +202,16 @@ def gather_patients(
     except InputError as error:
         if series_table is not None or not given.patients:
             raise
-        return Gathered(given.patients, (*failures, str(error)))
+        return Gathered(given.patients, (*failures, str(error)), given.remarks)
     say(f"what was taken for which phase: {summary.table}, with pictures {summary.page}")
     say(f"{summary.pseudonyms} says whose they are: keep it to yourself")
     known = {patient.name.casefold(): patient for patient in given.patients}
     imported = [Patient(name, place / name, summary.volumes[name]) for name in summary.written]
     for patient in imported:
         _refuse_collision(known, patient)
-    return Gathered((*given.patients, *imported), (*failures, *summary.failures), summary.remarks)
-
-
-def _case_folders(folder: Path) -> list[Path]:
-    """List the case folders in a folder that has no volume itself; none where they may be one patient's phases."""
-    if _holds_volume(folder):
-        return []
-    found = [
-        p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith(".") and _holds_volume(p)
-    ]
-    return [] if any(p.name.lower() in PHASES for p in found) else found
-
-
-def _holds_volume(folder: Path) -> bool:
-    return any(volume_stem(path) is not None for path in folder.iterdir())
+    return Gathered(
+        (*given.patients, *imported), (*failures, *summary.failures), (*given.remarks, *summary.remarks)
+    )
 
 
 def _check_study(study: str, studies: Sequence[str]) -> None:
@@ -209,41 +221,6 @@ def _check_study(study: str, studies: Sequence[str]) -> None:
         raise InputError(
             f"--study {study}: expected a StudyInstanceUID (numbers and dots, at most 64 characters)"
         )
-
-
-def is_dicom_tree(folder: Path) -> bool:
-    """Say whether a folder holds DICOM, at any depth, and no volume file (.nii.gz and the like) at its top.
-
-    Where pydicom is not installed, a file counts that has DICOM's preamble, which most have.
-    """
-    look = _dicom_test()
-    if any(path.is_file() and volume_stem(path) is not None and not look(path) for path in folder.iterdir()):
-        return False
-    return any(look(path) for path in _files(folder))
-
-
-def _dicom_test() -> Callable[[Path], bool]:
-    if find_spec("pydicom") is None:
-        return _has_preamble
-    from nnunet_multiphase.dicom.files import Kind, kind_of
-
-    return lambda path: kind_of(path) is Kind.DICOM
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for place, folders, names in os.walk(folder):
-        folders.sort()
-        yield from (Path(place, name) for name in sorted(names))
-
-
-def _has_preamble(path: Path) -> bool:
-    if not path.is_file():  # a pipe would be waited for
-        return False
-    try:
-        with path.open("rb") as stream:
-            return stream.read(_PREAMBLE + 4)[_PREAMBLE:] == b"DICM"
-    except OSError:
-        return False
 
 
 def _loose_patient(phases: Sequence[str], case: str | None) -> Patient:

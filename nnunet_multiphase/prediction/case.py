@@ -11,6 +11,7 @@ import SimpleITK as sitk
 
 from nnunet_multiphase.alignment.align import Box, box_slices
 from nnunet_multiphase.cases.case import CaseFolder
+from nnunet_multiphase.models.identity import identity_of
 from nnunet_multiphase.models.model import (
     Model,
     model_lesion_labels,
@@ -84,6 +85,7 @@ def predict_case(
             lesion_labels=lesions,
             liver_labels=model_liver_labels(model, lesions),
             all_grids=all_grids,
+            model=identity_of(model),
         )
         if then is not None:
             then(prediction, prepared, found)

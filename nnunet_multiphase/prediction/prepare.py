@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -13,6 +15,7 @@ import SimpleITK as sitk
 from nnunet_multiphase.alignment.align import AlignedPhases, align_phases, crop
 from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.case_folder import read_case_folder
+from nnunet_multiphase.cases.case_name import case_id
 from nnunet_multiphase.cases.check import CaseReport, check_case
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.mask_file import read_mask
@@ -43,6 +46,10 @@ class PreparedCase:
     aligned: AlignedPhases
     accepted: tuple[str, ...] = ()
     """What is implausible of it and was accepted."""
+    passed_over: tuple[str, ...] = ()
+    """Phases that the model does not use and nobody could: damaged or implausible."""
+    usual_reference: str | None = None
+    """The phase that the model's training cases mostly lie on."""
 
 
 def prepare_case(
@@ -66,7 +73,9 @@ def prepare_case(
             case, reference=next((p for p in shown if p == usual_reference), [*shown, case.reference][0])
         )
     filled = _absent_phases(case, channels, missing)
-    images, report = _checked_volumes(case, [phase for phase in channels if phase not in filled], accept)
+    images, report, passed_over = _checked_volumes(
+        case, [phase for phase in channels if phase not in filled], accept
+    )
     stored = {phase: stored_grid(image) for phase, image in images.items()}
     own_grid = turned(images[case.reference])
     images = {phase: upright(image) for phase, image in images.items()}
@@ -80,19 +89,62 @@ def prepare_case(
     for image in aligned.images.values():
         image.SetOrigin(own.GetOrigin())
         image.SetDirection(own.GetDirection())
-    return PreparedCase(case, tuple(channels), filled, images, stored, liver, aligned, report.implausible)
+    return PreparedCase(
+        case,
+        tuple(channels),
+        filled,
+        images,
+        stored,
+        liver,
+        aligned,
+        report.implausible,
+        passed_over,
+        usual_reference,
+    )
+
+
+def named_folder(case: CaseFolder) -> str | None:
+    """Name the folder that a case is called after; None where its files lie loose, in a folder that may name somebody."""
+    folder = Path(os.path.abspath(case.path)).name
+    return folder if case_id(folder) == case.name else None
 
 
 def _checked_volumes(
     case: CaseFolder, phases: Sequence[str], accept: Collection[str]
-) -> tuple[dict[str, sitk.Image], CaseReport]:
-    """Read all of a case, once, and refuse what cannot be used; give the phases asked for, and what was found."""
+) -> tuple[dict[str, sitk.Image], CaseReport, tuple[str, ...]]:
+    """Read all of a case, once, and refuse what cannot be used; give the phases asked for, and what was found.
+
+    A phase that is not asked for is looked at as well: only beside it two exchanged files may show. By itself it refuses
+    no patient; such phases are passed over, and given last.
+    """
     with ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="read") as pool:
         volumes = {path: pool.submit(read_volume, path) for path in case.images.values()}
-        report = check_case(case, accept, read=lambda path: volumes[path].result())
+
+        def read(path: Path) -> sitk.Image:
+            return volumes[path].result()
+
+        report = check_case(case, accept, read=read)
+        passed_over = []
+        for phase in [p for p in case.images if p not in phases] if report.problems else []:
+            alone = replace(
+                case,
+                images={phase: case.images[phase]},
+                reference=phase,
+                lesions=None,
+                liver=None,
+                moving_lesions={},
+            )
+            if problems := check_case(alone, accept, read=read).problems:
+                logging.getLogger(__name__).warning(
+                    "warning: %s; passed over, for the model does not use %s", "; ".join(problems), phase
+                )
+                passed_over.append(phase)
+        if passed_over:
+            images = {phase: path for phase, path in case.images.items() if phase not in passed_over}
+            report = check_case(replace(case, images=images), accept, read=read)
     if report.problems:
         raise InputError("; ".join(report.problems))
-    return {phase: volumes[case.images[phase]].result() for phase in phases}, report
+    return {phase: read(case.images[phase]) for phase in phases}, report, tuple(passed_over)
 
 
 def _case_of(case_folder: Path | CaseFolder, reference: str | None) -> CaseFolder:
@@ -116,8 +168,9 @@ def _absent_phases(case: CaseFolder, channels: Sequence[str], missing: str) -> t
             "choose one of them with --reference"
         )
     if absent and missing != "fill":
+        where = "the case" if named_folder(case) is None else case.path
         raise InputError(
-            f"case {case.name}: the model expects {', '.join(channels)}, {case.path} lacks {', '.join(absent)}; "
+            f"case {case.name}: the model expects {', '.join(channels)}, {where} lacks {', '.join(absent)}; "
             "add the file or pass --missing fill"
         )
     return absent

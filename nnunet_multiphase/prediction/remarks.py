@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from nnunet_multiphase.measurement.record import PatientMeasures
-from nnunet_multiphase.prediction.prepare import PreparedCase
+from nnunet_multiphase.prediction.prepare import PreparedCase, named_folder
 from nnunet_multiphase.prediction.window import LEAST_DRAWN_ML, is_small
 
 
@@ -18,10 +15,20 @@ def remarks_on(prepared: PreparedCase, measures: PatientMeasures) -> tuple[str, 
         measures: What was measured.
     """
     case, found = prepared.case, []
-    folder = Path(os.path.abspath(case.path)).name
-    if folder != case.name and case.path.is_dir():
+    folder = named_folder(case)
+    if folder not in (None, case.name):
         found.append(
             f"the results of {folder} are called {case.name}: other characters are not safe in file names"
+        )
+    found += [
+        f"the file of {phase} was passed over: it is damaged or implausible, and the model does not use that phase"
+        for phase in prepared.passed_over
+    ]
+    usual = prepared.usual_reference
+    if usual in prepared.filled:
+        found.append(
+            f"{usual} is lacking, the usual reference of the model's training cases: training that leaves phases out never "
+            "leaves out a case's reference, so the model saw few cases like this or none; do not rely on what it finds"
         )
     if case.unused_liver is not None:
         found.append(

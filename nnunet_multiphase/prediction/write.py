@@ -19,6 +19,7 @@ from nnunet_multiphase.evaluation.lesions import lesion_image
 from nnunet_multiphase.measurement.measure import measure_patient
 from nnunet_multiphase.measurement.record import PatientMeasures
 from nnunet_multiphase.measurement.table import write_measures_csv, write_measures_json
+from nnunet_multiphase.models.identity import Identity
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.prediction.coverage import coverage_shares
 from nnunet_multiphase.prediction.liver import liver_of
@@ -49,6 +50,8 @@ class CasePrediction:
     """What is implausible of the input and was accepted."""
     remarks: tuple[str, ...] = ()
     """What else has to be known before the numbers are believed."""
+    model: Identity | None = None
+    """Which model answered; None: it does not tell."""
 
 
 def write_prediction(
@@ -59,8 +62,12 @@ def write_prediction(
     lesion_labels: Sequence[int] = (1,),
     liver_labels: Sequence[int] = (),
     all_grids: bool = False,
+    model: Identity | None = None,
 ) -> CasePrediction:
-    """Write everything of a case beside its final place, then move it there: all labels, and a table of lesions."""
+    """Write everything of a case beside its final place, then move it there: all labels, and a table of lesions.
+
+    `model` is the one that answered, to be recorded.
+    """
     case, aligned, output = prepared.case, prepared.aligned, Path(output)
     only_lesions = lesion_image(found.labels, lesion_labels)
     measures = _measures(prepared, found, only_lesions, liver_labels)
@@ -90,7 +97,12 @@ def write_prediction(
         phases = [phase for phase in PHASES if phase in aligned.images]
         write_measures_csv(measures, partial / f"{case.name}_lesions.csv", phases)
         write_measures_json(
-            measures, partial / f"{case.name}_lesions.json", _known_of(prepared, found, rows, remarks)
+            measures,
+            partial / f"{case.name}_lesions.json",
+            {
+                "model": None if model is None else model.record(),
+                **_known_of(prepared, found, rows, remarks),
+            },
         )
         for phase in aligned.results:
             target = partial / "registration" / f"{case.name}_{phase}.tfm"
@@ -125,6 +137,7 @@ def write_prediction(
         _warnings(rows),
         prepared.accepted,
         remarks,
+        model,
     )
 
 

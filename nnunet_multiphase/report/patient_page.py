@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from nnunet_multiphase.html.page import Figure, Markup, Section, Text, write_report
 from nnunet_multiphase.html.sorted_table import count
 from nnunet_multiphase.measurement.record import PatientMeasures
+from nnunet_multiphase.models.identity import Identity
 from nnunet_multiphase.phases import PHASE_TITLES, PHASES
 from nnunet_multiphase.prediction.prepare import PreparedCase
 from nnunet_multiphase.prediction.segmented import SegmentedCase
@@ -73,7 +74,7 @@ def write_patient_page(
     )
     sections = [
         Section("Warnings", [_warnings(warnings_of(prediction))]),
-        Section("In short", [_summary(measures)]),
+        Section("In short", [_summary(measures, prediction.model)]),
     ]
     if measures.lesions:
         lesions = [Markup(cards)]
@@ -107,8 +108,8 @@ def _warnings(found: Sequence[Warning]) -> Markup:
     return Markup(f'<ul class="warnings">{items}</ul>')
 
 
-def _summary(measures: PatientMeasures) -> Markup:
-    """Say number, burden and reference phase."""
+def _summary(measures: PatientMeasures, model: Identity | None) -> Markup:
+    """Say number, burden and reference phase, and which model found it."""
     reference = PHASE_TITLES.get(measures.reference, measures.reference)
     parts = [
         f"<b>{count(len(measures.lesions), 'lesion')}</b>" if measures.lesions else "<b>No lesion found</b>"
@@ -126,6 +127,8 @@ def _summary(measures: PatientMeasures) -> Markup:
         lines.append(
             f"<p>The liver is {SOURCES[measures.liver_source]}{f': {escape(hu)}' if hu else ''}.</p>"
         )
+    if model is not None:
+        lines.append(f"<p>The model is {escape(model.told())}.</p>")
     return Markup("".join(lines))
 
 

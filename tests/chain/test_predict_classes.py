@@ -12,11 +12,14 @@ import SimpleITK as sitk
 from nnunet_multiphase.alignment.align import AlignedPhases
 from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.models.identity import Identity
 from nnunet_multiphase.models.model import told_of_classes
 from nnunet_multiphase.prediction import (
     PreparedCase,
+    Segmented,
     SegmentedCase,
     model_lesion_labels,
+    predict_case,
     refuse_other_labels,
     write_label_record,
     write_prediction,
@@ -61,6 +64,36 @@ def test_the_table_holds_lesions_and_the_file_every_class(segmentation: sitk.Ima
     assert volumes_ml == pytest.approx([8 * 0.002, 3 * 0.002])
     values = sitk.GetArrayFromImage(sitk.ReadImage(str(written.segmentation)))
     assert np.array_equal(values, sitk.GetArrayViewFromImage(segmentation))
+
+
+IDENTITY = Identity("M", "Dataset1_A", "T", "P", "checkpoint_final.pth", ("0", "1"), True, 0.5, "torch")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_record_says_which_model_answered(segmentation: sitk.Image, tmp_path: Path, known: bool) -> None:
+    probability = np.zeros(segmentation.GetSize()[::-1], np.float32)
+    answer = Segmented(sitk.GetArrayFromImage(segmentation), probability)
+    told = SimpleNamespace(record=model(CLASSES).record, segment=lambda *_: answer)
+    if known:
+        told.identity = IDENTITY
+    written = predict_case(told, prepared(segmentation, tmp_path), tmp_path / "o", everywhere=True)
+    record = json.loads((tmp_path / "o" / "a_lesions.json").read_text(encoding="utf-8"))
+    assert written.model == (IDENTITY if known else None)
+    assert record["model"] == (
+        {
+            "name": "M",
+            "dataset": "Dataset1_A",
+            "trainer": "T",
+            "plans": "P",
+            "checkpoint": "checkpoint_final.pth",
+            "folds": ["0", "1"],
+            "mirroring": True,
+            "step_size": 0.5,
+            "runtime": "torch",
+        }
+        if known
+        else None
+    )
 
 
 def test_a_model_that_names_no_lesion_needs_the_option() -> None:

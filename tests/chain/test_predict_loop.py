@@ -8,8 +8,10 @@ import pytest
 
 from nnunet_multiphase import prediction
 from nnunet_multiphase.cli.main import main
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.errors import CohortError, InputError
 from nnunet_multiphase.prediction import find_model_folder, trained_folds
+
+CHECKPOINT = "checkpoint_final.pth"
 
 FAILURES = [
     (ValueError("zero-size array\n to reduction"), "case one: ValueError: zero-size array to reduction"),
@@ -22,6 +24,7 @@ FAILURES = [
     (OSError("No space left"), "case one: No space left"),
     (InputError("case one: too thin"), "case one: too thin"),
     (InputError("x.nii.gz is cut off"), "case one: x.nii.gz is cut off"),
+    (CohortError(["case one: no pv", "case one: no art"]), "case one: no pv; case one: no art"),
 ]
 
 
@@ -87,6 +90,14 @@ def test_strict_makes_a_failed_registration_count(predict, verdict: str, options
     assert predict({}, *options, verdict=verdict) == status
 
 
+def trained(model: Path, *folders: str) -> Path:
+    """Lay the finished trainings of a model."""
+    for name in folders:
+        (model / name).mkdir(parents=True)
+        (model / name / CHECKPOINT).touch()
+    return model
+
+
 @pytest.mark.parametrize(
     ("there", "asked", "used"),
     [
@@ -94,16 +105,63 @@ def test_strict_makes_a_failed_registration_count(predict, verdict: str, options
         (("all",), None, ["all"]),
         (("0", "all"), ["all"], ["all"]),
         (("0", "1"), [1], ["1"]),
+        (("0", "1"), (1, "0"), ["1", "0"]),
+        (("0", "1"), 0, ["0"]),
+        (("0", "1"), 1, ["1"]),
+        (("1", "2", "12"), "12", ["12"]),
+        (("0", "all"), "all", ["all"]),
     ],
 )
-def test_fold_all_does_not_vote_beside_others(
-    tmp_path: Path, there: tuple, asked: list | None, used: list
+def test_the_folds_asked_for_vote_else_all_but_fold_all(
+    tmp_path: Path, there: tuple, asked: object, used: list
 ) -> None:
-    for fold in there:
-        (tmp_path / f"fold_{fold}").mkdir()
-        (tmp_path / f"fold_{fold}" / "checkpoint_final.pth").touch()
-    (tmp_path / "fold_2").mkdir()  # begun, not finished
-    assert trained_folds(tmp_path, asked, "checkpoint_final.pth") == used
+    trained(tmp_path, *(f"fold_{fold}" for fold in there))
+    (tmp_path / "fold_2").mkdir(exist_ok=True)  # begun, not finished
+    assert trained_folds(tmp_path, asked, CHECKPOINT) == used
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ([0, 0, 1], "fold 0 is given twice"),
+        (["0", 0], "fold 0 is given twice"),
+        ([], "no fold is given: expected folds' numbers or all"),
+        ("0 1", "fold '0 1': expected a fold's number or all"),
+        ("01", "fold '01': expected a fold's number or all"),
+        (-1, "fold -1: expected a fold's number or all"),
+        (True, "fold True: expected a fold's number or all"),
+        ([0.0], "fold 0.0: expected a fold's number or all"),
+    ],
+)
+def test_what_names_no_folds_is_refused(tmp_path: Path, asked: object, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        trained_folds(trained(tmp_path, "fold_0", "fold_1"), asked, CHECKPOINT)
+
+
+def test_folders_beside_the_folds_do_not_vote_and_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    trained(tmp_path / "M", "fold_0", "fold_1", "fold_0_old", "fold_0 (copy)", "fold_all")
+    (tmp_path / "M" / "fold_2").mkdir()
+    (tmp_path / "M" / "fold_2" / "checkpoint_latest.pth").touch()
+    assert trained_folds(tmp_path / "M", None, CHECKPOINT) == ["0", "1"]
+    assert caplog.messages == [
+        "warning: folds 0, 1 of M vote; not fold_0 (copy) (no fold's name), fold_0_old (no fold's name), "
+        f"fold_2 (no {CHECKPOINT}), fold_all (trained on the others' cases); choose with -f"
+    ]
+
+
+def test_nothing_is_said_where_all_folds_vote(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    trained_folds(trained(tmp_path, "fold_0", "fold_1"), None, CHECKPOINT)
+    trained_folds(trained(tmp_path, "fold_2", "fold_all"), [0, 1], CHECKPOINT)
+    assert caplog.messages == []
+
+
+def test_a_model_that_is_not_trained_is_refused_and_what_lies_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=rf"has no {CHECKPOINT} for any fold \(there: fold_0_old \(no fold's"
+    ):
+        trained_folds(trained(tmp_path, "fold_0_old"), None, CHECKPOINT)
 
 
 @pytest.mark.parametrize("given", [501, "501", "0501", "Dataset501_A"])
@@ -140,10 +198,27 @@ def test_who_failed_stands_on_the_list_and_not_an_earlier_result(predict, tmp_pa
     assert "case one: ValueError: bad" in page
 
 
+@pytest.mark.parametrize("written", [Path.absolute, lambda path: path])
+def test_the_list_does_not_say_where_loose_files_lie(
+    predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], written
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path("Smith_John", "pv.nii.gz")
+    path.parent.mkdir()
+    path.touch()
+    problem = InputError(f"case study_17, phase pv: {written(path)} is cut off")
+    assert predict({"study_17": problem}, "--phase", f"pv={path}", "--case", "study_17") == 1
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert "case study_17, phase pv: the file of pv is cut off" in page
+    assert "Smith" not in page
+    assert f"{path} is cut off" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("output", "sentence"),
     [
         ("one", "is the input as well"),
+        (".", "holds the input one: results among the patients' folders would be taken for patients"),
         ("file/out", "cannot be written: .*file is a file"),
         ("link", "is the input as well"),
     ],
@@ -156,6 +231,13 @@ def test_a_folder_that_cannot_hold_results_is_refused_before_anything_takes_time
     (tmp_path / "link").symlink_to(tmp_path / "one")
     assert main(["predict", str(tmp_path / "one"), "-m", str(tmp_path), "-o", str(tmp_path / output)]) == 2
     assert re.search(sentence, capsys.readouterr().err)
+
+
+def test_loose_files_are_not_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "pv.nii.gz").touch()
+    loose = ["--phase", f"pv={tmp_path / 'pv.nii.gz'}", "--case", "pv"]
+    assert main(["predict", *loose, "-m", str(tmp_path), "-o", str(tmp_path)]) == 2
+    assert "--case pv: the labels would be written over " in capsys.readouterr().err
 
 
 def test_a_patient_called_as_the_list_is_refused(

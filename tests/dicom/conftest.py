@@ -21,14 +21,16 @@ if find_spec("pydicom") is None or find_spec("highdicom") is None:
 def predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, list[object]]]:
     """Run `predict` into tmp_path/out with a stand-in for the network: its exit status, and the cases it was given.
 
-    Of a case folder it finds the two lesions of `dicom_results.py` on pv.
+    Of a case folder it finds the two lesions of `dicom_results.py` on pv. `prepare` stands for the check of a case.
     """
     from dicom_results import two_lesions, two_measured
 
     from nnunet_multiphase import prediction
     from nnunet_multiphase.cli.main import main
 
-    def run(*arguments: object) -> tuple[int, list[object]]:
+    def run(
+        *arguments: object, output: Path = tmp_path / "out", prepare: Callable[[Any], Any] = lambda case: case
+    ) -> tuple[int, list[object]]:
         seen: list[object] = []
 
         def stand_in(_model: object, case: Any, output: Path, **_: object) -> SimpleNamespace:
@@ -45,10 +47,10 @@ def predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tu
 
         model = SimpleNamespace(record={"labels": {"background": 0, "lesion": 1}})
         monkeypatch.setattr(prediction, "load_for_runtime", lambda *_, **__: model)
-        monkeypatch.setattr(prediction, "prepare_for", lambda _model, case, **_: case)
+        monkeypatch.setattr(prediction, "prepare_for", lambda _model, case, **_: prepare(case))
         monkeypatch.setattr(prediction, "predict_case", stand_in)
         monkeypatch.setattr(prediction, "prediction_summary", lambda _: "done")
-        status = main(["predict", *map(str, arguments), "-m", str(tmp_path), "-o", str(tmp_path / "out")])
+        status = main(["predict", *map(str, arguments), "-m", str(tmp_path), "-o", str(output)])
         return status, seen
 
     return run

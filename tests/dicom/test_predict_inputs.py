@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from dicom_phantom import lesion_mask, make_seg, phase_series, save, uid
 from test_dicom_privacy import leaks
 
+from nnunet_multiphase.cases.case_folder import read_case_folder
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.patients.inputs import Patient, gather_patients, is_dicom_tree, sort_inputs
 from nnunet_multiphase.prediction.prepare import prepare_case
@@ -146,6 +148,17 @@ def test_loose_files_lack_the_wanted_reference(tmp_path: Path) -> None:
         prepare_case(patient.case, ("pv",), reference="dl")
 
 
+def test_what_loose_files_lack_is_told_without_their_folder(tmp_path: Path) -> None:
+    folder = case_folder(tmp_path / "Smith_John")
+    (patient,) = sort_inputs([], phases=[f"pv={folder / 'pv.nii.gz'}"], case="one").patients
+    with pytest.raises(
+        InputError, match="case one: the model expects art, pv, the case lacks art; add the file"
+    ):
+        prepare_case(patient.case, ("art", "pv"))
+    with pytest.raises(InputError, match=f"{folder} lacks art"):
+        prepare_case(folder, ("art", "pv"))
+
+
 @pytest.mark.parametrize(
     ("phases", "case", "sentence"),
     [
@@ -202,7 +215,7 @@ def test_a_case_folder_stays_one_with_dicom_beside_its_files(tree: Path, tmp_pat
 def test_without_pydicom_a_tree_is_known_by_its_preamble(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nnunet_multiphase.patients.inputs.find_spec", lambda name: None)
+    monkeypatch.setattr("nnunet_multiphase.patients.given_folder.find_spec", lambda name: None)
     monkeypatch.setattr("nnunet_multiphase.dicom.extra.find_spec", lambda name: None)
     with pytest.raises(InputError, match="reading DICOM needs pydicom and highdicom"):
         sort_inputs([tree])
@@ -210,9 +223,8 @@ def test_without_pydicom_a_tree_is_known_by_its_preamble(
 
 
 def test_a_folder_of_case_folders_stands_for_all_of_them(tmp_path: Path) -> None:
-    for name in ("b", "a", ".hidden"):
+    for name in ("b", "a", ".hidden", "__MACOSX"):
         case_folder(tmp_path / "all" / name)
-    (tmp_path / "all" / "notes").mkdir()
     patients = sort_inputs([tmp_path / "all"]).patients
     assert [(p.name, p.case) for p in patients] == [(n, tmp_path / "all" / n) for n in ("a", "b")]
 
@@ -221,3 +233,91 @@ def test_folders_named_after_phases_are_no_patients(tmp_path: Path) -> None:
     for name in ("pv", "art"):
         case_folder(tmp_path / "one" / name)
     assert [p.case for p in sort_inputs([tmp_path / "one"]).patients] == [tmp_path / "one"]
+
+
+def lay(raw: Path, *files: str) -> Path:
+    """Lay empty files under a folder, and make it a folder in it where the name ends in a stroke."""
+    for file in files:
+        path = raw / file
+        (path if file.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
+        if not file.endswith("/"):
+            path.touch()
+    return raw
+
+
+@pytest.mark.parametrize(
+    ("layout", "sentence"),
+    [
+        ("p2/", "holds no phase: expected nc.nii.gz"),
+        ("p2/CT/pv.nii.gz", "the files in CT lie one folder too deep"),
+        ("p2/pv.nii.gz.part", "pv.nii.gz.part seems to be pv, and is no file that can be read here"),
+        ("p2/PV.nii.gz.zip", "PV.nii.gz.zip seems to be pv, and is no file that can be read here"),
+        ("p2/notes.txt", "holds no phase: expected nc.nii.gz"),
+    ],
+)
+def test_a_folder_beside_case_folders_that_is_none_fails_by_name(
+    predict, tmp_path: Path, capsys, layout: str, sentence: str
+) -> None:
+    raw = lay(tmp_path / "raw", "p1/pv.nii.gz", layout)
+    status, seen = predict(raw, prepare=lambda case: read_case_folder(case, require_lesions=False))
+    said = capsys.readouterr().err
+    assert (status, [case.name for case in seen]) == (1, ["p1"])
+    assert "error: case p2: " in said
+    assert sentence in said
+
+
+def test_an_archive_beside_case_folders_is_told(predict, tmp_path: Path, capsys) -> None:
+    raw = lay(tmp_path / "raw", "p1/pv.nii.gz", "p2.zip", "list.csv", "pv.nii.gz.part", "Thumbs.db", ".x.zip")
+    assert predict(raw) == (0, [raw / "p1"])
+    told = "raw: not used, for in no patient's folder: p2.zip, pv.nii.gz.part\n"
+    assert capsys.readouterr().err.endswith(told)
+
+
+def test_a_volume_beside_case_folders_is_refused(predict, tmp_path: Path, capsys) -> None:
+    raw = lay(tmp_path / "raw", "p1/pv.nii.gz", "p2/pv.nii.gz", "pv.nii.gz")
+    assert predict(raw) == (2, [])
+    said = capsys.readouterr().err
+    assert (
+        "raw holds pv.nii.gz and folders with phases of their own (p1, p2): give the folder of each" in said
+    )
+
+
+def test_a_case_folder_may_hold_folders_of_other_volumes(tmp_path: Path) -> None:
+    folder = lay(
+        tmp_path / "one", "pv.nii.gz", "organs/liver.nii.gz", "organs/portal_vein.nii.gz", "._art.nii.gz"
+    )
+    assert [p.case for p in sort_inputs([folder]).patients] == [folder]
+
+
+@pytest.mark.parametrize("file", ["p2/pv.nii.gz", "deep/er/art.nii", "p2/scan.nrrd", "p2/pv.hdr"])
+def test_volumes_among_dicom_are_refused(
+    predict, tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str
+) -> None:
+    raw = lay(tmp_path / "raw", file)
+    shutil.copytree(tree, raw / "p1")
+    assert predict(raw) == (2, [])
+    said = capsys.readouterr().err
+    assert (
+        f"and volume files ({file}), and which of them are the patients cannot be told: give the folder"
+        in said
+    )
+
+
+def test_masks_and_leavings_among_dicom_are_passed_over(tree: Path, tmp_path: Path) -> None:
+    raw = lay(
+        tmp_path / "raw",
+        "p1/lesions_pv.nii.gz",
+        "p1/seg.nii.gz",
+        "__MACOSX/pv.nii.gz",
+        "p1/._pv.nii.gz",
+        "cd/view.img",
+    )
+    shutil.copytree(tree, raw / "p2")
+    assert sort_inputs([raw]).trees == (raw,)
+
+
+def test_results_within_the_input_are_passed_over(predict, tree: Path, tmp_path: Path) -> None:
+    raw = lay(tmp_path / "raw", "p1/pv.nii.gz", "p2/pv.nii.gz")
+    for _ in range(2):
+        assert predict(raw, output=raw / "out") == (0, [raw / "p1", raw / "p2"])
+        shutil.copytree(tree, raw / "out" / "fetched", dirs_exist_ok=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from nnunetv2.inference import predict_from_raw_data
 from tiny_model import (
     PATCH,
     REGIONS,
@@ -30,6 +31,7 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.models import export
 from nnunet_multiphase.models.equality import check_equality
 from nnunet_multiphase.models.exported_model import ExportedModel, load_exported_model
+from nnunet_multiphase.models.identity import identity_of
 from nnunet_multiphase.models.load import load_for_runtime
 from nnunet_multiphase.models.session import installed_runtimes
 from nnunet_multiphase.phases import PHASES
@@ -302,6 +304,51 @@ def test_what_is_no_network_is_refused(copy: Path) -> None:
 def test_a_fold_that_was_not_exported_is_refused(exported: Exported) -> None:
     with pytest.raises(InputError, match="has no fold 1: it was exported with 0"):
         load_exported_model(exported.folder, ["1"])
+
+
+@pytest.mark.parametrize("folds", [0, "0", ["0"], None])
+def test_a_fold_may_be_named_alone(exported: Exported, folds: object) -> None:
+    assert len(load_exported_model(exported.folder, folds).networks) == 1
+
+
+@pytest.mark.parametrize(
+    ("folds", "said"),
+    [([0, 0], "fold 0 is given twice"), ([], "no fold is given"), ("00", "fold '00': expected")],
+)
+def test_what_names_no_folds_is_refused(exported: Exported, folds: object, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        load_exported_model(exported.folder, folds)
+
+
+def test_an_exported_model_says_which_it_is(exported: Exported) -> None:
+    model = load_for_runtime(exported.folder / ".", "onnx", wanted="", mirroring=False)
+    assert identity_of(model).told() == (
+        "model (MultiPhaseSCAMTrainer, tiny), fold 0, without mirroring, steps of 0.5 patches, by onnx"
+    )
+
+
+def test_what_a_stranger_wrote_of_a_model_is_no_name(copy: Path) -> None:
+    edit(origin={"trainer": ["x"], "plans": "p" * 999, "checkpoint": None})(copy)
+    found = identity_of(load_exported_model(copy, runtime="onnx"))
+    assert (found.trainer, found.plans, found.checkpoint) == (None, "p" * 200, None)
+
+
+def test_a_trained_model_says_which_it_is(
+    exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor = exported.model.predictor
+    monkeypatch.setattr(type(predictor), "initialize_from_trained_model_folder", lambda *_: None)
+    monkeypatch.setattr(predict_from_raw_data, "nnUNetPredictor", lambda **_: predictor)
+    for name in ("fold_0", "fold_1"):
+        (tmp_path / "private" / "M" / name).mkdir(parents=True)
+        (tmp_path / "private" / "M" / name / "checkpoint_final.pth").touch()
+    for name in ("dataset.json", "plans.json"):
+        (tmp_path / "private" / "M" / name).write_text("{}")
+    told = identity_of(load_for_runtime(tmp_path / "private" / "M", wanted="", trusted=True)).told()
+    assert told == (
+        "M (Dataset900_Tiny, MultiPhaseSCAMTrainer, tiny), folds 0, 1, checkpoint_final.pth, with mirroring, "
+        "steps of 0.5 patches, by torch"
+    )
 
 
 def test_torch_does_not_run_an_exported_model(exported: Exported) -> None:

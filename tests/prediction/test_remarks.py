@@ -19,10 +19,17 @@ def liver(millilitres: int) -> sitk.Image:
 
 
 def told(
-    folder: Path, *, unused: bool = False, mask: sitk.Image | None = None, source: str | None = "mask"
+    folder: Path,
+    *,
+    name: str = "odd_name",
+    unused: bool = False,
+    mask: sitk.Image | None = None,
+    source: str | None = "mask",
+    filled: tuple[str, ...] = (),
+    passed_over: tuple[str, ...] = (),
 ) -> str:
     case = SimpleNamespace(
-        name="odd_name",
+        name=name,
         path=folder,
         reference="art",
         unused_liver=Path("liver_pv.nii.gz") if unused else None,
@@ -31,7 +38,10 @@ def told(
         SimpleNamespace(outside_liver=o, volume_ml=v) for o, v in ((False, 5.0), (True, 2.0), (True, 1.5))
     ]
     measures = SimpleNamespace(liver_source=source, lesions=lesions if source == "mask" else [])
-    return " | ".join(remarks_on(SimpleNamespace(case=case, liver=mask), measures))  # type: ignore[arg-type]
+    prepared = SimpleNamespace(
+        case=case, liver=mask, filled=filled, passed_over=passed_over, usual_reference="pv"
+    )
+    return " | ".join(remarks_on(prepared, measures))  # type: ignore[arg-type]
 
 
 def test_lesions_outside_the_liver_are_counted(tmp_path: Path) -> None:
@@ -43,6 +53,23 @@ def test_a_name_that_was_changed_is_told(tmp_path: Path) -> None:
     assert "the results of odd name are called odd_name" in told(tmp_path / "odd name")
     (tmp_path / "odd_name").mkdir()
     assert "are called" not in told(tmp_path / "odd_name")
+
+
+def test_the_folder_of_loose_files_is_not_told(tmp_path: Path) -> None:
+    (tmp_path / "Smith_John_1955").mkdir()
+    assert "Smith" not in told(tmp_path / "Smith_John_1955", name="study_17")
+
+
+@pytest.mark.parametrize(
+    ("filled", "warned"), [(("pv",), True), (("nc", "pv"), True), (("nc",), False), ((), False)]
+)
+def test_a_lacking_usual_reference_is_told(tmp_path: Path, filled: tuple[str, ...], warned: bool) -> None:
+    said = told(tmp_path, filled=filled)
+    assert ("pv is lacking, the usual reference of the model's training cases" in said) is warned
+
+
+def test_a_phase_that_was_passed_over_is_told(tmp_path: Path) -> None:
+    assert "the file of nc was passed over" in told(tmp_path, passed_over=("nc",))
 
 
 def test_a_mask_that_was_not_used_is_told(tmp_path: Path) -> None:

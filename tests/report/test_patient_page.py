@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+from dataclasses import replace
 from html import unescape
 
 import numpy as np
@@ -14,6 +15,7 @@ from browser import needs_browser, opened
 from patient_cases import FIRST_SLICE, FULL_SLICES, HU, lesions, patient, result
 from PIL import Image
 
+from nnunet_multiphase.models.identity import Identity
 from nnunet_multiphase.prediction.window import Window
 from nnunet_multiphase.report.patient_page import write_patient_page
 
@@ -51,6 +53,16 @@ def test_the_purpose_stands_below_the_title(page):
     assert re.search(
         r"<h1>a: liver lesions on 3 phases</h1>\s*<p class=\"lead\">For research only, not a medical", page
     )
+
+
+def test_the_model_is_named(tmp_path):
+    prediction, *made = patient(tmp_path)
+    model = Identity(HOSTILE, None, "T", None, "checkpoint_best.pth", ("0", "2"), False, 0.5, "torch")
+    page = write_patient_page(replace(prediction, model=model), *made, tmp_path / "page.html").read_text(
+        "utf-8"
+    )
+    assert f"The model is {HOSTILE} (T), folds 0, 2, checkpoint_best.pth, without mirroring" in text_of(page)
+    assert "<img src=x" not in page
 
 
 def test_warnings_come_before_all_numbers(page):
