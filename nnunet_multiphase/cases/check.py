@@ -34,8 +34,8 @@ from nnunet_multiphase.cases.plausible_masks import (
 from nnunet_multiphase.cases.plausible_order import (
     ARTERIAL,
     LATER,
-    find_liver_brighter_early,
     find_unenhanced_too_bright,
+    told_of_bright_liver,
 )
 from nnunet_multiphase.cases.plausible_values import find_implausible_values
 from nnunet_multiphase.errors import InputError
@@ -145,7 +145,8 @@ def check_case(
     if case.liver is None:
         judged.livers += [liver for liver in livers.values() if liver is not None]
         judged.add(f"case {case.name}", [find_liver_on_the_left(judged.livers)])
-    judged.add(f"case {case.name}:", [find_liver_brighter_early(livers)])
+    if told := told_of_bright_liver(livers):
+        judged.warnings.append(f"case {case.name}: {told}")
     for kind, phase, files in masks:
         if files is not None and phase in judged.grids:
             _check_mask(judged, case, kind, phase, files, read)

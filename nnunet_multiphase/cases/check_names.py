@@ -9,7 +9,7 @@ CHECKS: dict[str, str] = {
     "spacing": "voxels of a size that no scanner makes",
     "body-size": "a body wider, deeper, narrower or flatter than people are",
     "orientation": "a header that does not say which side is right, or a spine in front of the belly",
-    "phase-order": "an unenhanced phase that is brighter than one with contrast, or a liver brighter in art than later",
+    "phase-order": "an unenhanced phase that is brighter than one with contrast",
     "liver-side": "a liver on the patient's left",
     "liver-hu": "a liver mask in fat, air or bone",
     "lesion-hu": "lesions in fat or air",

@@ -60,18 +60,20 @@ def find_unenhanced_too_bright(samples: Mapping[str, Sample]) -> Finding | None:
     )
 
 
-def find_liver_brighter_early(livers: Mapping[str, FoundLiver | None]) -> Finding | None:
-    """Say that the liver is brighter in the arterial phase than in a later one.
+def told_of_bright_liver(livers: Mapping[str, FoundLiver | None]) -> str:
+    """Say that the liver is brighter in the arterial phase than in a later one, as a thing to look at.
+
+    What is found may be a tumour larger than the rest of the liver, which may be bright early: so nothing is refused.
 
     Args:
         livers: By phase, as they were found.
 
     Returns:
-        A finding whose clause names the phases.
+        A sentence that names the phases; the empty text where nothing is strange.
     """
     early = livers.get(ARTERIAL)
     if early is None:
-        return None
+        return ""
     fallen = {
         phase: later.hu
         for phase, later in livers.items()
@@ -81,12 +83,11 @@ def find_liver_brighter_early(livers: Mapping[str, FoundLiver | None]) -> Findin
         and early.hu - later.hu > FALLEN_HU
     }
     if not fallen:
-        return None
+        return ""
     levels = " and ".join(f"{hu:.0f} HU in {phase}" for phase, hu in fallen.items())
-    return Finding(
-        "phase-order",
-        f"the liver has about {early.hu:.0f} HU in {ARTERIAL} and {levels}, where it grows brighter until the portal venous "
-        "phase: their files seem to be exchanged, or one bears another phase's name; look at both, and rename them",
+    return (
+        f"what looks like the liver has about {early.hu:.0f} HU in {ARTERIAL} and {levels}, where a liver grows brighter "
+        "until the portal venous phase: look whether their files are exchanged, unless a large tumour was taken for the liver"
     )
 
 

@@ -31,7 +31,7 @@ from nnunet_multiphase.cases.plausible_masks import (
     find_misplaced_lesions,
     find_misplaced_liver,
 )
-from nnunet_multiphase.cases.plausible_order import find_liver_brighter_early
+from nnunet_multiphase.cases.plausible_order import told_of_bright_liver
 from nnunet_multiphase.cases.plausible_values import find_implausible_values
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.volume_file import read_volume
@@ -391,15 +391,16 @@ def test_an_unenhanced_phase_brighter_than_one_with_contrast_is_refused(case: Ca
 
 @pytest.mark.parametrize("later", ["pv", "dl"])
 @pytest.mark.parametrize("drawn", [True, False])
-def test_a_liver_brighter_in_art_than_later_is_refused(case: CaseFolder, later: str, drawn: bool) -> None:
+def test_a_liver_brighter_in_art_than_later_is_told(case: CaseFolder, later: str, drawn: bool) -> None:
     (case.path / "art.nii.gz").unlink()
     given = triple(case, art=110, pv=65 if later == "pv" else 120, dl=65 if later == "dl" else 95)
     if not drawn:
         given = replace(given, liver=None)
-    (problem,) = check_case(given).problems
-    assert problem.startswith("case a: the liver has about 1")
-    assert f" HU in {later}" in problem
-    assert check_case(given, ["phase-order"]).accepted == ("phase-order",)
+    report = check_case(given)
+    assert report.problems == ()
+    (warning,) = report.warnings
+    assert warning.startswith("case a: what looks like the liver has about 1")
+    assert f" HU in {later}" in warning
 
 
 def test_another_organ_taken_for_the_liver_says_nothing_of_the_order() -> None:
@@ -410,9 +411,11 @@ def test_another_organ_taken_for_the_liver_says_nothing_of_the_order() -> None:
         replace(liver, hu=106.0),
         None,
     ):
-        assert find_liver_brighter_early({"art": liver, "pv": other}) is None
-    assert find_liver_brighter_early({"art": liver, "pv": replace(liver, hu=104.0)}) is not None
-    assert find_liver_brighter_early({"art": liver, "nc": replace(liver, hu=50.0)}) is None
+        assert told_of_bright_liver({"art": liver, "pv": other}) == ""
+    assert "120 HU in art and 104 HU in pv" in told_of_bright_liver(
+        {"art": liver, "pv": replace(liver, hu=104.0)}
+    )
+    assert told_of_bright_liver({"art": liver, "nc": replace(liver, hu=50.0)}) == ""
 
 
 @pytest.mark.parametrize("nc_hu", [55, 62, 110])
