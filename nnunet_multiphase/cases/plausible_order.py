@@ -87,7 +87,7 @@ def told_of_bright_liver(livers: Mapping[str, FoundLiver | None]) -> str:
     levels = " and ".join(f"{hu:.0f} HU in {phase}" for phase, hu in fallen.items())
     return (
         f"what looks like the liver has about {early.hu:.0f} HU in {ARTERIAL} and {levels}, where a liver grows brighter "
-        "until the portal venous phase: look whether their files are exchanged, unless a large tumour was taken for the liver"
+        "until the portal venous phase: look whether their files are exchanged, unless a large tumour was taken for it"
     )
 
 
