@@ -12,6 +12,11 @@ BY_CASE = ("reference_phase", "filled", "doubtful_registration", "registration_e
 REMEDY = "restore dataset.json, or make the dataset anew with setup_dataset.py --phases"
 
 
+def channel_names(record: Mapping[str, Any]) -> Mapping[str, str]:
+    """Give a dataset's channels, also under the key older datasets use; empty where it names none."""
+    return record.get("channel_names") or record.get("modality") or {}
+
+
 def refuse_altered_phases(record: Mapping[str, Any]) -> None:
     """Raise InputError where channels and phases of a dataset.json disagree; one without phases says nothing.
 
@@ -21,7 +26,7 @@ def refuse_altered_phases(record: Mapping[str, Any]) -> None:
     phases = tuple(record.get("phases") or ())
     if not phases:
         return
-    channels = record.get("channel_names") or record.get("modality") or phases
+    channels = channel_names(record) or phases
     if len(channels) != len(phases):
         raise InputError(
             f"dataset.json has {len(channels)} channels ({_shown(channels)}) and {len(phases)} phases ({_shown(phases)}): "
@@ -46,8 +51,11 @@ def refuse_other_channels(record: Mapping[str, Any], schemes: Iterable[str]) -> 
         record: As above.
         schemes: Names that choose a normalisation in nnU-Net, in small letters; any other gets z-scores.
     """
-    names = record.get("channel_names") or record.get("modality") or {}
-    odd = [f"{channel} ({name})" for channel, name in names.items() if str(name).casefold() not in schemes]
+    odd = [
+        f"{channel} ({name})"
+        for channel, name in channel_names(record).items()
+        if str(name).casefold() not in schemes
+    ]
     if record.get("phases") and odd:
         raise InputError(
             f"dataset.json calls channel {', '.join(odd)}: nnU-Net clips and scales what is called CT, and would take "

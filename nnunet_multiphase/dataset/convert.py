@@ -157,9 +157,10 @@ def _convert(job: CaseJob, missing: Sequence[str]) -> tuple[PhaseQuality, ...]:
     label = sitk.GetImageFromArray(job.targets.label(sitk.GetArrayFromImage(lesions_there), liver_there))
     label.CopyInformation(reference_image)
     _check_wanted(job)
-    _write(job, aligned, volumes, label, lesions_there, [*missing, *aligned.dropped])
-
     centre_mm = centre_of(volumes.liver, grid)
+    shown_mm = centre_of(lesions_there, reference_image) if volumes.liver is None else centre_mm
+    _write(job, aligned, volumes, label, lesions_there, shown_mm, [*missing, *aligned.dropped])
+
     rows = []
     for phase in job.channels:
         if phase in missing:
@@ -226,9 +227,10 @@ def _write(
     volumes: _Volumes,
     label: sitk.Image,
     lesions: sitk.Image,
+    shown_mm: np.ndarray,
     filled: Sequence[str],
 ) -> None:
-    """Write the channels, the label, the transforms and the picture; `lesions` lie on the label's grid."""
+    """Write channels, label, transforms and the picture through `shown_mm`; `lesions` lie on the label's grid."""
     from nnunet_multiphase.alignment.overview import draw_overview
 
     case = job.case
@@ -246,9 +248,7 @@ def _write(
         aligned,
         volumes.images,
         job.folder / "registration" / "overview" / f"{case.name}.png",
-        centre_mm=centre_of(lesions, reference_image)
-        if volumes.liver is None
-        else centre_of(volumes.liver, volumes.images[case.reference]),
+        centre_mm=shown_mm,
         lesions=lesions,
         title=f"{case.name}: phases over the reference ({case.reference}, magenta; moving green); lesions yellow"
         + (f"; no {', '.join(filled)}" if filled else ""),

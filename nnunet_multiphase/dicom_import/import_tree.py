@@ -152,16 +152,16 @@ def import_tree(
         busy = f"{out} is being written by another import right now; wait for it, or choose another OUT"
         with alone(out.with_name(f".{out.name}.lock"), busy):
             options = _Options(
-                out,
-                series_table,
-                mask_table,
-                words,
-                masks_by_planes,
-                dry_run,
-                resample_irregular,
-                join_studies,
-                with_masks,
-                compress,
+                out=out,
+                series_table=series_table,
+                mask_table=mask_table,
+                words=words,
+                masks_by_planes=masks_by_planes,
+                dry_run=dry_run,
+                resample_irregular=resample_irregular,
+                join_studies=join_studies,
+                with_masks=with_masks,
+                compress=compress,
             )
             roots = [Path(root)] if isinstance(root, str | Path) else [Path(folder) for folder in root]
             return _import_tree(roots, options, say)

@@ -1,6 +1,6 @@
 """Score a folder of predictions against a folder of truth, once it is clear what the labels mean."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -108,14 +108,21 @@ def evaluate_pairs(
     if classes is None:
         predictions, truths = ({case: pair[side] for case, pair in pairs.items()} for side in (0, 1))
         classes = classes_from_values(_values(predictions), _values(truths), options or LabelOptions())
+    sides = ((case, *(read_labels(path, case) for path in pairs[case])) for case in sorted(pairs))
+    if place is not None:
+        sides = ((case, place(case, prediction, truth), truth) for case, prediction, truth in sides)
+    return _scored(sides, classes, iou_threshold)
+
+
+def _scored(
+    sides: Iterable[tuple[str, sitk.Image, sitk.Image]], classes: BothClasses, iou_threshold: float
+) -> Scores:
+    """Score case, prediction and truth, one after the other."""
     cases: list[CaseScore] = []
     lesions: list[LesionScore] = []
     further: list[ClassScore] = []
     mirrors = MirrorWatch()
-    for case in sorted(pairs):
-        prediction, truth = (read_labels(path, case) for path in pairs[case])
-        if place is not None:
-            prediction = place(case, prediction, truth)
+    for case, prediction, truth in sides:
         score, rows = evaluate_case(
             prediction, truth, case=case, iou_threshold=iou_threshold, classes=classes
         )
@@ -160,14 +167,7 @@ def evaluate_pair(
         classes = _by_lesion_labels(options.lesion, of_prediction, of_truth)
     elif classes is None:
         classes = classes_from_values(of_prediction, of_truth, options)
-    score, lesions = evaluate_case(
-        predicted, true, case="given", iou_threshold=iou_threshold, classes=classes
-    )
-    further = [] if drawn else evaluate_classes(predicted, true, case="given", classes=classes)
-    mirrors = MirrorWatch()
-    mirrors.look(predicted, true, classes.prediction.lesion, classes.truth.lesion)
-    note = "; ".join(filter(None, (classes.note, mirrors.note())))
-    return Scores([score], lesions, iou_threshold, further, _labels(classes), note)
+    return _scored([("given", predicted, true)], classes, iou_threshold)
 
 
 def _labels_of(side: sitk.Image | Path, what: str) -> sitk.Image:

@@ -20,7 +20,7 @@ from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.network.defaults import ARCH_KWARGS_REQ_IMPORT, RATES, default_arch_kwargs
 from nnunet_multiphase.network.dilated_scam_unet import DilatedSCAMUNet
-from nnunet_multiphase.phase_record import refuse_altered_phases, refuse_other_channels
+from nnunet_multiphase.phase_record import channel_names, refuse_altered_phases, refuse_other_channels
 from nnunet_multiphase.planning.intensities import dataset_intensity_properties
 from nnunet_multiphase.planning.memory import kept_elements, kept_elements_budget, kept_elements_of_loss
 from nnunet_multiphase.planning.topology import Topology, plan_topology, shrink_patch
@@ -79,7 +79,7 @@ class MultiPhaseSCAMPlanner(ExperimentPlanner):
         measured = dataset_intensity_properties(
             self.dataset,
             self.determine_reader_writer(),
-            list(self._channel_names().values()),
+            list(channel_names(self.dataset_json).values()),
             ignore_label=self.dataset_json["labels"].get("ignore"),
             seed=self.intensity_seed,
         )
@@ -204,10 +204,6 @@ class MultiPhaseSCAMPlanner(ExperimentPlanner):
             "architecture": self._architecture(topology),
         }
 
-    def _channel_names(self) -> dict[str, str]:
-        """Give the dataset's channels, also under the key older datasets use."""
-        return self.dataset_json.get("channel_names", self.dataset_json.get("modality"))
-
     def _largest_topology(self, spacing: Any, median_shape: Any) -> Topology:
         """Start from nnU-Net's largest patch, its edges equal in mm, but no larger than an image."""
         n_axes = len(spacing)
@@ -257,7 +253,7 @@ class MultiPhaseSCAMPlanner(ExperimentPlanner):
             cache[key] = (
                 self.static_estimate_VRAM_usage(
                     topology.patch_size,
-                    len(self._channel_names()),
+                    len(channel_names(self.dataset_json)),
                     len(self.dataset_json["labels"]),
                     architecture["network_class_name"],
                     architecture["arch_kwargs"],
