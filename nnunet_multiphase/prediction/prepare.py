@@ -144,6 +144,9 @@ def _checked_volumes(
             report = check_case(replace(case, images=images), accept, read=read)
     if report.problems:
         raise InputError("; ".join(report.problems))
+    for warning in report.warnings:
+        if warning not in report.implausible:  # what was accepted is told beside the results
+            logging.getLogger(__name__).warning("warning: %s", warning)
     return {phase: read(case.images[phase]) for phase in phases}, report, tuple(passed_over)
 
 
