@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -61,78 +61,122 @@ def measure_patient(
     Raises:
         InputError: The images lie on different grids.
     """
+    _refuse_other_grids(lesions, images, probability, liver)
+    grid = turned(lesions)
+    phases_hu = {phase: _array(image) for phase, image in images.items()}
+    numbers = label_lesions(sitk.GetArrayViewFromImage(grid))
+    organ = None if liver is None else _array(liver.mask) != 0
+    is_known = liver is not None and liver.source != "found" and organ is not None and bool(organ.any())
+    patient = _Patient(
+        grid,
+        numbers,
+        phases_hu,
+        probability=None if probability is None else _array(probability),
+        organ=organ,
+        place=_Place(organ, numbers, grid.GetSpacing()) if is_known and organ is not None else None,
+    )
+    return PatientMeasures(
+        case=case,
+        reference=reference,
+        lesions=_lesions(patient),
+        liver={} if organ is None else attenuations(organ & (numbers == 0), phases_hu),
+        liver_source=None if liver is None else liver.source,
+        liver_ml=None if liver is None else liver.whole_ml,
+    )
+
+
+class _Place:
+    """Tell where in a liver lesions lie."""
+
+    def __init__(self, organ: np.ndarray, numbers: np.ndarray, spacing_mm: Sequence[float]) -> None:
+        """Take the lesions (z, y, x) that touch the organ (z, y, x, bool) for a part of it."""
+        self.in_liver = touching(numbers, organ)
+        with_lesions = organ | self.in_liver
+        self.surface, self.sides = Surface(with_lesions, spacing_mm), Sides(with_lesions, spacing_mm)
+
+
+@dataclass(frozen=True)
+class _Patient:
+    """Hold what every lesion is measured in, all on one grid, arrays as (z, y, x)."""
+
+    grid: sitk.Image
+    numbers: np.ndarray
+    phases_hu: Mapping[str, np.ndarray]
+    probability: np.ndarray | None
+    organ: np.ndarray | None
+    place: _Place | None  # where the liver is known well enough to tell by
+
+
+def _lesions(patient: _Patient) -> tuple[LesionMeasures, ...]:
+    """Measure each lesion, from the first number on."""
+    statistics = cc3d.statistics(patient.numbers.astype(np.uint32))
+    return tuple(
+        _lesion(
+            patient,
+            number,
+            statistics["bounding_boxes"][number],
+            int(statistics["voxel_counts"][number]),
+            np.array(statistics["centroids"][number])[::-1],
+        )
+        for number in range(1, int(patient.numbers.max(initial=0)) + 1)
+    )
+
+
+def _lesion(
+    patient: _Patient, number: int, tight: tuple[slice, ...], voxels: int, centroid: np.ndarray
+) -> LesionMeasures:
+    """Measure one lesion in its bounding box (z, y, x); its centroid is an index (x, y, z)."""
+    grid, numbers, place = patient.grid, patient.numbers, patient.place
+    spacing_mm = grid.GetSpacing()
+    margin = np.ceil(RING_MM / np.array(spacing_mm[::-1])).astype(int) + 1
+    box = tuple(slice(max(0, s.start - m), s.stop + m) for s, m in zip(tight, margin, strict=True))
+    phases_hu = {phase: hu[box] for phase, hu in patient.phases_hu.items()}
+    inside, lesion = numbers[tight] == number, numbers[box] == number
+    start = np.array([s.start for s in tight])[::-1]
+    axial, perpendicular = axial_diameters(inside, spacing_mm)
+    own = attenuations(lesion, phases_hu)
+    around = {}
+    if patient.organ is not None:
+        close = ring(lesion, numbers[box] > 0, patient.organ[box], spacing_mm)
+        around = attenuations(close, phases_hu)
+    course = dynamics(own, around)
+    outside = None if place is None else not bool(place.in_liver[tight][inside].any())
+    confidence = patient.probability
+    return LesionMeasures(
+        id=number,
+        volume_ml=voxels * (math.prod(spacing_mm) / 1000.0),
+        axial=_diameter(axial, start, grid),
+        perpendicular=_diameter(perpendicular, start, grid),
+        diameter_3d=_diameter(diameter_3d(inside, spacing_mm), start, grid),
+        centroid_mm=grid.TransformContinuousIndexToPhysicalPoint(centroid.tolist()),
+        side=None if place is None or outside else place.sides.of(centroid),
+        lesion=own,
+        ring=around,
+        enhancement_hu=course.enhancement_hu,
+        absolute_washout_percent=course.absolute_washout_percent,
+        relative_washout_percent=course.relative_washout_percent,
+        arterial_hyperenhancement=course.arterial_hyperenhancement,
+        washout=course.washout,
+        confidence=None if confidence is None else float(confidence[tight][inside].mean(dtype=np.float64)),
+        outside_liver=outside,
+        surface_distance_mm=None
+        if place is None or outside
+        else place.surface.distance_mm(np.argwhere(inside)[:, ::-1] + start),
+        added=further_measures(lesion, phases_hu, tuple(spacing_mm[::-1])),
+    )
+
+
+def _refuse_other_grids(
+    lesions: sitk.Image,
+    images: Mapping[str, sitk.Image],
+    probability: sitk.Image | None,
+    liver: Liver | None,
+) -> None:
     beside = {f"the {phase} image": image for phase, image in images.items()}
     beside |= {} if probability is None else {"the probability": probability}
     beside |= {} if liver is None else {"the liver": liver.mask}
     for name, image in beside.items():
         require_same_grid(lesions, image, f"the segmentation and {name}")
-    grid = turned(lesions)
-    upright = {phase: turned(image) for phase, image in images.items()}
-    phases_hu = {phase: sitk.GetArrayViewFromImage(image) for phase, image in upright.items()}
-    probable = None if probability is None else turned(probability)
-    certain = None if probable is None else sitk.GetArrayViewFromImage(probable)
-    spacing_mm = grid.GetSpacing()
-    voxel_ml = math.prod(grid.GetSpacing()) / 1000.0
-    numbers = label_lesions(sitk.GetArrayViewFromImage(grid))
-    organ = None if liver is None else _array(liver.mask) != 0
-    known = liver is not None and liver.source != "found" and organ is not None and bool(organ.any())
-    in_liver = touching(numbers, organ) if known and organ is not None else None
-    with_lesions = organ | in_liver if organ is not None and in_liver is not None else None
-    surface = None if with_lesions is None else Surface(with_lesions, spacing_mm)
-    sides = None if with_lesions is None else Sides(with_lesions, spacing_mm)
-
-    statistics = cc3d.statistics(numbers.astype(np.uint32))
-    margin = np.ceil(RING_MM / np.array(spacing_mm[::-1])).astype(int) + 1
-    measured = []
-    for number in range(1, int(numbers.max(initial=0)) + 1):
-        tight = statistics["bounding_boxes"][number]
-        box = tuple(slice(max(0, s.start - m), s.stop + m) for s, m in zip(tight, margin, strict=True))
-        inside = numbers[tight] == number
-        lesion = numbers[box] == number
-        start = np.array([s.start for s in tight])[::-1]
-        axial, perpendicular = axial_diameters(inside, spacing_mm)
-        centroid = np.array(statistics["centroids"][number])[::-1]
-        own = attenuations(lesion, {phase: hu[box] for phase, hu in phases_hu.items()})
-        around = {}
-        if organ is not None:
-            close = ring(lesion, numbers[box] > 0, organ[box], spacing_mm)
-            around = attenuations(close, {phase: hu[box] for phase, hu in phases_hu.items()})
-        course = dynamics(own, around)
-        outside = None if in_liver is None else not bool(in_liver[tight][inside].any())
-        measured.append(
-            LesionMeasures(
-                id=number,
-                volume_ml=int(statistics["voxel_counts"][number]) * voxel_ml,
-                axial=_diameter(axial, start, grid),
-                perpendicular=_diameter(perpendicular, start, grid),
-                diameter_3d=_diameter(diameter_3d(inside, spacing_mm), start, grid),
-                centroid_mm=grid.TransformContinuousIndexToPhysicalPoint(centroid.tolist()),
-                side=None if sides is None or outside else sides.of(centroid),
-                lesion=own,
-                ring=around,
-                enhancement_hu=course.enhancement_hu,
-                absolute_washout_percent=course.absolute_washout_percent,
-                relative_washout_percent=course.relative_washout_percent,
-                arterial_hyperenhancement=course.arterial_hyperenhancement,
-                washout=course.washout,
-                confidence=None if certain is None else float(certain[tight][inside].mean(dtype=np.float64)),
-                outside_liver=outside,
-                surface_distance_mm=None
-                if surface is None or outside
-                else surface.distance_mm(np.argwhere(inside)[:, ::-1] + start),
-                added=further_measures(
-                    lesion, {phase: hu[box] for phase, hu in phases_hu.items()}, tuple(spacing_mm[::-1])
-                ),
-            )
-        )
-    return PatientMeasures(
-        case=case,
-        reference=reference,
-        lesions=tuple(measured),
-        liver={} if organ is None else attenuations(organ & (numbers == 0), phases_hu),
-        liver_source=None if liver is None else liver.source,
-        liver_ml=None if liver is None else liver.whole_ml,
-    )
 
 
 def _array(image: sitk.Image) -> np.ndarray:
