@@ -46,6 +46,8 @@ class PreparedCase:
     aligned: AlignedPhases
     accepted: tuple[str, ...] = ()
     """What is implausible of it and was accepted."""
+    doubts: tuple[str, ...] = ()
+    """What else the check of its files warns of."""
     passed_over: tuple[str, ...] = ()
     """Phases that the model does not use and nobody could: damaged or implausible."""
     usual_reference: str | None = None
@@ -98,6 +100,7 @@ def prepare_case(
         liver,
         aligned,
         report.implausible,
+        tuple(warning for warning in report.warnings if warning not in report.implausible),
         passed_over,
         usual_reference,
     )
@@ -144,9 +147,6 @@ def _checked_volumes(
             report = check_case(replace(case, images=images), accept, read=read)
     if report.problems:
         raise InputError("; ".join(report.problems))
-    for warning in report.warnings:
-        if warning not in report.implausible:  # what was accepted is told beside the results
-            logging.getLogger(__name__).warning("warning: %s", warning)
     return {phase: read(case.images[phase]) for phase in phases}, report, tuple(passed_over)
 
 

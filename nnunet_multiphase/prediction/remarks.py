@@ -8,13 +8,14 @@ from nnunet_multiphase.prediction.window import LEAST_DRAWN_ML, is_small
 
 
 def remarks_on(prepared: PreparedCase, measures: PatientMeasures) -> tuple[str, ...]:
-    """List what of the input was not used, and what could not be measured for it, a sentence each.
+    """List what of the input is doubtful or was not used, and what could not be measured for it, a sentence each.
 
     Args:
         prepared: The case.
         measures: What was measured.
     """
-    case, found = prepared.case, []
+    case = prepared.case
+    found = [text.removeprefix(f"case {case.name}").lstrip(",: ") for text in prepared.doubts]
     folder = named_folder(case)
     if folder not in (None, case.name):
         found.append(

@@ -27,6 +27,7 @@ def told(
     source: str | None = "mask",
     filled: tuple[str, ...] = (),
     passed_over: tuple[str, ...] = (),
+    doubts: tuple[str, ...] = (),
 ) -> str:
     case = SimpleNamespace(
         name=name,
@@ -39,7 +40,7 @@ def told(
     ]
     measures = SimpleNamespace(liver_source=source, lesions=lesions if source == "mask" else [])
     prepared = SimpleNamespace(
-        case=case, liver=mask, filled=filled, passed_over=passed_over, usual_reference="pv"
+        case=case, liver=mask, filled=filled, doubts=doubts, passed_over=passed_over, usual_reference="pv"
     )
     return " | ".join(remarks_on(prepared, measures))  # type: ignore[arg-type]
 
@@ -70,6 +71,13 @@ def test_a_lacking_usual_reference_is_told(tmp_path: Path, filled: tuple[str, ..
 
 def test_a_phase_that_was_passed_over_is_told(tmp_path: Path) -> None:
     assert "the file of nc was passed over" in told(tmp_path, passed_over=("nc",))
+
+
+def test_what_the_check_doubts_comes_first(tmp_path: Path) -> None:
+    said = told(
+        tmp_path, name="one", doubts=("case one, phase art: 5 slices are uneven", "case one: swapped?")
+    )
+    assert said.startswith("phase art: 5 slices are uneven | swapped? | ")
 
 
 def test_a_mask_that_was_not_used_is_told(tmp_path: Path) -> None:
