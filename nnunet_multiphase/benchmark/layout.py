@@ -17,6 +17,7 @@ from typing import Any
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.json_file import load_json, write_json
 
+LOCK = ".lock"
 PLAN = "benchmark.json"
 COST = "cost.json"
 TRUTH = "truth"

@@ -17,6 +17,7 @@ from nnunet_multiphase.benchmark.contestants import (
 )
 from nnunet_multiphase.benchmark.datasets import make_datasets, refuse_moved
 from nnunet_multiphase.benchmark.layout import (
+    LOCK,
     PLAN,
     TRUTH,
     Plan,
@@ -45,7 +46,6 @@ from nnunet_multiphase.label_classes import classes_of_record
 from nnunet_multiphase.volumes.volume_file import read_grid, read_volume
 from registration.volume_file import write_volume
 
-LOCK = "lock"
 NOTES = (SETTINGS, RAW_CASES)
 """What a folder was begun with."""
 HEADER = "if the voxels fit, write the image's header into the label"

@@ -11,6 +11,7 @@ from nnunet_multiphase.benchmark.budget import parse_budget
 from nnunet_multiphase.benchmark.contestants import CONTESTANTS, OTHER_NAMES
 from nnunet_multiphase.benchmark.finish import cost_of, write_prediction
 from nnunet_multiphase.benchmark.layout import (
+    LOCK,
     PLAN,
     Plan,
     Training,
@@ -127,7 +128,7 @@ def run_training(work: Path, training: Training, say: Callable[[str], None] = pr
         return
     (work / training.folder / "logs").mkdir(parents=True, exist_ok=True)
     busy = f"{training} is being trained in {work} by another process; wait for it, or stop it"
-    with alone(work / training.folder / "lock", busy):
+    with alone(work / training.folder / LOCK, busy):
         if not is_finished(work, training):
             _train_and_predict(work, plan, training, say)
 

@@ -12,7 +12,14 @@ import SimpleITK as sitk
 from tiny_raw import DATASET
 
 from nnunet_multiphase.benchmark.budget import Budget
-from nnunet_multiphase.benchmark.layout import Training, prediction_file, read_cost, read_plan, truth_file
+from nnunet_multiphase.benchmark.layout import (
+    LOCK,
+    Training,
+    prediction_file,
+    read_cost,
+    read_plan,
+    truth_file,
+)
 from nnunet_multiphase.benchmark.place import place_of
 from nnunet_multiphase.benchmark.planning import is_preprocessed
 from nnunet_multiphase.benchmark.prepare import prepare
@@ -193,7 +200,7 @@ def test_a_training_that_another_process_is_at_is_left_to_it(fakes, tmp_path):
     folder = tmp_path / "out" / "ours" / "seed_0" / "fold_0"
     folder.mkdir(parents=True)
     with (
-        alone(folder / "lock", "busy"),
+        alone(folder / LOCK, "busy"),
         pytest.raises(InputError, match=r"is being trained .* by another process"),
     ):
         run_training(tmp_path / "out", Training("ours", 0, 0), silent)
