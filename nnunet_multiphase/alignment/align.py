@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import SimpleITK as sitk
 
+from nnunet_multiphase.alignment.moved_mask import bring_mask
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import FILL_HU, NO_HU_BELOW
 from registration import PreparedReference, RegistrationResult, RegistrationSettings, register
@@ -44,6 +45,8 @@ class AlignedPhases:
     moved_masks: dict[str, sitk.Image] = field(
         default_factory=dict
     )  # on the reference's uncropped grid, by phase
+    cut_masks: dict[str, str] = field(default_factory=dict)
+    """What the end of the reference's scan cuts off of them, in words, by phase."""
 
 
 def align_phases(
@@ -128,13 +131,14 @@ def align_phases(
         raise InputError(
             f"case {case}: the registration of every other phase failed ({', '.join(dropped)}); look at the phases"
         )
-    masks = {
-        phase: _bring_mask(
+    brought = {
+        phase: bring_mask(
             mask, fixed, placed[phase].transform, f"case {case}: lesions drawn on {phase}", reference
         )
         for phase, mask in (moving_masks or {}).items()
         if phase in placed
     }
+    masks = {phase: mask for phase, (mask, _) in brought.items()}
     if not trusted.any():
         names = [phase for phase in placed if phase not in not_trusted]
         raise InputError(
@@ -158,6 +162,7 @@ def align_phases(
         by_header=tuple(phase for phase, one in placed.items() if one.by_header),
         not_trusted={phase: _share_within(box, has_data) for phase, has_data in not_trusted.items()},
         moved_masks=masks,
+        cut_masks={phase: told for phase, (_, told) in brought.items() if told},
     )
 
 
@@ -183,22 +188,6 @@ def _place(
     """Resample a phase on the reference's grid, and say where it has data (z, y, x)."""
     image, has_data = resample_with_coverage(moving, fixed, transform, fill_hu=FILL_HU, threads=threads)
     return _Placed(_as_int16(image, has_data), transform, by_header), has_data
-
-
-def _bring_mask(
-    mask: sitk.Image, fixed: sitk.Image, transform: sitk.Transform, what: str, reference: str
-) -> sitk.Image:
-    """Resample a mask by nearest neighbour; refuse to lose one of its connected parts on the way."""
-    parts = sitk.ConnectedComponent(mask, True)
-    before = len(np.unique(sitk.GetArrayViewFromImage(parts))) - 1
-    moved = sitk.Resample(parts, fixed, transform, sitk.sitkNearestNeighbor, 0, parts.GetPixelID())
-    after = int(np.count_nonzero(np.unique(sitk.GetArrayViewFromImage(moved))))
-    if after < before:
-        raise InputError(
-            f"{what}: {before - after} of {before} are lost on {reference}'s grid, being outside it or thinner than its "
-            "voxels; choose the masks' phase as reference"
-        )
-    return moved > 0
 
 
 def _to_reference(

@@ -93,6 +93,8 @@ def measure_phase(
     )
     if phase == aligned.reference:
         return row
+    if phase in aligned.cut_masks:
+        warnings.append(aligned.cut_masks[phase])
     result = aligned.results[phase]
     # What was found, also where it was not applied: that is what tells about the phase.
     shift, rotation = displacement(result.rigid, centre_mm)
