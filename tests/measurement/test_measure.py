@@ -270,3 +270,14 @@ def test_where_the_scanner_puts_the_origin_changes_places_alone() -> None:
             straight.lesion,
             straight.ring,
         )
+
+
+@pytest.mark.parametrize("padding", [-2000, -3024, -32768])
+def test_padding_of_another_program_is_no_data(padding: int) -> None:
+    """As where a phase ends amid the lesion: what is beyond counts for nothing, as air of exactly -1024 does."""
+    values = np.full(SHAPE, 90, np.int16)
+    values[10:] = padding
+    found = measure_patient("a", "pv", image(LARGE.astype(np.uint8)), {"pv": image(values)})
+    (lesion,) = found.lesions
+    half = lesion.lesion["pv"]
+    assert (half.mean_hu, half.sd_hu, half.voxels) == (90.0, 0.0, int(LARGE[:10].sum()))
