@@ -1,6 +1,7 @@
 """Find each case's file: in a folder of <case>.nii.gz, or the lesion masks in a cohort of case folders."""
 
 import unicodedata
+from dataclasses import dataclass
 from pathlib import Path
 
 from nnunet_multiphase.cases.case_folder import read_case_folder
@@ -58,8 +59,17 @@ def find_truths(folder: Path) -> dict[str, Path]:
     return truths
 
 
-def drawn_masks(truth: Path) -> tuple[Path, Path | None]:
-    """Give a case folder's lesion mask, and the liver mask of the same phase if there is one.
+@dataclass(frozen=True)
+class DrawnMasks:
+    """Name a case folder's masks and the volume that they are drawn on."""
+
+    lesions: Path
+    liver: Path | None
+    image: Path
+
+
+def drawn_masks(truth: Path) -> DrawnMasks:
+    """Find a case folder's lesion mask, and the liver mask of the same phase if there is one.
 
     Raises:
         InputError: Lesions are drawn on several phases.
@@ -73,7 +83,8 @@ def drawn_masks(truth: Path) -> tuple[Path, Path | None]:
     case = read_case_folder(truth, require_lesions=True)
     assert case.lesions is not None  # it was required
     # A case folder has one file for all lesions.
-    return case.lesions.paths[0], None if case.liver is None else case.liver.paths[0]
+    liver = None if case.liver is None else case.liver.paths[0]
+    return DrawnMasks(case.lesions.paths[0], liver, case.images[case.reference])
 
 
 def _has_lesion_mask(folder: Path) -> bool:

@@ -7,7 +7,13 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.evaluation.case_files import drawn_masks, find_images, find_truths, is_lesion_mask
+from nnunet_multiphase.evaluation.case_files import (
+    DrawnMasks,
+    drawn_masks,
+    find_images,
+    find_truths,
+    is_lesion_mask,
+)
 from nnunet_multiphase.evaluation.label_choice import (
     BothClasses,
     LabelOptions,
@@ -29,7 +35,9 @@ from nnunet_multiphase.evaluation.scores import (
     evaluate_classes,
 )
 from nnunet_multiphase.label_classes import LESION, LIVER, LabelClasses, whole_numbers
+from nnunet_multiphase.volumes.mask_file import MaskFiles, read_mask
 from nnunet_multiphase.volumes.orientation import turned
+from nnunet_multiphase.volumes.volume_file import read_grid
 
 
 def evaluate_folders(
@@ -199,7 +207,7 @@ def _by_lesion_labels(
 
 def _evaluate_drawn(
     predictions: Mapping[str, Path],
-    drawn: Mapping[str, tuple[Path, Path | None]],
+    drawn: Mapping[str, DrawnMasks],
     prediction_folder: Path,
     iou_threshold: float,
     options: LabelOptions,
@@ -207,24 +215,30 @@ def _evaluate_drawn(
     """Score predictions against the masks of case folders: lesions, and the liver where there is a mask of it."""
     of_record = classes_from_records(prediction_folder, None, options)
     found = {} if of_record is not None else _values(predictions)
-    masks = {case: files[0] for case, files in drawn.items()}
-    both = classes_of_drawn_masks(found, _values(masks), of_record, options)
+    masks = {
+        f"case {case}: {files.lesions}": _held(_read_drawn(files.lesions, files, case, options))
+        for case, files in drawn.items()
+    }
+    both = classes_of_drawn_masks(found, masks, of_record, options)
     liver = {name: values for name, values in both.prediction.others.items() if name == LIVER}
     cases: list[CaseScore] = []
     lesions: list[LesionScore] = []
     further: list[ClassScore] = []
     mirrors = MirrorWatch()
     for case in sorted(predictions):
-        lesion_path, liver_path = drawn[case]
-        prediction, truth = read_labels(predictions[case], case), read_labels(lesion_path, case)
+        files = drawn[case]
+        prediction, truth = (
+            read_labels(predictions[case], case),
+            _read_drawn(files.lesions, files, case, options),
+        )
         score, rows = evaluate_case(prediction, truth, case=case, iou_threshold=iou_threshold, classes=both)
         cases.append(score)
         lesions.extend(rows)
         mirrors.look(prediction, truth, both.prediction.lesion, both.truth.lesion)
-        if liver and liver_path is not None:
+        if liver and files.liver is not None:
             # The file is the whole liver; the class may be the liver around the lesions.
-            mask = read_labels(liver_path, case)
-            require_same_grid(truth, mask, f"case {case}: {liver_path.name} and {lesion_path.name}")
+            mask = _read_drawn(files.liver, files, case, options)
+            require_same_grid(truth, mask, f"case {case}: {files.liver.name} and {files.lesions.name}")
             organ, tumour = (sitk.GetArrayFromImage(image) for image in (mask, truth))
             is_lesion = np.isin(tumour, both.truth.lesion)
             whole = set(liver[LIVER]) >= set(both.prediction.lesion)
@@ -242,12 +256,27 @@ def _evaluate_drawn(
     return Scores(cases, lesions, iou_threshold, further, labels, mirrors.note())
 
 
+def _read_drawn(path: Path, files: DrawnMasks, case: str, options: LabelOptions) -> sitk.Image:
+    """Read one of a case folder's masks; Slicer's, cut to what is drawn, lies where it was cut from, as 0 and 1."""
+    if not path.name.lower().endswith(".seg.nrrd"):
+        return read_labels(path, case)
+    organ = "lesions" if path == files.lesions else "liver"
+    labels = options.lesion if organ == "lesions" else options.liver
+    wanted = MaskFiles((path,), labels or (1,), organ=organ)
+    try:
+        mask = read_mask(wanted, turned(read_grid(files.image)), files.image.name)
+    except InputError as error:
+        raise InputError(f"case {case}: {error}") from error
+    return mask
+
+
 def _values(files: Mapping[str, Path]) -> dict[str, Sequence[int]]:
     """Read which values each file holds."""
-    return {
-        f"case {case}: {path}": np.unique(sitk.GetArrayFromImage(read_labels(path, case))).tolist()
-        for case, path in files.items()
-    }
+    return {f"case {case}: {path}": _held(read_labels(path, case)) for case, path in files.items()}
+
+
+def _held(labels: sitk.Image) -> list[int]:
+    return [int(value) for value in np.unique(sitk.GetArrayViewFromImage(labels))]
 
 
 def _labels(classes: BothClasses) -> dict[str, list[int]]:
