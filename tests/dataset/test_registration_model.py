@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from test_dataset import build
+from built_dataset import build
 from tiny_phases import QUICK, phase_image, write_case
 
 from nnunet_multiphase.alignment.align import align_phases

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from test_dataset import build
+from built_dataset import build
 from tiny_phases import LESION, LIVER, QUICK, mask_image, phase_image, write_case
 
 from nnunet_multiphase.alignment.align import align_phases
@@ -369,3 +371,16 @@ def test_presets_are_listed_without_anything_else(capsys: pytest.CaptureFixture[
     out = capsys.readouterr().out
     assert "waw-tace" in out
     assert "plc-cect           as patient_data.csv says" in out
+
+
+def test_help_imports_nothing_heavy() -> None:
+    asked = (
+        "import argparse, sys; from nnunet_multiphase.cli import register, setup;"
+        "p = argparse.ArgumentParser(); setup.add_arguments(p); q = argparse.ArgumentParser(); register.add_arguments(q);"
+        "p.format_help(); q.format_help();"
+        "print([m for m in ('numpy', 'SimpleITK', 'torch', 'numba', 'nnunetv2') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, encoding="utf-8", errors="replace", check=True
+    )
+    assert done.stdout.strip() == "[]"

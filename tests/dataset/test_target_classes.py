@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from test_dataset import Built, build
+from built_dataset import Built, build
 from tiny_phases import LIVER, mask_image, write_case
 
 from nnunet_multiphase.cases.case_folder import read_case_folder

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nnunet_multiphase.dicom.header import Slice
+from nnunet_multiphase.dicom.split import Split
 
 
 def slice_at(z: float, *, instance: int = 1, **changes: object) -> Slice:
@@ -35,3 +36,35 @@ def slice_at(z: float, *, instance: int = 1, **changes: object) -> Slice:
 
 def stack(count: int = 10, step: float = 2.5, **changes: object) -> list[Slice]:
     return [slice_at(step * k, instance=k + 1, **changes) for k in range(count)]
+
+
+# Whose slice it is stands in AccessionNumber, which nothing but the tests looks at.
+
+
+def second(slices: list[Slice], **changes: object) -> list[Slice]:
+    return [replace(part, accession="second", path=Path(f"second-{part.path}"), **changes) for part in slices]  # type: ignore[arg-type]
+
+
+def acquired(
+    owner: str, count: int = 12, *, bottom: float = 0.0, step: float = 5.0, **changes: object
+) -> list[Slice]:
+    """Make one acquisition, numbered from 1 upwards."""
+    return [
+        slice_at(
+            bottom + step * k,
+            **{"instance": k + 1, "accession": owner, "path": Path(f"{owner}-{k}"), **changes},
+        )
+        for k in range(count)
+    ]
+
+
+def owners(split: Split) -> list[tuple[str, int]]:
+    """Give the owner and the number of slices of every part; an owner of "a+b" is a mixture."""
+    return [
+        ("+".join(sorted({image.accession for image in part.slices})), len(part.slices))
+        for part in split.parts
+    ]
+
+
+def doubts(split: Split) -> list[str]:
+    return [doubt for part in split.parts for doubt in part.doubts]

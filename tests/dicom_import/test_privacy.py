@@ -10,65 +10,13 @@ from pathlib import Path
 
 import nibabel as nib
 import pytest
-from dicom_phantom import lesion_mask, make_rtstruct, make_seg, phase_series, save, uid
-from pydicom.datadict import DicomDictionary
-from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
-from test_dicom_multiframe import enhanced
+from dicom_phantom import lesion_mask, make_rtstruct, make_seg, phase_series, save
+from enhanced_ct import enhanced
+from planted import leaks, needles, plant
 
 from nnunet_multiphase.cli.main import main
 
 pytestmark = pytest.mark.slow
-
-PLANTED = {
-    "PN": "PLANTED^NAME",
-    "LO": "PLANTED LO",
-    "SH": "PLANTED SH",
-    "ST": "PLANTED ST",
-    "LT": "PLANTED LT",
-    "UT": "PLANTED UT",
-    "UC": "PLANTED UC",
-    "CS": "PLANTEDCS",
-    "AE": "PLANTEDAE",
-    "DA": "19470813",
-    "DT": "19470813114223",
-    "TM": "114223",
-    "UI": "1.2.3.987654321.123456789",
-}
-FORMS = (
-    "PLANTED",
-    "19470813",
-    "1947-08-13",
-    "114223",
-    "987654321",
-    "MRN-4711",
-    "20210304",
-    "100205",
-    "100130",
-)
-"""How what was planted, and the phantom's own identifier, date and times, would be found again."""
-
-STRUCTURE = {"SpecificCharacterSet", "AcquisitionDateTime", "Modality", "SegmentationType"}
-
-
-def plant(item: Dataset) -> Dataset:
-    """Fill every tag of the standard that holds text, a date or a UID and is not there yet."""
-    for tag, (vr, _, _, _, keyword) in DicomDictionary.items():
-        if (
-            vr in PLANTED
-            and tag > 0x0007FFFF
-            and keyword
-            and keyword not in STRUCTURE
-            and keyword not in item
-        ):
-            setattr(item, keyword, PLANTED[vr])
-    other = Dataset()
-    other.PatientID, other.IssuerOfPatientID = "PLANTED OTHER", "PLANTED ISSUER"
-    item.OtherPatientIDsSequence = Sequence([other])
-    item.private_block(0x0029, "PLANTED PRIVATE", create=True).add_new(0x01, "LO", "PLANTED SECRET")
-    item.PatientID = "MRN-4711"
-    item.PatientName = "PLANTED^PATIENT"
-    return item
 
 
 @pytest.fixture(scope="module")
@@ -104,22 +52,6 @@ def terminal(imported: Path) -> str:
     with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
         assert main(["import-dicom", str(imported / "tree"), str(imported / "raw")]) == 0
     return text.getvalue()
-
-
-def needles() -> list[bytes]:
-    uids = [
-        uid("MRN-4711", "first"),
-        *(uid("MRN-4711", "first", series) for series in ("art", "pv", "scout")),
-    ]
-    images = [uid("MRN-4711", "first", series, k) for series in ("art", "pv") for k in range(1, 13)]
-    return [form.encode() for form in (*FORMS, *uids, *images, uid("MRN-4711", "first", "frame"))]
-
-
-def leaks(data: bytes) -> set[str]:
-    """Find the needles in ASCII, or in UTF-16 as some formats write text."""
-    return {
-        n.decode() for n in needles() if n.lower() in data.lower() or n.decode().encode("utf-16-le") in data
-    }
 
 
 def test_needles_are_in_the_tree(imported: Path) -> None:

@@ -3,14 +3,12 @@
 import re
 from html.parser import HTMLParser
 
-import matplotlib
-import numpy as np
 import pytest
-import SimpleITK as sitk
 from browser import needs_browser, opened
+from drawn_panel import drawn_panel
 
 from nnunet_multiphase.html.page import Figure, Section, Table, Text, write_report
-from nnunet_multiphase.report.figures import prediction_panel, training_curves
+from nnunet_multiphase.report.figures import training_curves
 from nnunet_multiphase.report.provenance import provenance_table
 
 pytestmark = pytest.mark.slow
@@ -18,19 +16,9 @@ pytestmark = pytest.mark.slow
 NASTY = "<script>document.title='broken'</script> & \"quoted\""
 
 
-def volume(array):
-    image = sitk.GetImageFromArray(array)
-    image.SetSpacing((0.8, 0.8, 5.0))
-    return image
-
-
 @pytest.fixture(scope="module")
 def panel():
-    rng = np.random.default_rng(0)
-    lesion = np.zeros((4, 40, 50), np.uint8)
-    lesion[2, 10:20, 12:25] = 1
-    ct = {phase: volume(rng.normal(60, 20, lesion.shape).astype(np.int16)) for phase in ("pv", "nc")}
-    return prediction_panel(ct, volume(lesion), volume(np.roll(lesion, 2, axis=2)), title="case_007")
+    return drawn_panel()
 
 
 @pytest.fixture(scope="module")
@@ -108,58 +96,6 @@ def test_a_ragged_table_is_refused_and_nothing_written(tmp_path):
 def test_a_picture_of_unknown_kind_is_refused(tmp_path):
     with pytest.raises(ValueError, match="PNG, JPEG or SVG"):
         write_report(tmp_path / "r.html", title="t", sections=[Section("s", [Figure(b"GIF89a", "x")])])
-
-
-def test_figures_are_the_same_for_the_same_numbers(panel):
-    curves = {"m": ([1.0, 0.5], [1.1, 0.7])}
-    assert training_curves(curves) == training_curves(curves)
-    assert panel.startswith(b"\x89PNG")
-
-
-def test_figures_do_not_take_the_style_another_library_set():
-    curves = {"ours": ([0.9, 0.5], [0.8, 0.6])}
-    plain = training_curves(curves)
-    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "#eaeaf2"}):
-        assert training_curves(curves) == plain
-
-
-def test_a_panel_needs_phases_of_one_size():
-    one, other = volume(np.zeros((2, 4, 4), np.uint8)), volume(np.zeros((2, 4, 5), np.uint8))
-    with pytest.raises(ValueError, match="one size"):
-        prediction_panel({"pv": one}, None, other)
-    with pytest.raises(ValueError, match="at least one phase"):
-        prediction_panel({}, None, one)
-
-
-def pixels(png, tmp_path):
-    (tmp_path / "p.png").write_bytes(png)
-    return sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "p.png")))[..., :3].astype(int)
-
-
-def coloured(png, colour, tmp_path):
-    """Count the pixels within 40 grey values of a colour (antialiasing blends the rim of a line)."""
-    rgb = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
-    return int((np.abs(pixels(png, tmp_path) - rgb).max(axis=-1) < 40).sum())
-
-
-def test_truth_and_prediction_are_drawn_in_their_own_colours(tmp_path):
-    from nnunet_multiphase.report.figures import PREDICTION_COLOUR, TRUTH_COLOUR
-
-    ct = {"pv": volume(np.full((3, 40, 50), 60, np.int16))}
-    lesion = np.zeros((3, 40, 50), np.uint8)
-    empty = prediction_panel(ct, volume(lesion), volume(lesion))
-    lesion[1, 10:25, 10:30] = 1
-    nothing = volume(np.zeros_like(lesion))
-    truth_only = prediction_panel(ct, volume(lesion), nothing)
-    prediction_only = prediction_panel(ct, nothing, volume(lesion))
-    for colour, with_it, without in (
-        (TRUTH_COLOUR, truth_only, prediction_only),
-        (PREDICTION_COLOUR, prediction_only, truth_only),
-    ):
-        legend = coloured(empty, colour, tmp_path)
-        # a contour is some hundreds of pixels long, the same legend stands in all three
-        assert coloured(with_it, colour, tmp_path) > legend + 100
-        assert coloured(without, colour, tmp_path) <= legend + 10
 
 
 @needs_browser

@@ -15,8 +15,8 @@ import pytest
 import SimpleITK as sitk
 from dicom_phantom import CORONAL, OBLIQUE, SHAPE, phase_series
 from dicom_results import frames, no_lesion, saved, two_lesions, two_measured
+from planted import plant
 from pydicom.dataset import FileDataset
-from test_dicom_privacy import plant
 
 from nnunet_multiphase.dicom.regrid import resample_if_irregular
 from nnunet_multiphase.dicom.scan import scan_tree

@@ -1,20 +1,15 @@
-"""What the DICOM tests share: an import that is looked at through its series table."""
+"""Fixtures: `predict` with a stand-in for the network, and an import that is looked at through its series table."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import SimpleITK as sitk
-
-if find_spec("pydicom") is None or find_spec("highdicom") is None:
-    collect_ignore_glob = ["test_*.py"]
 
 
 @pytest.fixture
@@ -23,6 +18,7 @@ def predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tu
 
     Of a case folder it finds the two lesions of `dicom_results.py` on pv. `prepare` stands for the check of a case.
     """
+    import SimpleITK as sitk
     from dicom_results import two_lesions, two_measured
 
     from nnunet_multiphase import prediction

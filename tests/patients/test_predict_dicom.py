@@ -10,7 +10,7 @@ import pytest
 import SimpleITK as sitk
 from dicom_phantom import AXIAL, CORONAL, OBLIQUE, phase_series, save, uid
 from dicom_results import frames, two_lesions
-from test_dicom_privacy import leaks
+from planted import leaks
 
 from nnunet_multiphase.patients.dicom_results import numbered_lesions
 

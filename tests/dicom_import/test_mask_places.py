@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import copy
-import csv
 from pathlib import Path
-from typing import Any
 
-import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
@@ -21,51 +18,12 @@ from dicom_phantom import (
     save,
     uid,
 )
+from mask_trees import GTV, SQUARE, correct, masks_in, phases, run, series_of, table
 from pydicom.dataset import FileDataset
-
-from nnunet_multiphase.dicom_import.import_tree import Summary, import_tree
-from nnunet_multiphase.errors import InputError
 
 pytestmark = pytest.mark.slow
 
-SQUARE = [(7.5, 9.5), (12.5, 9.5), (12.5, 13.5), (7.5, 13.5)]  # x 8..12, y 10..13
-GTV = {"GTV": [(4, SQUARE), (5, SQUARE)]}
 APART = {"origin": (-100.0, -80.0, 52.0)}  # 2 mm off the other phases' slices, which are 5 mm apart
-
-
-def run(tmp_path: Path, **options: Any) -> Summary:
-    return import_tree(tmp_path / "tree", tmp_path / "raw", **options)
-
-
-def masks_in(tmp_path: Path) -> dict[str, int]:
-    """List the masks of the first case: name -> voxels."""
-    return {
-        path.name[:-7]: int(np.asarray(nib.load(path).dataobj).sum())
-        for path in sorted((tmp_path / "raw" / "patient_001").glob("l*_*.nii.gz"))
-    }
-
-
-def table(tmp_path: Path) -> list[dict[str, str]]:
-    with (tmp_path / "raw_masks.csv").open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
-
-
-def correct(tmp_path: Path, *changes: dict[str, str]) -> Path:
-    """Change the rows of the mask table, the first with the first changes, and so on."""
-    rows = table(tmp_path)
-    for row, change in zip(rows, changes, strict=True):
-        row.update(change)
-    path = tmp_path / "corrected.csv"
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
-
-
-def series_of(tmp_path: Path, phase: str) -> str:
-    with (tmp_path / "raw_series.csv").open(newline="", encoding="utf-8") as stream:
-        return next(row["series"] for row in csv.DictReader(stream) if row["phase"] == phase)
 
 
 def silent(seg: FileDataset) -> FileDataset:
@@ -100,10 +58,6 @@ def elsewhere(seg: FileDataset, **tags: str) -> FileDataset:
     for name, value in tags.items():
         setattr(seg, name, value)
     return seg
-
-
-def phases(**of_pv: Any) -> tuple[list[FileDataset], list[FileDataset]]:
-    return phase_series("art", description="art"), phase_series("pv", description="pv", **of_pv)
 
 
 def test_images_of_the_same_name_in_two_series_are_told_apart_by_the_series(tmp_path: Path) -> None:
@@ -281,136 +235,6 @@ def test_lesions_on_mr_are_told_and_do_not_fail_the_case(tmp_path: Path) -> None
     summary = run(tmp_path)
     assert summary.written == ("patient_001",)
     assert any("the lesions mask on series" in remark and "is lost" in remark for remark in summary.remarks)
-
-
-def test_lesions_on_a_series_that_is_not_used_are_given_up_in_the_table(tmp_path: Path) -> None:
-    gap = phase_series("art", description="art")
-    save([*gap[:7], *gap[8:], make_seg(gap[:7], {"Mass": lesion_mask()[:7]})], tmp_path / "tree")
-    save(phase_series("pv", description="pv"), tmp_path / "tree")
-    (failure,) = run(tmp_path).failures
-    assert "is lost, because that series is not used, and there is no other lesion mask" in failure
-    assert run(tmp_path, mask_table=correct(tmp_path, {"taken_as": "no"})).failures == ()
-    assert masks_in(tmp_path) == {}
-
-
-def test_an_empty_lesion_mask_is_no_negative_patient_until_the_table_says_so(tmp_path: Path) -> None:
-    art, pv = phases()
-    none = np.zeros_like(lesion_mask())
-    save([*art, *pv, make_seg(pv, {"Liver": lesion_mask(), "Mass": none})], tmp_path / "tree")
-    (failure,) = run(tmp_path).failures
-    assert "the region is empty" in failure
-    rows = table(tmp_path)
-    changes = [{"taken_as": "lesion-free"} if row["taken_as"] == "lesions" else {} for row in rows]
-    assert run(tmp_path, mask_table=correct(tmp_path, *changes)).failures == ()
-    assert masks_in(tmp_path) == {"lesions_pv": 0, "liver_pv": 59}
-
-
-def test_a_lesion_region_without_contours_is_no_negative_patient(tmp_path: Path) -> None:
-    art, pv = phases()
-    save([*art, *pv, make_rtstruct(pv, {"Liver": [(4, SQUARE)], "Tumor": []})], tmp_path / "tree")
-    (failure,) = run(tmp_path).failures
-    assert "the region is empty" in failure
-
-
-def test_an_empty_liver_region_is_told_and_left_out(tmp_path: Path) -> None:
-    art, pv = phases()
-    save([*art, *pv, make_rtstruct(pv, {**GTV, "Liver": []})], tmp_path / "tree")
-    summary = run(tmp_path)
-    assert masks_in(tmp_path) == {"lesions_pv": 40}
-    assert any("the liver mask" in r and "the region is empty and was left out" in r for r in summary.remarks)
-
-
-def opened(item: FileDataset, region: int, *contours: int) -> FileDataset:
-    """Make contours of an RTSTRUCT's region open lines."""
-    for contour in contours:
-        item.ROIContourSequence[region].ContourSequence[contour].ContourGeometricType = "OPEN_PLANAR"
-    return item
-
-
-def test_open_contours_are_no_empty_region(tmp_path: Path) -> None:
-    art, pv = phases()
-    tumour = make_rtstruct(pv, {"Tumor": [(4, SQUARE), (5, SQUARE)], "GTV": [(6, SQUARE)]})
-    save([*art, *pv, opened(tumour, 0, 0, 1)], tmp_path / "tree")
-    (failure,) = run(tmp_path).failures
-    assert "it has 2 contour(s), but they are open lines (OPEN_PLANAR), which enclose no region" in failure
-    assert "empty" not in failure
-    assert "lesion-free" not in failure
-    changes = [{"taken_as": "no"} if row["number"] == "1" else {} for row in table(tmp_path)]
-    assert run(tmp_path, mask_table=correct(tmp_path, *changes)).failures == ()
-
-
-def test_open_contours_beside_closed_ones_are_told(tmp_path: Path) -> None:
-    art, pv = phases()
-    tumour = make_rtstruct(pv, {"Tumor": [(4, SQUARE), (5, SQUARE)]})
-    save([*art, *pv, opened(tumour, 0, 1)], tmp_path / "tree")
-    summary = run(tmp_path)
-    assert summary.failures == ()
-    assert any("1 of its contours are open lines" in remark for remark in summary.remarks)
-
-
-def test_a_measured_length_is_no_open_contour(tmp_path: Path) -> None:
-    art, pv = phases()
-    tumour = make_rtstruct(pv, {"Tumor": [(4, SQUARE), (5, SQUARE[:2])]})
-    save([*art, *pv, opened(tumour, 0, 1)], tmp_path / "tree")
-    assert not any("open lines" in remark for remark in run(tmp_path).remarks)
-
-
-def test_lesion_free_is_not_said_of_a_mask_with_lesions(tmp_path: Path) -> None:
-    art, pv = phases()
-    save([*art, *pv, make_seg(pv, {"Mass": lesion_mask()})], tmp_path / "tree")
-    run(tmp_path, dry_run=True)
-    (failure,) = run(tmp_path, mask_table=correct(tmp_path, {"taken_as": "lesion-free"})).failures
-    assert "holds 59 voxels, but the mask table says lesion-free" in failure
-
-
-def test_a_label_that_is_not_plain_is_named_and_decided_in_the_table(tmp_path: Path) -> None:
-    art, pv = phases()
-    save([*art, *pv, make_rtstruct(pv, {"Liver-GTV Dr. Smith": [(4, SQUARE)]})], tmp_path / "tree")
-    summary = run(tmp_path)
-    assert masks_in(tmp_path) == {}
-    (remark,) = [remark for remark in summary.remarks if "not taken" in remark]
-    assert "a difference or a hyphen ('-') speaks against it" in remark
-    assert "Smith" not in remark
-    run(tmp_path, mask_table=correct(tmp_path, {"taken_as": "lesions"}))
-    assert masks_in(tmp_path) == {"lesions_pv": 20}
-
-
-def test_labels_of_which_nothing_is_known_are_counted(tmp_path: Path) -> None:
-    art, pv = phases()
-    save(
-        [*art, *pv, make_seg(pv, {"Mass": lesion_mask(), "zzyzx": lesion_mask(), "Spleen": lesion_mask()})],
-        tmp_path / "tree",
-    )
-    (remark,) = run(tmp_path).remarks
-    assert "1 segment(s) of a SEG file have labels of which nothing is known" in remark
-
-
-def test_the_table_as_it_was_written_changes_nothing(tmp_path: Path) -> None:
-    art, pv = phases()
-    save(
-        [*art, *pv, make_seg(pv, {"Mass": lesion_mask(), "Liver": lesion_mask(), "Spleen": lesion_mask()})],
-        tmp_path / "tree",
-    )
-    run(tmp_path, dry_run=True)
-    before = (tmp_path / "raw_masks.csv").read_bytes()
-    summary = run(tmp_path, mask_table=correct(tmp_path, {}, {}, {}))
-    assert masks_in(tmp_path) == {"lesions_pv": 59, "liver_pv": 59}
-    assert (tmp_path / "raw_masks.csv").read_bytes() == before
-    assert summary.remarks == ()
-
-
-def test_a_table_that_cannot_be_followed_is_refused(tmp_path: Path) -> None:
-    art, pv = phases()
-    save([*art, *pv, make_seg(pv, {"Mass": lesion_mask()})], tmp_path / "tree")
-    run(tmp_path, dry_run=True)
-    with pytest.raises(
-        InputError, match="expected lesions, liver, lesion-free, no under taken_as, found 'tumor'"
-    ):
-        run(tmp_path, mask_table=correct(tmp_path, {"taken_as": "tumor"}))
-    with pytest.raises(InputError, match="names masks that are not in the tree"):
-        run(tmp_path, mask_table=correct(tmp_path, {"mask": "m0"}))
-    with pytest.raises(InputError, match="names series that are not in the tree"):
-        run(tmp_path, mask_table=correct(tmp_path, {"series": "s0"}))
 
 
 def test_one_failing_case_does_not_stop_the_others(tmp_path: Path) -> None:

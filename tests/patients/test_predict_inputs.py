@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from dicom_phantom import lesion_mask, make_seg, phase_series, save, uid
-from test_dicom_privacy import leaks
+from planted import leaks
 
 from nnunet_multiphase.cases.case_folder import read_case_folder
 from nnunet_multiphase.errors import InputError
