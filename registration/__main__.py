@@ -37,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
         "moving points in mm, as SimpleITK's resampling wants it.",
     )
     parser.add_argument(
-        "reference", type=Path, metavar="REFERENCE", help="volume to align to (any ITK format)"
+        "reference", type=Path, metavar="REFERENCE", help="volume to align to (NIfTI, NRRD, MetaImage ...)"
     )
     parser.add_argument("moving", type=Path, metavar="MOVING", help="volume to be aligned")
     parser.add_argument("--transform", type=Path, required=True, metavar="OUT.tfm", help="transform to write")

@@ -11,6 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
+from registration.nifti_bytes import is_nifti_name
+
+KEEP_PLACES = ("NrrdImageIO", "MetaImageIO", "GDCMImageIO", "HDF5ImageIO")
+"""ITK's readers, beside NIfTI's, of formats whose header says which side is the patient's right. Of the others most keep no
+directions, and how MINC's are taken depends on ITK's release."""
+PICTURES = ("TIFFImageIO", "PNGImageIO", "JPEGImageIO", "JPEG2000ImageIO", "BMPImageIO", "LSMImageIO")
+"""Those of pictures, which do not say how far apart the slices are either."""
 FORMS_APART_MM = 1.0
 """How far qform and sform may put a corner apart: rounding does far less."""
 
@@ -38,20 +45,58 @@ class NiftiHeader:
 
 
 def find_unclear_header(path: Path) -> Finding | None:
-    """Say what a volume's header leaves open, before a reader fills it in.
+    """Say the first of what a volume's header leaves open, as `unclear_headers`; None where it leaves nothing."""
+    return next(iter(unclear_headers(path)), None)
+
+
+def unclear_headers(path: Path) -> list[Finding]:
+    """List what a volume's header leaves open, before a reader fills it in.
 
     Args:
         path: Of a volume that can be read. A folder (DICOM) leaves nothing open.
 
     Returns:
-        What it is, where a NIfTI header has no voxel size, no orientation, or two that disagree, or an NRRD or MHA none.
+        What it is, where a NIfTI header has no voxel size, no orientation, or two that disagree, an NRRD or MHA none, or the
+        format keeps none.
     """
     if path.is_dir():
-        return None
-    if path.name.lower().endswith((".nrrd", ".nhdr")):
-        return _unclear_nrrd(path)
-    if path.name.lower().endswith((".mha", ".mhd")):
-        return _unclear_meta(path)
+        return []
+    found = [_unclear_nifti(path)] if is_nifti_name(path) else _unclear_otherwise(path)
+    return [finding for finding in found if finding is not None]
+
+
+def _unclear_otherwise(path: Path) -> list[Finding | None]:
+    """Judge a file by the reader that ITK takes for it, whatever its name says."""
+    import SimpleITK as sitk
+
+    reader = sitk.ImageFileReader.GetImageIOFromFileName(str(path))
+    if reader == "NrrdImageIO":
+        return [_unclear_nrrd(path)]
+    if reader == "MetaImageIO":
+        return [_unclear_meta(path)]
+    if not reader or reader in KEEP_PLACES:
+        return []  # where there is no reader, the attempt says so
+    kind = reader.removesuffix("ImageIO")
+    remedy = "convert the original images again, to .nii.gz"
+    lost: list[Finding | None] = []
+    if reader in PICTURES:
+        lost.append(
+            Finding(
+                "spacing",
+                f"is {kind}, which does not say how far apart its slices are: expected NIfTI; {remedy}",
+            )
+        )
+    lost.append(
+        Finding(
+            "orientation",
+            f"is {kind}, which is not known to say which side is the patient's right: expected NIfTI, NRRD, MetaImage "
+            f"(.mha) or DICOM; {remedy}",
+        )
+    )
+    return lost
+
+
+def _unclear_nifti(path: Path) -> Finding | None:
     header = read_nifti_header(path)
     if header is None:
         return None
@@ -88,9 +133,9 @@ def refuse_unclear_header(path: Path, accept: Collection[str] = ()) -> None:
     Raises:
         ValueError: It does so, with what to do.
     """
-    unclear = find_unclear_header(path) if path.is_file() else None
-    if unclear is not None and unclear.check not in accept:
-        raise ValueError(f"{path} {unclear}")
+    for unclear in unclear_headers(path) if path.is_file() else ():
+        if unclear.check not in accept:
+            raise ValueError(f"{path} {unclear}")
 
 
 def read_nifti_header(path: Path) -> NiftiHeader | None:

@@ -44,7 +44,7 @@ from nnunet_multiphase.volumes.mask_file import GridError, MaskFiles, read_mask
 from nnunet_multiphase.volumes.orientation import upright
 from nnunet_multiphase.volumes.unchanged import digest_of_mask, digest_of_volume, digest_of_voxels
 from nnunet_multiphase.volumes.volume_file import read_volume, split_channel
-from registration.file_header import find_unclear_header
+from registration.file_header import unclear_headers
 from registration.nifti_bytes import unit_code
 
 STRAY_SHARE = 0.05
@@ -272,14 +272,13 @@ def _judge_volume(judged: _Judged, phase: str, path: Path, image: sitk.Image) ->
     """Ask whether a phase's values and millimetres can be a body's."""
     where = f"case {judged.case}, phase {phase}: {path}"
     sample = sample_volume(image)
-    header = find_unclear_header(split_channel(path)[0])
-    code = unit_code(split_channel(path)[0]) if path.is_file() else 0
-    spacing = (
-        header if header is not None and header.check == "spacing" else find_implausible_spacing(sample, code)
-    )
-    implausible = judged.add(where, [spacing])
+    file = split_channel(path)[0]
+    headers = unclear_headers(file)
+    code = unit_code(file) if file.is_file() else 0
+    sizes = [header for header in headers if header.check == "spacing"]
+    implausible = judged.add(where, sizes or [find_implausible_spacing(sample, code)])
     implausible |= judged.add(where, [find_implausible_values(sample)])
-    judged.add(where, [header if header is not spacing else None])
+    judged.add(where, [header for header in headers if header not in sizes])
     if implausible:
         return  # what follows relies on both
     judged.samples[phase] = sample

@@ -93,6 +93,37 @@ def test_a_volume_that_does_not_say_where_right_is_is_asked_about(
     assert (tmp_path / "t.tfm").is_file()
 
 
+@pytest.mark.parametrize("ending", [".vtk", ".gipl", ".mrc"])
+def test_a_format_that_keeps_no_sides_is_asked_about(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str
+) -> None:
+    reference, moving = files / "reference.nii.gz", tmp_path / f"moving{ending}"
+    sitk.WriteImage(sitk.ReadImage(str(files / "moving.nii.gz")), str(moving))
+    assert main([str(reference), str(moving), "--transform", str(tmp_path / "t.tfm")]) == 2
+    assert f"{moving} is " in (said := capsys.readouterr().err)
+    assert "not known to say which side is the patient's right" in said
+    assert "pass --accept orientation" in said
+    with pytest.raises(mp.InputError, match="which side is the patient's right"):
+        mp.register(reference, moving)
+    with pytest.raises(mp.InputError, match="which side is the patient's right"):
+        mp.lesion_table(files / "mask.nii.gz", {"pv": moving})
+
+
+def test_a_format_that_keeps_neither_sides_nor_slice_distance_is_asked_about_both(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moving = tmp_path / "moving.tif"
+    sitk.WriteImage(sitk.ReadImage(str(files / "moving.nii.gz")), str(moving))
+    arguments = [str(files / "reference.nii.gz"), str(moving), "--transform", str(tmp_path / "t.tfm")]
+    for accepted, said in (
+        ([], "moving.tif is TIFF, which does not say how far apart its slices are"),
+        (["spacing"], "which side is the patient's right"),
+        (["orientation"], "how far apart its slices are"),
+    ):
+        assert main([*arguments, "--accept", *accepted] if accepted else arguments) == 2
+        assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

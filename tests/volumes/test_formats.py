@@ -18,6 +18,7 @@ from nnunet_multiphase.cases.layout import Layout, check_layout
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.mask_file import GridError, MaskFiles, read_mask
 from nnunet_multiphase.volumes.volume_file import read_volume
+from registration.file_header import unclear_headers
 
 NUMBERS = {"0": "nc", "1": "art", "2": "pv", "3": "dl"}
 
@@ -113,6 +114,36 @@ def test_analyze_without_a_side_is_refused(tmp_path: Path) -> None:
     (tmp_path / "pv.hdr").write_bytes(header)
     with pytest.raises(InputError, match=r"Analyze 7\.5.*patient's right"):
         read_volume(tmp_path / "pv.hdr")
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".hdr", ".mha", ".mhd", ".nrrd", ".nhdr", ".h5"])
+def test_formats_that_say_where_right_is_leave_nothing_open(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"pv{ending}"
+    sitk.WriteImage(oblique_volume(), str(path))
+    assert unclear_headers(path) == []
+    assert np.allclose(sitk.ReadImage(str(path)).GetDirection(), oblique_volume().GetDirection(), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "checks"),
+    [
+        ("pv.vtk", ["orientation"]),
+        ("pv.gipl", ["orientation"]),
+        ("pv.mrc", ["orientation"]),
+        ("pv.tif", ["spacing", "orientation"]),
+    ],
+)
+def test_formats_that_keep_no_sides_are_refused_by_setup_too(
+    tmp_path: Path, name: str, checks: list[str]
+) -> None:
+    path = tmp_path / name
+    sitk.WriteImage(oblique_volume(), str(path))
+    assert [finding.check for finding in unclear_headers(path)] == checks
+    case = CaseFolder("a", tmp_path, "a", {"pv": path}, "pv", None, None)
+    assert any(f"{name} is " in p and "the patient's right" in p for p in check_case(case).problems)
+    accepted = check_case(case, checks)
+    assert not any("the patient's right" in problem for problem in accepted.problems)
+    assert set(checks) <= set(accepted.accepted)
 
 
 def test_a_sheared_header_is_told_from_a_damaged_one(tmp_path: Path) -> None:
