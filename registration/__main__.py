@@ -122,6 +122,7 @@ def _run(options: argparse.Namespace, alone: bool) -> str:
         refuse_unclear_header(path, options.accept)
     from registration.algorithm import register
     from registration.compiled import without_blas
+    from registration.padding import tell_padding
     from registration.rigid import rotation_matrices
     from registration.settings import RegistrationSettings
     from registration.volume_file import read_volume
@@ -142,6 +143,9 @@ def _run(options: argparse.Namespace, alone: bool) -> str:
     )
     for reason in result.reasons:
         print(f"  {reason}")
+    for path, image in ((options.reference, reference), (options.moving, moving)):
+        if padded := tell_padding(image):
+            print(f"  {path} {padded}")
     if result.verdict != "ok":
         for path, image in ((options.reference, reference), (options.moving, moving)):
             print(*_unlike_hu(path, image), sep="", end="")

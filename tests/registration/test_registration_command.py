@@ -149,6 +149,28 @@ def test_values_that_are_no_hu_are_named_where_nothing_fits(
     assert said in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("which", ["reference", "moving"])
+def test_padding_is_told_and_becomes_air(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], which: str
+) -> None:
+    moved = []
+    for name, hu in (("padded", -2000), ("air", -1024)):
+        image = sitk.ReadImage(str(files / f"{which}.nii.gz"))
+        image[:3, :, :] = hu
+        given = {"reference": files / "reference.nii.gz", "moving": files / "moving.nii.gz"}
+        given[which] = tmp_path / f"{name}.nii.gz"
+        sitk.WriteImage(image, str(given[which]))
+        out = tmp_path / f"{name}_moved.nii.gz"
+        transform = tmp_path / f"{name}.tfm"
+        arguments = [str(given["reference"]), str(given["moving"]), "--transform", str(transform)]
+        assert main([*arguments, "--moved", str(out)]) == 0
+        told = "padded.nii.gz holds -2000 and the like in 5 % of its voxels" in capsys.readouterr().out
+        assert told == (name == "padded")
+        moved.append((sitk.GetArrayFromImage(sitk.ReadImage(str(out))), transform.read_text()))
+    assert moved[0][1] == moved[1][1]
+    assert np.array_equal(moved[0][0], moved[1][0])
+
+
 def test_the_functions_ask_as_well(files: Path, unplaced: Path) -> None:
     reference, mask = files / "reference.nii.gz", files / "mask.nii.gz"
     with pytest.raises(mp.InputError, match="which side is the patient's right"):
