@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from registration.settings import RegistrationResult
 
 HEADER_CHECKS = ("spacing", "orientation")
-"""What a header may leave open, as `registration.file_header` names it."""
+"""What a header may leave open or say implausibly, as `registration.file_header` names it."""
 BESIDE = ".registration_"
 LEAST_RANGE_HU = 100.0
 """Air and water are 1000 apart."""
@@ -76,7 +76,8 @@ def build_parser() -> argparse.ArgumentParser:
         choices=HEADER_CHECKS,
         default=[],
         metavar="CHECK",
-        help=f"take volumes as they are read though their header leaves this open: {', '.join(HEADER_CHECKS)}",
+        help="take volumes as they are read though their header leaves this open, or is implausible: "
+        f"{', '.join(HEADER_CHECKS)}",
     )
     return parser
 

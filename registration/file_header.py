@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from registration.finding import Finding
 from registration.nifti_bytes import is_nifti_name
+from registration.plausible_spacing import find_implausible_file
 
 KEEP_PLACES = ("NrrdImageIO", "MetaImageIO", "GDCMImageIO", "HDF5ImageIO")
 """ITK's readers, beside NIfTI's, of formats whose header says which side is the patient's right. Of the others most keep no
@@ -20,18 +22,6 @@ PICTURES = ("TIFFImageIO", "PNGImageIO", "JPEGImageIO", "JPEG2000ImageIO", "BMPI
 """Those of pictures, which do not say how far apart the slices are either."""
 FORMS_APART_MM = 1.0
 """How far qform and sform may put a corner apart: rounding does far less."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Say what is not clear: the check (here `spacing` or `orientation`), and a clause to follow the file's name."""
-
-    check: str
-    clause: str
-
-    def __str__(self) -> str:
-        """Add how to insist."""
-        return f"{self.clause}; if it is right as it is, pass --accept {self.check}"
 
 
 @dataclass(frozen=True)
@@ -124,18 +114,24 @@ def _unclear_nifti(path: Path) -> Finding | None:
 
 
 def refuse_unclear_header(path: Path, accept: Collection[str] = ()) -> None:
-    """Refuse a volume whose header leaves its size or its sides open.
+    """Refuse a volume whose header leaves its size or its sides open, or gives a size that no scanner makes.
 
     Args:
         path: As for `find_unclear_header`; what is no file is left to the reader.
-        accept: `spacing`, `orientation`: what may be left open.
+        accept: `spacing`, `orientation`: what may be so.
 
     Raises:
         ValueError: It does so, with what to do.
     """
-    for unclear in unclear_headers(path) if path.is_file() else ():
-        if unclear.check not in accept:
-            raise ValueError(f"{path} {unclear}")
+    if not path.is_file():
+        return
+    findings = unclear_headers(path)
+    if not any(finding.check == "spacing" for finding in findings):
+        implausible = find_implausible_file(path)
+        findings += [implausible] if implausible is not None else []
+    for finding in findings:
+        if finding.check not in accept:
+            raise ValueError(f"{path} {finding}")
 
 
 def read_nifti_header(path: Path) -> NiftiHeader | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ import nnunet_multiphase as mp
 from nnunet_multiphase.cli.main import main as command
 from registration.__main__ import main
 from registration.figure import overlay_figure
+from registration.file_header import refuse_unclear_header
 from registration.volume_file import read_volume
 
 pytestmark = pytest.mark.slow
@@ -147,6 +149,42 @@ def test_values_that_are_no_hu_are_named_where_nothing_fits(
     arguments = [str(files / "reference.nii.gz"), str(tmp_path / "moved.nii.gz")]
     assert main([*arguments, "--transform", str(tmp_path / "t.tfm")]) == 0
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("mm", "clause"),
+    [(1000.0, "the header seems to be in metres"), (10.0, r"is 13 mm long \(26 slices of 0\.5 mm\)")],
+)
+@pytest.mark.parametrize("ending", [".nii.gz", ".mha"])
+def test_a_header_in_another_unit_is_asked_about(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], mm: float, clause: str, ending: str
+) -> None:
+    given = []
+    for name in ("reference", "moving"):
+        image = sitk.ReadImage(str(files / f"{name}.nii.gz"))
+        image.SetSpacing([size / mm for size in image.GetSpacing()])
+        image.SetOrigin([place / mm for place in image.GetOrigin()])
+        given.append(tmp_path / f"{name}{ending}")
+        sitk.WriteImage(image, str(given[-1]))
+    arguments = [*map(str, given), "--transform", str(tmp_path / "t.tfm")]
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert str(given[0]) in said
+    assert re.search(clause, said)
+    assert "pass --accept spacing" in said
+    assert not (tmp_path / "t.tfm").exists()
+    for call in (lambda: mp.register(*given), lambda: mp.align_phases({"pv": given[0]}, "pv")):
+        with pytest.raises(mp.InputError, match=clause):
+            call()
+
+
+def test_a_size_that_no_scanner_makes_is_taken_where_the_user_insists(files: Path, tmp_path: Path) -> None:
+    image = sitk.ReadImage(str(files / "reference.nii.gz"))
+    image.SetSpacing([6.0, 6.0, 20.5])
+    sitk.WriteImage(image, str(tmp_path / "thick.nii.gz"))
+    with pytest.raises(ValueError, match="as no scanner makes"):
+        refuse_unclear_header(tmp_path / "thick.nii.gz", ["orientation"])
+    refuse_unclear_header(tmp_path / "thick.nii.gz", ["spacing"])
 
 
 @pytest.mark.parametrize("which", ["reference", "moving"])
