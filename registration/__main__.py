@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import json
+import math
 import os
 import shutil
 import sys
@@ -228,7 +229,7 @@ def _writers(
     writers: list[tuple[Path | None, Callable[[Path], Any]]] = [
         (options.moved, write_moved),
         (options.figure, write_figure),
-        (options.json, lambda path: path.write_text(json.dumps(summary(options, result), indent=1) + "\n")),
+        (options.json, lambda path: path.write_text(_json_text(summary(options, result)))),
         (options.transform, lambda path: write_transform(result.transform, path)),
     ]
     return [(path, write) for path, write in writers if path is not None]
@@ -257,6 +258,19 @@ def summary(options: argparse.Namespace, result: RegistrationResult) -> dict[str
         "evaluations": result.evaluations,
         "swarm_trace": list(result.swarm_trace),
     }
+
+
+def _json_text(content: dict[str, Any]) -> str:
+    """Format as strict JSON, which has no infinity and no NaN: they become null."""
+
+    def finite(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: finite(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [finite(item) for item in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return json.dumps(finite(content), indent=1, allow_nan=False) + "\n"
 
 
 def _write_all(options: argparse.Namespace, writers: list[tuple[Path, Callable[[Path], Any]]]) -> None:

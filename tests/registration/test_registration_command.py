@@ -187,6 +187,28 @@ def test_a_size_that_no_scanner_makes_is_taken_where_the_user_insists(files: Pat
     refuse_unclear_header(tmp_path / "thick.nii.gz", ["spacing"])
 
 
+def test_where_nothing_overlaps_the_summary_is_strict_json_and_says_so(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moving = sitk.ReadImage(str(files / "moving.nii.gz"))
+    moving.SetSpacing([size / 1000 for size in moving.GetSpacing()])  # as of metres: between two samples
+    sitk.WriteImage(moving, str(tmp_path / "tiny.mha"))
+    arguments = [str(files / "reference.nii.gz"), str(tmp_path / "tiny.mha"), "--region", "body"]
+    arguments += ["--accept", "spacing"]
+    out = tmp_path / "out.json"
+    assert main([*arguments, "--transform", str(tmp_path / "t.tfm"), "--json", str(out)]) == 0
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    summary = json.loads(out.read_text(), parse_constant=refuse)
+    assert summary["verdict"] == "failed"
+    assert summary["evidence"]["disagreement_mm"] is None
+    said = capsys.readouterr().out
+    assert "  nothing of the body lies in the moving volume\n" in said
+    assert "inf" not in said
+
+
 @pytest.mark.parametrize("which", ["reference", "moving"])
 def test_padding_is_told_and_becomes_air(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], which: str
