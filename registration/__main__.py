@@ -26,6 +26,8 @@ HEADER_CHECKS = ("spacing", "orientation")
 BESIDE = ".registration_"
 LEAST_RANGE_HU = 100.0
 """Air and water are 1000 apart."""
+RIGID_ONLY = (".mat", ".xfm")
+"""Formats of transforms that hold no composite one."""
 STALE_S = 3600
 """No run writes for so long."""
 
@@ -179,11 +181,16 @@ def _check_options(options: argparse.Namespace) -> None:
         )
     if options.reference_mask is not None and options.region == "body":
         raise ValueError("--reference-mask and --region body exclude each other; give one of them.")
+    if options.model != "rigid" and options.transform.name.endswith(RIGID_ONLY):
+        raise ValueError(
+            f"--transform {options.transform} cannot hold a deformation, which --model {options.model} may give; name a "
+            ".tfm or .h5 file."
+        )
     given = (options.reference, options.moving, options.reference_mask, options.lesion_mask)
     inputs = [path for path in given if path is not None]
     named: set[Path] = set()
     for path, option, endings in (
-        (options.transform, "--transform", (".tfm", ".txt", ".h5", ".hdf5", ".mat", ".xfm")),
+        (options.transform, "--transform", (".tfm", ".txt", ".h5", ".hdf5", *RIGID_ONLY)),
         (options.moved, "--moved", (".nii.gz", ".nii", ".mha", ".nrrd")),
         (options.json, "--json", (".json",)),
         (options.figure, "--figure", (".png",)),

@@ -269,6 +269,16 @@ def test_strict_makes_a_failed_verdict_the_exit_status(
             "on the reference's grid",
         ),
         ("reference.nii.gz", "moving.nii.gz", ["--moved", "moved.jpg"], "--moved must end with"),
+        *(
+            (
+                "reference.nii.gz",
+                "damaged.nii.gz",  # refused before anything is read
+                ["--transform", f"out{ending}", "--model", model],
+                f"cannot hold a deformation, which --model {model} may give",
+            )
+            for ending in (".mat", ".xfm")
+            for model in ("deformable", "auto")
+        ),
         ("reference.nii.gz", "moving.nii.gz", ["--moved", "moved.mhd"], "--moved must end with"),
         ("reference.nii.gz", "moving.nii.gz", ["--json", "nowhere/out.json"], "there is no folder"),
         ("reference.nii.gz", "moving.nii.gz", ["--seed", "-1"], "not negative"),
