@@ -20,6 +20,8 @@ KEEP_PLACES = ("NrrdImageIO", "MetaImageIO", "GDCMImageIO", "HDF5ImageIO")
 directions, and how MINC's are taken depends on ITK's release."""
 PICTURES = ("TIFFImageIO", "PNGImageIO", "JPEGImageIO", "JPEG2000ImageIO", "BMPImageIO", "LSMImageIO")
 """Those of pictures, which do not say how far apart the slices are either."""
+ROUNDING_DEGREES = 0.2
+"""Axes this near to right angles were meant to be so; a gantry is tilted by more."""
 FORMS_APART_MM = 1.0
 """How far qform and sform may put a corner apart: rounding does far less."""
 
@@ -104,7 +106,11 @@ def _unclear_nifti(path: Path) -> Finding | None:
         )
     if header.qform is not None and header.sform is not None:
         apart = _most_apart(header)
-        if apart > max(FORMS_APART_MM, 0.5 * max(header.spacing)):
+        far = apart > max(FORMS_APART_MM, 0.5 * max(header.spacing))
+        if far and off_right_angles(header.sform) >= ROUNDING_DEGREES:
+            lost = f"; its qform, up to {apart:.0f} mm apart, cannot hold the tilt: who takes that loses it"
+            return Finding("orientation", tilted(", in its sform") + lost)
+        if far:
             return Finding(
                 "orientation",
                 f"says twice where it lies, and differently: its qform and sform are up to {apart:.0f} mm apart; set one to "
@@ -184,6 +190,21 @@ def _most_apart(header: NiftiHeader) -> float:
     last = np.array(header.size) - 1
     corners = [[i * last[0], j * last[1], k * last[2], 1] for i in (0, 1) for j in (0, 1) for k in (0, 1)]
     return float(np.linalg.norm(np.array(corners) @ (header.qform - header.sform).T, axis=1).max())
+
+
+def off_right_angles(form: np.ndarray) -> float:
+    """Measure how far the axes of a qform or sform (4, 4) are from right angles, in degrees; NaN where one has no length."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        axes = form[:3, :3] / np.linalg.norm(form[:3, :3], axis=0)
+    return float(np.degrees(np.arcsin(np.abs(np.triu(axes.T @ axes, 1)).max())))
+
+
+def tilted(where: str = "") -> str:
+    """Say that a grid is not straight, and what keeps the tilt: a clause to follow the file's name."""
+    return (
+        f"has axes that are not at right angles (a gantry tilt stored as a shear{where}): expected a straight grid; "
+        "resample it to one (dcm2niix does so from the DICOM files; to export it again the same way does not help)"
+    )
 
 
 def _unclear_nrrd(path: Path) -> Finding | None:
