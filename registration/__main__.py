@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 HEADER_CHECKS = ("spacing", "orientation")
 """What a header may leave open or say implausibly, as `registration.file_header` names it."""
+ReadFolder: TypeAlias = "Callable[[Path], sitk.Image]"
+REMARKS = "remarks"
+"""Note of an image with what its reader has to tell."""
 BESIDE = ".registration_"
 LEAST_RANGE_HU = 100.0
 """Air and water are 1000 apart."""
@@ -85,12 +88,15 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str] | None = None, *, alone: bool = False) -> int:
+def main(
+    arguments: Sequence[str] | None = None, *, alone: bool = False, read_folder: ReadFolder | None = None
+) -> int:
     """Run the command.
 
     Args:
         arguments: The command line; none = the process's own.
         alone: Whether the process does nothing else: numba then starts without scipy.
+        read_folder: Reads the folder of a DICOM series, from who can; none: a folder is refused.
 
     Returns:
         0, whatever the verdict, which is printed and stands in --json, but 1 with --strict where it is "failed"; 2
@@ -98,7 +104,7 @@ def main(arguments: Sequence[str] | None = None, *, alone: bool = False) -> int:
     """
     options = build_parser().parse_args(arguments)
     try:
-        verdict = _run(options, alone)
+        verdict = _run(options, alone, read_folder)
     except (ValueError, OSError) as problem:
         print(f"registration: {_told(problem)}", file=sys.stderr)
         return 2
@@ -114,12 +120,10 @@ def _told(problem: ValueError | OSError) -> str:
     return f"{problem.filename}: {problem.strerror}"
 
 
-def _run(options: argparse.Namespace, alone: bool) -> str:
+def _run(options: argparse.Namespace, alone: bool, read_folder: ReadFolder | None) -> str:
     """Register and write; give the verdict."""
     _check_options(options)
-    for path in (options.reference, options.moving, options.reference_mask, options.lesion_mask):
-        if path is not None and not path.is_file():
-            raise FileNotFoundError(f"There is no file {path}; give the path of a volume.")
+    _check_there(options, read_folder)
     from registration.file_header import refuse_unclear_header
 
     for path in (options.reference, options.moving):
@@ -135,7 +139,10 @@ def _run(options: argparse.Namespace, alone: bool) -> str:
         with without_blas():
             rotation_matrices([0.0] * 6)  # numba starts at its first call
     settings = RegistrationSettings(seed=options.seed, region=options.region, model=options.model)
-    reference, moving = read_volume(options.reference), read_volume(options.moving)
+    reference, moving = (
+        read_folder(path) if read_folder is not None and path.is_dir() else read_volume(path)
+        for path in (options.reference, options.moving)
+    )
     mask = None if options.reference_mask is None else read_volume(options.reference_mask)
     lesions = None if options.lesion_mask is None else read_volume(options.lesion_mask)
     result = register(reference, moving, reference_mask=mask, lesion_mask=lesions, settings=settings)
@@ -150,12 +157,30 @@ def _run(options: argparse.Namespace, alone: bool) -> str:
     for path, image in ((options.reference, reference), (options.moving, moving)):
         if padded := tell_padding(image):
             print(f"  {path} {padded}")
+        if image.HasMetaDataKey(REMARKS) and image.GetMetaData(REMARKS):
+            print(f"  {image.GetMetaData(REMARKS)}")
     if result.verdict != "ok":
         for path, image in ((options.reference, reference), (options.moving, moving)):
             print(*_unlike_hu(path, image), sep="", end="")
     if result.deformation is not None:
         print("  deformed" if result.deformation.accepted else f"  not deformed: {result.deformation.reason}")
     return result.verdict
+
+
+def _check_there(options: argparse.Namespace, read_folder: ReadFolder | None) -> None:
+    """Refuse inputs that are not there, and folders that cannot be read."""
+    for path in (options.reference, options.moving, options.reference_mask, options.lesion_mask):
+        if path is None or path.is_file():
+            continue
+        if not path.is_dir():
+            raise FileNotFoundError(f"There is no file {path}; give the path of a volume.")
+        if path not in (options.reference, options.moving):
+            raise ValueError(f"{path} is a folder: expected a file that holds the mask.")
+        if read_folder is None:
+            raise ValueError(
+                f"{path} is a folder: expected a file; `nnunet-multiphase register` takes the folder of a DICOM series, or "
+                "convert it (dcm2niix) and give the .nii.gz."
+            )
 
 
 def _unlike_hu(path: Path, image: sitk.Image) -> list[str]:

@@ -209,6 +209,25 @@ def test_where_nothing_overlaps_the_summary_is_strict_json_and_says_so(
     assert "inf" not in said
 
 
+def test_the_folder_of_a_dicom_series_is_read_as_setup_reads_it(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (series := tmp_path / "series").mkdir()
+    moving = sitk.ReadImage(str(files / "moving.nii.gz"))
+    moving.SetMetaData("remarks", "a slice was told twice")
+    asked = []
+    monkeypatch.setattr(
+        "nnunet_multiphase.volumes.volume_file.read_volume", lambda path: asked.append(path) or moving
+    )
+    arguments = [str(files / "reference.nii.gz"), str(series), "--transform", str(tmp_path / "t.tfm")]
+    assert command(["register", *arguments]) == 0
+    assert asked == [series]
+    assert "  a slice was told twice\n" in capsys.readouterr().out
+    by_file = [str(files / "reference.nii.gz"), str(files / "moving.nii.gz"), "--transform"]
+    assert main([*by_file, str(tmp_path / "same.tfm")]) == 0
+    assert (tmp_path / "t.tfm").read_text() == (tmp_path / "same.tfm").read_text()
+
+
 @pytest.mark.parametrize("which", ["reference", "moving"])
 def test_padding_is_told_and_becomes_air(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], which: str
@@ -259,6 +278,13 @@ def test_strict_makes_a_failed_verdict_the_exit_status(
     ("reference_file", "moving_file", "options", "sentence"),
     [
         ("nowhere.nii.gz", "moving.nii.gz", [], "There is no file"),
+        (".", "moving.nii.gz", [], ". is a folder: expected a file; `nnunet-multiphase register` takes"),
+        (
+            "reference.nii.gz",
+            "moving.nii.gz",
+            ["--reference-mask", "."],
+            ". is a folder: expected a file that holds the mask",
+        ),
         ("reference.nii.gz", "damaged.nii.gz", [], "is not readable as NIfTI"),
         ("reference.nii.gz", "cut_short.nii.gz", [], "not readable to its end"),
         ("reference.nii.gz", "flat.nii.gz", [], "must be one 3D volume"),
