@@ -12,9 +12,6 @@ PHASE_TITLES: dict[str, str] = {
 FILL_HU = -1024
 """Air: the value of every voxel where a phase has no data (never 0, which is water)."""
 
-NO_HU_BELOW = -1500
-"""Noise around air (-1000 HU) does not reach it: padding, as scanners write it where they measured nothing."""
-
 ON_FAILURE = ("check", "drop-phase", "drop-case", "header")
 """What to do with a phase whose registration failed: keep it as it came out, and say so; leave the phase out; leave the
 case out; take the headers' alignment."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import json
+import math
 import os
 import shutil
 import sys
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -21,10 +22,15 @@ if TYPE_CHECKING:
     from registration.settings import RegistrationResult
 
 HEADER_CHECKS = ("spacing", "orientation")
-"""What a header may leave open, as `registration.file_header` names it."""
+"""What a header may leave open or say implausibly, as `registration.file_header` names it."""
+ReadFolder: TypeAlias = "Callable[[Path], sitk.Image]"
+REMARKS = "remarks"
+"""Note of an image with what its reader has to tell."""
 BESIDE = ".registration_"
 LEAST_RANGE_HU = 100.0
 """Air and water are 1000 apart."""
+RIGID_ONLY = (".mat", ".xfm")
+"""Formats of transforms that hold no composite one."""
 STALE_S = 3600
 """No run writes for so long."""
 
@@ -37,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
         "moving points in mm, as SimpleITK's resampling wants it.",
     )
     parser.add_argument(
-        "reference", type=Path, metavar="REFERENCE", help="volume to align to (any ITK format)"
+        "reference", type=Path, metavar="REFERENCE", help="volume to align to (NIfTI, NRRD, MetaImage ...)"
     )
     parser.add_argument("moving", type=Path, metavar="MOVING", help="volume to be aligned")
     parser.add_argument("--transform", type=Path, required=True, metavar="OUT.tfm", help="transform to write")
@@ -76,17 +82,21 @@ def build_parser() -> argparse.ArgumentParser:
         choices=HEADER_CHECKS,
         default=[],
         metavar="CHECK",
-        help=f"take volumes as they are read though their header leaves this open: {', '.join(HEADER_CHECKS)}",
+        help="take volumes as they are read though their header leaves this open, or is implausible: "
+        f"{', '.join(HEADER_CHECKS)}",
     )
     return parser
 
 
-def main(arguments: Sequence[str] | None = None, *, alone: bool = False) -> int:
+def main(
+    arguments: Sequence[str] | None = None, *, alone: bool = False, read_folder: ReadFolder | None = None
+) -> int:
     """Run the command.
 
     Args:
         arguments: The command line; none = the process's own.
         alone: Whether the process does nothing else: numba then starts without scipy.
+        read_folder: Reads the folder of a DICOM series, from who can; none: a folder is refused.
 
     Returns:
         0, whatever the verdict, which is printed and stands in --json, but 1 with --strict where it is "failed"; 2
@@ -94,7 +104,7 @@ def main(arguments: Sequence[str] | None = None, *, alone: bool = False) -> int:
     """
     options = build_parser().parse_args(arguments)
     try:
-        verdict = _run(options, alone)
+        verdict = _run(options, alone, read_folder)
     except (ValueError, OSError) as problem:
         print(f"registration: {_told(problem)}", file=sys.stderr)
         return 2
@@ -110,18 +120,17 @@ def _told(problem: ValueError | OSError) -> str:
     return f"{problem.filename}: {problem.strerror}"
 
 
-def _run(options: argparse.Namespace, alone: bool) -> str:
+def _run(options: argparse.Namespace, alone: bool, read_folder: ReadFolder | None) -> str:
     """Register and write; give the verdict."""
     _check_options(options)
-    for path in (options.reference, options.moving, options.reference_mask, options.lesion_mask):
-        if path is not None and not path.is_file():
-            raise FileNotFoundError(f"There is no file {path}; give the path of a volume.")
+    _check_there(options, read_folder)
     from registration.file_header import refuse_unclear_header
 
     for path in (options.reference, options.moving):
         refuse_unclear_header(path, options.accept)
     from registration.algorithm import register
     from registration.compiled import without_blas
+    from registration.padding import tell_padding
     from registration.rigid import rotation_matrices
     from registration.settings import RegistrationSettings
     from registration.volume_file import read_volume
@@ -130,7 +139,10 @@ def _run(options: argparse.Namespace, alone: bool) -> str:
         with without_blas():
             rotation_matrices([0.0] * 6)  # numba starts at its first call
     settings = RegistrationSettings(seed=options.seed, region=options.region, model=options.model)
-    reference, moving = read_volume(options.reference), read_volume(options.moving)
+    reference, moving = (
+        read_folder(path) if read_folder is not None and path.is_dir() else read_volume(path)
+        for path in (options.reference, options.moving)
+    )
     mask = None if options.reference_mask is None else read_volume(options.reference_mask)
     lesions = None if options.lesion_mask is None else read_volume(options.lesion_mask)
     result = register(reference, moving, reference_mask=mask, lesion_mask=lesions, settings=settings)
@@ -142,12 +154,33 @@ def _run(options: argparse.Namespace, alone: bool) -> str:
     )
     for reason in result.reasons:
         print(f"  {reason}")
+    for path, image in ((options.reference, reference), (options.moving, moving)):
+        if padded := tell_padding(image):
+            print(f"  {path} {padded}")
+        if image.HasMetaDataKey(REMARKS) and image.GetMetaData(REMARKS):
+            print(f"  {image.GetMetaData(REMARKS)}")
     if result.verdict != "ok":
         for path, image in ((options.reference, reference), (options.moving, moving)):
             print(*_unlike_hu(path, image), sep="", end="")
     if result.deformation is not None:
         print("  deformed" if result.deformation.accepted else f"  not deformed: {result.deformation.reason}")
     return result.verdict
+
+
+def _check_there(options: argparse.Namespace, read_folder: ReadFolder | None) -> None:
+    """Refuse inputs that are not there, and folders that cannot be read."""
+    for path in (options.reference, options.moving, options.reference_mask, options.lesion_mask):
+        if path is None or path.is_file():
+            continue
+        if not path.is_dir():
+            raise FileNotFoundError(f"There is no file {path}; give the path of a volume.")
+        if path not in (options.reference, options.moving):
+            raise ValueError(f"{path} is a folder: expected a file that holds the mask.")
+        if read_folder is None:
+            raise ValueError(
+                f"{path} is a folder: expected a file; `nnunet-multiphase register` takes the folder of a DICOM series, or "
+                "convert it (dcm2niix) and give the .nii.gz."
+            )
 
 
 def _unlike_hu(path: Path, image: sitk.Image) -> list[str]:
@@ -173,11 +206,16 @@ def _check_options(options: argparse.Namespace) -> None:
         )
     if options.reference_mask is not None and options.region == "body":
         raise ValueError("--reference-mask and --region body exclude each other; give one of them.")
+    if options.model != "rigid" and options.transform.name.endswith(RIGID_ONLY):
+        raise ValueError(
+            f"--transform {options.transform} cannot hold a deformation, which --model {options.model} may give; name a "
+            ".tfm or .h5 file."
+        )
     given = (options.reference, options.moving, options.reference_mask, options.lesion_mask)
     inputs = [path for path in given if path is not None]
     named: set[Path] = set()
     for path, option, endings in (
-        (options.transform, "--transform", (".tfm", ".txt", ".h5", ".hdf5", ".mat", ".xfm")),
+        (options.transform, "--transform", (".tfm", ".txt", ".h5", ".hdf5", *RIGID_ONLY)),
         (options.moved, "--moved", (".nii.gz", ".nii", ".mha", ".nrrd")),
         (options.json, "--json", (".json",)),
         (options.figure, "--figure", (".png",)),
@@ -223,7 +261,7 @@ def _writers(
     writers: list[tuple[Path | None, Callable[[Path], Any]]] = [
         (options.moved, write_moved),
         (options.figure, write_figure),
-        (options.json, lambda path: path.write_text(json.dumps(summary(options, result), indent=1) + "\n")),
+        (options.json, lambda path: path.write_text(_json_text(summary(options, result)))),
         (options.transform, lambda path: write_transform(result.transform, path)),
     ]
     return [(path, write) for path, write in writers if path is not None]
@@ -252,6 +290,19 @@ def summary(options: argparse.Namespace, result: RegistrationResult) -> dict[str
         "evaluations": result.evaluations,
         "swarm_trace": list(result.swarm_trace),
     }
+
+
+def _json_text(content: dict[str, Any]) -> str:
+    """Format as strict JSON, which has no infinity and no NaN: they become null."""
+
+    def finite(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: finite(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [finite(item) for item in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return json.dumps(finite(content), indent=1, allow_nan=False) + "\n"
 
 
 def _write_all(options: argparse.Namespace, writers: list[tuple[Path, Callable[[Path], Any]]]) -> None:

@@ -12,6 +12,7 @@ from registration.candidates import choose_region, fit_body, fit_region
 from registration.decision import Answer, Signs, decide
 from registration.deformable import deform
 from registration.layers import LayeredPair, helper_thread
+from registration.padding import without_padding
 from registration.pyramid import build_pyramid
 from registration.reference import PreparedReference
 from registration.rigid import RigidMotion
@@ -48,7 +49,7 @@ def register(
 
     Args:
         reference: Fixed volume, HU; or what was made ready of it, once for several moving volumes.
-        moving: Volume to be moved, HU; on any grid.
+        moving: Volume to be moved, HU; on any grid. Padding below -1500 HU counts as air in both.
         reference_mask: What must be aligned in the end, on the reference's grid: 0 and one other value.
         lesion_mask: What must keep its volume in a deformation, on the reference's grid: 0 and one other value.
         settings: Tuning; defaults suit abdominal CT. A prepared reference has its own.
@@ -64,6 +65,7 @@ def register(
     prepared = _prepared(reference, settings)
     reference, settings = prepared.image, prepared.settings
     _check(reference, moving, reference_mask, lesion_mask, settings)
+    moving = without_padding(moving)
     moving_volume = volume_from_image(moving)
     check_contrast(moving_volume, "The moving volume")
     moving_layers = build_pyramid(moving_volume, settings.layer_spacings_mm)

@@ -11,20 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
+from registration.finding import Finding
+from registration.nifti_bytes import is_nifti_name
+from registration.plausible_spacing import find_implausible_file
+
+KEEP_PLACES = ("NrrdImageIO", "MetaImageIO", "GDCMImageIO", "HDF5ImageIO")
+"""ITK's readers, beside NIfTI's, of formats whose header says which side is the patient's right. Of the others most keep no
+directions, and how MINC's are taken depends on ITK's release."""
+PICTURES = ("TIFFImageIO", "PNGImageIO", "JPEGImageIO", "JPEG2000ImageIO", "BMPImageIO", "LSMImageIO")
+"""Those of pictures, which do not say how far apart the slices are either."""
+ROUNDING_DEGREES = 0.2
+"""Axes this near to right angles were meant to be so; a gantry is tilted by more."""
 FORMS_APART_MM = 1.0
 """How far qform and sform may put a corner apart: rounding does far less."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Say what is not clear: the check (here `spacing` or `orientation`), and a clause to follow the file's name."""
-
-    check: str
-    clause: str
-
-    def __str__(self) -> str:
-        """Add how to insist."""
-        return f"{self.clause}; if it is right as it is, pass --accept {self.check}"
 
 
 @dataclass(frozen=True)
@@ -38,20 +37,58 @@ class NiftiHeader:
 
 
 def find_unclear_header(path: Path) -> Finding | None:
-    """Say what a volume's header leaves open, before a reader fills it in.
+    """Say the first of what a volume's header leaves open, as `unclear_headers`; None where it leaves nothing."""
+    return next(iter(unclear_headers(path)), None)
+
+
+def unclear_headers(path: Path) -> list[Finding]:
+    """List what a volume's header leaves open, before a reader fills it in.
 
     Args:
         path: Of a volume that can be read. A folder (DICOM) leaves nothing open.
 
     Returns:
-        What it is, where a NIfTI header has no voxel size, no orientation, or two that disagree, or an NRRD or MHA none.
+        What it is, where a NIfTI header has no voxel size, no orientation, or two that disagree, an NRRD or MHA none, or the
+        format keeps none.
     """
     if path.is_dir():
-        return None
-    if path.name.lower().endswith((".nrrd", ".nhdr")):
-        return _unclear_nrrd(path)
-    if path.name.lower().endswith((".mha", ".mhd")):
-        return _unclear_meta(path)
+        return []
+    found = [_unclear_nifti(path)] if is_nifti_name(path) else _unclear_otherwise(path)
+    return [finding for finding in found if finding is not None]
+
+
+def _unclear_otherwise(path: Path) -> list[Finding | None]:
+    """Judge a file by the reader that ITK takes for it, whatever its name says."""
+    import SimpleITK as sitk
+
+    reader = sitk.ImageFileReader.GetImageIOFromFileName(str(path))
+    if reader == "NrrdImageIO":
+        return [_unclear_nrrd(path)]
+    if reader == "MetaImageIO":
+        return [_unclear_meta(path)]
+    if not reader or reader in KEEP_PLACES:
+        return []  # where there is no reader, the attempt says so
+    kind = reader.removesuffix("ImageIO")
+    remedy = "convert the original images again, to .nii.gz"
+    lost: list[Finding | None] = []
+    if reader in PICTURES:
+        lost.append(
+            Finding(
+                "spacing",
+                f"is {kind}, which does not say how far apart its slices are: expected NIfTI; {remedy}",
+            )
+        )
+    lost.append(
+        Finding(
+            "orientation",
+            f"is {kind}, which is not known to say which side is the patient's right: expected NIfTI, NRRD, MetaImage "
+            f"(.mha) or DICOM; {remedy}",
+        )
+    )
+    return lost
+
+
+def _unclear_nifti(path: Path) -> Finding | None:
     header = read_nifti_header(path)
     if header is None:
         return None
@@ -69,7 +106,11 @@ def find_unclear_header(path: Path) -> Finding | None:
         )
     if header.qform is not None and header.sform is not None:
         apart = _most_apart(header)
-        if apart > max(FORMS_APART_MM, 0.5 * max(header.spacing)):
+        far = apart > max(FORMS_APART_MM, 0.5 * max(header.spacing))
+        if far and off_right_angles(header.sform) >= ROUNDING_DEGREES:
+            lost = f"; its qform, up to {apart:.0f} mm apart, cannot hold the tilt: who takes that loses it"
+            return Finding("orientation", tilted(", in its sform") + lost)
+        if far:
             return Finding(
                 "orientation",
                 f"says twice where it lies, and differently: its qform and sform are up to {apart:.0f} mm apart; set one to "
@@ -79,18 +120,24 @@ def find_unclear_header(path: Path) -> Finding | None:
 
 
 def refuse_unclear_header(path: Path, accept: Collection[str] = ()) -> None:
-    """Refuse a volume whose header leaves its size or its sides open.
+    """Refuse a volume whose header leaves its size or its sides open, or gives a size that no scanner makes.
 
     Args:
         path: As for `find_unclear_header`; what is no file is left to the reader.
-        accept: `spacing`, `orientation`: what may be left open.
+        accept: `spacing`, `orientation`: what may be so.
 
     Raises:
         ValueError: It does so, with what to do.
     """
-    unclear = find_unclear_header(path) if path.is_file() else None
-    if unclear is not None and unclear.check not in accept:
-        raise ValueError(f"{path} {unclear}")
+    if not path.is_file():
+        return
+    findings = unclear_headers(path)
+    if not any(finding.check == "spacing" for finding in findings):
+        implausible = find_implausible_file(path)
+        findings += [implausible] if implausible is not None else []
+    for finding in findings:
+        if finding.check not in accept:
+            raise ValueError(f"{path} {finding}")
 
 
 def read_nifti_header(path: Path) -> NiftiHeader | None:
@@ -143,6 +190,21 @@ def _most_apart(header: NiftiHeader) -> float:
     last = np.array(header.size) - 1
     corners = [[i * last[0], j * last[1], k * last[2], 1] for i in (0, 1) for j in (0, 1) for k in (0, 1)]
     return float(np.linalg.norm(np.array(corners) @ (header.qform - header.sform).T, axis=1).max())
+
+
+def off_right_angles(form: np.ndarray) -> float:
+    """Measure how far the axes of a qform or sform (4, 4) are from right angles, in degrees; NaN where one has no length."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        axes = form[:3, :3] / np.linalg.norm(form[:3, :3], axis=0)
+    return float(np.degrees(np.arcsin(np.abs(np.triu(axes.T @ axes, 1)).max())))
+
+
+def tilted(where: str = "") -> str:
+    """Say that a grid is not straight, and what keeps the tilt: a clause to follow the file's name."""
+    return (
+        f"has axes that are not at right angles (a gantry tilt stored as a shear{where}): expected a straight grid; "
+        "resample it to one (dcm2niix does so from the DICOM files; to export it again the same way does not help)"
+    )
 
 
 def _unclear_nrrd(path: Path) -> Finding | None:

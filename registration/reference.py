@@ -10,6 +10,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from registration.liver import find_liver, grown_to_its_edges
+from registration.padding import without_padding
 from registration.pyramid import build_pyramid, on_layer
 from registration.region import body_region, off_the_ends
 from registration.settings import RegistrationSettings
@@ -25,7 +26,7 @@ class PreparedReference:
         settings: Of all registrations to it.
 
     Attributes:
-        image: The volume.
+        image: The volume, air where it was padded.
         settings: How to register.
         grid: Where its voxels lie; their values are let go of, which are hundreds of MB.
         layers: Its pyramid, the coarsest layer first.
@@ -40,7 +41,7 @@ class PreparedReference:
         if settings is not None and not isinstance(settings, RegistrationSettings):
             raise ValueError(f"settings must be RegistrationSettings, but are a {type(settings).__name__}.")
         check_image(image, "The reference")
-        self.image = image
+        self.image = image = without_padding(image)
         self.settings = settings or RegistrationSettings()
         volume = volume_from_image(image)
         check_contrast(volume, "The reference")

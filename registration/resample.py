@@ -8,6 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from registration.padding import without_padding
 from registration.volume import image_like, values_of
 from registration.whole_volume import resample_linearly_moved
 
@@ -22,7 +23,7 @@ def resample_image(
     """Resample an image by cubic B-splines.
 
     Args:
-        moving: The image.
+        moving: The image; padding below -1500 HU becomes air first.
         reference: The grid wanted.
         transform: Reference points -> moving points; none = the headers are right.
         fill_hu: Value where the moving has no data.
@@ -45,7 +46,7 @@ def resample_with_coverage(
     """Resample an image by cubic B-splines, and tell where it has data.
 
     Args:
-        moving: The image.
+        moving: The image; padding below -1500 HU becomes air first.
         reference: The grid wanted.
         transform: Reference points -> moving points; none = the headers are right.
         fill_hu: Value where the moving has no data.
@@ -55,6 +56,7 @@ def resample_with_coverage(
         What `resample_image` gives, and an array (z, y, x) that is true where the moving has data.
     """
     transform = transform or sitk.Transform(3, sitk.sitkIdentity)
+    moving = without_padding(moving)
     values = sitk.GetArrayViewFromImage(moving)
     lowest, highest = values.min(), values.max()
     if np.issubdtype(values.dtype, np.integer):

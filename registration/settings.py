@@ -154,7 +154,8 @@ class Evidence:
         body_overlap: Share of the body's sample points in the moving's data, as a part of what a volume of its length
             can cover.
         overlap: Share of the region's.
-        disagreement_mm: Largest mean distance between the region's motion and one found by half of it alone.
+        disagreement_mm: Largest mean distance between the region's motion and one found by half of it alone; infinite where
+            nothing of it lies in the moving volume.
         apart_mm: Mean distance between the region's motion and the body's, over the region.
         edge_agreement: Of the mask's, or the found liver's, edges in both volumes (`registration.edges`); none where the
             body was fitted, or too few edges are to be seen.

@@ -47,6 +47,7 @@ class Limit:
 LEAST_SHARPNESS = Limit(0.67, 0.55, "the match is hardly better than 20 mm aside (sharpness {:.2f})")
 LEAST_OVERLAP = Limit(0.5, 0.35, "only {:.0%} of the {} lies in the moving volume")
 MOST_DISAGREEMENT_MM = Limit(4.0, 12.0, "parts of the {1}, fitted alone, end {0:.0f} mm apart")
+NOTHING_SEEN = "nothing of the {1} lies in the moving volume"
 LEAST_EDGE_AGREEMENT = Limit(
     0.45, 0.2, "the {1}'s edges hardly lie where the moving volume has some (agreement {0:.3f})"
 )
@@ -63,6 +64,7 @@ def judge(evidence: Evidence, region: str) -> tuple[Judgement, tuple[str, ...]]:
         evidence: The signs.
         region: What was fitted, for the sentences.
     """
+    nothing_seen = not np.isfinite(evidence.disagreement_mm)
     signs = [
         (LEAST_SHARPNESS, (evidence.sharpness + evidence.region_sharpness) / 2, ""),
         (LEAST_OVERLAP, evidence.body_overlap, "body"),
@@ -76,10 +78,13 @@ def judge(evidence: Evidence, region: str) -> tuple[Judgement, tuple[str, ...]]:
     worst: Judgement = "ok"
     reasons = []
     for limit, value, name in signs:
+        if nothing_seen and limit is LEAST_OVERLAP and name == region:
+            continue  # said below, for good
         sign = 1.0 if limit.ok > limit.failed else -1.0  # larger is better, or smaller
         if sign * value >= sign * limit.ok:
             continue
-        reasons.append(limit.sentence.format(value, name))
+        sentence = NOTHING_SEEN if nothing_seen and limit is MOST_DISAGREEMENT_MM else limit.sentence
+        reasons.append(sentence.format(value, name))
         little_to_hold = limit in (LEAST_SHARPNESS, LEAST_OVERLAP)
         if sign * value < sign * limit.failed and not (convincing and little_to_hold):
             worst = "failed"

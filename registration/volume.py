@@ -9,6 +9,8 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from registration.file_header import tilted
+
 MIN_VOXELS = 4
 """Along each axis, the fewest that are registered."""
 
@@ -95,9 +97,7 @@ def check_placement(image: sitk.Image, name: str) -> None:
         )
     direction = np.array(image.GetDirection()).reshape(3, 3)
     if np.abs(direction.T @ direction - np.eye(3)).max() > SQUARE_TOLERANCE:
-        raise ValueError(
-            f"{name} has axes that are not at right angles: expected a straight grid; resample it to one, or export it again"
-        )
+        raise ValueError(f"{name} {tilted()}")
 
 
 def check_one_value(mask: sitk.Image, name: str) -> None:

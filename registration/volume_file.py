@@ -9,6 +9,7 @@ from typing import NoReturn
 import SimpleITK as sitk
 
 from registration.nifti_bytes import check_nifti, check_nifti_header, is_nifti_name
+from registration.unreadable import why_unreadable
 
 
 def read_volume(path: Path) -> sitk.Image:
@@ -39,7 +40,7 @@ def read_volume(path: Path) -> sitk.Image:
         refuse_written(path, before)
         return image
     except RuntimeError as problem:
-        raise ValueError(f"{path} cannot be read as an image; is it damaged, or not a volume?") from problem
+        raise ValueError(why_unreadable(path, problem)) from problem
 
 
 def state_of(path: Path) -> tuple[int, ...]:

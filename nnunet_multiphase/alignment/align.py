@@ -10,8 +10,9 @@ import SimpleITK as sitk
 
 from nnunet_multiphase.alignment.moved_mask import bring_mask
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.phases import FILL_HU, NO_HU_BELOW
+from nnunet_multiphase.phases import FILL_HU
 from registration import PreparedReference, RegistrationResult, RegistrationSettings, register
+from registration.padding import without_padding
 from registration.resample import resample_with_coverage
 from registration.volume import image_like
 
@@ -93,7 +94,7 @@ def align_phases(
             f"case {case}: the reference phase {reference} is not among its phases {', '.join(images)}"
         )
     settings = settings if settings is not None else RegistrationSettings()
-    fixed = without_padding(images[reference])
+    fixed = without_padding(signed(images[reference]))
     fixed_data = data_box(fixed)
     liver_data = None if liver_mask is None else crop(liver_mask, fixed_data)
     find_motion = _to_reference(crop(fixed, fixed_data), liver_data, settings, case, reference, find)
@@ -107,7 +108,7 @@ def align_phases(
             placed[phase], has_data = _left_in_place(fixed, fixed_data)
         else:
             # Slices of padding are no data: a spline would ring at their edge, and a registration would fit it.
-            moving = crop(without_padding(image), data_box(image))
+            moving = crop(without_padding(signed(image)), data_box(image))
             result = find_motion(moving, phase)
             results[phase] = result
             failed = result.verdict == "failed"
@@ -275,18 +276,6 @@ def signed(image: sitk.Image) -> sitk.Image:
     """Give unsigned volumes a type that can hold -1024."""
     unsigned = (sitk.sitkUInt8, sitk.sitkUInt16, sitk.sitkUInt32)
     return sitk.Cast(image, sitk.sitkInt32) if image.GetPixelID() in unsigned else image
-
-
-def without_padding(image: sitk.Image) -> sitk.Image:
-    """Make air of the -2000 or -3024 that scanners write where they measured nothing; noise of air stays.
-
-    Before it is resampled, or a spline would ring into the body at the padding's edge.
-    """
-    image = signed(image)
-    values = sitk.GetArrayViewFromImage(image)
-    if values.min() >= NO_HU_BELOW:
-        return image
-    return image_like(np.where(values < NO_HU_BELOW, np.asarray(FILL_HU, values.dtype), values), image)
 
 
 def _as_int16(image: sitk.Image, has_data: np.ndarray) -> sitk.Image:

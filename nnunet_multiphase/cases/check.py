@@ -39,19 +39,17 @@ from nnunet_multiphase.cases.plausible_order import (
 )
 from nnunet_multiphase.cases.plausible_values import find_implausible_values
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.phases import FILL_HU, NO_HU_BELOW
 from nnunet_multiphase.volumes.mask_file import GridError, MaskFiles, read_mask
 from nnunet_multiphase.volumes.orientation import upright
 from nnunet_multiphase.volumes.unchanged import digest_of_mask, digest_of_volume, digest_of_voxels
 from nnunet_multiphase.volumes.volume_file import read_volume, split_channel
-from registration.file_header import find_unclear_header
+from registration.file_header import unclear_headers
 from registration.nifti_bytes import unit_code
+from registration.padding import tell_padding
 
 STRAY_SHARE = 0.05
 """Share of a lesion mask that may lie outside the liver mask: edges are drawn by different hands."""
 MISPLACED_SHARE = 0.9
-LEAST_PADDING = 0.0005
-"""Share of a volume; fewer voxels are noise."""
 MOST_OF_LIVER = 0.9
 """A lesion mask that fills more of the liver than this is the liver's: labels or files are exchanged."""
 
@@ -178,7 +176,8 @@ def _check_phase(
         judged.grids[phase] = image
     if "remarks" in image.GetMetaDataKeys() and image.GetMetaData("remarks"):
         judged.warnings.append(f"case {case.name}, phase {phase}: {image.GetMetaData('remarks')}")
-    judged.warnings += _padding(f"case {case.name}, phase {phase}: {path}", image)
+    if padded := tell_padding(image):
+        judged.warnings.append(f"case {case.name}, phase {phase}: {path} {padded}")
     _judge_volume(judged, phase, path, image)
     used = upright(image)  # a copy is one in whatever axis order it is stored
     values = digest_of_voxels(used)  # and in whatever type of number
@@ -190,19 +189,6 @@ def _check_phase(
         )
     judged.voxels[phase] = values
     judged.parts[phase] = digest_of_volume(used, values)
-
-
-def _padding(where: str, image: sitk.Image) -> list[str]:
-    """Say that a volume is padded with what is no HU, which becomes air; a few such voxels are nothing to tell."""
-    values = sitk.GetArrayViewFromImage(image)
-    lowest = float(values.min())
-    share = float((values < NO_HU_BELOW).mean()) if lowest < NO_HU_BELOW else 0.0
-    if share < LEAST_PADDING:
-        return []
-    return [
-        f"{where} holds {lowest:g} and the like in {max(1, round(100 * share))} % of its voxels, where nothing was seen: "
-        f"taken as air ({FILL_HU} HU)"
-    ]
 
 
 def _check_mask(
@@ -272,14 +258,13 @@ def _judge_volume(judged: _Judged, phase: str, path: Path, image: sitk.Image) ->
     """Ask whether a phase's values and millimetres can be a body's."""
     where = f"case {judged.case}, phase {phase}: {path}"
     sample = sample_volume(image)
-    header = find_unclear_header(split_channel(path)[0])
-    code = unit_code(split_channel(path)[0]) if path.is_file() else 0
-    spacing = (
-        header if header is not None and header.check == "spacing" else find_implausible_spacing(sample, code)
-    )
-    implausible = judged.add(where, [spacing])
+    file = split_channel(path)[0]
+    headers = unclear_headers(file)
+    code = unit_code(file) if file.is_file() else 0
+    sizes = [header for header in headers if header.check == "spacing"]
+    implausible = judged.add(where, sizes or [find_implausible_spacing(sample, code)])
     implausible |= judged.add(where, [find_implausible_values(sample)])
-    judged.add(where, [header if header is not spacing else None])
+    judged.add(where, [header for header in headers if header not in sizes])
     if implausible:
         return  # what follows relies on both
     judged.samples[phase] = sample

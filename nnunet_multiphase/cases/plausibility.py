@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from registration.file_header import Finding as Finding
+from registration.finding import Finding as Finding
 
 SAMPLES_IN_PLANE = 128
 SAMPLES_ALONG = 96

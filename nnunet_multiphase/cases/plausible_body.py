@@ -9,19 +9,12 @@ import numpy as np
 from scipy import ndimage
 
 from nnunet_multiphase.cases.plausibility import Finding, Sample
+from registration.plausible_spacing import find_implausible_size
 
 BODY_HU = -400.0
 BONE_HU = 250.0
-LEAST_SPACING_MM, MOST_SPACING_MM = 0.1, 20.0
-UNITS = {"metres": 1000.0, "centimetres": 10.0, "inches": 25.4, "micrometres": 0.001}
-UNIT_CODES = {1: ("metre", 1000.0), 3: ("micrometre", 0.001)}
-"""NIfTI's code of a unit that is not mm -> its name, and mm."""
-PLAUSIBLE_SPACING_MM = (0.3, 12.0)
-MATRICES = (512, 768, 1024)
-"""Pixels of a slice as scanners make them: with 1 mm each, the field of view would be larger than any is."""
-WIDTH_MM, DEPTH_MM, LENGTH_MM = (130.0, 680.0), (90.0, 520.0), (15.0, 2300.0)
-"""From infants to the largest that fit into a scanner; along the table at least some slices."""
-MANY_SLICES = 12
+WIDTH_MM, DEPTH_MM = (130.0, 680.0), (90.0, 520.0)
+"""From infants to the largest that fit into a scanner."""
 LEAST_WIDE = 0.75
 """Width by depth; people are wider than deep, and newborns round."""
 SPINE_IN_FRONT = -0.12
@@ -59,49 +52,8 @@ class Body:
 
 
 def find_implausible_spacing(sample: Sample, unit_code: int = 0) -> Finding | None:
-    """Say why voxels cannot be of the size that the header gives.
-
-    Args:
-        sample: Of the volume, in mm as it was read.
-        unit_code: What a NIfTI header says its numbers are; one of `UNIT_CODES` says that they were turned into mm.
-    """
-    spacing, size = sample.full_spacing_mm, sample.full_size
-    shown = " x ".join(f"{s:.4g}" for s in spacing)
-    if not (np.isfinite(spacing).all() and min(spacing) > 0):
-        return Finding(
-            "spacing", f"has voxels of {shown} mm: the header gives no size; write it into the header"
-        )
-    if min(spacing) < LEAST_SPACING_MM or max(spacing) > MOST_SPACING_MM:
-        low, high = PLAUSIBLE_SPACING_MM
-        said, factor = UNIT_CODES.get(unit_code, ("", 1.0))
-        if said and all(low <= s / factor <= high for s in spacing):
-            return Finding(
-                "spacing",
-                f"has voxels of {shown} mm, as no scanner makes: its header's unit code (xyzt_units {unit_code}) says "
-                f"{said}, and its numbers seem to be mm; set the code to 2 (mm)",
-            )
-        unit = next((u for u, mm in UNITS.items() if all(low <= s * mm <= high for s in spacing)), "")
-        why = (
-            f"the header seems to be in {unit}, or" if unit else "the header seems to be in another unit, or"
-        )
-        return Finding(
-            "spacing",
-            f"has voxels of {shown} mm, as no scanner makes: {why} the size is lost; write it into the header in mm",
-        )
-    if np.allclose(spacing, 1.0, atol=1e-6) and size[0] == size[1] and size[0] in MATRICES:
-        return Finding(
-            "spacing",
-            f"has voxels of 1 x 1 x 1 mm at {size[0]} x {size[1]} pixels, a field of view of {size[0]} mm that scanners do "
-            "not have: the size seems to be lost; export it again with its header",
-        )
-    length = spacing[2] * size[2]
-    if length > LENGTH_MM[1] or (length < LENGTH_MM[0] and size[2] >= MANY_SLICES):
-        return Finding(
-            "spacing",
-            f"is {length:.0f} mm long ({size[2]} slices of {spacing[2]:.4g} mm), where {LENGTH_MM[0]:.0f} to "
-            f"{LENGTH_MM[1]:.0f} mm are expected; correct the slices' distance in the header",
-        )
-    return None
+    """Say why voxels cannot be of the size that the header gives, as `registration.plausible_spacing`."""
+    return find_implausible_size(sample.full_spacing_mm, sample.full_size, unit_code)
 
 
 def measure_body(sample: Sample) -> Body | None:

@@ -2,8 +2,13 @@
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from registration.__main__ import build_parser, main
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
 
 HELP = "align one volume to another and write the transform"
 
@@ -26,7 +31,14 @@ def run(args: argparse.Namespace) -> int:
         elif value is not None:
             # --option=value holds also for values that begin with a dash.
             arguments.append(f"{action.option_strings[0]}={value}" if action.option_strings else str(value))
-    return main(arguments, alone=True)
+    return main(arguments, alone=True, read_folder=_read_folder)
+
+
+def _read_folder(folder: Path) -> "sitk.Image":
+    """Read a DICOM series, as setup does."""
+    from nnunet_multiphase.volumes import volume_file
+
+    return volume_file.read_volume(folder)
 
 
 def _options() -> Iterator[argparse.Action]:

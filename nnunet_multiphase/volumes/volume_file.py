@@ -13,8 +13,8 @@ import SimpleITK as sitk
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.volumes.orientation import upright
-from registration.file_header import read_nifti_header
-from registration.nifti_bytes import check_nifti, check_nifti_header, is_nifti_2, is_nifti_name
+from registration.nifti_bytes import check_nifti, check_nifti_header
+from registration.unreadable import why_unreadable
 from registration.volume import MIN_VOXELS, check_placement
 from registration.volume_file import refuse_written, state_of
 
@@ -26,9 +26,6 @@ FORMATS: tuple[str, ...] = (*SUFFIXES, ".mha", ".mhd", ".nrrd", ".nhdr", ".hdr",
 
 COLOURS = (3, 4)
 """Values of a voxel that is red, green, blue and perhaps opaque."""
-
-ROUNDING_DEGREES = 0.2
-"""Axes this near to right angles were meant to be so; a gantry is tilted by more."""
 
 
 def nifti_stem(path: Path) -> str | None:
@@ -108,7 +105,7 @@ def read_volume(path: Path, *, drawing: bool = False) -> sitk.Image:
         try:
             image = _volume_of(reader, channel)
         except RuntimeError as error:
-            raise InputError(_unreadable(path, error)) from error
+            raise InputError(why_unreadable(path, error)) from error
     try:
         refuse_written(path, before)
         check_placement(image, str(path))
@@ -178,7 +175,7 @@ def read_information(path: Path) -> sitk.ImageFileReader:
         with _quiet_itk:
             reader.ReadImageInformation()
     except RuntimeError as error:
-        raise InputError(_unreadable(path, error)) from error
+        raise InputError(why_unreadable(path, error)) from error
     return reader
 
 
@@ -292,48 +289,7 @@ def read_unchecked(path: Path) -> sitk.Image:
         with _quiet_itk:
             return sitk.ReadImage(str(path))
     except RuntimeError as error:
-        raise InputError(_unreadable(path, error)) from error
-
-
-def _format(path: Path) -> str:
-    """Name the format that a file's suffix promises."""
-    return "NIfTI" if is_nifti_name(path) else path.suffix.lstrip(".").upper() or "an image"
-
-
-def _unreadable(path: Path, error: RuntimeError) -> str:
-    """Say why ITK cannot read a file, and what to do."""
-    if is_nifti_name(path) and is_nifti_2(path):
-        return f"{path} is NIfTI-2, which is not read here: expected NIfTI-1; save it as such"
-    if "orthonormal" in str(error).lower():
-        off = _off_right_angles(path)
-        if off is not None and off < ROUNDING_DEGREES:
-            return (
-                f"{path} has axes that are off right angles by {off:.2g} degrees, as by rounding in its sform: expected "
-                "straight ones; set the sform to the qform, which is always straight, or export it again"
-            )
-        return (
-            f"{path} has axes that are not at right angles (a gantry tilt stored as a shear, in its sform): expected a "
-            "straight grid; resample it to one (dcm2niix does so from the DICOM files; to export it again the same way does "
-            "not help)"
-        )
-    if "zero-valued spacing" in str(error).lower():
-        return f"{path} has a voxel size of 0 in its header: the size is lost; write it into the header in mm"
-    return f"{path} is not readable as {_format(path)} ({_reason(error)}): export it again"
-
-
-def _off_right_angles(path: Path) -> float | None:
-    """Measure how far the axes of a NIfTI's sform are from right angles, in degrees; None where there is no sform."""
-    header = read_nifti_header(path)
-    if header is None or header.sform is None:
-        return None
-    axes = header.sform[:3, :3] / np.linalg.norm(header.sform[:3, :3], axis=0)
-    return float(np.degrees(np.arcsin(np.abs(np.triu(axes.T @ axes, 1)).max())))
-
-
-def _reason(error: RuntimeError) -> str:
-    """Take the telling line out of an ITK message."""
-    text = str(error).strip().splitlines()[-1]
-    return text.split("sitk::ERROR:")[-1].strip().rstrip(".").replace('"', "")
+        raise InputError(why_unreadable(path, error)) from error
 
 
 def _by(size: tuple[int, ...]) -> str:

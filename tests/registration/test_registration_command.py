@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ import nnunet_multiphase as mp
 from nnunet_multiphase.cli.main import main as command
 from registration.__main__ import main
 from registration.figure import overlay_figure
+from registration.file_header import refuse_unclear_header
 from registration.volume_file import read_volume
 
 pytestmark = pytest.mark.slow
@@ -93,6 +95,37 @@ def test_a_volume_that_does_not_say_where_right_is_is_asked_about(
     assert (tmp_path / "t.tfm").is_file()
 
 
+@pytest.mark.parametrize("ending", [".vtk", ".gipl", ".mrc"])
+def test_a_format_that_keeps_no_sides_is_asked_about(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str
+) -> None:
+    reference, moving = files / "reference.nii.gz", tmp_path / f"moving{ending}"
+    sitk.WriteImage(sitk.ReadImage(str(files / "moving.nii.gz")), str(moving))
+    assert main([str(reference), str(moving), "--transform", str(tmp_path / "t.tfm")]) == 2
+    assert f"{moving} is " in (said := capsys.readouterr().err)
+    assert "not known to say which side is the patient's right" in said
+    assert "pass --accept orientation" in said
+    with pytest.raises(mp.InputError, match="which side is the patient's right"):
+        mp.register(reference, moving)
+    with pytest.raises(mp.InputError, match="which side is the patient's right"):
+        mp.lesion_table(files / "mask.nii.gz", {"pv": moving})
+
+
+def test_a_format_that_keeps_neither_sides_nor_slice_distance_is_asked_about_both(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moving = tmp_path / "moving.tif"
+    sitk.WriteImage(sitk.ReadImage(str(files / "moving.nii.gz")), str(moving))
+    arguments = [str(files / "reference.nii.gz"), str(moving), "--transform", str(tmp_path / "t.tfm")]
+    for accepted, said in (
+        ([], "moving.tif is TIFF, which does not say how far apart its slices are"),
+        (["spacing"], "which side is the patient's right"),
+        (["orientation"], "how far apart its slices are"),
+    ):
+        assert main([*arguments, "--accept", *accepted] if accepted else arguments) == 2
+        assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -116,6 +149,105 @@ def test_values_that_are_no_hu_are_named_where_nothing_fits(
     arguments = [str(files / "reference.nii.gz"), str(tmp_path / "moved.nii.gz")]
     assert main([*arguments, "--transform", str(tmp_path / "t.tfm")]) == 0
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("mm", "clause"),
+    [(1000.0, "the header seems to be in metres"), (10.0, r"is 13 mm long \(26 slices of 0\.5 mm\)")],
+)
+@pytest.mark.parametrize("ending", [".nii.gz", ".mha"])
+def test_a_header_in_another_unit_is_asked_about(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], mm: float, clause: str, ending: str
+) -> None:
+    given = []
+    for name in ("reference", "moving"):
+        image = sitk.ReadImage(str(files / f"{name}.nii.gz"))
+        image.SetSpacing([size / mm for size in image.GetSpacing()])
+        image.SetOrigin([place / mm for place in image.GetOrigin()])
+        given.append(tmp_path / f"{name}{ending}")
+        sitk.WriteImage(image, str(given[-1]))
+    arguments = [*map(str, given), "--transform", str(tmp_path / "t.tfm")]
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert str(given[0]) in said
+    assert re.search(clause, said)
+    assert "pass --accept spacing" in said
+    assert not (tmp_path / "t.tfm").exists()
+    for call in (lambda: mp.register(*given), lambda: mp.align_phases({"pv": given[0]}, "pv")):
+        with pytest.raises(mp.InputError, match=clause):
+            call()
+
+
+def test_a_size_that_no_scanner_makes_is_taken_where_the_user_insists(files: Path, tmp_path: Path) -> None:
+    image = sitk.ReadImage(str(files / "reference.nii.gz"))
+    image.SetSpacing([6.0, 6.0, 20.5])
+    sitk.WriteImage(image, str(tmp_path / "thick.nii.gz"))
+    with pytest.raises(ValueError, match="as no scanner makes"):
+        refuse_unclear_header(tmp_path / "thick.nii.gz", ["orientation"])
+    refuse_unclear_header(tmp_path / "thick.nii.gz", ["spacing"])
+
+
+def test_where_nothing_overlaps_the_summary_is_strict_json_and_says_so(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moving = sitk.ReadImage(str(files / "moving.nii.gz"))
+    moving.SetSpacing([size / 1000 for size in moving.GetSpacing()])  # as of metres: between two samples
+    sitk.WriteImage(moving, str(tmp_path / "tiny.mha"))
+    arguments = [str(files / "reference.nii.gz"), str(tmp_path / "tiny.mha"), "--region", "body"]
+    arguments += ["--accept", "spacing"]
+    out = tmp_path / "out.json"
+    assert main([*arguments, "--transform", str(tmp_path / "t.tfm"), "--json", str(out)]) == 0
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    summary = json.loads(out.read_text(), parse_constant=refuse)
+    assert summary["verdict"] == "failed"
+    assert summary["evidence"]["disagreement_mm"] is None
+    said = capsys.readouterr().out
+    assert "  nothing of the body lies in the moving volume\n" in said
+    assert "inf" not in said
+
+
+def test_the_folder_of_a_dicom_series_is_read_as_setup_reads_it(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (series := tmp_path / "series").mkdir()
+    moving = sitk.ReadImage(str(files / "moving.nii.gz"))
+    moving.SetMetaData("remarks", "a slice was told twice")
+    asked = []
+    monkeypatch.setattr(
+        "nnunet_multiphase.volumes.volume_file.read_volume", lambda path: asked.append(path) or moving
+    )
+    arguments = [str(files / "reference.nii.gz"), str(series), "--transform", str(tmp_path / "t.tfm")]
+    assert command(["register", *arguments]) == 0
+    assert asked == [series]
+    assert "  a slice was told twice\n" in capsys.readouterr().out
+    by_file = [str(files / "reference.nii.gz"), str(files / "moving.nii.gz"), "--transform"]
+    assert main([*by_file, str(tmp_path / "same.tfm")]) == 0
+    assert (tmp_path / "t.tfm").read_text() == (tmp_path / "same.tfm").read_text()
+
+
+@pytest.mark.parametrize("which", ["reference", "moving"])
+def test_padding_is_told_and_becomes_air(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], which: str
+) -> None:
+    moved = []
+    for name, hu in (("padded", -2000), ("air", -1024)):
+        image = sitk.ReadImage(str(files / f"{which}.nii.gz"))
+        image[:3, :, :] = hu
+        given = {"reference": files / "reference.nii.gz", "moving": files / "moving.nii.gz"}
+        given[which] = tmp_path / f"{name}.nii.gz"
+        sitk.WriteImage(image, str(given[which]))
+        out = tmp_path / f"{name}_moved.nii.gz"
+        transform = tmp_path / f"{name}.tfm"
+        arguments = [str(given["reference"]), str(given["moving"]), "--transform", str(transform)]
+        assert main([*arguments, "--moved", str(out)]) == 0
+        told = "padded.nii.gz holds -2000 and the like in 5 % of its voxels" in capsys.readouterr().out
+        assert told == (name == "padded")
+        moved.append((sitk.GetArrayFromImage(sitk.ReadImage(str(out))), transform.read_text()))
+    assert moved[0][1] == moved[1][1]
+    assert np.array_equal(moved[0][0], moved[1][0])
 
 
 def test_the_functions_ask_as_well(files: Path, unplaced: Path) -> None:
@@ -146,6 +278,13 @@ def test_strict_makes_a_failed_verdict_the_exit_status(
     ("reference_file", "moving_file", "options", "sentence"),
     [
         ("nowhere.nii.gz", "moving.nii.gz", [], "There is no file"),
+        (".", "moving.nii.gz", [], ". is a folder: expected a file; `nnunet-multiphase register` takes"),
+        (
+            "reference.nii.gz",
+            "moving.nii.gz",
+            ["--reference-mask", "."],
+            ". is a folder: expected a file that holds the mask",
+        ),
         ("reference.nii.gz", "damaged.nii.gz", [], "is not readable as NIfTI"),
         ("reference.nii.gz", "cut_short.nii.gz", [], "not readable to its end"),
         ("reference.nii.gz", "flat.nii.gz", [], "must be one 3D volume"),
@@ -156,6 +295,16 @@ def test_strict_makes_a_failed_verdict_the_exit_status(
             "on the reference's grid",
         ),
         ("reference.nii.gz", "moving.nii.gz", ["--moved", "moved.jpg"], "--moved must end with"),
+        *(
+            (
+                "reference.nii.gz",
+                "damaged.nii.gz",  # refused before anything is read
+                ["--transform", f"out{ending}", "--model", model],
+                f"cannot hold a deformation, which --model {model} may give",
+            )
+            for ending in (".mat", ".xfm")
+            for model in ("deformable", "auto")
+        ),
         ("reference.nii.gz", "moving.nii.gz", ["--moved", "moved.mhd"], "--moved must end with"),
         ("reference.nii.gz", "moving.nii.gz", ["--json", "nowhere/out.json"], "there is no folder"),
         ("reference.nii.gz", "moving.nii.gz", ["--seed", "-1"], "not negative"),

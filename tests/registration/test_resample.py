@@ -42,6 +42,24 @@ def test_type_and_range_are_the_movings_own(image: sitk.Image) -> None:
     assert (as_array(moved)[~inside] == -1024).all()
 
 
+@pytest.mark.parametrize("padding_hu", [-2000, -3024, -32768])
+@pytest.mark.parametrize("bent", [False, True])
+def test_padding_is_air_and_rings_into_nothing(image: sitk.Image, padding_hu: int, bent: bool) -> None:
+    padded, air = (sitk.Image(image) for _ in range(2))
+    padded[:7, :, :], air[:7, :, :] = padding_hu, -1024
+    motion: sitk.Transform = rigid((4.0, 0.0, 0.0), (1.0, 0.5, 0.3))
+    if bent:  # a transform that is not linear goes another way
+        motion = sitk.CompositeTransform([motion, sitk.BSplineTransformInitializer(image, [2, 2, 2])])
+    moved = as_array(resample_image(padded, image, motion))
+    assert np.array_equal(moved, as_array(resample_image(air, image, motion)))
+    assert moved.min() == -1024
+
+
+def test_a_volume_that_holds_nothing_else_is_not_taken_for_padding(image: sitk.Image) -> None:
+    low = sitk.Cast(image, sitk.sitkInt16) - 8192
+    assert np.array_equal(as_array(resample_image(low, image)), as_array(low))
+
+
 def test_the_spline_agrees_with_scipys(image: sitk.Image) -> None:
     motion = rigid((4.0, 0.0, 0.0), (1.0, 0.5, 0.3))
     values = as_array(image).astype(np.float64)

@@ -35,6 +35,11 @@ def test_good_signs_are_ok() -> None:
         ({"overlap": 0.2}, "failed", "20% of the liver"),
         ({"disagreement_mm": 6.0}, "check", "6 mm apart"),
         ({"disagreement_mm": 30.0}, "failed", "30 mm apart"),
+        (
+            {"disagreement_mm": np.inf, "overlap": 0.0},
+            "failed",
+            "nothing of the liver lies in the moving volume",
+        ),
         ({"edge_agreement": 0.3}, "check", "agreement 0.300"),
         ({"edge_agreement": 0.1}, "failed", "agreement 0.100"),
         ({"apart_mm": 30.0}, "check", "30 mm against the body"),

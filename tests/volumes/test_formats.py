@@ -11,6 +11,7 @@ import pytest
 import SimpleITK as sitk
 from test_layout import write, write_labels
 
+import nnunet_multiphase as mp
 from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.check import check_case
 from nnunet_multiphase.cases.inputs import Inputs, find_cases
@@ -18,6 +19,8 @@ from nnunet_multiphase.cases.layout import Layout, check_layout
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.mask_file import GridError, MaskFiles, read_mask
 from nnunet_multiphase.volumes.volume_file import read_volume
+from registration.file_header import refuse_unclear_header, unclear_headers
+from registration.volume_file import read_volume as read_of_register
 
 NUMBERS = {"0": "nc", "1": "art", "2": "pv", "3": "dl"}
 
@@ -115,6 +118,36 @@ def test_analyze_without_a_side_is_refused(tmp_path: Path) -> None:
         read_volume(tmp_path / "pv.hdr")
 
 
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".hdr", ".mha", ".mhd", ".nrrd", ".nhdr", ".h5"])
+def test_formats_that_say_where_right_is_leave_nothing_open(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"pv{ending}"
+    sitk.WriteImage(oblique_volume(), str(path))
+    assert unclear_headers(path) == []
+    assert np.allclose(sitk.ReadImage(str(path)).GetDirection(), oblique_volume().GetDirection(), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "checks"),
+    [
+        ("pv.vtk", ["orientation"]),
+        ("pv.gipl", ["orientation"]),
+        ("pv.mrc", ["orientation"]),
+        ("pv.tif", ["spacing", "orientation"]),
+    ],
+)
+def test_formats_that_keep_no_sides_are_refused_by_setup_too(
+    tmp_path: Path, name: str, checks: list[str]
+) -> None:
+    path = tmp_path / name
+    sitk.WriteImage(oblique_volume(), str(path))
+    assert [finding.check for finding in unclear_headers(path)] == checks
+    case = CaseFolder("a", tmp_path, "a", {"pv": path}, "pv", None, None)
+    assert any(f"{name} is " in p and "the patient's right" in p for p in check_case(case).problems)
+    accepted = check_case(case, checks)
+    assert not any("the patient's right" in problem for problem in accepted.problems)
+    assert set(checks) <= set(accepted.accepted)
+
+
 def test_a_sheared_header_is_told_from_a_damaged_one(tmp_path: Path) -> None:
     sitk.WriteImage(oblique_volume(), str(tmp_path / "pv.nii.gz"))
     data = bytearray(gzip.decompress((tmp_path / "pv.nii.gz").read_bytes()))
@@ -125,6 +158,45 @@ def test_a_sheared_header_is_told_from_a_damaged_one(tmp_path: Path) -> None:
     (tmp_path / "pv.nii.gz").write_bytes(gzip.compress(bytes(data)))
     with pytest.raises(InputError, match=r"gantry tilt.*resample"):
         read_volume(tmp_path / "pv.nii.gz")
+
+
+def tilted_file(path: Path, qform_code: int) -> Path:
+    """Write a stack whose slices go to the front by 0.9 mm each, as a NIfTI sform says it; the qform cannot."""
+    hu = np.random.default_rng(0).normal(50, 20, (20, 8, 9)).astype(np.int16)
+    sitk.WriteImage(sitk.GetImageFromArray(hu), str(path))
+    rows = np.array([[-1, 0, 0, 0], [0, -1, 0.9, 0], [0, 0, 1, 0]], "<f4")
+    return rewritten(rewritten(path, 280, rows.tobytes()), 252, bytes([qform_code, 0, 1, 0]))
+
+
+@pytest.mark.parametrize("qform_code", [0, 1])
+def test_a_tilt_is_named_by_every_reader_whatever_the_qform_says(tmp_path: Path, qform_code: int) -> None:
+    path = tilted_file(tmp_path / "pv.nii.gz", qform_code)
+    said = []
+    case = CaseFolder("a", tmp_path, "a", {"pv": path}, "pv", None, None)
+    said.append(next(problem for problem in check_case(case).problems if "right angles" in problem))
+    for register in (mp.register, command_of_register):
+        with pytest.raises(ValueError, match="right angles") as raised:
+            register(path, path)
+        said.append(str(raised.value))
+    for sentence in said:
+        assert "gantry tilt stored as a shear, in its sform" in sentence
+        assert "resample it to one" in sentence
+        assert "set one to the other" not in sentence
+        assert ("17 mm apart, cannot hold the tilt" in sentence) == bool(qform_code)
+
+
+def command_of_register(reference: Path, moving: Path) -> None:
+    """Read as the register command does."""
+    refuse_unclear_header(reference)
+    read_of_register(moving)
+
+
+def test_nifti_2_is_named_by_the_register_command_too(tmp_path: Path) -> None:
+    path = tmp_path / "pv.nii.gz"
+    nibabel = pytest.importorskip("nibabel")
+    nibabel.save(nibabel.Nifti2Image(np.ones((6, 6, 6), np.int16), np.eye(4)), path)
+    with pytest.raises(ValueError, match=r"pv\.nii\.gz is NIfTI-2, .*expected NIfTI-1"):
+        command_of_register(path, path)
 
 
 def rewritten(path: Path, at: int, data: bytes) -> Path:
