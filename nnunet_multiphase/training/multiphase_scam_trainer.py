@@ -17,6 +17,8 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from torch import nn
 
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.network.dilated_scam_unet import DilatedSCAMUNet
+from nnunet_multiphase.network.patch_fit import undivided
 from nnunet_multiphase.training.augmentation import follow_method, patch_size_before_scaling
 from nnunet_multiphase.training.focal_dice import FocalDiceLoss
 from nnunet_multiphase.training.phase_augmentation import drop_phases, misalign_phases
@@ -103,6 +105,24 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
             torch.default_generator.manual_seed(self.seed)
             super().initialize()
         self.phase_channels = self._read_phases()
+
+    def on_train_start(self) -> None:
+        """Refuse a patch that the network cannot halve, and start as nnU-Net does.
+
+        Only here: what was trained with such a patch is still validated, predicts, and goes on with a warning.
+        """
+        if not self.was_initialized:
+            self.initialize()
+        network = _without_wrappers(self.network)
+        if isinstance(network, DilatedSCAMUNet):
+            problem = undivided(self.configuration_manager.patch_size, network.strides)
+            if problem and self.current_epoch == 0:
+                raise InputError(f"plans, {self.configuration_name}: {problem}")
+            if problem:
+                self.print_to_log_file(
+                    f"WARNING: {self.configuration_name}: {problem} for the next training."
+                )
+        super().on_train_start()
 
     def _read_phases(self) -> PhaseChannels | None:
         """Read what dataset.json says about the phases, and log what will be done with it."""
@@ -293,3 +313,10 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         super().save_checkpoint(unfinished)
         if self.local_rank == 0 and not self.disable_checkpointing:
             Path(unfinished).replace(filename)
+
+
+def _without_wrappers(network: nn.Module) -> nn.Module:
+    """Give the network that torch.compile and DDP may have wrapped."""
+    if isinstance(network, nn.parallel.DistributedDataParallel):
+        network = network.module
+    return getattr(network, "_orig_mod", network)

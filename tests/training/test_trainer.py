@@ -334,3 +334,46 @@ def test_a_training_of_a_version_without_phase_dropout_goes_on_without(plain: Da
     asked = MultiPhaseSCAMTrainer(plans, "3d_fullres", 0, plain.description, torch.device("cpu"))
     asked.load_checkpoint(str(latest))
     assert asked.phase_dropout == 0.4
+
+
+@pytest.fixture
+def own_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let a trainer write into a folder of its own."""
+    monkeypatch.setenv("nnUNet_results", str(tmp_path))
+    return tmp_path
+
+
+def own_trainer(
+    plain: Dataset, kind: type[MultiPhaseSCAMTrainer], **entries: object
+) -> MultiPhaseSCAMTrainer:
+    plans = {**plain.plans, "continue_training": False, **entries}
+    return kind(plans, "3d_fullres", 0, plain.description, torch.device("cpu"))
+
+
+def odd_patch(plain: Dataset) -> MultiPhaseSCAMTrainer:
+    configurations = plain.plans["configurations"]
+    configurations["3d_fullres"]["patch_size"] = [20, 30, 30]
+    return own_trainer(plain, MultiPhaseSCAMTrainer, configurations=configurations)
+
+
+def test_a_patch_that_the_strides_do_not_divide_is_refused_before_the_training(
+    plain: Dataset, own_results: Path
+):
+    trainer = odd_patch(plain)
+    with pytest.raises(
+        InputError, match=r"plans, 3d_fullres: patch_size is \(20, 30, 30\).* or \(20, 32, 32\)"
+    ):
+        trainer.on_train_start()
+    assert trainer.dataloader_train is None
+    assert not (Path(trainer.output_folder_base) / "plans.json").exists()
+
+
+def test_a_training_with_such_a_patch_goes_on_with_a_warning(plain: Dataset, own_results: Path):
+    first = odd_patch(plain)
+    first.initialize()
+    first._best_ema = 0.0
+    first.save_checkpoint(str(own_results / "c.pth"))
+    resumed = odd_patch(plain)
+    resumed.load_checkpoint(str(own_results / "c.pth"))
+    resumed.on_train_start()
+    assert "WARNING: 3d_fullres: patch_size is (20, 30, 30)" in Path(resumed.log_file).read_text()
