@@ -25,6 +25,15 @@ from nnunet_multiphase.training.phase_augmentation import drop_phases, misalign_
 from nnunet_multiphase.training.phase_channels import PhaseChannels, read_phase_channels
 from nnunet_multiphase.training.plans_settings import SETTINGS, read_settings
 
+COPIED = {
+    "epochs": "num_epochs",
+    "iterations_per_epoch": "num_iterations_per_epoch",
+    "val_iterations_per_epoch": "num_val_iterations_per_epoch",
+    "learning_rate": "initial_lr",
+    "deep_supervision": "enable_deep_supervision",
+}
+"""Settings of the class -> nnU-Net's attribute that takes their place once a trainer is made."""
+
 
 class MultiPhaseSCAMTrainer(nnUNetTrainer):
     """Train with focal + Dice loss and Adam; keep the weights with the lowest validation loss.
@@ -87,27 +96,38 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         super().__init__({**plans, **settings}, configuration, fold, dataset_json, device)
         for name, value in values.items():
             setattr(self, name, value)
-        self.num_epochs = self.epochs
-        self.num_iterations_per_epoch = self.iterations_per_epoch
-        self.num_val_iterations_per_epoch = self.val_iterations_per_epoch
-        self.initial_lr = self.learning_rate
+        self.set_by_plans = {
+            name: float(value) for entry in SETTINGS for name, value in plans.get(entry, {}).items()
+        }
+        self.copied = {name: getattr(self, name) for name in COPIED}
+        for name, nnunets in COPIED.items():
+            setattr(self, nnunets, self.copied[name])
         # In Adam an L2 term is divided by the gradient's running size: with this loss, whose gradients fade
         # as voxels are decided, it would grow into the strongest force on the weights.
         self.weight_decay = 0.0
-        self.enable_deep_supervision = self.deep_supervision
         self.loss_of_saved_best = math.inf  # of the checkpoint_best found when resuming
         self.phase_channels: PhaseChannels | None = None
         self.phase_rng = np.random.default_rng(self.seed)
 
     def initialize(self) -> None:
-        """Build network, optimiser and loss; the initial weights come from `seed` alone."""
+        """Build network, optimiser and loss; the initial weights come from `seed` alone.
+
+        Raises:
+            InputError: A subclass has changed a setting where that has no effect.
+        """
+        for name, nnunets in COPIED.items():
+            if getattr(self, name) not in (self.copied[name], getattr(self, nnunets)):
+                raise InputError(
+                    f"{type(self).__name__} sets {name} after MultiPhaseSCAMTrainer.__init__, where nobody reads it: "
+                    f"make it an attribute of the class, or set nnU-Net's {nnunets}"
+                )
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.seed)
             super().initialize()
         self.phase_channels = self._read_phases()
 
     def on_train_start(self) -> None:
-        """Refuse a patch that the network cannot halve, and start as nnU-Net does.
+        """Refuse a patch that the network cannot halve, write down the settings in force, and start as nnU-Net does.
 
         Only here: what was trained with such a patch is still validated, predicts, and goes on with a warning.
         """
@@ -122,7 +142,28 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
                 self.print_to_log_file(
                     f"WARNING: {self.configuration_name}: {problem} for the next training."
                 )
+        self._write_down_settings()
         super().on_train_start()
+
+    def _settings_in_force(self) -> dict[str, dict[str, float]]:
+        """Give all settings as they are now: a subclass may have set them by nnU-Net's habit, after `__init__`."""
+        return {
+            entry: {name: float(getattr(self, COPIED.get(name, name))) for name in names}
+            for entry, names in SETTINGS.items()
+        }
+
+    def _write_down_settings(self) -> None:
+        """Let plans.json beside the model and every checkpoint tell the settings that are trained with."""
+        now = self._settings_in_force()
+        for name, value in (item for values in now.values() for item in values.items()):
+            if self.set_by_plans.get(name, value) != value:
+                self.print_to_log_file(
+                    f"WARNING: {name} is {value:g}, not {self.set_by_plans[name]:g} as the plans say: "
+                    f"{type(self).__name__} sets it."
+                )
+        self.plans_manager.plans.update(now)
+        arguments: dict[str, Any] = vars(self)["my_init_kwargs"]
+        self.my_init_kwargs = {**arguments, "plans": {**arguments["plans"], **now}}
 
     def _read_phases(self) -> PhaseChannels | None:
         """Read what dataset.json says about the phases, and log what will be done with it."""
@@ -291,7 +332,7 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         """Let the next checkpoints tell this run's settings: nnU-Net takes their `init_args` over from the one loaded."""
         arguments: dict[str, Any] = vars(self)["my_init_kwargs"]
         plans = arguments["plans"]
-        now = {entry: {name: getattr(self, name) for name in names} for entry, names in SETTINGS.items()}
+        now = self._settings_in_force()
         for entry, values in now.items():
             before = plans.get(entry)
             if before is None and entry == "multiphase_training" and entry not in self.named_in_plans:
