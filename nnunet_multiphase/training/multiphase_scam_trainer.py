@@ -24,6 +24,7 @@ from nnunet_multiphase.training.focal_dice import FocalDiceLoss
 from nnunet_multiphase.training.phase_augmentation import drop_phases, misalign_phases
 from nnunet_multiphase.training.phase_channels import PhaseChannels, read_phase_channels
 from nnunet_multiphase.training.plans_settings import SETTINGS, read_settings
+from nnunet_multiphase.training.pretrained import compare_trainings, watch_pretrained_weights
 
 COPIED = {
     "epochs": "num_epochs",
@@ -125,6 +126,9 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
             torch.default_generator.manual_seed(self.seed)
             super().initialize()
         self.phase_channels = self._read_phases()
+        watch_pretrained_weights(
+            _without_wrappers(self.network), vars(self)["my_init_kwargs"], self.print_to_log_file
+        )
 
     def on_train_start(self) -> None:
         """Refuse a patch that the network cannot halve, write down the settings in force, and start as nnU-Net does.
@@ -321,7 +325,10 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         checkpoint_latest is up to `save_every` epochs older than the end of the interrupted training, and its
         logger knows nothing of a better epoch after it.
         """
+        now = vars(self)["my_init_kwargs"]
         super().load_checkpoint(filename_or_checkpoint)
+        name = f"the weights of {filename_or_checkpoint}"
+        compare_trainings(name, vars(self)["my_init_kwargs"], now, self.print_to_log_file)
         self._record_settings_in_force()
         best = Path(self.output_folder) / "checkpoint_best.pth"
         if best.is_file():
