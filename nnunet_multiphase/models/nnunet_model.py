@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -145,6 +146,13 @@ def load_model(
         predictor.initialize_from_trained_model_folder(str(model_folder), ready, checkpoint)
     except Exception as error:  # torch and nnU-Net raise many kinds
         first = (str(error).strip().splitlines() or [""])[0]
+        missing = _trainer_not_found(model_folder / f"fold_{ready[0]}" / checkpoint)
+        if missing:
+            raise InputError(
+                f"{model_folder} cannot be loaded: nnU-Net does not find the trainer {missing} it was made with "
+                f"({type(error).__name__}: {first}); set nnUNet_extTrainer to the folder that holds {missing} "
+                f"(it is {os.environ.get('nnUNet_extTrainer') or 'not set'}), and see that the file can be imported"
+            ) from error
         raise InputError(
             f"{model_folder} cannot be loaded ({type(error).__name__}: {first}): plans.json, dataset.json and "
             f"{checkpoint} do not fit one another or are damaged; restore what nnU-Net wrote"
@@ -158,6 +166,22 @@ def load_model(
     check_record(model)
     warn_of_other_axes(model, model_folder)
     return model
+
+
+def _trainer_not_found(checkpoint: Path) -> str | None:
+    """Name the trainer of a checkpoint that could not be loaded, if it is that which nnU-Net does not find."""
+    import torch
+    from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+
+    name = None
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            # As nnU-Net has just loaded it, or failed to; what may not be loaded was refused before.
+            name = torch.load(checkpoint, map_location="cpu", weights_only=False)["trainer_name"]
+            recursive_find_trainer_class_by_name(name)
+        except Exception:  # the search imports every trainer there is, which may raise anything
+            return text_or_none(name)
+    return None
 
 
 def _identity(

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.network.architecture import ArchitectureSettings
 from nnunet_multiphase.network.availability import silence_absent_phases
 from nnunet_multiphase.network.encoder_decoder import Decoder, Encoder
@@ -40,6 +41,7 @@ class DilatedSCAMUNet(nn.Module):
         super().__init__()
         settings = ArchitectureSettings(**arch_kwargs)
         self.strides = [tuple(s) for s in settings.strides]
+        self.input_channels = int(input_channels)
         self.num_classes = num_classes
         self.channels_last_on_cpu = settings.channels_last_on_cpu
         self.ignore_absent_phases = settings.ignore_absent_phases
@@ -55,7 +57,18 @@ class DilatedSCAMUNet(nn.Module):
 
         Returns:
             (B, num_classes, *spatial), or with deep supervision n_stages - 1 of them, finest first.
+
+        Raises:
+            InputError: The image has another number of channels.
         """
+        if (
+            x.shape[1] != self.input_channels
+        ):  # integers of Python: nothing of this is in a compiled or exported graph
+            raise InputError(
+                f"the image has {x.shape[1]} channels, but the network was trained on {self.input_channels} (one a phase, "
+                "in a cascade also the labels): give all phases in the order of training, an image of -1024 for one that is "
+                "missing, or use nnunet-multiphase predict --missing fill"
+            )
         if self.ignore_absent_phases:
             x = silence_absent_phases(x)
         if self.channels_last_on_cpu and x.device.type == "cpu":

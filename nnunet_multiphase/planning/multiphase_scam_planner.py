@@ -5,12 +5,15 @@ classes only (DefaultPreprocessor, CTNormalization, resample_data_or_seg_to_shap
 preprocessing and prediction need nothing of ours but the importable network.
 """
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
+from nnunetv2.paths import nnUNet_preprocessed
 from nnunetv2.preprocessing.normalization.map_channel_name_to_normalization import (
     channel_name_to_normalization_mapping,
 )
@@ -18,6 +21,7 @@ from nnunetv2.preprocessing.resampling.default_resampling import resample_data_o
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.json_file import load_object
 from nnunet_multiphase.network.defaults import ARCH_KWARGS_REQ_IMPORT, RATES, default_arch_kwargs
 from nnunet_multiphase.network.dilated_scam_unet import DilatedSCAMUNet
 from nnunet_multiphase.phase_record import channel_names, refuse_altered_phases, refuse_other_channels
@@ -90,6 +94,29 @@ class MultiPhaseSCAMPlanner(ExperimentPlanner):
             "foreground_intensity_properties_per_channel": measured,
         }
         return super().plan_experiment()
+
+    def save_plans(self, plans: dict[str, Any]) -> None:
+        """Save as nnU-Net does, and keep the trainer's settings that somebody wrote into the same plans by hand.
+
+        nnU-Net keeps the configurations that users added, so they expect it of the settings, too. What a planner sets itself
+        (see `ablations`) counts more than what stood there.
+
+        Raises:
+            InputError: The plans that are there cannot be read.
+        """
+        file = Path(str(nnUNet_preprocessed)) / self.dataset_name / f"{self.plans_identifier}.json"
+        if file.is_file():
+            before = load_object(file, "remove it and plan again, or restore it")
+            kept = []
+            for key in (key for key in before if key.startswith("multiphase")):
+                own, there = plans.get(key), before[key]
+                both = {**there, **own} if isinstance(own, dict) and isinstance(there, dict) else own or there
+                if both != own:
+                    kept.append(f"{key} {json.dumps(both)}")
+                plans[key] = both
+            if kept:
+                print(f"Settings of the plans that were there are kept: {', '.join(kept)}")
+        super().save_plans(plans)
 
     def determine_resampling(self, *args: Any, **kwargs: Any) -> tuple[Callable, dict, Callable, dict]:
         """Resample images by cubic splines and masks by nearest neighbour, along every axis.

@@ -17,11 +17,23 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from torch import nn
 
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.network.dilated_scam_unet import DilatedSCAMUNet
+from nnunet_multiphase.network.patch_fit import undivided
 from nnunet_multiphase.training.augmentation import follow_method, patch_size_before_scaling
 from nnunet_multiphase.training.focal_dice import FocalDiceLoss
 from nnunet_multiphase.training.phase_augmentation import drop_phases, misalign_phases
 from nnunet_multiphase.training.phase_channels import PhaseChannels, read_phase_channels
 from nnunet_multiphase.training.plans_settings import SETTINGS, read_settings
+from nnunet_multiphase.training.pretrained import compare_trainings, watch_pretrained_weights
+
+COPIED = {
+    "epochs": "num_epochs",
+    "iterations_per_epoch": "num_iterations_per_epoch",
+    "val_iterations_per_epoch": "num_val_iterations_per_epoch",
+    "learning_rate": "initial_lr",
+    "deep_supervision": "enable_deep_supervision",
+}
+"""Settings of the class -> nnU-Net's attribute that takes their place once a trainer is made."""
 
 
 class MultiPhaseSCAMTrainer(nnUNetTrainer):
@@ -85,24 +97,77 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         super().__init__({**plans, **settings}, configuration, fold, dataset_json, device)
         for name, value in values.items():
             setattr(self, name, value)
-        self.num_epochs = self.epochs
-        self.num_iterations_per_epoch = self.iterations_per_epoch
-        self.num_val_iterations_per_epoch = self.val_iterations_per_epoch
-        self.initial_lr = self.learning_rate
+        self.set_by_plans = {
+            name: float(value) for entry in SETTINGS for name, value in plans.get(entry, {}).items()
+        }
+        self.copied = {name: getattr(self, name) for name in COPIED}
+        for name, nnunets in COPIED.items():
+            setattr(self, nnunets, self.copied[name])
         # In Adam an L2 term is divided by the gradient's running size: with this loss, whose gradients fade
         # as voxels are decided, it would grow into the strongest force on the weights.
         self.weight_decay = 0.0
-        self.enable_deep_supervision = self.deep_supervision
         self.loss_of_saved_best = math.inf  # of the checkpoint_best found when resuming
         self.phase_channels: PhaseChannels | None = None
         self.phase_rng = np.random.default_rng(self.seed)
 
     def initialize(self) -> None:
-        """Build network, optimiser and loss; the initial weights come from `seed` alone."""
+        """Build network, optimiser and loss; the initial weights come from `seed` alone.
+
+        Raises:
+            InputError: A subclass has changed a setting where that has no effect.
+        """
+        for name, nnunets in COPIED.items():
+            if getattr(self, name) not in (self.copied[name], getattr(self, nnunets)):
+                raise InputError(
+                    f"{type(self).__name__} sets {name} after MultiPhaseSCAMTrainer.__init__, where nobody reads it: "
+                    f"make it an attribute of the class, or set nnU-Net's {nnunets}"
+                )
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.seed)
             super().initialize()
         self.phase_channels = self._read_phases()
+        watch_pretrained_weights(
+            _without_wrappers(self.network), vars(self)["my_init_kwargs"], self.print_to_log_file
+        )
+
+    def on_train_start(self) -> None:
+        """Refuse a patch that the network cannot halve, write down the settings in force, and start as nnU-Net does.
+
+        Only here: what was trained with such a patch is still validated, predicts, and goes on with a warning.
+        """
+        if not self.was_initialized:
+            self.initialize()
+        network = _without_wrappers(self.network)
+        if isinstance(network, DilatedSCAMUNet):
+            problem = undivided(self.configuration_manager.patch_size, network.strides)
+            if problem and self.current_epoch == 0:
+                raise InputError(f"plans, {self.configuration_name}: {problem}")
+            if problem:
+                self.print_to_log_file(
+                    f"WARNING: {self.configuration_name}: {problem} for the next training."
+                )
+        self._write_down_settings()
+        super().on_train_start()
+
+    def _settings_in_force(self) -> dict[str, dict[str, float]]:
+        """Give all settings as they are now: a subclass may have set them by nnU-Net's habit, after `__init__`."""
+        return {
+            entry: {name: float(getattr(self, COPIED.get(name, name))) for name in names}
+            for entry, names in SETTINGS.items()
+        }
+
+    def _write_down_settings(self) -> None:
+        """Let plans.json beside the model and every checkpoint tell the settings that are trained with."""
+        now = self._settings_in_force()
+        for name, value in (item for values in now.values() for item in values.items()):
+            if self.set_by_plans.get(name, value) != value:
+                self.print_to_log_file(
+                    f"WARNING: {name} is {value:g}, not {self.set_by_plans[name]:g} as the plans say: "
+                    f"{type(self).__name__} sets it."
+                )
+        self.plans_manager.plans.update(now)
+        arguments: dict[str, Any] = vars(self)["my_init_kwargs"]
+        self.my_init_kwargs = {**arguments, "plans": {**arguments["plans"], **now}}
 
     def _read_phases(self) -> PhaseChannels | None:
         """Read what dataset.json says about the phases, and log what will be done with it."""
@@ -260,7 +325,10 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         checkpoint_latest is up to `save_every` epochs older than the end of the interrupted training, and its
         logger knows nothing of a better epoch after it.
         """
+        now = vars(self)["my_init_kwargs"]
         super().load_checkpoint(filename_or_checkpoint)
+        name = f"the weights of {filename_or_checkpoint}"
+        compare_trainings(name, vars(self)["my_init_kwargs"], now, self.print_to_log_file)
         self._record_settings_in_force()
         best = Path(self.output_folder) / "checkpoint_best.pth"
         if best.is_file():
@@ -271,7 +339,7 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         """Let the next checkpoints tell this run's settings: nnU-Net takes their `init_args` over from the one loaded."""
         arguments: dict[str, Any] = vars(self)["my_init_kwargs"]
         plans = arguments["plans"]
-        now = {entry: {name: getattr(self, name) for name in names} for entry, names in SETTINGS.items()}
+        now = self._settings_in_force()
         for entry, values in now.items():
             before = plans.get(entry)
             if before is None and entry == "multiphase_training" and entry not in self.named_in_plans:
@@ -293,3 +361,10 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         super().save_checkpoint(unfinished)
         if self.local_rank == 0 and not self.disable_checkpointing:
             Path(unfinished).replace(filename)
+
+
+def _without_wrappers(network: nn.Module) -> nn.Module:
+    """Give the network that torch.compile and DDP may have wrapped."""
+    if isinstance(network, nn.parallel.DistributedDataParallel):
+        network = network.module
+    return getattr(network, "_orig_mod", network)

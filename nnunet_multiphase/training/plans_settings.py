@@ -1,7 +1,8 @@
 """Training, the settings that can be changed without code: the trainer's own, or those that the plans name."""
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nnunet_multiphase.errors import InputError
@@ -33,9 +34,31 @@ def read_settings(plans: Mapping[str, Any], defaults: object) -> dict[str, dict[
         For each entry of SETTINGS all its settings.
 
     Raises:
-        InputError: An entry is not an object of numbers by these names.
+        InputError: An entry is not an object of numbers by these names, is misspelt, or stands where nobody reads it.
     """
+    _refuse_unread(plans)
     return {entry: _read_entry(plans, entry, names, defaults) for entry, names in SETTINGS.items()}
+
+
+def _refuse_unread(plans: Mapping[str, Any]) -> None:
+    """Refuse entries that look like ours and would be passed over: the training would take its defaults in silence."""
+    for place, key in _keys_like_ours(plans, ()):
+        if place:
+            raise InputError(
+                f'plans: "{key}" stands in {", ".join(place)}, where nobody reads it; '
+                f"{' and '.join(SETTINGS)} belong to the top level of the plans, beside plans_name"
+            )
+        if key not in SETTINGS:
+            raise InputError(f'plans: "{key}" is not known; expected {", ".join(SETTINGS)}, or no such entry')
+
+
+def _keys_like_ours(content: object, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Give every key that begins with "multiphase", however it is written, and the keys that lead there."""
+    for key, value in content.items() if isinstance(content, Mapping) else ():
+        if re.sub("[ _-]", "", str(key)).lower().startswith("multiphase"):
+            yield place, str(key)
+        else:
+            yield from _keys_like_ours(value, (*place, str(key)))
 
 
 def _read_entry(

@@ -226,3 +226,26 @@ def test_what_is_no_model_is_said(tmp_path: Path, content: bytes | str | None, s
         path.write_bytes(content)
     with pytest.raises(InputError, match=sentence), opened_model(path, NAME, trusted=True):
         pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("outside", [None, "elsewhere"])
+def test_a_trainer_that_nnunet_does_not_find_is_named(
+    tmp_path: Path, outside: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("nnUNet_extTrainer", raising=False)
+    if outside:
+        monkeypatch.setenv("nnUNet_extTrainer", str(tmp_path / outside))
+    made = {"trainer_name": "OwnTrainer", "init_args": {"configuration": "3d_fullres"}, "network_weights": {}}
+    model = write_model(tmp_path / NAME, made)
+    said = rf"does not find the trainer OwnTrainer .* set nnUNet_extTrainer .*it is .*{outside or 'not set'}"
+    with pytest.raises(InputError, match=said):
+        load_model(model, trusted=True)
+
+
+@pytest.mark.slow
+def test_a_model_whose_trainer_is_found_is_still_called_damaged(tmp_path: Path) -> None:
+    made = {"trainer_name": "MultiPhaseSCAMTrainer", "init_args": {"configuration": "3d_fullres"}}
+    model = write_model(tmp_path / NAME, made)
+    with pytest.raises(InputError, match="do not fit one another or are damaged"):
+        load_model(model, trusted=True)

@@ -161,6 +161,21 @@ def test_it_compiles_without_a_graph_break():
         assert torch.equal(one, two)
 
 
+@pytest.mark.parametrize("channels", [3, 5])
+def test_another_number_of_channels_is_refused_with_a_sentence(channels):
+    net = small(ignore_absent_phases=True)
+    with pytest.raises(InputError, match=rf"{channels} channels, but .* trained on 4.*-1024.*--missing fill"):
+        net(torch.zeros(1, channels, 32, 32, 32))
+
+
+def test_it_is_traced_for_export():
+    net = small(ignore_absent_phases=True, deep_supervision=False).eval()
+    x = torch.randn(1, 4, 32, 32, 32)
+    program = torch.export.export(net, (x,))
+    with torch.no_grad():
+        assert torch.equal(program.module()(x), net(x))
+
+
 def test_half_precision_stays_near_full_precision():
     net = small(deep_supervision=False)
     x = torch.randn(1, 4, 32, 32, 32)

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
 
-from nnunet_multiphase.planning.ablations import MultiPhaseSCAMPlannerPlainSkips
+from nnunet_multiphase.planning.ablations import (
+    MultiPhaseSCAMPlannerFocalLoss,
+    MultiPhaseSCAMPlannerPlainSkips,
+)
 from nnunet_multiphase.planning.multiphase_scam_planner import PLANS_NAME, MultiPhaseSCAMPlanner
 
 pytestmark = pytest.mark.slow
@@ -67,3 +70,11 @@ def test_one_loss_is_what_the_trainer_reads(
     assert (loss["a"], loss["b"]) == weights
     del found["multiphase_loss"]
     assert found == plans
+
+
+def test_one_loss_planned_again_keeps_what_it_does_not_set(plans: dict, nnunet_folders: Path):
+    name = "FocalLossByHand"
+    saved = nnunet_folders / "nnUNet_preprocessed" / DATASET / f"{name}.json"
+    saved.write_text(json.dumps(plans | {"multiphase_loss": {"alpha": 0.6, "b": 2.0}}))
+    MultiPhaseSCAMPlannerFocalLoss(901, plans_name=name).plan_experiment()
+    assert json.loads(saved.read_text())["multiphase_loss"] == {"alpha": 0.6, "b": 0.0}

@@ -252,3 +252,27 @@ def test_ignored_voxels_are_no_foreground(
         values.append(image[(mask == 1) | (mask == 2)])
     expected = float(np.concatenate(values).mean())
     assert plans["foreground_intensity_properties_per_channel"]["1"]["mean"] == pytest.approx(expected)
+
+
+def test_planning_again_keeps_the_settings_that_were_set_by_hand(
+    plans: dict, nnunet_folders: Path, capsys: pytest.CaptureFixture[str]
+):
+    saved = nnunet_folders / "nnUNet_preprocessed" / DATASET / "ByHand.json"
+    MultiPhaseSCAMPlanner(901, plans_name="ByHand").plan_experiment()
+    assert "kept" not in capsys.readouterr().out
+    by_hand = {"multiphase_loss": {"alpha": 0.6}, "multiphase_training": {"learning_rate": 5e-4}}
+    saved.write_text(json.dumps(json.loads(saved.read_text()) | by_hand))
+    MultiPhaseSCAMPlanner(901, plans_name="ByHand").plan_experiment()
+    assert json.loads(saved.read_text()) == plans | by_hand | {
+        "plans_name": "ByHand",
+        "configurations": json.loads(json.dumps(plans["configurations"]).replace(PLANS_NAME, "ByHand")),
+    }
+    said = capsys.readouterr().out
+    assert 'multiphase_loss {"alpha": 0.6}, multiphase_training {"learning_rate": 0.0005}' in said
+
+
+def test_plans_that_cannot_be_read_are_named_when_planning_again(plans: dict, nnunet_folders: Path):
+    saved = nnunet_folders / "nnUNet_preprocessed" / DATASET / "Spoilt.json"
+    saved.write_text("{")
+    with pytest.raises(InputError, match=r"Spoilt\.json cannot be read .* remove it"):
+        MultiPhaseSCAMPlanner(901, plans_name="Spoilt").plan_experiment()

@@ -53,3 +53,27 @@ def test_another_entry_is_refused_with_a_sentence(value: object, sentence: str):
 def test_every_entry_is_checked(entry: str):
     with pytest.raises(InputError, match=f'"{entry}" may set {SETTINGS[entry][0]}'):
         read_settings({entry: {"beta": 1.0}}, DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    "key", ["multiphase_losses", "multiphase", "MultiPhase_loss", "multi_phase-training"]
+)
+def test_a_misspelt_entry_is_refused_with_the_known_ones(key: str):
+    with pytest.raises(InputError, match=f'"{key}" is not known.*multiphase_loss, multiphase_training'):
+        read_settings({key: {"alpha": 0.5}}, DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    ("configuration", "place"),
+    [
+        ({"multiphase_loss": {"alpha": 0.5}}, "configurations, 3d_fullres"),
+        ({"architecture": {"multiphase_training": {}}}, "configurations, 3d_fullres, architecture"),
+    ],
+)
+def test_an_entry_within_a_configuration_is_refused_with_its_place(configuration: dict, place: str):
+    plans = {
+        "plans_name": "P",
+        "configurations": {"2d": {}, "3d_fullres": {"batch_size": 2, **configuration}},
+    }
+    with pytest.raises(InputError, match=rf"in {place}, where nobody reads it.*top level"):
+        read_settings(plans, DEFAULTS)
