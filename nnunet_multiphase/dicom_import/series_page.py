@@ -10,7 +10,6 @@ from pathlib import Path
 
 from nnunet_multiphase.html.page import Markup, Section, Text, data_uri, write_report
 from nnunet_multiphase.html.sorted_table import (
-    SCRIPT,
     body_start,
     column_class,
     count,
@@ -19,7 +18,6 @@ from nnunet_multiphase.html.sorted_table import (
     mark,
     sorted_table,
 )
-from nnunet_multiphase.html.table_style import STYLE
 from nnunet_multiphase.phases import PHASE_TITLES
 
 SURE = 0.7
@@ -113,7 +111,9 @@ def write_series_page(path: Path, rows: Sequence[SeriesRow]) -> Path:
             "Series, worst first", [_table([rows[n] for n in ordered], [labels[n] for n in ordered], columns)]
         ),
     ]
-    return write_report(path, title=title, sections=sections, style=STYLE, script=SCRIPT)
+    return write_report(
+        path, title=title, sections=sections, styles=("html/sorted_table.css",), script="html/sorted_table.js"
+    )
 
 
 def _labels(rows: Sequence[SeriesRow]) -> list[str]:

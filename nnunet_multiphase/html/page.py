@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from nnunet_multiphase.html.templates import own_text
 from nnunet_multiphase.whole_file import whole_file
 
 
@@ -54,37 +55,6 @@ class Section:
 
 _NUMBER = re.compile(r"-?|[-+]?\d[\d.,x ]*(e[-+]?\d+)?( ?%)?")
 
-STYLE = """
-:root { color-scheme: light; }
-body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", Arial, sans-serif; color: #1b1f24;
-  background: #fff; margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 68rem; }
-h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .5rem; }
-h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem; padding-bottom: .25rem; border-bottom: 1px solid #d5dae0; }
-p { max-width: 46rem; margin: .5rem 0; }
-pre { font: 13px/1.45 ui-monospace, "DejaVu Sans Mono", Consolas, monospace; background: #f4f6f8;
-  padding: .75rem 1rem; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
-nav { font-size: .9rem; color: #57606a; }
-nav a { color: #0b5cad; margin-right: 1rem; white-space: nowrap; }
-.wide { overflow-x: auto; margin: 1rem 0; }
-table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-caption, figcaption { text-align: left; font-size: .9rem; color: #57606a; padding: .35rem 0;
-  max-width: 56rem; }
-th, td { padding: .3rem .75rem; border-bottom: 1px solid #e3e7eb; text-align: left; vertical-align: top; }
-thead th { border-bottom: 2px solid #8c959f; font-weight: 600; vertical-align: bottom; }
-th.number, td.number { text-align: right; white-space: nowrap; }
-figure { margin: 1.25rem 0; }
-figure img { max-width: 100%; height: auto; display: block; }
-@media print {
-  body { padding: 0; max-width: none; font-size: 11pt; }
-  nav, .on-screen { display: none; }
-  h2 { break-after: avoid; }
-  figure, tr { break-inside: avoid; }
-  .wide { overflow: visible; }
-  table { font-size: 8.5pt; }
-  th, td { padding: .15rem .4rem; }
-}
-"""
-
 
 def write_report(
     path: Path | str,
@@ -92,7 +62,7 @@ def write_report(
     title: str,
     sections: Sequence[Section],
     lead: str = "",
-    style: str = "",
+    styles: Sequence[str] = (),
     script: str = "",
 ) -> Path:
     """Write the page, whole or not at all.
@@ -102,8 +72,8 @@ def write_report(
         title: heading of the page.
         sections: what it holds, in order. All text is escaped, pictures are embedded; Markup stays as it is.
         lead: a sentence below the title.
-        style: more CSS, after the page's own.
-        script: JavaScript that runs when the page stands; the page has to be readable without.
+        styles: more of the package's .css files, after the page's own.
+        script: the package's .js file that runs when the page stands; the page has to be readable without.
 
     Returns:
         The path written.
@@ -113,6 +83,7 @@ def write_report(
         FileNotFoundError: a picture's file is absent.
     """
     path = Path(path)
+    style = "".join(map(own_text, ("html/page.css", *styles)))
     links = "".join(f'<a href="#s{i}">{escape(s.title)}</a> ' for i, s in enumerate(sections, 1))
     parts = [
         "<!DOCTYPE html>",
@@ -120,7 +91,7 @@ def write_report(
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         # An empty data: icon keeps the browser from asking a server for favicon.ico.
         '<link rel="icon" href="data:,">',
-        f"<title>{escape(title)}</title><style>{STYLE}{style}</style></head><body>",
+        f"<title>{escape(title)}</title><style>\n{style}</style></head><body>",
         f"<h1>{escape(title)}</h1>",
         f'<p class="lead">{escape(lead)}</p>' if lead else "",
         f"<nav>{links}</nav>" if len(sections) > 1 else "",
@@ -131,7 +102,7 @@ def write_report(
         parts.extend(_block(block) for block in section.blocks)
         parts.append("</section>")
     if script:
-        parts.append(f"<script>{script}</script>")
+        parts.append(f"<script>\n{own_text(script)}</script>")
     parts.append("</body></html>\n")
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as beside:

@@ -22,7 +22,6 @@ from nnunet_multiphase.html.page import Markup, Section, Table, Text, write_repo
 from nnunet_multiphase.report.benchmark_cases import KEY, case_pictures, disputed_cases, worst_cases
 from nnunet_multiphase.report.benchmark_differences import differences, kind_of
 from nnunet_multiphase.report.benchmark_plots import PlanePoint, StripRow, loss_curves, plane, strip_plot
-from nnunet_multiphase.report.benchmark_style import STYLE
 from nnunet_multiphase.report.provenance import provenance_table
 
 PAGE = "benchmark.html"
@@ -86,7 +85,7 @@ def write_benchmark_results(results: Results, work: Path | str) -> Path:
         title=f"Benchmark on {results.plan.dataset}",
         lead=NOT_A_DEVICE,
         sections=sections,
-        style=STYLE,
+        styles=("report/patient_page.css", "report/benchmark_results.css"),
     )
 
 

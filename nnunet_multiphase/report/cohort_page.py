@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 from nnunet_multiphase.html.page import Markup, Section, Table, Text, data_uri, write_report
 from nnunet_multiphase.html.sorted_table import (
-    SCRIPT,
     body_start,
     column_class,
     count,
@@ -29,7 +28,6 @@ from nnunet_multiphase.report.cohort_cases import (
     gain,
     read_cohort,
 )
-from nnunet_multiphase.report.cohort_style import STYLE
 
 THUMBNAIL_BYTES = 18_000
 """As a data URI 24 kB: 500 cases stay below 15 MB."""
@@ -66,7 +64,13 @@ def write_cohort_page(dataset_folder: Path) -> Path:
         Section("Cases, worst first", [_table(cases, columns)]),
     ]
     title = f"{cohort.name}: registration of {count(len(cases), 'case')}"
-    return write_report(folder / "cohort.html", title=title, sections=sections, style=STYLE, script=SCRIPT)
+    return write_report(
+        folder / "cohort.html",
+        title=title,
+        sections=sections,
+        styles=("report/cohort_page.css",),
+        script="html/sorted_table.js",
+    )
 
 
 def _summary(cases: Sequence[Case], phases: Sequence[str], present: set[str]) -> Table:

@@ -10,21 +10,12 @@ from typing import Any
 from urllib.parse import quote
 
 from nnunet_multiphase.html.page import Markup, Section, write_report
-from nnunet_multiphase.html.sorted_table import SCRIPT, body_start, column_class, count, mark, sorted_table
-from nnunet_multiphase.html.table_style import STYLE
+from nnunet_multiphase.html.sorted_table import body_start, column_class, count, mark, sorted_table
 from nnunet_multiphase.json_file import load_json
 from nnunet_multiphase.report.patient_page import NOTE
 
 INDEX = "index.html"
 MEASURES = "_lesions.json"
-LOOK = """
-.lead { font-weight: 600; }
-body { max-width: 76rem; }
-#cases a { color: var(--link); }
-#cases td, #cases th, #cases tbody th, #cases tbody tr:first-child td { padding: .4rem .6rem; }
-#cases td.to { overflow-wrap: anywhere; }
-#cases thead th { white-space: normal; }
-"""
 WORST_FIRST = ("failed", "check", "ok", "")
 KINDS = {"failed": "lost", "check": "look", "ok": "used"}
 """Verdict -> class of its label and its row."""
@@ -93,8 +84,8 @@ def write_patient_index(folder: Path, failed: Mapping[str, str] | None = None) -
         title="Predicted patients",
         lead=NOTE,
         sections=[*_not_predicted(failed), Section("Patients, the doubtful first", [Markup(found), table])],
-        style=STYLE + LOOK,
-        script=SCRIPT,
+        styles=("html/sorted_table.css", "report/patient_index.css"),
+        script="html/sorted_table.js",
     )
 
 

@@ -18,9 +18,8 @@ from nnunet_multiphase.prediction.prepare import PreparedCase
 from nnunet_multiphase.prediction.segmented import SegmentedCase
 from nnunet_multiphase.prediction.write import CasePrediction
 from nnunet_multiphase.report.patient_lesions import MOST_CARDS, key_slice, lesion_card, lesion_table
-from nnunet_multiphase.report.patient_style import STYLE
 from nnunet_multiphase.report.patient_warnings import Warning, warnings_of
-from nnunet_multiphase.report.slice_viewer import SCRIPT, slice_viewer
+from nnunet_multiphase.report.slice_viewer import slice_viewer
 from nnunet_multiphase.report.slices import (
     numbered,
     outlines,
@@ -93,8 +92,8 @@ def write_patient_page(
         title=f"{prediction.case}: liver lesions on {count(len(volumes), 'phase')}",
         lead=NOTE,
         sections=sections,
-        style=STYLE,
-        script=SCRIPT,
+        styles=("report/patient_page.css",),
+        script="report/slice_viewer.js",
     )
 
 
