@@ -4,10 +4,11 @@ import base64
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
-from nnunet_multiphase.html.templates import own_text
+from markupsafe import Markup
+
+from nnunet_multiphase.html.templates import own_text, render
 from nnunet_multiphase.whole_file import whole_file
 
 
@@ -38,15 +39,8 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Markup:
-    """Hold a piece of HTML as it is: whoever makes it escapes what it holds."""
-
-    html: str
-
-
-@dataclass(frozen=True)
 class Section:
-    """Hold a heading and what stands below it, in order; `on_screen` is left out of the print."""
+    """Hold a heading and what stands below it, in order; `on_screen` is left out of the print. Markup is HTML as it is."""
 
     title: str
     blocks: Sequence[Text | Table | Figure | Markup]
@@ -83,60 +77,42 @@ def write_report(
         FileNotFoundError: a picture's file is absent.
     """
     path = Path(path)
-    style = "".join(map(own_text, ("html/page.css", *styles)))
-    links = "".join(f'<a href="#s{i}">{escape(s.title)}</a> ' for i, s in enumerate(sections, 1))
-    parts = [
-        "<!DOCTYPE html>",
-        '<html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        # An empty data: icon keeps the browser from asking a server for favicon.ico.
-        '<link rel="icon" href="data:,">',
-        f"<title>{escape(title)}</title><style>\n{style}</style></head><body>",
-        f"<h1>{escape(title)}</h1>",
-        f'<p class="lead">{escape(lead)}</p>' if lead else "",
-        f"<nav>{links}</nav>" if len(sections) > 1 else "",
-    ]
-    for i, section in enumerate(sections, 1):
-        kind = ' class="on-screen"' if section.on_screen else ""
-        parts.append(f'<section id="s{i}"{kind}><h2>{escape(section.title)}</h2>')
-        parts.extend(_block(block) for block in section.blocks)
-        parts.append("</section>")
-    if script:
-        parts.append(f"<script>\n{own_text(script)}</script>")
-    parts.append("</body></html>\n")
+    page = render(
+        "html/page.html",
+        title=title,
+        lead=lead,
+        sections=[
+            {"title": s.title, "on_screen": s.on_screen, "blocks": list(map(_html, s.blocks))}
+            for s in sections
+        ],
+        style=Markup().join(map(own_text, ("html/page.css", *styles))),
+        script=own_text(script) if script else "",
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as beside:
-        beside.write_text("\n".join(parts), encoding="utf-8")
+        beside.write_text(f"{page}\n", encoding="utf-8")
     return path
 
 
-def _block(block: Text | Table | Figure | Markup) -> str:
+def _html(block: Text | Table | Figure | Markup) -> Markup:
     if isinstance(block, Markup):
-        return block.html
+        return block
     if isinstance(block, Text):
-        return f"<pre>{escape(block.body)}</pre>" if block.code else f"<p>{escape(block.body)}</p>"
+        return Markup("<pre>{}</pre>" if block.code else "<p>{}</p>").format(block.body)
     if isinstance(block, Table):
         return _table(block)
-    caption = f"<figcaption>{escape(block.caption)}</figcaption>" if block.caption else ""
-    alt = escape(block.alt or block.caption, quote=True)
-    return f'<figure><img src="{data_uri(block.picture)}" alt="{alt}">{caption}</figure>'
+    source, alt = data_uri(block.picture), block.alt or block.caption
+    return render("html/figure.html", source=source, alt=alt, caption=block.caption)
 
 
-def _table(table: Table) -> str:
+def _table(table: Table) -> Markup:
     for row in table.rows:
         if len(row) != len(table.header):
             raise ValueError(f"a table row has {len(row)} cells, its header {len(table.header)}: {list(row)}")
     columns = list(zip(*table.rows, strict=True)) if table.rows else [()] * len(table.header)
     numeric = [i > 0 and bool(column) and all(map(_is_number, column)) for i, column in enumerate(columns)]
-    kinds = [' class="number"' if number else "" for number in numeric]
-
-    def cells(row: Sequence[str], tag: str) -> str:
-        return "".join(f"<{tag}{kind}>{escape(cell)}</{tag}>" for cell, kind in zip(row, kinds, strict=True))
-
-    caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
-    body = "\n".join(f"<tr>{cells(row, 'td')}</tr>" for row in table.rows)
-    head = f"<thead><tr>{cells(table.header, 'th')}</tr></thead>" if any(table.header) else ""
-    return f'<div class="wide"><table>{caption}{head}<tbody>{body}</tbody></table></div>'
+    header = table.header if any(table.header) else ()
+    return render("html/table.html", caption=table.caption, header=header, rows=table.rows, numeric=numeric)
 
 
 def _is_number(cell: str) -> bool:

@@ -234,7 +234,7 @@ def test_hostile_text_stays_text(tmp_path):
     made = patient(tmp_path, name="<script>alert(1)<'&\"")
     html = write_patient_page(*made, tmp_path / "hostile.html").read_text(encoding="utf-8")
     assert "<script>alert(1)" not in html
-    assert "<h1>&lt;script&gt;alert(1)&lt;&#x27;&amp;&quot;: liver lesions" in html
+    assert "<h1>&lt;script&gt;alert(1)&lt;&#39;&amp;&#34;: liver lesions" in html
 
 
 def test_nothing_comes_from_outside(page):
