@@ -1,5 +1,6 @@
 """The templates: what they are given comes out escaped, what they lack is an error, and none lies about unused."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -64,6 +65,16 @@ def test_each_file_is_named_by_the_python_beside_it(path):
     name = path.relative_to(PACKAGE).as_posix()
     beside = [other.read_text(encoding="utf-8") for other in PACKAGE.rglob("*.py")]
     assert any(f'"{name}"' in text for text in beside)
+
+
+@pytest.mark.parametrize("folder", ["html", "report", "dicom_import"])
+def test_nobody_escapes_or_fills_tags_by_hand(folder):
+    for path in (PACKAGE / folder).glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            assert not (isinstance(node, ast.ImportFrom) and node.module == "html"), path.name
+            if isinstance(node, ast.JoinedStr):
+                fixed = [str(part.value) for part in node.values if isinstance(part, ast.Constant)]
+                assert not any(re.search(r"</?[a-z]", text) for text in fixed), (path.name, node.lineno)
 
 
 def test_the_pages_modules_wait_with_jinja_until_a_page_is_written():
