@@ -11,6 +11,8 @@ from pathlib import Path
 
 LIBRARIES = ("SimpleITK", "numba", "numpy", "scipy")
 """What voxels are computed with."""
+SOURCES = (".css", ".html", ".js", ".py", ".svg")
+"""The program, and what its pages are made of: a dataset has one."""
 
 
 @cache
@@ -22,10 +24,10 @@ def code_digest() -> str:
 
 
 def digest_of(folders: Iterable[Path], further: Iterable[str] = ()) -> str:
-    """Digest the Python files below folders, by their place and content, and further words."""
+    """Digest the source files below folders, by their place and content, and further words."""
     digest = hashlib.blake2b(repr(sorted(further)).encode(), digest_size=16)
     for folder in folders:
-        for path in sorted(folder.rglob("*.py")):
+        for path in sorted(path for path in folder.rglob("*") if path.suffix in SOURCES):
             content = path.read_bytes().replace(b"\r\n", b"\n")  # a checkout on Windows is the same program
             digest.update(repr((path.relative_to(folder).as_posix(), content)).encode())
     return digest.hexdigest()

@@ -22,7 +22,6 @@ HOMES: dict[str, tuple[str, ...]] = {
 
 RENAMED = {
     "data.dataset": "dataset.build",
-    "report.series_style": "html.table_style",
 }
 
 

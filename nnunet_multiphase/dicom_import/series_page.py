@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
-from nnunet_multiphase.html.page import Markup, Section, Text, data_uri, write_report
+from markupsafe import Markup
+
+from nnunet_multiphase.html.page import Section, Text, data_uri, write_report
 from nnunet_multiphase.html.sorted_table import (
-    SCRIPT,
-    body_start,
-    column_class,
+    Body,
+    Cell,
+    Line,
+    column_kind,
     count,
     counts,
     legend,
     mark,
     sorted_table,
 )
-from nnunet_multiphase.html.table_style import STYLE
+from nnunet_multiphase.html.templates import render
 from nnunet_multiphase.phases import PHASE_TITLES
 
 SURE = 0.7
@@ -73,7 +75,7 @@ class SeriesRow:
 
 @dataclass(frozen=True)
 class Column:
-    """Hold a column of the page: its meaning, what it is sorted by, and its cell as HTML."""
+    """Hold a column of the page: its meaning, what it is sorted by, and what its cell shows, text or Markup."""
 
     name: str
     meaning: str
@@ -113,7 +115,9 @@ def write_series_page(path: Path, rows: Sequence[SeriesRow]) -> Path:
             "Series, worst first", [_table([rows[n] for n in ordered], [labels[n] for n in ordered], columns)]
         ),
     ]
-    return write_report(path, title=title, sections=sections, style=STYLE, script=SCRIPT)
+    return write_report(
+        path, title=title, sections=sections, styles=("html/sorted_table.css",), script="html/sorted_table.js"
+    )
 
 
 def _labels(rows: Sequence[SeriesRow]) -> list[str]:
@@ -142,9 +146,10 @@ def _counts(labels: Sequence[str]) -> Markup:
 
 
 def _legend(columns: Sequence[Column]) -> Markup:
-    items = [(column.name, escape(column.meaning)) for column in columns]
+    labels = (Markup("{} {}").format(_label(label), meaning) for label, (_, meaning) in LABELS.items())
+    items = [(column.name, column.meaning) for column in columns]
     items += [
-        ("labels", "; ".join(f"{_label(label)} {escape(meaning)}" for label, (_, meaning) in LABELS.items())),
+        ("labels", Markup("; ").join(labels)),
         ("below", "why it was taken for that phase, and every problem with it."),
     ]
     return legend(items)
@@ -156,35 +161,28 @@ def _table(rows: Sequence[SeriesRow], labels: Sequence[str], columns: Sequence[C
     return sorted_table(columns, bodies, came_by="use", what="series", words=words, wide=True)
 
 
-def _body(row: SeriesRow, label: str, columns: Sequence[Column]) -> str:
+def _body(row: SeriesRow, label: str, columns: Sequence[Column]) -> Body:
     first, *others = columns
-    cells = f'<th scope="rowgroup" rowspan="2"{column_class(first)}>{first.cell(row)}</th>'
-    cells += "".join(f"<td{column_class(column)}>{column.cell(row)}</td>" for column in others)
-    said = [
-        f"<div><b>{name}</b> {escape(text)}</div>"
-        for name, text in (("why", row.cells["why"]), ("problems", row.cells["problems"]))
-        if text
-    ]
-    below = f'<tr class="said"><td colspan="{len(others)}">{"".join(said)}</td></tr>'
-    return f"{body_start(label, [column.key(row) for column in columns])}<tr>{cells}</tr>{below}</tbody>"
+    cells = [Cell(first.cell(row), column_kind(first), "rowgroup", 2)]
+    cells += [Cell(column.cell(row), column_kind(column)) for column in others]
+    said = [(name, row.cells[name]) for name in ("why", "problems") if row.cells[name]]
+    below = Cell(render("dicom_import/series_said.html", said=said), columns=len(others))
+    return Body(label, [column.key(row) for column in columns], [Line(cells), Line([below], "said")])
 
 
-def _series_cell(row: SeriesRow) -> str:
-    cells = row.cells
-    number = f", no. {escape(cells['series_number'])}" if cells["series_number"] else ""
-    lines = [f"<div>{escape(cells['case'])}</div>", f"<small>{escape(cells['series'])}{number}</small>"]
-    pictures = [
-        f'<img src="{data_uri(picture)}" alt="{plane} plane of {escape(cells["series"], quote=True)}">'
-        for plane, picture in (("coronal", row.coronal), ("axial", row.axial))
-        if picture
-    ]
-    if pictures:
-        lines.append(f'<div class="planes">{"".join(pictures)}</div>')
-    else:
-        lines.append(
-            f'<div class="planes"><small>no picture: {escape(row.no_picture or "none")}</small></div>'
-        )
-    return "".join(lines)
+def _series_cell(row: SeriesRow) -> Markup:
+    return render(
+        "dicom_import/series_cell.html",
+        case=row.cells["case"],
+        series=row.cells["series"],
+        number=row.cells["series_number"],
+        pictures=[
+            (plane, data_uri(picture))
+            for plane, picture in (("coronal", row.coronal), ("axial", row.axial))
+            if picture
+        ],
+        no_picture=row.no_picture or "none",
+    )
 
 
 def _columns(labels: Mapping[int, str]) -> tuple[Column, ...]:
@@ -243,29 +241,28 @@ def _columns(labels: Mapping[int, str]) -> tuple[Column, ...]:
 
 def _phase_cell(row: SeriesRow) -> str:
     phase = row.cells["phase"]
-    return (
-        f'<b title="{escape(PHASE_TITLES.get(phase, phase), quote=True)}">{escape(phase)}</b>'
-        if phase
-        else "-"
-    )
+    return Markup('<b title="{}">{}</b>').format(PHASE_TITLES.get(phase, phase), phase) if phase else "-"
 
 
 def _liver_cell(row: SeriesRow) -> str:
     share = _number("liver_coverage")(row)
     if share is None:
         return "-"
-    kind = ' class="little"' if share < LITTLE_LIVER else ""
-    return f"<span{kind}>{100 * share:.0f} %</span>"
+    cell = Markup('<span class="little">{:.0f} %</span>' if share < LITTLE_LIVER else "<span>{:.0f} %</span>")
+    return cell.format(100 * share)
 
 
-def _voxel_cell(row: SeriesRow) -> str:
+def _voxel_cell(row: SeriesRow) -> Markup:
     spacing, thickness = row.cells["spacing_mm"], row.cells["thickness_mm"]
     within, _, between = spacing.rpartition("x")
-    lines = [within.replace("x", " x "), f"x {between}"] if within else []
-    shown = "".join(f"<div>{escape(line)}</div>" for line in lines)
+    lines = [
+        Markup("<div>{}</div>").format(line)
+        for line in (within.replace("x", " x "), f"x {between}")
+        if within
+    ]
     if thickness and _float(between) != _float(thickness):
-        shown += f"<div><small>{escape(thickness)} thick</small></div>"
-    return shown
+        lines.append(Markup("<div><small>{} thick</small></div>").format(thickness))
+    return Markup().join(lines)
 
 
 def _span(row: SeriesRow) -> str:
@@ -293,8 +290,8 @@ def _word(column: str) -> Callable[[SeriesRow], str | None]:
 
 
 def _text(column: str) -> Callable[[SeriesRow], str]:
-    return lambda row: escape(row.cells[column])
+    return lambda row: row.cells[column]
 
 
-def _label(kind: str) -> str:
+def _label(kind: str) -> Markup:
     return mark(LABELS[kind][0], kind)

@@ -4,9 +4,11 @@ import base64
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
+from markupsafe import Markup
+
+from nnunet_multiphase.html.templates import own_text, render
 from nnunet_multiphase.whole_file import whole_file
 
 
@@ -37,15 +39,8 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Markup:
-    """Hold a piece of HTML as it is: whoever makes it escapes what it holds."""
-
-    html: str
-
-
-@dataclass(frozen=True)
 class Section:
-    """Hold a heading and what stands below it, in order; `on_screen` is left out of the print."""
+    """Hold a heading and what stands below it, in order; `on_screen` is left out of the print. Markup is HTML as it is."""
 
     title: str
     blocks: Sequence[Text | Table | Figure | Markup]
@@ -54,37 +49,6 @@ class Section:
 
 _NUMBER = re.compile(r"-?|[-+]?\d[\d.,x ]*(e[-+]?\d+)?( ?%)?")
 
-STYLE = """
-:root { color-scheme: light; }
-body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", Arial, sans-serif; color: #1b1f24;
-  background: #fff; margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 68rem; }
-h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .5rem; }
-h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem; padding-bottom: .25rem; border-bottom: 1px solid #d5dae0; }
-p { max-width: 46rem; margin: .5rem 0; }
-pre { font: 13px/1.45 ui-monospace, "DejaVu Sans Mono", Consolas, monospace; background: #f4f6f8;
-  padding: .75rem 1rem; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
-nav { font-size: .9rem; color: #57606a; }
-nav a { color: #0b5cad; margin-right: 1rem; white-space: nowrap; }
-.wide { overflow-x: auto; margin: 1rem 0; }
-table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-caption, figcaption { text-align: left; font-size: .9rem; color: #57606a; padding: .35rem 0;
-  max-width: 56rem; }
-th, td { padding: .3rem .75rem; border-bottom: 1px solid #e3e7eb; text-align: left; vertical-align: top; }
-thead th { border-bottom: 2px solid #8c959f; font-weight: 600; vertical-align: bottom; }
-th.number, td.number { text-align: right; white-space: nowrap; }
-figure { margin: 1.25rem 0; }
-figure img { max-width: 100%; height: auto; display: block; }
-@media print {
-  body { padding: 0; max-width: none; font-size: 11pt; }
-  nav, .on-screen { display: none; }
-  h2 { break-after: avoid; }
-  figure, tr { break-inside: avoid; }
-  .wide { overflow: visible; }
-  table { font-size: 8.5pt; }
-  th, td { padding: .15rem .4rem; }
-}
-"""
-
 
 def write_report(
     path: Path | str,
@@ -92,7 +56,7 @@ def write_report(
     title: str,
     sections: Sequence[Section],
     lead: str = "",
-    style: str = "",
+    styles: Sequence[str] = (),
     script: str = "",
 ) -> Path:
     """Write the page, whole or not at all.
@@ -102,8 +66,8 @@ def write_report(
         title: heading of the page.
         sections: what it holds, in order. All text is escaped, pictures are embedded; Markup stays as it is.
         lead: a sentence below the title.
-        style: more CSS, after the page's own.
-        script: JavaScript that runs when the page stands; the page has to be readable without.
+        styles: more of the package's .css files, after the page's own.
+        script: the package's .js file that runs when the page stands; the page has to be readable without.
 
     Returns:
         The path written.
@@ -113,59 +77,42 @@ def write_report(
         FileNotFoundError: a picture's file is absent.
     """
     path = Path(path)
-    links = "".join(f'<a href="#s{i}">{escape(s.title)}</a> ' for i, s in enumerate(sections, 1))
-    parts = [
-        "<!DOCTYPE html>",
-        '<html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        # An empty data: icon keeps the browser from asking a server for favicon.ico.
-        '<link rel="icon" href="data:,">',
-        f"<title>{escape(title)}</title><style>{STYLE}{style}</style></head><body>",
-        f"<h1>{escape(title)}</h1>",
-        f'<p class="lead">{escape(lead)}</p>' if lead else "",
-        f"<nav>{links}</nav>" if len(sections) > 1 else "",
-    ]
-    for i, section in enumerate(sections, 1):
-        kind = ' class="on-screen"' if section.on_screen else ""
-        parts.append(f'<section id="s{i}"{kind}><h2>{escape(section.title)}</h2>')
-        parts.extend(_block(block) for block in section.blocks)
-        parts.append("</section>")
-    if script:
-        parts.append(f"<script>{script}</script>")
-    parts.append("</body></html>\n")
+    page = render(
+        "html/page.html",
+        title=title,
+        lead=lead,
+        sections=[
+            {"title": s.title, "on_screen": s.on_screen, "blocks": list(map(_html, s.blocks))}
+            for s in sections
+        ],
+        style=Markup().join(map(own_text, ("html/page.css", *styles))),
+        script=own_text(script) if script else "",
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as beside:
-        beside.write_text("\n".join(parts), encoding="utf-8")
+        beside.write_text(f"{page}\n", encoding="utf-8")
     return path
 
 
-def _block(block: Text | Table | Figure | Markup) -> str:
+def _html(block: Text | Table | Figure | Markup) -> Markup:
     if isinstance(block, Markup):
-        return block.html
+        return block
     if isinstance(block, Text):
-        return f"<pre>{escape(block.body)}</pre>" if block.code else f"<p>{escape(block.body)}</p>"
+        return Markup("<pre>{}</pre>" if block.code else "<p>{}</p>").format(block.body)
     if isinstance(block, Table):
         return _table(block)
-    caption = f"<figcaption>{escape(block.caption)}</figcaption>" if block.caption else ""
-    alt = escape(block.alt or block.caption, quote=True)
-    return f'<figure><img src="{data_uri(block.picture)}" alt="{alt}">{caption}</figure>'
+    source, alt = data_uri(block.picture), block.alt or block.caption
+    return render("html/figure.html", source=source, alt=alt, caption=block.caption)
 
 
-def _table(table: Table) -> str:
+def _table(table: Table) -> Markup:
     for row in table.rows:
         if len(row) != len(table.header):
             raise ValueError(f"a table row has {len(row)} cells, its header {len(table.header)}: {list(row)}")
     columns = list(zip(*table.rows, strict=True)) if table.rows else [()] * len(table.header)
     numeric = [i > 0 and bool(column) and all(map(_is_number, column)) for i, column in enumerate(columns)]
-    kinds = [' class="number"' if number else "" for number in numeric]
-
-    def cells(row: Sequence[str], tag: str) -> str:
-        return "".join(f"<{tag}{kind}>{escape(cell)}</{tag}>" for cell, kind in zip(row, kinds, strict=True))
-
-    caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
-    body = "\n".join(f"<tr>{cells(row, 'td')}</tr>" for row in table.rows)
-    head = f"<thead><tr>{cells(table.header, 'th')}</tr></thead>" if any(table.header) else ""
-    return f'<div class="wide"><table>{caption}{head}<tbody>{body}</tbody></table></div>'
+    header = table.header if any(table.header) else ()
+    return render("html/table.html", caption=table.caption, header=header, rows=table.rows, numeric=numeric)
 
 
 def _is_number(cell: str) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from html import escape
+from dataclasses import dataclass
 from typing import Protocol
 
-from nnunet_multiphase.html.page import Markup
+from markupsafe import Markup
+
+from nnunet_multiphase.html.templates import render
 
 
 class SortedColumn(Protocol):
@@ -26,116 +28,100 @@ class SortedColumn(Protocol):
         """Whether the first click puts the largest first."""
 
 
+@dataclass(frozen=True)
+class Cell:
+    """Hold a cell.
+
+    Attributes:
+        shown: Text, or Markup.
+        kind: Its class.
+        scope: Of a head, "row" or "rowgroup"; empty: it is none.
+        rows, columns: Over how many it reaches; 0: its own.
+    """
+
+    shown: str
+    kind: str = ""
+    scope: str = ""
+    rows: int = 0
+    columns: int = 0
+
+
+@dataclass(frozen=True)
+class Line:
+    """Hold a row of the table, and its class."""
+
+    cells: Sequence[Cell]
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Body:
+    """Hold rows that move together, their class, and what they are sorted by, column for column; None comes last."""
+
+    kind: str
+    keys: Sequence[float | str | None]
+    lines: Sequence[Line]
+
+    @property
+    def sorted_by(self) -> str:
+        """Give the keys as JSON."""
+        return json.dumps(self.keys)
+
+
 def sorted_table(
     columns: Sequence[SortedColumn],
-    bodies: Iterable[str],
+    bodies: Iterable[Body],
     *,
     came_by: str,
     what: str,
     words: str,
     wide: bool = False,
 ) -> Markup:
-    """Write the table and the field to search it; `SCRIPT` brings both to life.
+    """Write the table and the field to search it; sorted_table.js brings both to life.
 
     Args:
         columns: From left to right.
-        bodies: A <tbody> each, as `body_start` begins it.
+        bodies: From top to bottom.
         came_by: Name of the column that the bodies come sorted by.
         what: What a body is, in the plural.
         words: What one might search for.
         wide: It may be wider than the page, and scrolls there by itself.
     """
-    heads = "".join(
-        f'<th scope="col"{column_class(column)} data-first="{"descending" if column.descending else "ascending"}"'
-        + (' aria-sort="ascending"' if column.name == came_by else "")
-        + f">{escape(column.name)}</th>"
+    heads = [
+        {
+            "name": column.name,
+            "kind": column_kind(column),
+            "first": "descending" if column.descending else "ascending",
+            "sorted": column.name == came_by,
+        }
         for column in columns
-    )
-    rows = "\n".join(bodies)
-    table = f'<table id="cases"><thead><tr>{heads}</tr></thead>\n{rows}</table>'
-    return Markup(
-        f'<p id="tools" hidden><label>Show {what} with <input type="search" placeholder="{words}">'
-        '</label> <span role="status"></span></p>' + (f'<div class="wide">{table}</div>' if wide else table)
+    ]
+    return render(
+        "html/sorted_table.html", heads=heads, bodies=list(bodies), what=what, words=words, wide=wide
     )
 
 
-def body_start(kind: str, keys: Sequence[float | str | None]) -> str:
-    """Begin a body of rows (HTML), with its class and what it is sorted by, column for column; None comes last."""
-    return f'<tbody class="{kind}" data-keys="{escape(json.dumps(keys), quote=True)}">'
+def column_kind(column: SortedColumn) -> str:
+    """Give the class of a column's cells: its name's first word."""
+    return column.name.split()[0].lower() + (" number" if column.number else "")
 
 
-def column_class(column: SortedColumn) -> str:
-    """Write the class attribute of a column's cells: its name's first word."""
-    return f' class="{column.name.split()[0].lower()}{" number" if column.number else ""}"'
-
-
-def mark(text: str, kind: str) -> str:
-    """Write a coloured label (HTML)."""
-    return f'<span class="label {kind}">{escape(text)}</span>'
+def mark(text: str, kind: str) -> Markup:
+    """Write a coloured label."""
+    return Markup('<span class="label {}">{}</span>').format(kind, text)
 
 
 def counts(counted: Iterable[tuple[str, int]], lead: str = "") -> Markup:
-    """Write how many there are of each label (HTML)."""
-    items = " ".join(f"<span>{shown} {number}</span>" for shown, number in counted)
-    return Markup(f'<p class="counts">{lead}{items}</p>')
+    """Write how many there are of each label."""
+    items = Markup(" ").join(Markup("<span>{} {}</span>").format(shown, number) for shown, number in counted)
+    return Markup('<p class="counts">{}{}</p>').format(lead, items)
 
 
 def legend(items: Iterable[tuple[str, str]]) -> Markup:
-    """Write what names (text) mean (HTML)."""
-    inner = "".join(f"<div><dt>{escape(name)}</dt> <dd>{meaning}</dd></div>" for name, meaning in items)
-    return Markup(f'<dl class="legend">{inner}</dl>')
+    """Write what names mean."""
+    return render("html/legend.html", items=list(items))
 
 
 def count(number: int, what: str) -> str:
     """Say how many: 1 case, 2 cases."""
     return f"{number} {what}" + ("" if number == 1 else "s")
-
-
-SCRIPT = """
-"use strict";
-{
-  const table = document.getElementById("cases");
-  const bodies = [...table.tBodies];
-  const heads = [...table.tHead.rows[0].cells];
-  const keys = new Map(bodies.map(body => [body, JSON.parse(body.dataset.keys)]));
-  const place = new Map(bodies.map((body, i) => [body, i]));
-  const compare = (p, q) =>
-    typeof p === "number" ? p - q : p.localeCompare(q, "en", { numeric: true });
-  const sort = (column, sign) => {
-    bodies.sort((a, b) => {
-      const p = keys.get(a)[column], q = keys.get(b)[column];
-      const unknown = (p === null) - (q === null);
-      const order = unknown || (p === null ? 0 : sign * compare(p, q));
-      return order || place.get(a) - place.get(b);
-    });
-    table.append(...bodies);
-  };
-  heads.forEach((head, column) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.append(...head.childNodes);
-    head.append(button);
-    button.addEventListener("click", () => {
-      const [first, second] = head.dataset.first === "ascending"
-        ? ["ascending", "descending"] : ["descending", "ascending"];
-      const order = head.getAttribute("aria-sort") === first ? second : first;
-      heads.forEach(other => other.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", order);
-      sort(column, order === "ascending" ? 1 : -1);
-    });
-  });
-  const tools = document.getElementById("tools");
-  const texts = new Map(bodies.map(body =>
-    [body, [...body.querySelectorAll("th, td")].map(cell => cell.textContent).join(" ").toLowerCase()]));
-  const filter = tools.querySelector("input");
-  const show = () => {
-    const words = filter.value.toLowerCase().split(" ").filter(Boolean);
-    bodies.forEach(body => { body.hidden = !words.every(word => texts.get(body).includes(word)); });
-    const shown = bodies.filter(body => !body.hidden).length;
-    tools.querySelector("[role=status]").textContent = `${shown} of ${bodies.length}`;
-  };
-  filter.addEventListener("input", show);
-  tools.hidden = false;
-  show();
-}
-"""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from statistics import fmean
 
 import numpy as np
 import SimpleITK as sitk
+from markupsafe import Markup
 
 from nnunet_multiphase.benchmark.layout import Training, image_file, prediction_file, truth_file
 from nnunet_multiphase.benchmark.results import Part, Results
@@ -17,7 +17,8 @@ from nnunet_multiphase.benchmark.truths_grid import on_truths_grid
 from nnunet_multiphase.evaluation.lesions import lesion_image
 from nnunet_multiphase.evaluation.scores import CaseScore
 from nnunet_multiphase.evaluation.tables import shown
-from nnunet_multiphase.html.page import Markup, data_uri
+from nnunet_multiphase.html.page import data_uri
+from nnunet_multiphase.html.templates import render
 from nnunet_multiphase.report.slices import Box2, outlines, path_of, picture
 from nnunet_multiphase.volumes.orientation import turned
 
@@ -62,20 +63,26 @@ def case_pictures(results: Results, part: Part, case: str, work: Path) -> Markup
     spacing_mm = truth.GetSpacing()
     box = _box(true[z] | np.any([array[z] for array in arrays.values()], axis=0), spacing_mm)
     background = _background(results, case, work, z, box, truth)
-    name_of_image = f"{part.name}-{part.cases.index(case)}"
-    figures = []
-    for name, array in arrays.items():
-        score = _score(part, trainings[name], case)
-        figures.append(
-            f"<figure>{_svg(name_of_image, background, true[z], array[z], box, spacing_mm, f'{case}, {name}')}"
-            f"<figcaption><b>{escape(name)}</b> {_said(score)}</figcaption></figure>"
-        )
-    defined = "" if background is None else _shared(name_of_image, background, box, spacing_mm)
-    heading = (
-        f"<h3>{escape(case)} <small>slice {z + 1} of {true.shape[0]}, {shown(_volume(part, trainings, case))} ml of lesions"
-        f"{'' if background is not None else ', image not found on this grid'}</small></h3>"
+    contestants = [
+        {
+            "name": name,
+            "said": _said(_score(part, trainings[name], case)),
+            "outlines": _outlines(true[z], array[z], box, spacing_mm),
+        }
+        for name, array in arrays.items()
+    ]
+    return render(
+        "report/benchmark_case.html",
+        case=case,
+        slice=z + 1,
+        slices=true.shape[0],
+        lesions=shown(_volume(part, trainings, case)),
+        image=f"{part.name}-{part.cases.index(case)}",
+        source="" if background is None else data_uri(background),
+        wide=box[2] * spacing_mm[0],
+        high=box[3] * spacing_mm[1],
+        contestants=contestants,
     )
-    return Markup(f'<article>{heading}{defined}<div class="contestants">{"".join(figures)}</div></article>')
 
 
 def _first(part: Part, order: Callable[[Sequence[float]], float], but: Sequence[str]) -> list[str]:
@@ -151,31 +158,12 @@ def _background(
     return picture(plane, truth.GetSpacing(), QUALITY)
 
 
-def _shared(name: str, jpeg: bytes, box: Box2, spacing_mm: Sequence[float]) -> str:
-    """Hold the picture once; each contestant's drawing refers to it."""
-    width, height = box[2] * spacing_mm[0], box[3] * spacing_mm[1]
-    return (
-        '<svg width="0" height="0" style="position:absolute" aria-hidden="true"><defs>'
-        f'<image id="{name}" href="{data_uri(jpeg)}" width="{width:.1f}" height="{height:.1f}" preserveAspectRatio="none"/>'
-        "</defs></svg>"
-    )
-
-
-def _svg(
-    name: str,
-    background: bytes | None,
-    truth: np.ndarray,
-    prediction: np.ndarray,
-    box: Box2,
-    spacing_mm: Sequence[float],
-    label: str,
-) -> str:
-    width, height = box[2] * spacing_mm[0], box[3] * spacing_mm[1]
-    used = "" if background is None else f'<use href="#{name}"/>'
-    lines = "".join(
-        f'<path class="{kind}" d="{path_of(outline, box, spacing_mm)}"/>'
+def _outlines(
+    truth: np.ndarray, prediction: np.ndarray, box: Box2, spacing_mm: Sequence[float]
+) -> list[tuple[str, str]]:
+    """Give the outlines of a slice's lesions, each the kind and the path."""
+    return [
+        (kind, path_of(outline, box, spacing_mm))
         for kind, mask in (("truth", truth), ("prediction", prediction))
         for outline in outlines(mask)
-    )
-    label = escape(label, quote=True)
-    return f'<svg viewBox="0 0 {width:.1f} {height:.1f}" role="img" aria-label="{label}">{used}{lines}</svg>'
+    ]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from html import escape
+
+from markupsafe import Markup
 
 from nnunet_multiphase.benchmark.results import Part, Results
 from nnunet_multiphase.benchmark.words import BY_KEY, MAIN, interval_text, luck_line, power_line, signed
 from nnunet_multiphase.evaluation.measures import Measure, Standing
 from nnunet_multiphase.evaluation.statistics import BETTER, LEAST_CASES, WORSE, Difference
 from nnunet_multiphase.evaluation.tables import shown
-from nnunet_multiphase.html.page import Markup, Text
-from nnunet_multiphase.report.benchmark_plots import StripRow, strip_plot
+from nnunet_multiphase.html.page import Text
+from nnunet_multiphase.html.templates import render
+from nnunet_multiphase.report.benchmark_plots import Plot, StripRow, plots, strip_plot
 
 STRIPS = ("dice", "nsd", "hd95_mm", "volume_error_ml", "sensitivity", "false_per_case")
 
@@ -32,25 +34,16 @@ def differences(results: Results, part: Part) -> list[Markup | Text]:
     others = {n: s for n, s in part.comparison.standings.items() if n != results.against}
     if not others:
         return [Text(f"{results.against} is alone.")]
-    plots = "".join(_strip(results, others, BY_KEY[key]) for key in STRIPS)
-    head = "".join(
-        f"<th>{title}</th>"
-        for title in ("", "difference", "interval", "won", "level", "lost", "p (Holm)", "could be shown", "")
-    )
-    groups = "".join(_group(others, measure) for measure in MAIN)
-    table = (
-        f'<div class="wide"><table class="standings"><caption>Contestant minus {escape(results.against)}</caption>'
-        f"<thead><tr>{head}</tr></thead>{groups}</table></div>"
-    )
+    groups = [(_named(measure), _rows(others, measure)) for measure in MAIN]
     return [
         *(Text(line) for line in (luck_line(part), power_line(part, results.against)) if line),
-        Markup(f'<div class="plots">{plots}</div>'),
-        Markup(table),
+        plots([_strip(results, others, BY_KEY[key]) for key in STRIPS]),
+        render("report/benchmark_differences.html", against=results.against, groups=groups),
         Text(HOW_SURE),
     ]
 
 
-def _strip(results: Results, others: dict[str, Standing], measure: Measure) -> str:
+def _strip(results: Results, others: dict[str, Standing], measure: Measure) -> Plot:
     rows = []
     for name, standing in others.items():
         found = standing.differences[measure.key]
@@ -71,16 +64,12 @@ def _strip(results: Results, others: dict[str, Standing], measure: Measure) -> s
         ("\u2190 worse", "better \u2192") if measure.higher_is_better else ("\u2190 better", "worse \u2192")
     )
     label = f"Paired differences in {measure.title}: " + "; ".join(f"{r.name} {r.said}" for r in rows)
-    unit = f" ({measure.unit})" if measure.unit else ""
-    return (
-        f"<figure><figcaption>{escape(measure.title)}{unit} <small>minus {escape(results.against)}; a dot a patient"
-        f"</small></figcaption>{strip_plot(rows, label=label, ends=ends)}</figure>"
-    )
+    note = f"minus {results.against}; a dot a patient"
+    return Plot(_named(measure), strip_plot(rows, label=label, ends=ends), note)
 
 
-def _group(others: dict[str, Standing], measure: Measure) -> str:
-    unit = f" ({measure.unit})" if measure.unit else ""
-    rows = [f'<tr class="group"><th colspan="9">{escape(measure.title)}{unit}</th></tr>']
+def _rows(others: dict[str, Standing], measure: Measure) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
     for name, standing in others.items():
         found = standing.differences[measure.key]
         p = "-" if math.isnan(found.p_holm) else ("<.001" if found.p_holm < 0.001 else f"{found.p_holm:.3f}")
@@ -91,17 +80,12 @@ def _group(others: dict[str, Standing], measure: Measure) -> str:
             p,
             shown(found.detectable, measure.decimals),
         )
-        rows.append(
-            f"<tr><td>{escape(name)}</td>"
-            + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-            + f"<td>{_verdict(found)}</td></tr>"
-        )
-    return f"<tbody>{''.join(rows)}</tbody>"
+        rows.append({"name": name, "cells": cells, "kind": kind_of(found), "verdict": found.verdict})
+    return rows
 
 
-def _verdict(found: Difference) -> str:
-    kind = kind_of(found)
-    return f'<b class="{kind}">{found.verdict}</b>' if kind else f"<small>{found.verdict}</small>"
+def _named(measure: Measure) -> str:
+    return measure.title + (f" ({measure.unit})" if measure.unit else "")
 
 
 def kind_of(found: Difference) -> str:

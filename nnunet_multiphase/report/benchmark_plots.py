@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
+
+from markupsafe import Markup
+
+from nnunet_multiphase.html.templates import render
 
 WIDTH = 360
 EDGE = 8
@@ -37,6 +40,20 @@ class StripRow:
 
 
 @dataclass(frozen=True)
+class _DrawnRow:
+    """Hold where a row's parts lie; `mark` is a path."""
+
+    name: str
+    kind: str
+    said: str
+    top: float
+    middle: float
+    dots: Sequence[tuple[float, float]]
+    interval: tuple[float, float] | None
+    mark: str
+
+
+@dataclass(frozen=True)
 class PlanePoint:
     """Hold a point of a plane with the interval of its y; `name` is short."""
 
@@ -47,6 +64,30 @@ class PlanePoint:
     high: float
 
 
+@dataclass(frozen=True)
+class _DrawnPoint:
+    name: str
+    x: float
+    y: float
+    interval: tuple[float, float] | None
+    name_x: float
+    name_y: float
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Hold a plot with its title, and what is said of it in small letters."""
+
+    title: str
+    drawn: Markup
+    note: str = ""
+
+
+def plots(figures: Sequence[Plot], *, small: bool = False) -> Markup:
+    """Lay out plots beside each other, as many as there is room for."""
+    return render("report/plots.html", figures=figures, kind="plots small" if small else "plots")
+
+
 def strip_plot(
     rows: Sequence[StripRow],
     *,
@@ -54,7 +95,7 @@ def strip_plot(
     zero: bool = True,
     ends: tuple[str, str] = ("", ""),
     limits: tuple[float, float] | None = None,
-) -> str:
+) -> Markup:
     """Draw rows of dots with a mark and its interval each, upon one axis.
 
     Args:
@@ -71,39 +112,43 @@ def strip_plot(
         limits = (low - margin, high + margin)
     across = _scale(limits, (EDGE, WIDTH - EDGE))
     bottom = ROW * len(rows)
-    parts = [_axis_across(limits, across, len(rows), zero)]
-    for number, row in enumerate(rows):
-        top, middle = ROW * number + NAME, ROW * number + NAME + (ROW - NAME) / 2
-        dots = "".join(
-            f'<circle cx="{x:.1f}" cy="{middle + step * STEP:.1f}" r="{DOT}"/>'
-            for x, step in _swarm([across(p) for p in row.points if math.isfinite(p)])
-        )
-        interval = ""
-        if math.isfinite(row.low) and math.isfinite(row.high):
-            interval = (
-                f'<line class="range" x1="{across(row.low):.1f}" x2="{across(row.high):.1f}" '
-                f'y1="{middle:.1f}" y2="{middle:.1f}"/>'
-            )
-        mark = ""
-        if math.isfinite(row.value):
-            x = across(row.value)
-            mark = f'<path class="mark" d="M{x - 5:.1f} {middle:.1f}l5 -5l5 5l-5 5Z"/>'
-        parts.append(
-            f'<g class="{row.kind}"><text x="0" y="{top}">{escape(row.name)}</text>'
-            f'<text class="said" x="{WIDTH}" y="{top}" text-anchor="end">{escape(row.said)}</text>'
-            f'<g class="dots">{dots}</g>{interval}{mark}</g>'
-        )
-    height = bottom + AXIS
-    if any(ends):
-        height += 14
-        parts.append(
-            f'<text class="soft" x="0" y="{height - 4}">{escape(ends[0])}</text>'
-            f'<text class="soft" x="{WIDTH}" y="{height - 4}" text-anchor="end">{escape(ends[1])}</text>'
-        )
-    return _svg(parts, WIDTH, height, label)
+    ticks = _ticks(*limits)
+    lines = [("grid", _across_rows(across(v), len(rows))) for v in ticks if v != 0 or not zero]
+    if zero:
+        lines.append(("zero", _across_rows(across(0.0), len(rows))))
+    return render(
+        "report/strip_plot.svg",
+        width=WIDTH,
+        height=bottom + AXIS + (14 if any(ends) else 0),
+        bottom=bottom,
+        label=label,
+        lines=lines,
+        ticks=[(across(v), _short(v)) for v in ticks],
+        rows=[_drawn_row(number, row, across) for number, row in enumerate(rows)],
+        dot=DOT,
+        ends=ends,
+    )
 
 
-def plane(points: Sequence[PlanePoint], *, label: str, x_title: str, y_title: str) -> str:
+def _drawn_row(number: int, row: StripRow, across: Callable[[float], float]) -> _DrawnRow:
+    top = ROW * number + NAME
+    middle = top + (ROW - NAME) / 2
+    dots = _swarm([across(p) for p in row.points if math.isfinite(p)])
+    known = math.isfinite(row.low) and math.isfinite(row.high)
+    mark = f"M{across(row.value) - 5:.1f} {middle:.1f}l5 -5l5 5l-5 5Z" if math.isfinite(row.value) else ""
+    return _DrawnRow(
+        row.name,
+        row.kind,
+        row.said,
+        top,
+        middle,
+        [(x, middle + step * STEP) for x, step in dots],
+        (across(row.low), across(row.high)) if known else None,
+        mark,
+    )
+
+
+def plane(points: Sequence[PlanePoint], *, label: str, x_title: str, y_title: str) -> Markup:
     """Draw points with intervals upward and their names beside them.
 
     Args:
@@ -113,89 +158,76 @@ def plane(points: Sequence[PlanePoint], *, label: str, x_title: str, y_title: st
     """
     shown = [p for p in points if math.isfinite(p.x) and math.isfinite(p.y) and p.x > 0]
     if not shown:
-        return ""
+        return Markup()
     left, top, bottom = 40, 18, 226
-    xs = [p.x for p in shown]
-    logarithmic = max(xs) / min(xs) > 5
     ys = [v for p in shown for v in (p.y, p.low, p.high) if math.isfinite(v)]
     room = 0.06 * (max(ys) - min(ys)) or 0.05
     y_limits = (min(ys) - room, max(ys) + room)
     up = _scale(y_limits, (bottom, top))
-    if logarithmic:
-        x_limits = (math.log10(min(xs) / 1.4), math.log10(max(xs) * 1.4))
-        across = _scale(x_limits, (left, WIDTH - EDGE))
-        place = [across(math.log10(p.x)) for p in shown]
-        ticks = [(across(math.log10(v)), _short(v)) for v in _decades(10 ** x_limits[0], 10 ** x_limits[1])]
-    else:
-        high = 1.08 * max(xs)
-        across = _scale((0.0, high), (left, WIDTH - EDGE))
-        place = [across(p.x) for p in shown]
-        ticks = [(across(v), _short(v)) for v in _ticks(0.0, high)]
-    parts = ['<g class="axis">']
-    parts += [
-        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{bottom}"/>'
-        f'<text x="{x:.1f}" y="{bottom + 14}" text-anchor="middle">{said}</text>'
-        for x, said in ticks
-    ]
-    parts += [
-        f'<line x1="{left}" x2="{WIDTH - EDGE}" y1="{up(v):.1f}" y2="{up(v):.1f}"/>'
-        f'<text x="{left - 6}" y="{up(v) + 4:.1f}" text-anchor="end">{_short(v)}</text>'
-        for v in _ticks(*y_limits)
-    ]
-    parts.append(
-        f'<text x="0" y="10">{escape(y_title)}</text>'
-        f'<text x="{WIDTH - EDGE}" y="{bottom + 30}" text-anchor="end">{escape(x_title)}</text></g>'
-    )
+    place, x_ticks = _placed([p.x for p in shown], (left, WIDTH - EDGE))
     taken: list[tuple[float, float]] = [(x, up(p.y)) for x, p in zip(place, shown, strict=True)]
+    drawn = []
     for x, point in zip(place, shown, strict=True):
-        y = up(point.y)
-        if math.isfinite(point.low) and math.isfinite(point.high):
-            parts.append(
-                f'<line class="range thin" x1="{x:.1f}" x2="{x:.1f}" y1="{up(point.low):.1f}" y2="{up(point.high):.1f}"/>'
-            )
-        label_x, label_y = _free(x, y, taken)
-        taken.append((label_x, label_y))
-        parts.append(
-            f'<circle class="mark" cx="{x:.1f}" cy="{y:.1f}" r="4.5"/>'
-            f'<text x="{label_x:.1f}" y="{label_y + 4:.1f}" text-anchor="middle">{escape(point.name)}</text>'
-        )
-    return _svg(parts, WIDTH, bottom + 36, label)
+        known = math.isfinite(point.low) and math.isfinite(point.high)
+        interval = (up(point.low), up(point.high)) if known else None
+        taken.append(_free(x, up(point.y), taken))
+        drawn.append(_DrawnPoint(point.name, x, up(point.y), interval, *taken[-1]))
+    return render(
+        "report/plane.svg",
+        width=WIDTH,
+        left=left,
+        right=WIDTH - EDGE,
+        top=top,
+        bottom=bottom,
+        label=label,
+        x_title=x_title,
+        y_title=y_title,
+        x_ticks=x_ticks,
+        y_ticks=[(up(v), _short(v)) for v in _ticks(*y_limits)],
+        points=drawn,
+    )
+
+
+def _placed(xs: Sequence[float], pixels: tuple[float, float]) -> tuple[list[float], list[tuple[float, str]]]:
+    """Place numbers and ticks on an axis, a logarithmic one where the numbers lie far apart."""
+    if max(xs) / min(xs) > 5:
+        limits = (math.log10(min(xs) / 1.4), math.log10(max(xs) * 1.4))
+        across = _scale(limits, pixels)
+        ticks = _decades(10 ** limits[0], 10 ** limits[1])
+        return [across(math.log10(x)) for x in xs], [(across(math.log10(v)), _short(v)) for v in ticks]
+    high = 1.08 * max(xs)
+    across = _scale((0.0, high), pixels)
+    return [across(x) for x in xs], [(across(v), _short(v)) for v in _ticks(0.0, high)]
 
 
 def loss_curves(
     training: Sequence[Sequence[float]], validation: Sequence[Sequence[float]], *, label: str
-) -> str:
+) -> Markup:
     """Draw losses over the epochs, a dashed line a training and a full one its validation."""
     values = [v for line in (*training, *validation) for v in line if math.isfinite(v)]
     if not values:
-        return ""
+        return Markup()
     width, left, top, bottom = 220, 36, 6, 104
     room = 0.05 * (max(values) - min(values)) or 0.05
     limits = (min(values) - room, max(values) + room)
     epochs = max(len(line) for line in (*training, *validation))
     up = _scale(limits, (bottom, top))
     across = _scale((1.0, max(2.0, float(epochs))), (left, width - EDGE))
-    parts = ['<g class="axis">']
-    parts += [
-        f'<line x1="{left}" x2="{width - EDGE}" y1="{up(v):.1f}" y2="{up(v):.1f}"/>'
-        f'<text x="{left - 5}" y="{up(v) + 4:.1f}" text-anchor="end">{_short(v)}</text>'
-        for v in _ticks(*limits, most=4)
-    ]
-    parts.append(
-        f'<text x="{left}" y="{bottom + 15}" text-anchor="middle">1</text>'
-        f'<text x="{width - EDGE}" y="{bottom + 15}" text-anchor="end">epoch {epochs}</text></g>'
-    )
-    for kind, lines in (("training", training), ("validation", validation)):
-        for line in lines:
-            at = [f"{across(i):.1f},{up(v):.1f}" for i, v in enumerate(line, 1) if math.isfinite(v)]
-            parts.append(f'<polyline class="{kind}" points="{" ".join(at)}"/>')
-    return _svg(parts, width, bottom + 20, label)
 
+    def points(line: Sequence[float]) -> str:
+        return " ".join(f"{across(i):.1f},{up(v):.1f}" for i, v in enumerate(line, 1) if math.isfinite(v))
 
-def _svg(parts: Sequence[str], width: float, height: float, label: str) -> str:
-    return (
-        f'<svg class="plot" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label, quote=True)}">'
-        f"{''.join(parts)}</svg>"
+    kinds = (("training", training), ("validation", validation))
+    return render(
+        "report/loss_curves.svg",
+        width=width,
+        left=left,
+        right=width - EDGE,
+        bottom=bottom,
+        label=label,
+        ticks=[(up(v), _short(v)) for v in _ticks(*limits, most=4)],
+        epochs=epochs,
+        lines=[(kind, points(line)) for kind, lines in kinds for line in lines],
     )
 
 
@@ -205,23 +237,10 @@ def _scale(limits: tuple[float, float], pixels: tuple[float, float]) -> Callable
     return lambda value: first + (value - low) / (high - low) * (last - first)
 
 
-def _axis_across(limits: tuple[float, float], across: Callable[[float], float], rows: int, zero: bool) -> str:
-    """Draw an axis below rows, its lines through the rows' dots but not through the words above them."""
+def _across_rows(x: float, rows: int) -> str:
+    """Give the path of a line of the axis, through the rows' dots but not through the words above them."""
     tops = [ROW * row + NAME + 4 for row in range(rows)]
-
-    def line(value: float, kind: str) -> str:
-        path = "".join(f"M{across(value):.1f} {top}V{top + ROW - NAME - 4}" for top in tops)
-        return f'<path class="{kind}" d="{path}"/>'
-
-    ticks = _ticks(*limits)
-    lines = "".join(line(v, "grid") for v in ticks if v != 0 or not zero) + (
-        line(0.0, "zero") if zero else ""
-    )
-    words = "".join(
-        f'<text x="{across(v):.1f}" y="{ROW * rows + 15}" text-anchor="middle">{_short(v)}</text>'
-        for v in ticks
-    )
-    return f'<g class="axis">{lines}{words}</g>'
+    return "".join(f"M{x:.1f} {top}V{top + ROW - NAME - 4}" for top in tops)
 
 
 def _ticks(low: float, high: float, most: int = 6) -> list[float]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 from statistics import fmean
+
+from markupsafe import Markup
 
 from nnunet_multiphase.benchmark.results import Part, Results
 from nnunet_multiphase.benchmark.words import (
@@ -18,11 +19,19 @@ from nnunet_multiphase.evaluation.measures import SENSITIVITIES, Measure, Standi
 from nnunet_multiphase.evaluation.sizes import SIZES, counted_by_size
 from nnunet_multiphase.evaluation.statistics import BETTER, LEAST_CASES, WORSE, Estimate
 from nnunet_multiphase.evaluation.tables import shown
-from nnunet_multiphase.html.page import Markup, Section, Table, Text, write_report
+from nnunet_multiphase.html.page import Section, Table, Text, write_report
+from nnunet_multiphase.html.templates import render
 from nnunet_multiphase.report.benchmark_cases import KEY, case_pictures, disputed_cases, worst_cases
 from nnunet_multiphase.report.benchmark_differences import differences, kind_of
-from nnunet_multiphase.report.benchmark_plots import PlanePoint, StripRow, loss_curves, plane, strip_plot
-from nnunet_multiphase.report.benchmark_style import STYLE
+from nnunet_multiphase.report.benchmark_plots import (
+    PlanePoint,
+    Plot,
+    StripRow,
+    loss_curves,
+    plane,
+    plots,
+    strip_plot,
+)
 from nnunet_multiphase.report.provenance import provenance_table
 
 PAGE = "benchmark.html"
@@ -86,7 +95,7 @@ def write_benchmark_results(results: Results, work: Path | str) -> Path:
         title=f"Benchmark on {results.plan.dataset}",
         lead=NOT_A_DEVICE,
         sections=sections,
-        style=STYLE,
+        styles=("report/patient_page.css", "report/benchmark_results.css"),
     )
 
 
@@ -113,36 +122,27 @@ def _about(results: Results) -> list[Markup | Table | Text]:
 
 
 def _standings(results: Results, part: Part) -> list[Markup | Table | Text]:
-    head = "".join(
-        f"<th>{escape(m.title)}{f'<br><small>{m.unit}</small>' if m.unit else ''}</th>" for m in MAIN
+    standings = part.comparison.standings
+    table = render(
+        "report/benchmark_standings.html",
+        counted=counted(part).capitalize(),
+        against=results.against,
+        measures=MAIN,
+        rows=[(name, [_value(standing, m) for m in MAIN]) for name, standing in standings.items()],
     )
-    rows = []
-    for name, standing in part.comparison.standings.items():
-        cells = "".join(_value(standing, m) for m in MAIN)
-        rows.append(f"<tr><th>{escape(name)}</th>{cells}</tr>")
-    sign = (
-        f"<b class=better>\u25b2</b> better, <b class=worse>\u25bc</b> worse than {escape(results.against)}, as far as the "
-        "interval of the paired difference shows it"
-    )
-    table = (
-        f'<div class="wide"><table class="standings"><caption>{escape(counted(part).capitalize())}. {sign}.</caption>'
-        f"<thead><tr><th></th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
-    return [Markup(table), Text(MEASURED)]
+    return [table, Text(MEASURED)]
 
 
-def _value(standing: Standing, measure: Measure) -> str:
-    value = standing.values[measure.key]
+def _value(standing: Standing, measure: Measure) -> dict[str, str]:
+    estimate = standing.values[measure.key]
     found = standing.differences.get(measure.key)
-    sign = _sign(found.verdict) if found is not None else ""
-    interval = interval_text(value, measure.decimals)
-    return f"<td>{sign}{shown(value.value, measure.decimals)}<small>{interval}</small></td>"
-
-
-def _sign(verdict: str) -> str:
-    if verdict == BETTER:
-        return '<b class="better" title="better" aria-label="better">\u25b2</b> '
-    return '<b class="worse" title="worse" aria-label="worse">\u25bc</b> ' if verdict == WORSE else ""
+    kind = "" if found is None else kind_of(found)
+    return {
+        "kind": kind,
+        "sign": {"better": "\u25b2", "worse": "\u25bc"}.get(kind, ""),
+        "value": shown(estimate.value, measure.decimals),
+        "interval": interval_text(estimate, measure.decimals),
+    }
 
 
 def _by_size(part: Part) -> list[Markup | Table | Text]:
@@ -166,12 +166,10 @@ def _by_size(part: Part) -> list[Markup | Table | Text]:
             verdict = "" if found is None else {BETTER: " better", WORSE: " worse"}.get(found.verdict, "")
             rows.append(StripRow(name, (), value.value, value.low, value.high, kind, said + verdict))
         label = f"Sensitivity for lesions {size}: " + "; ".join(f"{r.name} {r.said}" for r in rows)
-        plot = strip_plot(rows, label=label, zero=False, limits=(0.0, 1.0)) if seen[size] else ""
+        plot = strip_plot(rows, label=label, zero=False, limits=(0.0, 1.0)) if seen[size] else Markup()
         lesions = f"{seen[size]} lesion{'s' if seen[size] != 1 else ''} in the truth"
-        figures.append(
-            f"<figure><figcaption>{size[0].upper()}{size[1:]} <small>{lesions}</small></figcaption>{plot}</figure>"
-        )
-    return [Text(SIZES_ARE), Markup(f'<div class="plots">{"".join(figures)}</div>')]
+        figures.append(Plot(size[0].upper() + size[1:], plot, lesions))
+    return [Text(SIZES_ARE), plots(figures)]
 
 
 def _cost(results: Results) -> list[Markup | Table | Text]:
@@ -201,9 +199,9 @@ def _cost(results: Results) -> list[Markup | Table | Text]:
         )
         drawn = plane(points, label=label, x_title=unit, y_title=f"Dice, {part.name} cases")
         if drawn:
-            planes.append(f"<figure><figcaption>{title}</figcaption>{drawn}</figure>")
-    key = "".join(f"<li><b>{number}</b> {escape(name)}</li>" for name, number in numbered.items())
-    return [Markup(f'<div class="plots">{"".join(planes)}</div><ol class="numbers">{key}</ol>'), table]
+            planes.append(Plot(title, drawn))
+    numbers = [(number, name) for name, number in numbered.items()]
+    return [plots(planes), render("report/benchmark_numbers.html", numbers=numbers), table]
 
 
 def _curves(results: Results) -> list[Markup | Table | Text]:
@@ -213,7 +211,7 @@ def _curves(results: Results) -> list[Markup | Table | Text]:
         validated = [cost.val_losses for cost in costs.values()]
         drawn = loss_curves(trained, validated, label=f"Losses of {name}")
         if drawn:
-            figures.append(f"<figure><figcaption>{escape(name)}</figcaption>{drawn}</figure>")
+            figures.append(Plot(name, drawn))
     if not figures:
         return []
     return [
@@ -221,5 +219,5 @@ def _curves(results: Results) -> list[Markup | Table | Text]:
             "Validation loss, a line a training, and dashed the training loss. Contestants may minimise different losses: "
             "compare a curve with itself. One that still falls at its end wants a larger budget."
         ),
-        Markup(f'<div class="plots small">{"".join(figures)}</div>'),
+        plots(figures, small=True),
     ]

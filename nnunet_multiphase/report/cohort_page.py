@@ -3,21 +3,25 @@
 import io
 from collections import Counter
 from collections.abc import Callable, Sequence
-from html import escape
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from nnunet_multiphase.html.page import Markup, Section, Table, Text, data_uri, write_report
+from markupsafe import Markup
+
+from nnunet_multiphase.html.page import Section, Table, Text, data_uri, write_report
 from nnunet_multiphase.html.sorted_table import (
-    SCRIPT,
-    body_start,
-    column_class,
+    Body,
+    Cell,
+    Line,
+    column_kind,
     count,
     counts,
     legend,
     mark,
     sorted_table,
 )
+from nnunet_multiphase.html.templates import render
 from nnunet_multiphase.phases import PHASE_TITLES
 from nnunet_multiphase.report.cohort_cases import (
     LABELS,
@@ -29,7 +33,6 @@ from nnunet_multiphase.report.cohort_cases import (
     gain,
     read_cohort,
 )
-from nnunet_multiphase.report.cohort_style import STYLE
 
 THUMBNAIL_BYTES = 18_000
 """As a data URI 24 kB: 500 cases stay below 15 MB."""
@@ -66,7 +69,13 @@ def write_cohort_page(dataset_folder: Path) -> Path:
         Section("Cases, worst first", [_table(cases, columns)]),
     ]
     title = f"{cohort.name}: registration of {count(len(cases), 'case')}"
-    return write_report(folder / "cohort.html", title=title, sections=sections, style=STYLE, script=SCRIPT)
+    return write_report(
+        folder / "cohort.html",
+        title=title,
+        sections=sections,
+        styles=("report/cohort_page.css",),
+        script="html/sorted_table.js",
+    )
 
 
 def _summary(cases: Sequence[Case], phases: Sequence[str], present: set[str]) -> Table:
@@ -99,7 +108,7 @@ def _legend(columns: Sequence[Column], present: set[str]) -> Markup:
     """Say what each column means."""
     items = [(column.name, column.meaning) for column in columns]
     items += [("below a case", WARNINGS)] if "warnings" in present else []
-    return legend((name, escape(text)) for name, text in items)
+    return legend(items)
 
 
 def _table(cases: Sequence[Case], columns: Sequence[Column]) -> Markup:
@@ -109,59 +118,62 @@ def _table(cases: Sequence[Case], columns: Sequence[Column]) -> Markup:
     return sorted_table(columns, bodies, came_by="verdict", what="cases", words=words)
 
 
-def _body(case: Case, columns: Sequence[Column]) -> str:
-    rows = []
+def _body(case: Case, columns: Sequence[Column]) -> Body:
+    lines = []
     for number, row in enumerate(case.rows):
         cells = []
         for column in columns:
             if column.whole_case and number:
                 continue
-            tag = {"case": 'th scope="rowgroup"', "phase": 'th scope="row"'}.get(column.name, "td")
             # The name and its picture reach down beside the warnings.
-            span = f' rowspan="{len(case.rows) + (column.name == "case")}"' if column.whole_case else ""
-            cells.append(f"<{tag}{span}{column_class(column)}>{CELLS[column.name](case, row)}</{tag[:2]}>")
-        rows.append(f"<tr>{''.join(cells)}</tr>")
-    rows.append(f'<tr class="warnings"><td colspan="{len(columns) - 1}">{_warnings(case)}</td></tr>')
-    return f"{body_start(case.concern, [column.key(case) for column in columns])}{''.join(rows)}</tbody>"
+            rows = len(case.rows) + (column.name == "case") if column.whole_case else 0
+            shown, scope = CELLS[column.name](case, row), SCOPES.get(column.name, "")
+            cells.append(Cell(shown, column_kind(column), scope, rows))
+        lines.append(Line(cells))
+    warnings = render("report/cohort_warnings.html", warnings=_warnings(case))
+    lines.append(Line([Cell(warnings, columns=len(columns) - 1)], "warnings"))
+    return Body(case.concern, [column.key(case) for column in columns], lines)
 
 
-def _warnings(case: Case) -> str:
-    """Say each warning once, with the phases it is about unless these are all of them."""
+def _warnings(case: Case) -> list[tuple[str, str]]:
+    """List each warning once, after the phases it is about unless these are all of them."""
     phases: dict[str, list[str]] = {}
     for row in case.rows:
         if row.get("warnings"):
             phases.setdefault(row["warnings"], []).append(row["phase"] if came(row) else "")
-    lines = []
-    for warning, about in phases.items():
-        named = ", ".join(filter(None, about)) if len(about) < len(case.rows) else ""
-        lines.append(f"<div>{f'<b>{escape(named)}</b>: ' if named else ''}{escape(warning)}</div>")
-    return "".join(lines)
+    return [
+        (", ".join(filter(None, about)) if len(about) < len(case.rows) else "", warning)
+        for warning, about in phases.items()
+    ]
 
 
-def _case_cell(case: Case, row: dict[str, str]) -> str:
+def _case_cell(case: Case, row: dict[str, str]) -> Markup:
     """Name the case, its patient if that is another name, and show its picture."""
-    patient = row.get("patient", case.name)
-    lines = [escape(case.name)]
-    if patient != case.name:
-        lines.append(f"<small>patient {escape(patient)}</small>")
-    if case.picture is None:
-        lines.append("<small>no picture</small>")
-    else:
-        link = escape(quote(f"{OVERVIEW}/{case.picture.name}"), quote=True)
-        shown = _thumbnail(case.picture) or "<small>the full picture</small>"
-        lines.append(f'<a href="{link}" target="_blank" rel="noopener">{shown}</a>')
-    return "".join(f"<div>{line}</div>" for line in lines)
+    return render(
+        "report/cohort_case.html",
+        name=case.name,
+        patient=row.get("patient", case.name),
+        link=quote(f"{OVERVIEW}/{case.picture.name}") if case.picture else "",
+        thumbnail=_thumbnail(case.picture) if case.picture else None,
+    )
 
 
-def _thumbnail(picture: Path) -> str:
-    """Scale a picture down to at most THUMBNAIL_BYTES; nothing where it cannot be read."""
+@dataclass(frozen=True)
+class _Thumbnail:
+    source: str
+    width: int
+    height: int
+
+
+def _thumbnail(picture: Path) -> _Thumbnail | None:
+    """Scale a picture down to at most THUMBNAIL_BYTES; none where it cannot be read."""
     from PIL import Image
 
     try:
         with Image.open(picture) as opened:
             small = opened.convert("RGB")
     except (OSError, SyntaxError, ValueError):  # Pillow raises any of them for a broken PNG
-        return ""
+        return None
     for width, quality in ((320, 75), (320, 60), (320, 45), (240, 50), (160, 40), (80, 30)):
         small.thumbnail((width, width), Image.Resampling.LANCZOS)  # in place, and never larger
         stream = io.BytesIO()
@@ -169,10 +181,7 @@ def _thumbnail(picture: Path) -> str:
         small.save(stream, "JPEG", quality=quality, subsampling=0)
         if len(stream.getvalue()) <= THUMBNAIL_BYTES:
             break
-    return (
-        f'<img src="{data_uri(stream.getvalue())}" width="{small.width}" height="{small.height}" '
-        f'alt="overview of {escape(picture.stem, quote=True)}, opens the full picture">'
-    )
+    return _Thumbnail(data_uri(stream.getvalue()), small.width, small.height)
 
 
 def _similarity_cell(case: Case, row: dict[str, str]) -> str:
@@ -181,7 +190,7 @@ def _similarity_cell(case: Case, row: dict[str, str]) -> str:
         return ""
     before, after = float(row["similarity_before"]), float(row["similarity_after"])
     kind = "loss" if change <= 0 else "gain"
-    return f'{before:.3f} → {after:.3f} <span class="{kind}">{change:+.3f}</span>'
+    return Markup('{:.3f} → {:.3f} <span class="{}">{:+.3f}</span>').format(before, after, kind, change)
 
 
 def _figures(column: str, digits: int, *, factor: float = 1.0) -> Callable[[Case, dict[str, str]], str]:
@@ -200,13 +209,16 @@ def _covered_cell(case: Case, row: dict[str, str]) -> str:
 
 
 def _text(column: str) -> Callable[[Case, dict[str, str]], str]:
-    return lambda case, row: escape(row[column])
+    return lambda case, row: row[column]
 
 
-# How each column's cell is written, as HTML: of the case and its line.
+SCOPES = {"case": "rowgroup", "phase": "row"}
+"""Columns of heads."""
+
+# What each column's cell shows, text or Markup: of the case and its line.
 CELLS: dict[str, Callable[[Case, dict[str, str]], str]] = {
     "case": _case_cell,
-    "split": lambda case, row: escape(case.split),
+    "split": lambda case, row: case.split,
     "covered %": _covered_cell,
     "phase": _text("phase"),
     "verdict": lambda case, row: mark(*case.judgement(row)),

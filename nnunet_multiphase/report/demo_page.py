@@ -8,10 +8,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 import SimpleITK as sitk
+from markupsafe import Markup
 
 from nnunet_multiphase.evaluation.scores import Scores
 from nnunet_multiphase.evaluation.tables import CASE_HEADER, case_rows, shown, summary_lines
-from nnunet_multiphase.html.page import Figure, Markup, Section, Table, Text, write_report
+from nnunet_multiphase.html.page import Figure, Section, Table, Text, write_report
+from nnunet_multiphase.html.templates import render
 from nnunet_multiphase.phantom.registration_error import RegistrationError
 from nnunet_multiphase.phases import PHASE_TITLES
 from nnunet_multiphase.prediction import CasePrediction
@@ -137,12 +139,7 @@ def _training(outcome: DemoOutcome) -> Section:
 def _predictions(outcome: DemoOutcome) -> Section:
     # `predict` wrote them, beside the labels.
     folder = outcome.predictions[0].segmentation.parent.name
-    blocks: list[Markup | Figure] = [
-        Markup(
-            f'<p>Each patient has <a href="{quote(folder)}/{INDEX}">a page</a>, as <code>nnunet-multiphase predict</code> '
-            "writes it: lesions, measures, slices of all phases.</p>"
-        )
-    ]
+    blocks: list[Markup | Figure] = [render("report/demo_patients.html", link=f"{quote(folder)}/{INDEX}")]
     for prediction in outcome.predictions:
         grid = prediction.aligned.images[prediction.aligned.reference]
         truth, found = (

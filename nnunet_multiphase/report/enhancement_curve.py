@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from html import escape
+from dataclasses import dataclass
 
+from markupsafe import Markup
+
+from nnunet_multiphase.html.templates import render
 from nnunet_multiphase.measurement.record import Attenuation, LesionMeasures
 from nnunet_multiphase.phases import PHASE_TITLES
 
 WIDTH, HEIGHT = 340, 190
 LEFT, RIGHT, TOP, BOTTOM = 44, 14, 26, 28
+KEY_Y = 10
 LEAST_HU = 40.0
 """Extent of the axis: noise of a few HU shall not look like enhancement."""
 
 
-def enhancement_curve(lesion: LesionMeasures, phases: Sequence[str]) -> str:
-    """Draw mean and SD of a lesion and of the liver around it (HTML); nothing where neither was measured.
+def enhancement_curve(lesion: LesionMeasures, phases: Sequence[str]) -> Markup:
+    """Draw mean and SD of a lesion and of the liver around it (SVG); nothing where neither was measured.
 
     Args:
         lesion: What was measured.
@@ -31,7 +35,7 @@ def enhancement_curve(lesion: LesionMeasures, phases: Sequence[str]) -> str:
         for sign in (-1, 1)
     ]
     if not ends:
-        return ""
+        return Markup()
     middle, half = (max(ends) + min(ends)) / 2, max(max(ends) - min(ends), LEAST_HU) / 2
     step = next(s for s in (10, 20, 50, 100, 200, 500, 1000, 20000) if 2 * half / s <= 5)
     low, high = math.floor((middle - half) / step) * step, math.ceil((middle + half) / step) * step
@@ -42,23 +46,38 @@ def enhancement_curve(lesion: LesionMeasures, phases: Sequence[str]) -> str:
     def up(hu: float) -> float:
         return TOP + (high - hu) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
-    parts = [
-        f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up(hu):.1f}" y2="{up(hu):.1f}"/>'
-        f'<text x="{LEFT - 6}" y="{up(hu) + 4:.1f}" text-anchor="end">{_whole(hu)}</text>'
-        for hu in range(low, high + 1, step)
-    ]
-    parts += [
-        f'<text x="{across(i):.1f}" y="{HEIGHT - 8}" text-anchor="middle">{escape(phase)}</text>'
-        for i, phase in enumerate(phases)
-    ]
-    for offset, (kind, regions) in zip((-3, 3), shown, strict=True):
-        parts.append(_curve(kind, [regions.get(p) for p in phases], across, up, offset))
-    parts.append(_key())
     said = f"Attenuation of lesion {lesion.id} and of the liver around it: {_said(lesion, phases)}"
-    return (
-        f'<svg class="curve" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said, quote=True)}">'
-        f"{''.join(parts)}</svg>"
+    return render(
+        "report/enhancement_curve.svg",
+        width=WIDTH,
+        height=HEIGHT,
+        left=LEFT,
+        right=WIDTH - RIGHT,
+        label=said,
+        ticks=[{"hu": _whole(hu), "y": up(hu)} for hu in range(low, high + 1, step)],
+        phases=[(phase, across(i)) for i, phase in enumerate(phases)],
+        curves=[
+            _curve(kind, [regions.get(p) for p in phases], across, up, offset)
+            for offset, (kind, regions) in zip((-3, 3), shown, strict=True)
+        ],
+        lesion_marker=_marker("lesion", LEFT + 6, KEY_Y),
+        around_marker=_marker("around", LEFT + 76, KEY_Y),
     )
+
+
+@dataclass(frozen=True)
+class _Bar:
+    x: float
+    top: float
+    bottom: float
+    marker: Markup
+
+
+@dataclass(frozen=True)
+class _Curve:
+    kind: str
+    lines: Sequence[str]
+    bars: Sequence[_Bar]
 
 
 def _curve(
@@ -67,39 +86,27 @@ def _curve(
     across: Callable[[int], float],
     up: Callable[[float], float],
     offset: float,
-) -> str:
-    """Draw one line with a bar of 1 SD at each point; where a phase is lacking the line has a gap."""
-    bars: list[str] = []
+) -> _Curve:
+    """Place one line with a bar of 1 SD at each point; where a phase is lacking the line has a gap."""
+    bars: list[_Bar] = []
     lines: list[str] = []
     run: list[str] = []
     for number, region in enumerate((*regions, None)):
         if region is None:
-            lines += [f'<polyline points="{" ".join(run)}"/>'] if len(run) > 1 else []
+            lines += [" ".join(run)] if len(run) > 1 else []
             run = []
             continue
         x = across(number) + offset
         y, top, bottom = (up(region.mean_hu + sign * region.sd_hu) for sign in (0, 1, -1))
         run.append(f"{x:.1f},{y:.1f}")
-        bars.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{bottom:.1f}"/>')
-        bars.append(_marker(kind, x, y))
-    return f'<g class="{kind}">{"".join(lines)}{"".join(bars)}</g>'
+        bars.append(_Bar(x, top, bottom, _marker(kind, x, y)))
+    return _Curve(kind, lines, bars)
 
 
-def _marker(kind: str, x: float, y: float) -> str:
+def _marker(kind: str, x: float, y: float) -> Markup:
     if kind == "lesion":
-        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
-    return f'<rect x="{x - 3.5:.1f}" y="{y - 3.5:.1f}" width="7" height="7"/>'
-
-
-def _key() -> str:
-    """Say which line is what, in the picture itself: a page in grey print keeps the markers."""
-    y = 11
-    return (
-        f'<g class="lesion">{_marker("lesion", LEFT + 6, y - 1)}</g><text x="{LEFT + 16}" y="{y + 3}">lesion</text>'
-        f'<g class="around">{_marker("around", LEFT + 76, y - 1)}</g>'
-        f'<text x="{LEFT + 86}" y="{y + 3}">liver around it, bars 1 SD</text>'
-        f'<text x="{LEFT - 6}" y="{y + 3}" text-anchor="end">HU</text>'
-    )
+        return Markup('<circle cx="{:.1f}" cy="{:.1f}" r="4"/>').format(x, y)
+    return Markup('<rect x="{:.1f}" y="{:.1f}" width="7" height="7"/>').format(x - 3.5, y - 3.5)
 
 
 def _said(lesion: LesionMeasures, phases: Sequence[str]) -> str:

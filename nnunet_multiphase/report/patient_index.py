@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from nnunet_multiphase.html.page import Markup, Section, write_report
-from nnunet_multiphase.html.sorted_table import SCRIPT, body_start, column_class, count, mark, sorted_table
-from nnunet_multiphase.html.table_style import STYLE
+from markupsafe import Markup
+
+from nnunet_multiphase.html.page import Section, Text, write_report
+from nnunet_multiphase.html.sorted_table import Body, Cell, Line, column_kind, count, mark, sorted_table
+from nnunet_multiphase.html.templates import render
 from nnunet_multiphase.json_file import load_json
 from nnunet_multiphase.report.patient_page import NOTE
 
 INDEX = "index.html"
 MEASURES = "_lesions.json"
-LOOK = """
-.lead { font-weight: 600; }
-body { max-width: 76rem; }
-#cases a { color: var(--link); }
-#cases td, #cases th, #cases tbody th, #cases tbody tr:first-child td { padding: .4rem .6rem; }
-#cases td.to { overflow-wrap: anywhere; }
-#cases thead th { white-space: normal; }
-"""
 WORST_FIRST = ("failed", "check", "ok", "")
 KINDS = {"failed": "lost", "check": "look", "ok": "used"}
 """Verdict -> class of its label and its row."""
@@ -87,14 +80,14 @@ def write_patient_index(folder: Path, failed: Mapping[str, str] | None = None) -
         words="case, failed, check ...",
         wide=True,
     )
-    found = f"<p>{count(len(rows), 'patient')}, {sum(row.lesions > 0 for row in rows)} with lesions.</p>"
+    found = f"{count(len(rows), 'patient')}, {sum(row.lesions > 0 for row in rows)} with lesions."
     return write_report(
         folder / INDEX,
         title="Predicted patients",
         lead=NOTE,
-        sections=[*_not_predicted(failed), Section("Patients, the doubtful first", [Markup(found), table])],
-        style=STYLE + LOOK,
-        script=SCRIPT,
+        sections=[*_not_predicted(failed), Section("Patients, the doubtful first", [Text(found), table])],
+        styles=("html/sorted_table.css", "report/patient_index.css"),
+        script="html/sorted_table.js",
     )
 
 
@@ -102,8 +95,8 @@ def _not_predicted(failed: Mapping[str, str]) -> list[Section]:
     """Say first who is lacking in the list."""
     if not failed:
         return []
-    items = "".join(f"<li><b>{escape(case)}</b>: {escape(why)}</li>" for case, why in sorted(failed.items()))
-    return [Section(f"Not predicted: {count(len(failed), 'patient')}", [Markup(f"<ul>{items}</ul>")])]
+    listed = render("report/not_predicted.html", failed=sorted(failed.items()))
+    return [Section(f"Not predicted: {count(len(failed), 'patient')}", [listed])]
 
 
 def _row(path: Path) -> Row | None:
@@ -131,18 +124,15 @@ def _row(path: Path) -> Row | None:
         return None
 
 
-def _body(row: Row) -> str:
-    name = escape(row.case)
-    if row.page is not None:
-        name = f'<a href="{escape(quote(row.page), quote=True)}">{name}</a>'
-    cells = [
-        name,
+def _body(row: Row) -> Body:
+    shown = [
+        row.case if row.page is None else Markup('<a href="{}">{}</a>').format(quote(row.page), row.case),
         str(row.lesions),
         _figure(row.largest_mm, 1),
         _figure(row.burden_ml, 2),
         _figure(row.burden_percent, 1),
         mark(row.verdict, KINDS[row.verdict]) if row.verdict else "one phase",
-        "".join(f"<div>{escape(text)}</div>" for text in row.to_know),
+        Markup().join(Markup("<div>{}</div>").format(text) for text in row.to_know),
     ]
     keys: Sequence[float | str | None] = (
         row.case,
@@ -153,12 +143,12 @@ def _body(row: Row) -> str:
         float(WORST_FIRST.index(row.verdict)),
         float(-len(row.to_know)),
     )
-    tags = ('th scope="row"', *["td"] * (len(cells) - 1))
-    written = "".join(
-        f"<{tag}{column_class(column)}>{cell}</{tag[:2]}>"
-        for tag, column, cell in zip(tags, COLUMNS, cells, strict=True)
-    )
-    return f"{body_start(KINDS.get(row.verdict, 'none'), keys)}<tr>{written}</tr></tbody>"
+    scopes = ("row", *[""] * (len(shown) - 1))
+    cells = [
+        Cell(text, column_kind(column), scope)
+        for text, column, scope in zip(shown, COLUMNS, scopes, strict=True)
+    ]
+    return Body(KINDS.get(row.verdict, "none"), keys, [Line(cells)])
 
 
 def _figure(value: float | None, digits: int) -> str:

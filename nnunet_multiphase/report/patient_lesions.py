@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
+from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
+from markupsafe import Markup
 
 from nnunet_multiphase.html.page import Table, data_uri
+from nnunet_multiphase.html.templates import render
 from nnunet_multiphase.measurement.record import Attenuation, LesionMeasures
 from nnunet_multiphase.phases import PHASE_TITLES
 from nnunet_multiphase.report.enhancement_curve import enhancement_curve
@@ -42,8 +44,8 @@ def lesion_card(
     *,
     first_slice: int,
     captions: Mapping[str, str],
-) -> str:
-    """Write a lesion's pictures and numbers (HTML).
+) -> Markup:
+    """Write a lesion's pictures and numbers.
 
     Args:
         lesion: What was measured.
@@ -51,24 +53,28 @@ def lesion_card(
         numbers: (z, y, x) lesions by number, on the grid.
         grid: Where in space.
         first_slice: Number that the grid's first slice has in the reference volume.
-        captions: phase -> what it is called (HTML).
+        captions: phase -> what it is called, text or Markup.
     """
     z = key_slice(lesion, grid)
     box = _frame(lesion, numbers[z], grid)
-    figures = "".join(
-        f"<figure>{_drawn(lesion, phase, hu[z], numbers[z], box, grid)}"
-        f"<figcaption>{captions[phase]}{_mean(lesion.lesion.get(phase))}</figcaption></figure>"
+    figures = [
+        {
+            "drawn": _drawn(lesion, phase, hu[z], numbers[z], box, grid),
+            "caption": captions[phase],
+            "mean": _mean(lesion.lesion.get(phase)),
+        }
         for phase, hu in volumes.items()
-    )
-    height = sum(end[2] for end in lesion.axial.ends_mm) / 2
-    rows = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in _numbers(lesion))
-    return (
-        f'<article class="lesion" id="lesion{lesion.id}"><h3>Lesion {lesion.id} '
-        f"<small>{lesion.axial.mm:.1f} &times; {lesion.perpendicular.mm:.1f} mm, slice {first_slice + z} "
-        f"from the feet, z {height:.1f} mm</small> "
-        f'<button type="button" data-jump="{lesion.id}" hidden>show it in the slices</button></h3>'
-        f'<div class="phases">{figures}</div>'
-        f'<div class="facts"><div>{enhancement_curve(lesion, list(volumes))}</div><dl>{rows}</dl></div></article>'
+    ]
+    return render(
+        "report/lesion_card.html",
+        number=lesion.id,
+        axial=f"{lesion.axial.mm:.1f}",
+        perpendicular=f"{lesion.perpendicular.mm:.1f}",
+        slice=first_slice + z,
+        height=f"{sum(end[2] for end in lesion.axial.ends_mm) / 2:.1f}",
+        figures=figures,
+        curve=enhancement_curve(lesion, list(volumes)),
+        measured=_measured(lesion),
     )
 
 
@@ -113,31 +119,43 @@ def _frame(lesion: LesionMeasures, plane: np.ndarray, grid: sitk.Image) -> Box2:
 
 def _drawn(
     lesion: LesionMeasures, phase: str, plane_hu: np.ndarray, plane: np.ndarray, box: Box2, grid: sitk.Image
-) -> str:
+) -> Markup:
     """Draw a slice with outlines and the two diameters, in mm from the frame's corner (SVG)."""
     x, y, width, height = box
     spacing = grid.GetSpacing()
-    jpeg = picture(plane_hu[y : y + height, x : x + width], spacing, QUALITY)
-    wide, high = width * spacing[0], height * spacing[1]
-    paths = "".join(
-        f'<path class="{"outline" if line.lesion == lesion.id else "other"}" d="{path_of(line, box, spacing)}"/>'
-        for line in outlines(plane)
-    )
     title = PHASE_TITLES.get(phase, phase)
-    said = (
-        f"lesion {lesion.id} outlined on the {title} phase, {lesion.axial.mm:.1f} mm long and "
-        f"{lesion.perpendicular.mm:.1f} mm across"
-    )
-    return (
-        f'<svg viewBox="0 0 {wide:.1f} {high:.1f}" style="--wide:{wide:.1f}px" role="img" '
-        f'aria-label="{escape(said, quote=True)}">'
-        f'<image href="{data_uri(jpeg)}" width="{wide:.1f}" height="{high:.1f}" preserveAspectRatio="none"/>'
-        f"{paths}{_lines(lesion, box, grid)}</svg>"
+    return render(
+        "report/lesion_slice.svg",
+        wide=width * spacing[0],
+        high=height * spacing[1],
+        label=f"lesion {lesion.id} outlined on the {title} phase, {lesion.axial.mm:.1f} mm long and "
+        f"{lesion.perpendicular.mm:.1f} mm across",
+        source=data_uri(picture(plane_hu[y : y + height, x : x + width], spacing, QUALITY)),
+        outlines=[
+            ("outline" if line.lesion == lesion.id else "other", path_of(line, box, spacing))
+            for line in outlines(plane)
+        ],
+        diameters=_diameters(lesion, box, grid),
     )
 
 
-def _lines(lesion: LesionMeasures, box: Box2, grid: sitk.Image) -> str:
-    """Draw both diameters where they were taken, and their lengths in a corner: beside a lesion they may leave the picture.
+@dataclass(frozen=True)
+class _Line:
+    """Hold a diameter's ends and where its length is written, in mm from the frame's corner; `dy` is in letters."""
+
+    kind: str
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    text_x: float
+    text_y: float
+    dy: float
+    mm: float
+
+
+def _diameters(lesion: LesionMeasures, box: Box2, grid: sitk.Image) -> list[_Line]:
+    """Place both diameters where they were taken, and their lengths in a corner: beside a lesion they may leave the picture.
 
     It is the upper left corner, and the lower left one where the lesion reaches that far up.
     """
@@ -149,18 +167,14 @@ def _lines(lesion: LesionMeasures, box: Box2, grid: sitk.Image) -> str:
         indices = [grid.TransformPhysicalPointToContinuousIndex(end)[:2] for end in diameter.ends_mm]
         ends[kind] = [((i + 0.5 - box[0]) * spacing[0], (j + 0.5 - box[1]) * spacing[1]) for i, j in indices]
     up = min(y for both in ends.values() for _, y in both) < LENGTHS_SHARE * wide
-    parts = []
+    lines = []
     for row, (kind, ((x1, y1), (x2, y2))) in enumerate(ends.items()):
         dy = 1.2 * (row - 1) - 0.8 if up else 1.2 * row + 0.8
-        parts.append(
-            f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
-            f'<text x="{0.02 * wide:.1f}" y="{high if up else 0:.1f}" dy="{dy:.1f}em">'
-            f"{drawn[kind].mm:.1f} mm</text>"
-        )
-    return "".join(parts)
+        lines.append(_Line(kind, x1, y1, x2, y2, 0.02 * wide, high if up else 0, dy, drawn[kind].mm))
+    return lines
 
 
-def _numbers(lesion: LesionMeasures) -> list[tuple[str, str]]:
+def _measured(lesion: LesionMeasures) -> list[tuple[str, str]]:
     """List what was measured, each with what it is called; what was not is left out."""
     found: list[tuple[str, str | None]] = [
         ("volume", f"{lesion.volume_ml:.2f} ml"),
@@ -176,15 +190,11 @@ def _numbers(lesion: LesionMeasures) -> list[tuple[str, str]]:
         ("mean probability of lesion", _with(lesion.confidence, 2, "")),
         *((name, _with(value, 2, "")) for name, value in lesion.added.items()),
     ]
-    return [(escape(name), escape(value)) for name, value in found if value is not None]
+    return [(name, value) for name, value in found if value is not None]
 
 
 def _mean(region: Attenuation | None) -> str:
-    return (
-        " <small>not measured</small>"
-        if region is None
-        else f" <small>{region.mean_hu:.0f} ± {region.sd_hu:.0f} HU</small>"
-    )
+    return "not measured" if region is None else f"{region.mean_hu:.0f} ± {region.sd_hu:.0f} HU"
 
 
 def _beside(lesion: Attenuation | None, around: Attenuation | None) -> str:

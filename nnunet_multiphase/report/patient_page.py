@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from markupsafe import Markup
 
-from nnunet_multiphase.html.page import Figure, Markup, Section, Text, write_report
+from nnunet_multiphase.html.page import Figure, Section, Text, write_report
 from nnunet_multiphase.html.sorted_table import count
+from nnunet_multiphase.html.templates import render
 from nnunet_multiphase.measurement.record import PatientMeasures
 from nnunet_multiphase.models.identity import Identity
 from nnunet_multiphase.phases import PHASE_TITLES, PHASES
@@ -18,9 +19,8 @@ from nnunet_multiphase.prediction.prepare import PreparedCase
 from nnunet_multiphase.prediction.segmented import SegmentedCase
 from nnunet_multiphase.prediction.write import CasePrediction
 from nnunet_multiphase.report.patient_lesions import MOST_CARDS, key_slice, lesion_card, lesion_table
-from nnunet_multiphase.report.patient_style import STYLE
-from nnunet_multiphase.report.patient_warnings import Warning, warnings_of
-from nnunet_multiphase.report.slice_viewer import SCRIPT, slice_viewer
+from nnunet_multiphase.report.patient_warnings import warnings_of
+from nnunet_multiphase.report.slice_viewer import slice_viewer
 from nnunet_multiphase.report.slices import (
     numbered,
     outlines,
@@ -68,68 +68,49 @@ def write_patient_page(
     numbers = numbered(found.labels, lesion_labels)
     first_slice = prepared.aligned.box[0][2] + 1
     captions = {phase: _caption(phase, prediction) for phase in volumes}
-    cards = "".join(
-        lesion_card(lesion, volumes, numbers, grid, first_slice=first_slice, captions=captions)
-        for lesion in measures.lesions[:MOST_CARDS]
-    )
     sections = [
-        Section("Warnings", [_warnings(warnings_of(prediction))]),
+        Section("Warnings", [render("report/patient_warnings.html", warnings=warnings_of(prediction))]),
         Section("In short", [_summary(measures, prediction.model)]),
     ]
     if measures.lesions:
-        lesions = [Markup(cards)]
         left = len(measures.lesions) - MOST_CARDS
-        if left > 0:
-            lesions.insert(
-                0, Markup(f"<p>The {MOST_CARDS} largest; {count(left, 'lesion')} more in the table.</p>")
-            )
+        more = f"The {MOST_CARDS} largest; {count(left, 'lesion')} more in the table."
+        cards = [
+            lesion_card(lesion, volumes, numbers, grid, first_slice=first_slice, captions=captions)
+            for lesion in measures.lesions[:MOST_CARDS]
+        ]
         table = lesion_table(measures.lesions, list(volumes))
-        sections += [Section("Lesions", lesions), Section("Table", [table])]
+        sections += [
+            Section("Lesions", [*([Text(more)] if left > 0 else []), *cards]),
+            Section("Table", [table]),
+        ]
     sections.append(Section("Registration", _registration(prediction)))
     viewer = _viewer(measures, prepared, found, volumes, numbers, first_slice, captions)
-    sections.append(Section("Slices", [Markup(viewer)], on_screen=True))
+    sections.append(Section("Slices", [viewer], on_screen=True))
     return write_report(
         path,
         title=f"{prediction.case}: liver lesions on {count(len(volumes), 'phase')}",
         lead=NOTE,
         sections=sections,
-        style=STYLE,
-        script=SCRIPT,
+        styles=("report/patient_page.css",),
+        script="report/slice_viewer.js",
     )
-
-
-def _warnings(found: Sequence[Warning]) -> Markup:
-    if not found:
-        return Markup("<p>None. Look at the registration all the same, before you believe the numbers.</p>")
-    items = "".join(
-        f'<li class="{warning.kind}"><b>{escape(warning.about)}:</b> {escape(warning.text)}</li>'
-        for warning in found
-    )
-    return Markup(f'<ul class="warnings">{items}</ul>')
 
 
 def _summary(measures: PatientMeasures, model: Identity | None) -> Markup:
     """Say number, burden and reference phase, and which model found it."""
-    reference = PHASE_TITLES.get(measures.reference, measures.reference)
-    parts = [
-        f"<b>{count(len(measures.lesions), 'lesion')}</b>" if measures.lesions else "<b>No lesion found</b>"
-    ]
-    if measures.lesions:
-        parts.append(f"<b>{measures.burden_ml:.2f} ml</b>")
-    if measures.lesions and measures.burden_percent is not None:
-        parts.append(f"<b>{measures.burden_percent:.1f} %</b> of the liver ({measures.liver_ml:.0f} ml)")
-    parts.append(f"measured on the <b>{escape(reference)}</b> phase")
-    lines = [f'<p class="sum">{", ".join(parts)}.</p>']
-    if measures.liver_source is None:
-        lines.append("<p>No liver is known: nothing is compared with it.</p>")
-    else:
-        hu = ", ".join(f"{phase} {region.mean_hu:.0f} HU" for phase, region in measures.liver.items())
-        lines.append(
-            f"<p>The liver is {SOURCES[measures.liver_source]}{f': {escape(hu)}' if hu else ''}.</p>"
-        )
-    if model is not None:
-        lines.append(f"<p>The model is {escape(model.told())}.</p>")
-    return Markup("".join(lines))
+    some, share = bool(measures.lesions), measures.burden_percent
+    return render(
+        "report/patient_summary.html",
+        found=count(len(measures.lesions), "lesion") if some else "No lesion found",
+        burden=f"{measures.burden_ml:.2f} ml" if some else "",
+        share=f"{share:.1f} %" if some and share is not None else "",
+        liver=f"{measures.liver_ml:.0f} ml" if measures.liver_ml is not None else "",
+        reference=PHASE_TITLES.get(measures.reference, measures.reference),
+        source=SOURCES[measures.liver_source] if measures.liver_source is not None else "",
+        hu=", ".join(f"{phase} {region.mean_hu:.0f} HU" for phase, region in measures.liver.items()),
+        model=model.told() if model is not None else "",
+    )
 
 
 def _registration(prediction: CasePrediction) -> list[Text | Figure]:
@@ -151,12 +132,13 @@ def _registration(prediction: CasePrediction) -> list[Text | Figure]:
 
 
 def _caption(phase: str, prediction: CasePrediction) -> str:
-    """Name a phase wherever it is shown, with what is doubtful of its place (HTML)."""
+    """Name a phase wherever it is shown, with what is doubtful of its place (Markup)."""
     result = prediction.aligned.results.get(phase)
-    name = escape(PHASE_TITLES.get(phase, phase))
+    name = PHASE_TITLES.get(phase, phase)
     if result is None or result.verdict == "ok":
         return name
-    return f'{name} <b class="{result.verdict}">registration {result.verdict}</b>'
+    doubt = Markup('{} <b class="{}">registration {}</b>')
+    return doubt.format(name, result.verdict, result.verdict)
 
 
 def _viewer(
@@ -167,7 +149,7 @@ def _viewer(
     numbers: np.ndarray,
     first_slice: int,
     captions: dict[str, str],
-) -> str:
+) -> Markup:
     """Cut the slices about the liver."""
     grid, spacing = found.labels, found.labels.GetSpacing()
     box = region_to_show(prepared, grid, liver_labelled=measures.liver_source == "model")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from html import escape
 
+from markupsafe import Markup
+
+from nnunet_multiphase.html.templates import render
 from nnunet_multiphase.phases import PHASE_TITLES
 
 HOW = (
@@ -22,8 +24,8 @@ def slice_viewer(
     jumps: Mapping[int, int],
     size_mm: tuple[float, float],
     captions: Mapping[str, str],
-) -> str:
-    """Write the viewer and what it shows (HTML); `SCRIPT` brings it to life, and without it stays hidden.
+) -> Markup:
+    """Write the viewer and what it shows; slice_viewer.js brings it to life, and without it stays hidden.
 
     Args:
         pictures: phase -> JPEG of each slice, from feet to head.
@@ -31,19 +33,8 @@ def slice_viewer(
         names: Of each slice.
         jumps: lesion -> place of its key slice among the slices.
         size_mm: Width and height of the pictures.
-        captions: phase -> what it is called (HTML).
+        captions: phase -> what it is called, text or Markup.
     """
-    wide, high = size_mm
-    figures = "".join(
-        f'<figure><svg viewBox="0 0 {wide:.1f} {high:.1f}" style="--wide:{wide:.1f}px" role="img" '
-        f'data-phase="{escape(phase, quote=True)}" aria-label="{escape(PHASE_TITLES.get(phase, phase), quote=True)} phase">'
-        f'<image width="{wide:.1f}" height="{high:.1f}" preserveAspectRatio="none"/><g class="outlines"></g></svg>'
-        f"<figcaption>{captions[phase]}</figcaption></figure>"
-        for phase in pictures
-    )
-    buttons = "".join(
-        f'<button type="button" data-jump="{lesion}">lesion {lesion}</button> ' for lesion in jumps
-    )
     start = next(iter(jumps.values()), len(names) // 2)
     shown = {
         "pictures": {
@@ -54,87 +45,21 @@ def slice_viewer(
         "names": names,
         "jumps": jumps,
     }
-    content = json.dumps(shown, separators=(",", ":")).replace("<", "\\u003c")
-    return (
-        f"<p>{HOW}</p>"
-        "<noscript><p>This needs JavaScript, which is off or not allowed here.</p></noscript>"
-        '<div id="viewer" hidden tabindex="0" role="group" aria-label="slices of all phases">'
-        f'<div class="jumps">{buttons}</div>'
-        '<div class="control"><input type="range" min="0" step="1" '
-        f'max="{len(names) - 1}" value="{start}" aria-label="slice"> <output></output> '
-        '<label><input type="checkbox" checked> outlines</label></div>'
-        f'<div class="phases">{figures}</div></div>'
-        f'<script type="application/json" id="slices">{content}</script>'
+    # What stands in a script element is not HTML and not to be escaped; without "<" nothing in it ends the element.
+    content = Markup(json.dumps(shown, separators=(",", ":")).replace("<", "\\u003c"))
+    phases = [
+        {"name": phase, "title": PHASE_TITLES.get(phase, phase), "caption": captions[phase]}
+        for phase in pictures
+    ]
+    wide, high = size_mm
+    return render(
+        "report/slice_viewer.html",
+        how=HOW,
+        jumps=list(jumps),
+        last=len(names) - 1,
+        start=start,
+        phases=phases,
+        wide=wide,
+        high=high,
+        content=content,
     )
-
-
-SCRIPT = """
-"use strict";
-{
-  const viewer = document.getElementById("viewer");
-  const shown = JSON.parse(document.getElementById("slices").textContent);
-  const range = viewer.querySelector("input[type=range]");
-  const said = viewer.querySelector("output");
-  const drawn = [...viewer.querySelectorAll("svg")];
-  const last = shown.names.length - 1;
-  const make = (parent, tag, attributes, text) => {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-    if (text) made.textContent = text;
-    parent.append(made);
-    return made;
-  };
-  const show = place => {
-    const at = Math.min(last, Math.max(0, place));
-    range.value = at;
-    range.setAttribute("aria-valuetext", shown.names[at]);
-    said.textContent = shown.names[at];
-    for (const svg of drawn) {
-      svg.querySelector("image").setAttribute(
-        "href", "data:image/jpeg;base64," + shown.pictures[svg.dataset.phase][at]);
-      const group = svg.querySelector("g");
-      group.replaceChildren();
-      for (const [lesion, path] of shown.outlines[at]) {
-        const outline = make(group, "path", { class: "outline", d: path });
-        make(outline, "title", {}, "lesion " + lesion);
-        const box = outline.getBBox();
-        make(group, "text", { x: box.x + box.width + 1.5, y: box.y + 1.5 }, lesion);
-      }
-    }
-  };
-  const step = by => show(Number(range.value) + by);
-  range.addEventListener("input", () => step(0));
-  viewer.querySelector("input[type=checkbox]").addEventListener("change", event => {
-    viewer.classList.toggle("plain", !event.target.checked);
-  });
-  const keys = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 10, PageDown: -10,
-    Home: -last, End: last };
-  viewer.addEventListener("keydown", event => {
-    const by = event.altKey || event.ctrlKey || event.metaKey ? undefined : keys[event.key];
-    if (by === undefined) return;
-    event.preventDefault();
-    step(by);
-  });
-  // A trackpad sends many small turns: a slice for each 40 of them, which is less than a notch of a wheel.
-  let turned = 0;
-  viewer.querySelector(".phases").addEventListener("wheel", event => {
-    if (event.ctrlKey) return;
-    event.preventDefault();
-    turned += event.deltaMode ? 40 * Math.sign(event.deltaY) : event.deltaY;
-    const slices = Math.trunc(turned / 40);
-    if (!slices) return;
-    turned = 0;
-    step(-Math.sign(slices));
-  }, { passive: false });
-  for (const button of document.querySelectorAll("[data-jump]")) {
-    button.hidden = !(button.dataset.jump in shown.jumps);
-    button.addEventListener("click", () => {
-      show(shown.jumps[button.dataset.jump]);
-      if (!viewer.contains(button)) viewer.scrollIntoView({ block: "nearest" });
-      viewer.focus({ preventScroll: true });
-    });
-  }
-  viewer.hidden = false;
-  show(Number(range.value));
-}
-"""

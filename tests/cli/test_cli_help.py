@@ -8,7 +8,18 @@ import pytest
 
 from nnunet_multiphase.cli import main
 
-HEAVY = ("torch", "SimpleITK", "numba", "nnunetv2", "numpy", "scipy", "matplotlib", "monai", "panoptica")
+HEAVY = (
+    "torch",
+    "SimpleITK",
+    "numba",
+    "nnunetv2",
+    "numpy",
+    "scipy",
+    "matplotlib",
+    "monai",
+    "panoptica",
+    "jinja2",
+)
 ASK_FOR_HELP = """
 import contextlib, io, json, sys
 sys.path[:] = [folder for folder in sys.path if folder]

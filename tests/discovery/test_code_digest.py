@@ -16,14 +16,17 @@ def package(tmp_path: Path) -> Path:
     (tmp_path / "one" / "part").mkdir(parents=True)
     (tmp_path / "one" / "a.py").write_text("x = 1\n")
     (tmp_path / "one" / "part" / "b.py").write_text("y = 2\n")
+    (tmp_path / "one" / "part" / "b.css").write_text("p { margin: 0; }\n")
     return tmp_path / "one"
 
 
-@pytest.mark.parametrize("change", ["content", "name", "another", "library"])
+@pytest.mark.parametrize("change", ["content", "style", "name", "another", "library"])
 def test_any_change_of_the_code_changes_the_digest(package: Path, change: str) -> None:
     before = digest_of([package], ["numpy 1"])
     if change == "content":
         (package / "part" / "b.py").write_text("y = 3\n")
+    elif change == "style":
+        (package / "part" / "b.css").write_text("p { margin: 1px; }\n")
     elif change == "name":
         (package / "a.py").rename(package / "c.py")
     elif change == "another":

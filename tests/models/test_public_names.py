@@ -64,7 +64,7 @@ def test_a_name_that_is_not_public_is_not_there() -> None:
 
 
 def test_the_import_loads_no_library() -> None:
-    heavy = "numpy", "SimpleITK", "torch", "nnunetv2", "scipy"
+    heavy = "numpy", "SimpleITK", "torch", "nnunetv2", "scipy", "jinja2"
     code = f"import sys, nnunet_multiphase; print([n for n in {heavy!r} if n in sys.modules])"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -44,6 +44,8 @@ class Page(HTMLParser):
         assert self.tags[self.inside.pop()][0] == tag, f"</{tag}> closes another tag"
 
     def handle_data(self, data):
+        if data.isspace() and "\n" in data:  # between tags
+            return
         for number in self.inside:
             self.texts[number] += data
 

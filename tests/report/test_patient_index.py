@@ -29,8 +29,8 @@ def add(folder, name, verdict="ok", *, warnings=(), page=True, **measured):
 
 def listed(html):
     """Give each patient's cells as text."""
-    bodies = re.findall(r'<tbody class="\w+" data-keys=.*?</tbody>', html)
-    cells = [re.findall(r"<t[hd].*?>(.*?)</t[hd]>", body) for body in bodies]
+    bodies = re.findall(r'<tbody class="\w+" data-keys=.*?</tbody>', html, re.DOTALL)
+    cells = [re.findall(r"<t[hd].*?>(.*?)</t[hd]>", body, re.DOTALL) for body in bodies]
     return [[unescape(re.sub(r"<.*?>", "", cell)) for cell in row] for row in cells]
 
 

@@ -18,6 +18,7 @@ from PIL import Image
 from nnunet_multiphase.models.identity import Identity
 from nnunet_multiphase.prediction.window import Window
 from nnunet_multiphase.report.patient_page import write_patient_page
+from nnunet_multiphase.report.slice_viewer import slice_viewer
 
 HOSTILE = "\"><img src=x onerror=alert(1)> &lt; 'case' #1 <b>"
 
@@ -126,7 +127,7 @@ def test_what_one_has_to_know_is_said(tmp_path, options, said):
 
 
 def test_each_lesion_is_shown_on_each_phase_with_both_diameters(page):
-    cards = re.findall(r"<article.*?</article>", page)
+    cards = re.findall(r"<article.*?</article>", page, re.DOTALL)
     assert len(cards) == 2
     # The outline runs through the outer voxels' edge midpoints: 24 mm to one side and 12 - 3 to the other; 6 and 6 - 3.
     for card, long_mm in zip(cards, ("25.6", "6.7"), strict=True):
@@ -153,7 +154,7 @@ def test_each_lesion_is_shown_on_each_phase_with_both_diameters(page):
 def test_the_lengths_of_a_lesion_at_the_border_are_in_the_picture_and_not_on_it(tmp_path, place):
     mask = np.zeros(lesions().shape, np.uint8)
     mask[(10, *place)] = 1
-    card = re.search(r"<article.*?</article>", page_of(tmp_path, mask=mask))[0]
+    card = re.search(r"<article.*?</article>", page_of(tmp_path, mask=mask), re.DOTALL)[0]
     wide, high = (float(n) for n in re.search(r'viewBox="0 0 (.*?) (.*?)"', card).groups())
     outline = np.array(
         [[float(n) for n in point.split()] for point in re.search(r'd="M(.*?)Z"', card)[1].split("L")]
@@ -234,7 +235,15 @@ def test_hostile_text_stays_text(tmp_path):
     made = patient(tmp_path, name="<script>alert(1)<'&\"")
     html = write_patient_page(*made, tmp_path / "hostile.html").read_text(encoding="utf-8")
     assert "<script>alert(1)" not in html
-    assert "<h1>&lt;script&gt;alert(1)&lt;&#x27;&amp;&quot;: liver lesions" in html
+    assert "<h1>&lt;script&gt;alert(1)&lt;&#39;&amp;&#34;: liver lesions" in html
+
+
+def test_what_the_viewer_is_given_does_not_end_its_script():
+    html = slice_viewer({HOSTILE: [b"x"]}, [[]], ["</script><b>"], {}, (9.0, 9.0), {HOSTILE: HOSTILE})
+    assert html.count("</script>") == 1
+    assert "<b>" not in html
+    assert slices_of(html)["names"] == ["</script><b>"]
+    assert list(slices_of(html)["pictures"]) == [HOSTILE]
 
 
 def test_nothing_comes_from_outside(page):
