@@ -54,6 +54,7 @@ GROUND = (
     "phase_record",
     "phases",
     "runtime",
+    "split_record",
     "table_cells",
     "table_text",
     "whole_file",

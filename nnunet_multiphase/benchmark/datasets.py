@@ -20,9 +20,9 @@ from nnunet_multiphase.benchmark.contestants import (
 from nnunet_multiphase.benchmark.place import FOLDERS, Place, given_place, own_place
 from nnunet_multiphase.benchmark.raw_cases import keep_raw_cases
 from nnunet_multiphase.benchmark.settings import Cohort
-from nnunet_multiphase.dataset.destination import SPLITS
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.json_file import write_json
+from nnunet_multiphase.split_record import SPLITS
 from nnunet_multiphase.whole_file import whole_file
 
 NOT_JUDGED = (UNREGISTERED, SIMPLEITK)

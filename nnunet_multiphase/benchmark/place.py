@@ -9,10 +9,10 @@ from typing import Any
 
 from nnunet_multiphase.benchmark.contestants import DatasetKind
 from nnunet_multiphase.benchmark.layout import Plan
-from nnunet_multiphase.dataset.destination import SPLITS
 from nnunet_multiphase.dataset_name import dataset_name
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.json_file import load_json, load_object
+from nnunet_multiphase.json_file import load_object
+from nnunet_multiphase.split_record import SPLITS, Fold, read_folds
 from nnunet_multiphase.table_cells import read_cell
 
 FOLDERS = ("nnUNet_raw", "nnUNet_preprocessed")
@@ -103,19 +103,9 @@ def place_of(work: Path, plan: Plan, contestant: str) -> Place:
     return Place(dataset, Path(os.path.normpath(work / raw)), Path(os.path.normpath(work / preprocessed)))
 
 
-def splits_of(place: Place) -> list[dict[str, list[str]]]:
+def splits_of(place: Place) -> list[Fold]:
     """Read a dataset's folds, each with its cases under "train" and "val"."""
-    path = place.preprocessed / SPLITS
-    try:
-        content: list[dict[str, list[str]]] = load_json(path)
-        for cases in (fold[part] for fold in content for part in ("train", "val")):
-            if not isinstance(cases, list) or not all(isinstance(case, str) for case in cases):
-                raise ValueError("a fold is no list of cases")
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(
-            f"{path} cannot be read ({error}): restore it, or set the dataset up again"
-        ) from error
-    return content
+    return read_folds(place.preprocessed / SPLITS)
 
 
 def patients_of(place: Place) -> dict[str, str]:

@@ -39,10 +39,10 @@ from nnunet_multiphase.benchmark.planning import plan_and_preprocess
 from nnunet_multiphase.benchmark.raw_cases import RAW_CASES
 from nnunet_multiphase.benchmark.settings import SETTINGS, BenchmarkSettings, claim_folder, fixed_settings
 from nnunet_multiphase.benchmark.split import refuse_split_patients, refuse_wrong_folds
-from nnunet_multiphase.dataset.destination import SPLITS
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.lesions import require_same_grid
 from nnunet_multiphase.label_classes import classes_of_record
+from nnunet_multiphase.split_record import SPLITS
 from nnunet_multiphase.volumes.volume_file import read_grid, read_volume
 from registration.volume_file import write_volume
 

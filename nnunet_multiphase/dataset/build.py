@@ -25,9 +25,10 @@ from nnunet_multiphase.dataset.options import DatasetOptions
 from nnunet_multiphase.dataset.plan import DatasetPlan, plan_dataset
 from nnunet_multiphase.dataset.progress import in_order
 from nnunet_multiphase.dataset.records import write_records
-from nnunet_multiphase.dataset.split import Fold, make_folds
+from nnunet_multiphase.dataset.split import make_folds
 from nnunet_multiphase.dataset.workers import Run, dask_workers, local_workers
 from nnunet_multiphase.errors import CohortError, InputError
+from nnunet_multiphase.split_record import Fold
 
 if TYPE_CHECKING:
     from nnunet_multiphase.alignment.align import FindTransform

@@ -13,8 +13,8 @@ from pathlib import Path
 from nnunet_multiphase.alone import alone
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.exchange import hidden, put_aside, remove_folder, settle_folder
+from nnunet_multiphase.split_record import SPLITS
 
-SPLITS = "splits_final.json"
 RECORDS = "finished"
 """Folder in a dataset that is being made: which cases are done."""
 

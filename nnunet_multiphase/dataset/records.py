@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from nnunet_multiphase import __version__
 from nnunet_multiphase.alignment.quality import PhaseQuality, is_doubtful, misplacement_mm, write_quality
 from nnunet_multiphase.dataset.convert import CaseOutcome
-from nnunet_multiphase.dataset.destination import SPLITS
 from nnunet_multiphase.dataset.plan import DatasetPlan
-from nnunet_multiphase.dataset.split import Fold
 from nnunet_multiphase.dataset.target_classes import TargetClasses
+from nnunet_multiphase.split_record import SPLITS, Fold
 from nnunet_multiphase.volumes.orientation import AXES
 from nnunet_multiphase.whole_file import naming
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-Fold = dict[str, list[str]]
-"""nnU-Net's record: {"train": cases, "val": cases}."""
+from nnunet_multiphase.split_record import Fold
 
 
 def choose_test_patients(patients: Sequence[str], *, test_fraction: float, seed: int) -> set[str]:

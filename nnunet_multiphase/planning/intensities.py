@@ -7,7 +7,7 @@ tissue. The fingerprint is shared by all plans of a dataset, so it stays as it i
 images again and its numbers go into our plans only.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -37,16 +37,22 @@ def foreground_intensities(
         One float32 vector per channel; empty where the channel holds no data there. Voxels with the fill
         value, and channels that are constant throughout (a missing phase), count as no data.
     """
+    constant = constant_channels(images)
     collected = []
-    for channel in images:
+    for index, channel in enumerate(images):
         values = channel[segmentation].astype(np.float32)
         values = values[values != FILL_HU]
-        if channel.size and channel.min() == channel.max():
+        if index in constant:
             values = values[:0]
         if len(values) > max_voxels:
             values = rng.choice(values, max_voxels, replace=False)
         collected.append(values)
     return collected
+
+
+def constant_channels(images: np.ndarray) -> tuple[int, ...]:
+    """Number the channels of (C, Z, Y, X) that hold one value throughout, as a missing phase does."""
+    return tuple(c for c, channel in enumerate(images) if channel.size and channel.min() == channel.max())
 
 
 def intensity_properties(values: np.ndarray) -> dict[str, float]:
@@ -80,6 +86,7 @@ def dataset_intensity_properties(
     ignore_label: int | None = None,
     seed: int = 1234,
     threads: int = 2,
+    tell_constant: Callable[[Mapping[str, tuple[int, ...]]], None] = lambda _: None,
 ) -> dict[str, dict[str, float]]:
     """Measure every channel's foreground intensities over a raw nnU-Net dataset.
 
@@ -90,6 +97,7 @@ def dataset_intensity_properties(
         ignore_label: Voxels with this label are no foreground.
         seed: Each case draws its sample from this seed and its place among the sorted names.
         threads: Cases read at the same time; each holds its images in memory.
+        tell_constant: Told once which channels of each case hold one value throughout; the images are read only here.
 
     Returns:
         Channel number as a string -> the properties of `intensity_properties`.
@@ -100,7 +108,7 @@ def dataset_intensity_properties(
     names = sorted(cases)
     max_voxels = max(1, MAX_VOXELS // max(1, len(names)))
 
-    def read(index: int) -> list[np.ndarray]:
+    def read(index: int) -> tuple[list[np.ndarray], tuple[int, ...]]:
         reader = reader_writer_class()
         images, _ = reader.read_images(cases[names[index]]["images"])
         segmentation = reader.read_seg(cases[names[index]]["label"])[0][0]
@@ -108,13 +116,15 @@ def dataset_intensity_properties(
         if ignore_label is not None:
             foreground &= segmentation != ignore_label
         rng = np.random.default_rng((seed, index))
-        return foreground_intensities(images, foreground, max_voxels=max_voxels, rng=rng)
+        found = foreground_intensities(images, foreground, max_voxels=max_voxels, rng=rng)
+        return found, constant_channels(images)
 
     with ThreadPoolExecutor(threads) as pool:
         per_case = list(pool.map(read, range(len(names))))
+    tell_constant({name: constant for name, (_, constant) in zip(names, per_case, strict=True)})
     properties = {}
     for channel, name in enumerate(channel_names):
-        values = np.concatenate([case[channel] for case in per_case]) if per_case else np.empty(0)
+        values = np.concatenate([found[channel] for found, _ in per_case]) if per_case else np.empty(0)
         if len(values) == 0:
             raise InputError(
                 f"channel {channel} ({name}) has no data inside any mask of {len(names)} training cases: "

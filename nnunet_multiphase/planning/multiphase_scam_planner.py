@@ -6,7 +6,9 @@ preprocessing and prediction need nothing of ours but the importable network.
 """
 
 import json
+import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +26,23 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.json_file import load_object
 from nnunet_multiphase.network.defaults import ARCH_KWARGS_REQ_IMPORT, RATES, default_arch_kwargs
 from nnunet_multiphase.network.dilated_scam_unet import DilatedSCAMUNet
-from nnunet_multiphase.phase_record import channel_names, refuse_altered_phases, refuse_other_channels
+from nnunet_multiphase.phase_record import (
+    channel_names,
+    named_phases,
+    refuse_altered_phases,
+    refuse_other_channels,
+    refuse_other_fill,
+    told_of_unknown_cases,
+)
 from nnunet_multiphase.planning.intensities import dataset_intensity_properties
 from nnunet_multiphase.planning.memory import kept_elements, kept_elements_budget, kept_elements_of_loss
 from nnunet_multiphase.planning.topology import Topology, plan_topology, shrink_patch
+from nnunet_multiphase.split_record import (
+    SPLITS,
+    read_folds,
+    told_of_cases_without_fold,
+    told_of_own_folds,
+)
 
 PLANS_NAME = "nnUNetMultiPhaseSCAMPlans"
 
@@ -59,14 +74,24 @@ class MultiPhaseSCAMPlanner(ExperimentPlanner):
         overwrite_target_spacing: list[float] | tuple[float, ...] | None = None,
         suppress_transpose: bool = False,
     ) -> None:
-        super().__init__(
-            dataset_name_or_id,
-            gpu_memory_target_in_gb,
-            preprocessor_name,
-            plans_name or self.default_plans_name,
-            overwrite_target_spacing,
-            suppress_transpose,
-        )
+        told_of_folds = ""
+        try:
+            super().__init__(
+                dataset_name_or_id,
+                gpu_memory_target_in_gb,
+                preprocessor_name,
+                plans_name or self.default_plans_name,
+                overwrite_target_spacing,
+                suppress_transpose,
+            )
+        except Exception:
+            # The last thing nnU-Net does here is to compare two splits_final.json, by a bare assert, though it lets users
+            # write one of them; all else has its value by then.
+            if "plans" not in vars(self):
+                raise
+            own, given = self._splits, Path(self.raw_dataset_folder) / SPLITS
+            told_of_folds = told_of_own_folds(own, given, self.dataset)
+        self.told_of_folds = told_of_folds
         self.UNet_class = DilatedSCAMUNet
 
     def plan_experiment(self) -> dict[str, Any]:
@@ -76,16 +101,19 @@ class MultiPhaseSCAMPlanner(ExperimentPlanner):
             The plans, also saved as `<plans name>.json` in the dataset's preprocessed folder.
 
         Raises:
-            InputError: The phases in dataset.json fit its channels no more, or images are too small.
+            InputError: What dataset.json says of the phases does not fit the channels, the cases or the images, or images
+                are too small.
         """
         refuse_altered_phases(self.dataset_json)
         refuse_other_channels(self.dataset_json, channel_name_to_normalization_mapping)
+        told_of_references = told_of_unknown_cases(self.dataset_json, self.dataset)
         measured = dataset_intensity_properties(
             self.dataset,
             self.determine_reader_writer(),
             list(channel_names(self.dataset_json).values()),
             ignore_label=self.dataset_json["labels"].get("ignore"),
             seed=self.intensity_seed,
+            tell_constant=partial(refuse_other_fill, self.dataset_json),
         )
         fingerprint: dict[str, Any] = vars(self)["dataset_fingerprint"]
         # Only this object's copy changes: the file is shared with every other plan of the dataset.
@@ -93,17 +121,31 @@ class MultiPhaseSCAMPlanner(ExperimentPlanner):
             **fingerprint,
             "foreground_intensity_properties_per_channel": measured,
         }
-        return super().plan_experiment()
+        plans: dict[str, Any] = super().plan_experiment()
+        folds = read_folds(self._splits) if self._splits.is_file() else []
+        told_of_cases = told_of_cases_without_fold(self._splits, folds, self.dataset) if folds else ""
+        # At the end, where they are seen: nnU-Net prints every configuration.
+        for told in filter(None, (told_of_references, self.told_of_folds, told_of_cases)):
+            logging.getLogger(__name__).warning("warning: %s", told)
+        return plans
+
+    @property
+    def _splits(self) -> Path:
+        """Say where the folds lie that trainings read."""
+        return Path(nnUNet_preprocessed) / self.dataset_name / SPLITS
 
     def save_plans(self, plans: dict[str, Any]) -> None:
-        """Save as nnU-Net does, and keep the trainer's settings that somebody wrote into the same plans by hand.
+        """Save as nnU-Net does, with the phases, and with the trainer's settings that somebody wrote into the same plans by hand.
 
-        nnU-Net keeps the configurations that users added, so they expect it of the settings, too. What a planner sets itself
+        By the phases of the channels the trainer sees whether plans are of its dataset. nnU-Net keeps the configurations that users added, so they expect it of the settings, too. What a planner sets itself
         (see `ablations`) counts more than what stood there.
 
         Raises:
             InputError: The plans that are there cannot be read.
         """
+        phases = named_phases(self.dataset_json)
+        if phases:
+            plans["phases"] = list(phases)
         file = Path(str(nnUNet_preprocessed)) / self.dataset_name / f"{self.plans_identifier}.json"
         if file.is_file():
             before = load_object(file, "remove it and plan again, or restore it")

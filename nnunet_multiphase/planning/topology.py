@@ -86,7 +86,7 @@ def shrink_patch(
         min_edge: As in `plan_topology`.
 
     Returns:
-        The next smaller topology, or the same one when the patch cannot shrink.
+        The next smaller topology, or the same one when the patch cannot shrink: a U-Net has two stages at least.
     """
     patch = np.asarray(topology.patch_size)
     order = np.argsort(patch / np.asarray(median_shape)[: len(patch)])[::-1]
@@ -99,6 +99,6 @@ def shrink_patch(
         step = plan_topology(spacing, smaller, max_stages=max_stages, min_edge=min_edge).divisor[axis]
         smaller[axis] = patch[axis] - step
         shrunk = plan_topology(spacing, smaller, max_stages=max_stages, min_edge=min_edge)
-        if shrunk.patch_size != topology.patch_size:
+        if shrunk.patch_size != topology.patch_size and len(shrunk.strides) >= 2:
             return shrunk
     return topology

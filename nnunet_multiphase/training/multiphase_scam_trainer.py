@@ -19,6 +19,14 @@ from torch import nn
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.network.dilated_scam_unet import DilatedSCAMUNet
 from nnunet_multiphase.network.patch_fit import undivided
+from nnunet_multiphase.phase_record import told_of_unknown_cases
+from nnunet_multiphase.split_record import (
+    SPLITS,
+    read_folds,
+    refuse_fold_that_is_not_there,
+    refuse_unknown_cases,
+    told_of_cases_without_fold,
+)
 from nnunet_multiphase.training.augmentation import follow_method, patch_size_before_scaling
 from nnunet_multiphase.training.focal_dice import FocalDiceLoss
 from nnunet_multiphase.training.phase_augmentation import drop_phases, misalign_phases
@@ -188,6 +196,33 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
                 f"{self.misalignment_ok_mm:g} to {self.misalignment_doubtful_mm:g} mm"
             )
         return channels
+
+    def get_tr_and_val_datasets(self) -> tuple:
+        """Give nnU-Net's cases to train and validate on, once the split and dataset.json are seen to speak of them.
+
+        Here and not in `do_split`, which also `--val` calls: a model that is trained can always be validated.
+
+        Raises:
+            InputError: The split lacks the fold or names cases that are not there, or no case has a reference.
+        """
+        splits = Path(self.preprocessed_dataset_folder_base) / SPLITS
+        if self.fold != "all":
+            if not splits.is_file():
+                self.do_split()  # writes nnU-Net's own folds
+            refuse_fold_that_is_not_there(splits, read_folds(splits), self.fold)
+        training, validation = super().get_tr_and_val_datasets()
+        if self.fold != "all":
+            folds = read_folds(splits)
+            cases = self.dataset_class.get_identifiers(self.preprocessed_dataset_folder)
+            refuse_unknown_cases(splits, folds[self.fold], cases)
+            self._warn(told_of_cases_without_fold(splits, folds, cases))
+        if self.phase_channels is not None:
+            self._warn(told_of_unknown_cases(self.dataset_json, training.identifiers))
+        return training, validation
+
+    def _warn(self, told: str) -> None:
+        if told:
+            self.print_to_log_file(f"WARNING: {told}")
 
     def on_train_epoch_start(self) -> None:
         """Start the epoch, with draws of its own: a resumed training draws what an uninterrupted one would."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nnunet_multiphase.phase_record import refuse_altered_phases
+from nnunet_multiphase.phase_record import named_phases, refuse_altered_phases, refuse_plans_of_other_phases
 from nnunet_multiphase.phases import FILL_HU
 
 
@@ -46,10 +46,11 @@ def read_phase_channels(
         `reference_phase`) or is not normalised as CT, so that nothing is known about its phases.
 
     Raises:
-        InputError: Its phases were changed by hand and fit the rest of it no more.
+        InputError: Its phases were changed by hand and fit the rest of it no more, or the plans are of other phases.
     """
     refuse_altered_phases(dataset_json)
-    phases = tuple(dataset_json.get("phases") or ())
+    refuse_plans_of_other_phases(plans, dataset_json)
+    phases = named_phases(dataset_json)
     references: Mapping[str, str] = dataset_json.get("reference_phase") or {}
     if not phases or not references or normalization[: len(phases)] != ["CTNormalization"] * len(phases):
         return None

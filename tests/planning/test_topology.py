@@ -63,3 +63,12 @@ def test_shrinking_ends_at_the_smallest_patch():
         topology = shrink_patch((1.0, 1.0, 1.0), topology, (64, 64, 64))
     assert shrink_patch((1.0, 1.0, 1.0), topology, (64, 64, 64)) == topology
     assert min(topology.patch_size) >= 4
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.5, 0.6, 0.6), (5.0, 0.8, 0.8)])
+@pytest.mark.parametrize("shape", [(64, 64, 64), (13, 100, 50), (8, 9, 40)])
+def test_shrinking_never_leaves_a_single_stage(spacing: tuple, shape: tuple):
+    topology = plan_topology(spacing, shape)
+    for _ in range(200):
+        topology = shrink_patch(spacing, topology, shape)
+        assert len(topology.strides) >= 2
