@@ -135,10 +135,11 @@ class MultiPhaseSCAMPlanner(ExperimentPlanner):
         return Path(nnUNet_preprocessed) / self.dataset_name / SPLITS
 
     def save_plans(self, plans: dict[str, Any]) -> None:
-        """Save as nnU-Net does, with the phases, and with the trainer's settings that somebody wrote into the same plans by hand.
+        """Save as nnU-Net does, with the phases, and with settings that somebody wrote into the same plans by hand.
 
-        By the phases of the channels the trainer sees whether plans are of its dataset. nnU-Net keeps the configurations that users added, so they expect it of the settings, too. What a planner sets itself
-        (see `ablations`) counts more than what stood there.
+        By the phases of the channels the trainer sees whether plans are of its dataset. nnU-Net keeps the configurations
+        that users added, so they expect it of the trainer's settings, too. What a planner sets itself (see `ablations`)
+        counts more than what stood there.
 
         Raises:
             InputError: The plans that are there cannot be read.

@@ -55,7 +55,8 @@ def _refuse_unread(plans: Mapping[str, Any]) -> None:
 def _keys_like_ours(content: object, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
     """Give every key that begins with "multiphase", however it is written, and the keys that lead there."""
     for key, value in content.items() if isinstance(content, Mapping) else ():
-        if re.sub("[ _-]", "", str(key)).lower().startswith("multiphase"):
+        is_name = place == ("configurations",)  # a user's own configuration may be called as he likes
+        if not is_name and re.sub("[ _-]", "", str(key)).lower().startswith("multiphase"):
             yield place, str(key)
         else:
             yield from _keys_like_ours(value, (*place, str(key)))

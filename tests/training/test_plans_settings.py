@@ -77,3 +77,9 @@ def test_an_entry_within_a_configuration_is_refused_with_its_place(configuration
     }
     with pytest.raises(InputError, match=rf"in {place}, where nobody reads it.*top level"):
         read_settings(plans, DEFAULTS)
+
+
+def test_a_configuration_may_be_called_multiphase():
+    assert read_settings(
+        {"configurations": {"multiphase_fine": {"batch_size": 2}}}, DEFAULTS
+    ) == read_settings({}, DEFAULTS)
