@@ -18,8 +18,8 @@ from nnunet_multiphase.measurement.further import further_measures
 from nnunet_multiphase.measurement.record import Diameter, LesionMeasures, PatientMeasures
 from nnunet_multiphase.measurement.shapes import Chord, axial_diameters, diameter_3d
 from nnunet_multiphase.measurement.surroundings import Sides, Surface, touching
-from nnunet_multiphase.phases import FILL_HU, NO_HU_BELOW
 from nnunet_multiphase.volumes.orientation import turned
+from registration.padding import without_padding
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,9 @@ def measure_patient(
     """
     _refuse_other_grids(lesions, images, probability, liver)
     grid = turned(lesions)
-    upright = {phase: turned(image) for phase, image in images.items()}  # kept as long as the arrays are
-    phases_hu = {phase: _hu(image) for phase, image in upright.items()}
+    # Kept as long as the arrays are, which are views of them.
+    upright = {phase: without_padding(turned(image)) for phase, image in images.items()}
+    phases_hu = {phase: sitk.GetArrayViewFromImage(image) for phase, image in upright.items()}
     numbers = label_lesions(sitk.GetArrayViewFromImage(grid))
     organ = None if liver is None else _array(liver.mask) != 0
     is_known = liver is not None and liver.source != "found" and organ is not None and bool(organ.any())
@@ -184,13 +185,6 @@ def _refuse_other_grids(
 
 def _array(image: sitk.Image) -> np.ndarray:
     return sitk.GetArrayFromImage(turned(image))
-
-
-def _hu(image: sitk.Image) -> np.ndarray:
-    """View HU (z, y, x); padding that another program wrote is no data either."""
-    values = sitk.GetArrayViewFromImage(image)
-    padding = values < NO_HU_BELOW if values.min() < NO_HU_BELOW else None
-    return values if padding is None else np.where(padding, np.asarray(FILL_HU, values.dtype), values)
 
 
 def _diameter(chord: Chord, start: np.ndarray, grid: sitk.Image) -> Diameter:
