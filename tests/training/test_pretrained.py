@@ -90,6 +90,7 @@ def test_a_training_is_not_gone_on_with_on_phases_in_another_order(
     trainer.save_checkpoint(str(tmp_path / "c.pth"))
     other = make_trainer(plain)
     other.dataset_json["phases"] = ["art", "nc", "pv", "dl"]
+    other.plans_manager.plans["phases"] = ["art", "nc", "pv", "dl"]  # planned for itself
     with pytest.raises(InputError, match=r"c\.pth were trained on the phases nc, art, pv, dl"):
         other.load_checkpoint(str(tmp_path / "c.pth"))
 
