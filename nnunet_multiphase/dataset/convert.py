@@ -94,7 +94,7 @@ def convert_case(job: CaseJob) -> CaseOutcome:
     case = job.case
     missing = tuple(phase for phase in job.channels if phase not in case.images)
     try:
-        rows = _convert(job, missing)
+        rows, without_data = _convert(job, missing)
     except OSError:
         raise
     except Exception as error:
@@ -112,9 +112,8 @@ def convert_case(job: CaseJob) -> CaseOutcome:
             for phase in job.channels
         )
         return CaseOutcome(case, "failed", rows, missing, failure)
-    return CaseOutcome(
-        case, job.split, rows, tuple(r.phase for r in rows if r.status in ("filled", "dropped"))
-    )
+    filled = tuple(r.phase for r in rows if r.status in ("filled", "dropped") or r.phase in without_data)
+    return CaseOutcome(case, job.split, rows, filled)
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,8 @@ class _Volumes:
     liver: sitk.Image | None  # on the reference
 
 
-def _convert(job: CaseJob, missing: Sequence[str]) -> tuple[PhaseQuality, ...]:
+def _convert(job: CaseJob, missing: Sequence[str]) -> tuple[tuple[PhaseQuality, ...], set[str]]:
+    """Write a case; give its lines, and the phases that came to lie beyond the crop: their channels are air alone."""
     # Imported here: numba takes a second, and only a case that is converted needs it.
     from nnunet_multiphase.alignment.align import align_phases, crop
 
@@ -175,7 +175,7 @@ def _convert(job: CaseJob, missing: Sequence[str]) -> tuple[PhaseQuality, ...]:
                     row, warnings="; ".join(filter(None, [row.warnings, *_case_warnings(case, lesions)]))
                 )
             rows.append(row)
-    return tuple(rows)
+    return tuple(rows), {phase for phase, share in aligned.not_trusted.items() if not share}
 
 
 def _open(job: CaseJob) -> _Volumes:

@@ -312,6 +312,18 @@ def test_a_doubtful_phase_is_recorded_for_training(tmp_path: Path, mismatch: dic
     )
 
 
+def test_a_failed_phase_without_data_in_the_crop_is_a_filled_one(
+    tmp_path: Path, mismatch: dict[str, sitk.Image]
+) -> None:
+    """It lies where its header says, metres away: training has to know that its channel is air."""
+    away = sitk.Image(mismatch["pv"])
+    away.SetOrigin([value + 3000.0 for value in away.GetOrigin()])
+    write_mismatch(tmp_path / "cohort" / "case_1", {**mismatch, "pv": away})
+    made = build(tmp_path / "cohort", tmp_path / "a", test_fraction=0.0, on_failure="header")
+    assert {row["phase"]: row["verdict"] for row in made.quality}["pv"] == "failed"
+    assert made.record["filled"] == {"case_1": ["pv"]}
+
+
 def write_mismatch(folder: Path, mismatch: dict[str, sitk.Image], drawn_on: str = "art") -> None:
     folder.mkdir(parents=True)
     for phase, image in mismatch.items():
