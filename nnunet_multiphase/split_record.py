@@ -39,8 +39,8 @@ def told_of_cases_without_fold(path: Path, folds: Sequence[Fold], cases: Collect
     if not left:
         return ""
     return (
-        f"{len(left)} of {len(cases)} training cases {_are(left)} in no fold of {path} ({_listed(left)}): no training but "
-        "fold all learns from them, and none is validated on them; add them there, unless they are meant to stay out"
+        f"{len(left)} of {len(cases)} training cases {_are(left)} in no fold of {path} ({listed_cases(left)}): no training "
+        "but fold all learns from them, and none is validated on them; add them there, unless they are meant to stay out"
     )
 
 
@@ -49,8 +49,8 @@ def refuse_unknown_cases(path: Path, fold: Fold, preprocessed: Collection[str]) 
     unknown = sorted(_held([fold]) - set(preprocessed))
     if unknown:
         raise InputError(
-            f"{path} names {_listed(unknown)}, which {_are(unknown)} not among the {len(preprocessed)} preprocessed cases: "
-            "correct the names there, or preprocess the dataset again"
+            f"{path} names {listed_cases(unknown)}, which {_are(unknown)} not among the {len(preprocessed)} preprocessed "
+            "cases: correct the names there, or preprocess the dataset again"
         )
 
 
@@ -88,9 +88,9 @@ def told_of_own_folds(own: Path, given: Path, cases: Collection[str]) -> str:
     unknown, missing = sorted(_held(folds) - set(cases)), sorted((set(cases) & _held(came)) - _held(folds))
     if unknown or missing:
         wrong = (
-            f"the first names {_listed(unknown)}, which {_are(unknown)} not in the dataset"
+            f"the first names {listed_cases(unknown)}, which {_are(unknown)} not in the dataset"
             if unknown
-            else f"the first lacks {_listed(missing)}"
+            else f"the first lacks {listed_cases(missing)}"
         )
         raise InputError(
             f"{own} and {given} hold different folds, and {wrong}: has the dataset changed since? {remedy}"
@@ -106,5 +106,6 @@ def _are(cases: Sequence[str]) -> str:
     return "are" if len(cases) > 1 else "is"
 
 
-def _listed(cases: Sequence[str]) -> str:
+def listed_cases(cases: Sequence[str]) -> str:
+    """Name cases for a message, the first five of many."""
     return ", ".join(cases[:5]) + (f" and {len(cases) - 5} more" if len(cases) > 5 else "")

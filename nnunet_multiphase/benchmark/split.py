@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nnunet_multiphase.benchmark.layout import Plan
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.split_record import listed_cases
 
 
 def refuse_wrong_folds(
@@ -75,7 +76,7 @@ def _problem(
             )
         twice = [case for case, times in Counter(cases).items() if times > 1]
         if twice:
-            return f"{part} names {_listed(twice)} twice; name each case once"
+            return f"{part} names {listed_cases(twice)} twice; name each case once"
     learnt = {patients.get(case, case): case for case in reversed(train)}
     both = sorted({*train} & {*val})
     if both:
@@ -95,8 +96,4 @@ def _problem(
 
 
 def _are(cases: Sequence[str]) -> str:
-    return f"{_listed(cases)} {'are' if len(cases) > 1 else 'is'}"
-
-
-def _listed(cases: Sequence[str]) -> str:
-    return ", ".join(cases[:5]) + (f" and {len(cases) - 5} more" if len(cases) > 5 else "")
+    return f"{listed_cases(cases)} {'are' if len(cases) > 1 else 'is'}"

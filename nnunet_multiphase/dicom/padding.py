@@ -10,9 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from nnunet_multiphase.phases import FILL_HU
-
-NO_HU_BELOW = -1500
-"""Noise around air (-1000 HU) does not reach it."""
+from registration.padding import NO_HU_BELOW
 
 NO_HU_ABOVE = 3071
 """The end of the usual 12-bit range; metal can be above it, but not all around the picture."""

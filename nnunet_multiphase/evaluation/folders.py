@@ -188,7 +188,7 @@ def _labels_of(side: sitk.Image | Path, what: str) -> sitk.Image:
 
 
 def _values_of(labels: sitk.Image, what: str) -> dict[str, Sequence[int]]:
-    return {what: np.unique(sitk.GetArrayViewFromImage(labels)).tolist()}
+    return {what: _held(labels)}
 
 
 def _by_lesion_labels(

@@ -19,7 +19,7 @@ from nnunet_multiphase.label_classes import (
 )
 from nnunet_multiphase.volumes.orientation import turned
 from nnunet_multiphase.volumes.volume_file import read_volume
-from registration.file_header import find_unclear_header
+from registration.file_header import unclear_headers
 
 WAY_OUT = (
     "no dataset.json beside or above says what they mean; say which labels are lesion with --lesion-labels (liver with "
@@ -75,9 +75,9 @@ def read_labels(path: Path, case: str) -> sitk.Image:
         InputError: It cannot be read, is cut off, no 3D volume, no label file, or without a voxel size; the case is named.
     """
     try:
-        unclear = find_unclear_header(path) if path.exists() else None
-        if unclear is not None and unclear.check == "spacing":
-            raise InputError(f"{path} {unclear.clause}")
+        for unclear in unclear_headers(path) if path.exists() else []:
+            if unclear.check == "spacing":
+                raise InputError(f"{path} {unclear.clause}")
         image = turned(read_volume(path, drawing=True))
         values = whole_numbers(sitk.GetArrayFromImage(image), path)
     except InputError as error:

@@ -61,9 +61,8 @@ class DilatedSCAMUNet(nn.Module):
         Raises:
             InputError: The image has another number of channels.
         """
-        if (
-            x.shape[1] != self.input_channels
-        ):  # integers of Python: nothing of this is in a compiled or exported graph
+        # Integers of Python are compared: nothing of this is in a compiled or exported graph.
+        if x.shape[1] != self.input_channels:
             raise InputError(
                 f"the image has {x.shape[1]} channels, but the network was trained on {self.input_channels} (one a phase, "
                 "in a cascade also the labels): give all phases in the order of training, an image of -1024 for one that is "

@@ -174,8 +174,12 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
                     f"{type(self).__name__} sets it."
                 )
         self.plans_manager.plans.update(now)
+        self._let_checkpoints_tell(now)
+
+    def _let_checkpoints_tell(self, settings: dict[str, dict[str, float]]) -> None:
+        """Put settings among the arguments that nnU-Net saves with the weights."""
         arguments: dict[str, Any] = vars(self)["my_init_kwargs"]
-        self.my_init_kwargs = {**arguments, "plans": {**arguments["plans"], **now}}
+        self.my_init_kwargs = {**arguments, "plans": {**arguments["plans"], **settings}}
 
     def _read_phases(self) -> PhaseChannels | None:
         """Read what dataset.json says about the phases, and log what will be done with it."""
@@ -205,17 +209,16 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         Raises:
             InputError: The split lacks the fold or names cases that are not there, or no case has a reference.
         """
-        splits = Path(self.preprocessed_dataset_folder_base) / SPLITS
         if self.fold != "all":
+            splits = Path(self.preprocessed_dataset_folder_base) / SPLITS
             if not splits.is_file():
                 self.do_split()  # writes nnU-Net's own folds
-            refuse_fold_that_is_not_there(splits, read_folds(splits), self.fold)
-        training, validation = super().get_tr_and_val_datasets()
-        if self.fold != "all":
             folds = read_folds(splits)
+            refuse_fold_that_is_not_there(splits, folds, self.fold)
             cases = self.dataset_class.get_identifiers(self.preprocessed_dataset_folder)
             refuse_unknown_cases(splits, folds[self.fold], cases)
             self._warn(told_of_cases_without_fold(splits, folds, cases))
+        training, validation = super().get_tr_and_val_datasets()
         if self.phase_channels is not None:
             self._warn(told_of_unknown_cases(self.dataset_json, training.identifiers))
         return training, validation
@@ -372,8 +375,7 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
 
     def _record_settings_in_force(self) -> None:
         """Let the next checkpoints tell this run's settings: nnU-Net takes their `init_args` over from the one loaded."""
-        arguments: dict[str, Any] = vars(self)["my_init_kwargs"]
-        plans = arguments["plans"]
+        plans = vars(self)["my_init_kwargs"]["plans"]
         now = self._settings_in_force()
         for entry, values in now.items():
             before = plans.get(entry)
@@ -388,7 +390,7 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
                 self.print_to_log_file(
                     f"The settings {entry} have changed since the checkpoint, which had {before}."
                 )
-        self.my_init_kwargs = {**arguments, "plans": {**plans, **now}}
+        self._let_checkpoints_tell(now)
 
     def save_checkpoint(self, filename: str) -> None:
         """Save beside and rename, so that an interrupted save never destroys the checkpoint before it."""

@@ -319,7 +319,8 @@ def test_plans_that_contradict_a_variants_name_are_refused(plain: Dataset):
     )
 
 
-def test_a_training_of_a_version_without_phase_dropout_goes_on_without(plain: Dataset, scripted: Maker):
+def resumed_without_its_settings(scripted: Maker) -> MultiPhaseSCAMTrainer:
+    """Go on from a checkpoint of a version that had neither phase dropout nor misalignment."""
     first = scripted()
     first.save_every = 1
     log_epoch(first, 0.5)
@@ -329,11 +330,16 @@ def test_a_training_of_a_version_without_phase_dropout_goes_on_without(plain: Da
     torch.save(old, latest)
     resumed = scripted()
     resumed.load_checkpoint(str(latest))
+    return resumed
+
+
+def test_a_training_of_a_version_without_phase_dropout_goes_on_without(plain: Dataset, scripted: Maker):
+    resumed = resumed_without_its_settings(scripted)
     assert resumed.phase_dropout == resumed.misalignment == 0
     assert "both stay off" in Path(resumed.log_file).read_text()
     plans = {**plain.plans, "continue_training": True, "multiphase_training": {"phase_dropout": 0.4}}
     asked = MultiPhaseSCAMTrainer(plans, "3d_fullres", 0, plain.description, torch.device("cpu"))
-    asked.load_checkpoint(str(latest))
+    asked.load_checkpoint(str(Path(resumed.output_folder) / "checkpoint_latest.pth"))
     assert asked.phase_dropout == 0.4
 
 
@@ -390,15 +396,7 @@ def test_a_setting_of_an_own_trainer_that_comes_too_late_is_refused(
 
 
 def test_plans_json_tells_that_an_old_training_goes_on_without_dropout(plain: Dataset, scripted: Maker):
-    first = scripted()
-    first.save_every = 1
-    log_epoch(first, 0.5)
-    latest = Path(first.output_folder) / "checkpoint_latest.pth"
-    old = torch.load(latest, map_location="cpu", weights_only=False)
-    del old["init_args"]["plans"]["multiphase_training"]
-    torch.save(old, latest)
-    resumed = scripted()
-    resumed.load_checkpoint(str(latest))
+    resumed = resumed_without_its_settings(scripted)
     resumed.on_train_start()
     beside = json.loads((Path(resumed.output_folder_base) / "plans.json").read_text())
     assert beside["multiphase_training"]["phase_dropout"] == 0
