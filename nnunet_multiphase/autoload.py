@@ -55,7 +55,7 @@ def at_start() -> None:
 def install_finder() -> None:
     """Put the finder in front of the others on sys.meta_path, once."""
     if not is_installed():
-        sys.meta_path.insert(0, _Finder())  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _Finder())
 
 
 def is_installed() -> bool:
@@ -166,7 +166,7 @@ class _Loader:
         return getattr(self._usual, name)
 
     def create_module(self, spec: "ModuleSpec") -> "ModuleType | None":
-        return self._usual.create_module(spec)  # type: ignore[no-any-return]
+        return self._usual.create_module(spec)
 
     def exec_module(self, module: "ModuleType") -> None:
         module.__loader__ = self._usual

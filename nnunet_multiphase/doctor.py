@@ -112,7 +112,7 @@ def _ask_fresh_interpreter(environment: Mapping[str, str]) -> dict[str, Any]:
         command, env=dict(environment), capture_output=True, text=True, errors="replace", check=False
     )
     if child.returncode == 0:
-        return json.loads(child.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+        return json.loads(child.stdout.splitlines()[-1])
     last = (child.stderr.strip().splitlines() or [f"exit status {child.returncode}"])[-1]
     return {"failure": last}
 

@@ -72,4 +72,4 @@ class _Finder:
 def find_former_names() -> None:
     """Let modules be found by their former names; called by the folders that they were in."""
     if _Finder not in sys.meta_path:
-        sys.meta_path.append(_Finder)  # type: ignore[arg-type]
+        sys.meta_path.append(_Finder)

@@ -57,7 +57,9 @@ def smoothed(
     """Smooth by a Gaussian of a given width in mm."""
     image = sitk.GetImageFromArray(values)
     image.SetSpacing([float(s) for s in spacing_mm[::-1]])
-    return sitk.GetArrayFromImage(sitk.DiscreteGaussian(image, sigma_mm**2, 9, 0.05, True))
+    return sitk.GetArrayFromImage(
+        sitk.DiscreteGaussian(image, [sigma_mm**2] * image.GetDimension(), 9, 0.05, True)
+    )
 
 
 def _image(places: NDArray[np.bool_], spacing_mm: NDArray[np.float64] | None = None) -> sitk.Image:

@@ -1,6 +1,6 @@
 """Score a folder of predictions against a folder of truth, once it is clear what the labels mean."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,9 @@ from nnunet_multiphase.label_classes import LESION, LIVER, LabelClasses, whole_n
 from nnunet_multiphase.volumes.mask_file import MaskFiles, read_mask
 from nnunet_multiphase.volumes.orientation import turned
 from nnunet_multiphase.volumes.volume_file import read_grid
+
+Place = Callable[[str, sitk.Image, sitk.Image], sitk.Image]
+"""Brings a case's prediction to the grid of its truth, or refuses it."""
 
 
 def evaluate_folders(
@@ -102,7 +105,7 @@ def evaluate_pairs(
     iou_threshold: float = IOU_THRESHOLD,
     classes: BothClasses | None = None,
     options: LabelOptions | None = None,
-    place: Callable[[str, sitk.Image, sitk.Image], sitk.Image] | None = None,
+    place: Place | None = None,
 ) -> Scores:
     """Score case -> (prediction file, truth file), in the order of the case names.
 
@@ -116,10 +119,15 @@ def evaluate_pairs(
     if classes is None:
         predictions, truths = ({case: pair[side] for case, pair in pairs.items()} for side in (0, 1))
         classes = classes_from_values(_values(predictions), _values(truths), options or LabelOptions())
-    sides = ((case, *(read_labels(path, case) for path in pairs[case])) for case in sorted(pairs))
-    if place is not None:
-        sides = ((case, place(case, prediction, truth), truth) for case, prediction, truth in sides)
-    return _scored(sides, classes, iou_threshold)
+    return _scored(_read_pairs(pairs, place), classes, iou_threshold)
+
+
+def _read_pairs(
+    pairs: Mapping[str, tuple[Path, Path]], place: Place | None
+) -> Iterator[tuple[str, sitk.Image, sitk.Image]]:
+    for case in sorted(pairs):
+        prediction, truth = (read_labels(path, case) for path in pairs[case])
+        yield case, prediction if place is None else place(case, prediction, truth), truth
 
 
 def _scored(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import cc3d
 import numpy as np
@@ -15,7 +16,7 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.orientation import turned
 from registration.volume import corner_distances_mm, grid_limit_mm
 
-CONNECTIVITY = 26
+CONNECTIVITY: Final = 26
 """Voxels that share a face, an edge or a corner belong to one lesion."""
 
 

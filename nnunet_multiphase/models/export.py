@@ -228,6 +228,7 @@ def onnx_of(network: Any, shape: Sequence[int]) -> bytes:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+    assert program is not None  # with dynamo it is never None
     proto = program.model_proto
     _forget_this_machine(proto)
     return proto.SerializeToString(deterministic=True)

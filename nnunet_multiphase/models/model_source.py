@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.json_file import load_json
@@ -106,7 +107,7 @@ def torch_zip(path: Path) -> bool:
     return zipfile.is_zipfile(path)
 
 
-def _numbers_of_numpy() -> list[object]:
+def _numbers_of_numpy() -> list[Any]:
     """List what nnU-Net's log of losses is made of: scalars, and the types of their numbers."""
     import numpy as np
 

@@ -1,6 +1,6 @@
 """Hold and check what the plans say of a network, and tell each block what is its own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,6 +16,9 @@ Rates = list[tuple[int, ...]]
 
 POOLS = ("max", "avg", "stride")
 
+Convolution = Callable[..., nn.Conv2d | nn.Conv3d]
+"""torch.nn.Conv2d or torch.nn.Conv3d."""
+
 
 class StageRates(NamedTuple):
     """The rates of a stage's three blocks."""
@@ -28,7 +31,7 @@ class StageRates(NamedTuple):
 class Layers(NamedTuple):
     """What every block of a network is built of."""
 
-    conv_op: type[nn.Module]
+    conv_op: Convolution
     conv_bias: bool
     norm_op: type[nn.Module]
     norm_op_kwargs: dict[str, Any]
@@ -79,7 +82,7 @@ class ArchitectureSettings:
 
     n_stages: int
     features_per_stage: Sequence[int]
-    conv_op: type[nn.Module]
+    conv_op: Convolution
     kernel_sizes: Sequence[Sequence[int]]
     strides: Sequence[Sequence[int]]
     dilations: Sequence[Sequence[Rate]]

@@ -83,15 +83,15 @@ class DilatedSCAMUNet(nn.Module):
         sizes = [tuple(input_size)]
         for stride in self.strides[1:]:
             sizes.append(tuple(n // s for n, s in zip(sizes[-1], stride, strict=True)))
-        total = sum(b.count_outputs(size) for b, size in zip(self.encoder.stages, sizes, strict=True))
-        total += self.decoder.blocks[0].count_outputs(sizes[-1])
+        total = sum(_outputs(block, size) for block, size in zip(self.encoder.stages, sizes, strict=True))
+        total += _outputs(self.decoder.blocks[0], sizes[-1])
         steps = len(self.decoder.scams)
         for step in range(steps):
             size = sizes[-2 - step]
             voxels = int(np.prod(size, dtype=np.int64))
             scam = self.decoder.scams[step]
-            total += self.decoder.skip_blocks[step].count_outputs(size)
-            total += self.decoder.blocks[step + 1].count_outputs(size)
+            total += _outputs(self.decoder.skip_blocks[step], size)
+            total += _outputs(self.decoder.blocks[step + 1], size)
             total += voxels * self.gate_channels[-1 - step]  # the upsampled g
             if isinstance(scam, SCAM):  # its projections of x and of g, and its weights
                 total += voxels * (2 * scam.gate.project_x.out_channels + scam.gate.weigh_x.out_channels)
@@ -107,13 +107,23 @@ class DilatedSCAMUNet(nn.Module):
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, ChannelWeighting):
-            nn.init.constant_(module.conv.bias, OPEN_GATE_BIAS)
+            _set_bias(module.conv)
         elif isinstance(module, SpatialGate):  # apply() reaches children first, so this one stays
             # Small weights too: the maps they read are not normalised, and He weights would drown the bias, so that
             # chance alone decided which skips start shut.
             for weigh in (module.weigh_x, module.weigh_g):
                 nn.init.normal_(weigh.weight, std=GATE_WEIGHT_STD)
-            nn.init.constant_(module.weigh_x.bias, OPEN_GATE_BIAS)
+            _set_bias(module.weigh_x)
+
+
+def _outputs(block: nn.Module, size: Sequence[int]) -> int:
+    assert isinstance(block, ResidualBlock)  # a ModuleList does not tell
+    return block.count_outputs(size)
+
+
+def _set_bias(convolution: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> None:
+    assert convolution.bias is not None
+    nn.init.constant_(convolution.bias, OPEN_GATE_BIAS)
 
 
 def _encoder(input_channels: int, settings: ArchitectureSettings) -> Encoder:

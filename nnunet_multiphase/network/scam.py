@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from nnunet_multiphase.network.architecture import Convolution
+
 OPEN_GATE_BIAS = 2.0
 """Where every sigmoid starts: 0.88, so that a fresh network's skips pass nearly whole. At 0.5 each, the three
 factors of a SCAM would leave an eighth of the skip beside an upsampled map of full scale."""
@@ -86,7 +88,7 @@ class SpatialGate(nn.Module):
     """
 
     def __init__(
-        self, channels: int, conv_op: type[nn.Module], *, inner_channels: int, per_channel: bool
+        self, channels: int, conv_op: Convolution, *, inner_channels: int, per_channel: bool
     ) -> None:
         super().__init__()
         gates = channels if per_channel else 1
@@ -127,7 +129,7 @@ class SCAM(nn.Module):
     def __init__(
         self,
         channels: int,
-        conv_op: type[nn.Module],
+        conv_op: Convolution,
         *,
         inner_channels: int | None = None,
         per_channel: bool = False,
