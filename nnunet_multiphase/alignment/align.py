@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import SimpleITK as sitk
+from numpy.typing import NDArray
 
 from nnunet_multiphase.alignment.moved_mask import bring_mask
 from nnunet_multiphase.errors import InputError
@@ -100,34 +101,28 @@ def align_phases(
     find_motion = _to_reference(crop(fixed, fixed_data), liver_data, settings, case, reference, find)
     results: dict[str, RegistrationResult] = {}
     placed: dict[str, _Placed] = {}
-    covered = np.ones(fixed.GetSize()[::-1], bool)  # (z, y, x), by all phases
-    trusted = covered.copy()  # by those that did not fail
-    not_trusted: dict[str, np.ndarray] = {}
+    cover = _Cover.of(fixed)
     for phase, image in images.items():
         if phase == reference:
             placed[phase], has_data = _left_in_place(fixed, fixed_data)
-        else:
-            # Slices of padding are no data: a spline would ring at their edge, and a registration would fit it.
-            moving = crop(without_padding(signed(image)), data_box(image))
-            result = find_motion(moving, phase)
-            results[phase] = result
-            failed = result.verdict == "failed"
-            if failed and on_failure == "drop-case":
-                raise InputError(
-                    f"case {case}: registration of {phase} to {reference} failed ({', '.join(result.reasons)}), "
-                    "and such cases are left out"
-                )
-            if failed and on_failure == "drop-phase":
-                continue
-            by_header = registered or (failed and on_failure == "header")
-            transform = sitk.Euler3DTransform() if by_header else result.transform
-            placed[phase], has_data = _place(moving, fixed, transform, by_header, settings.threads)
-        covered &= has_data
-        if phase != reference and results[phase].verdict == "failed" and not registered:
-            not_trusted[phase] = has_data
-        else:
-            trusted &= has_data
-    dropped = [phase for phase in results if phase not in placed]
+            cover.add(phase, has_data)
+            continue
+        # Slices of padding are no data: a spline would ring at their edge, and a registration would fit it.
+        moving = crop(without_padding(signed(image)), data_box(image))
+        result = results[phase] = find_motion(moving, phase)
+        failed = result.verdict == "failed"
+        if failed and on_failure == "drop-case":
+            raise InputError(
+                f"case {case}: registration of {phase} to {reference} failed ({', '.join(result.reasons)}), "
+                "and such cases are left out"
+            )
+        if failed and on_failure == "drop-phase":
+            continue
+        by_header = registered or (failed and on_failure == "header")
+        transform = sitk.Euler3DTransform() if by_header else result.transform
+        placed[phase], has_data = _place(moving, fixed, transform, by_header, settings.threads)
+        cover.add(phase, has_data, trusted=registered or not failed)
+    dropped = tuple(phase for phase in results if phase not in placed)
     if dropped and len(placed) < 2:
         raise InputError(
             f"case {case}: the registration of every other phase failed ({', '.join(dropped)}); look at the phases"
@@ -140,16 +135,13 @@ def align_phases(
         if phase in placed
     }
     masks = {phase: mask for phase, (mask, _) in brought.items()}
-    if not trusted.any():
-        names = [phase for phase in placed if phase not in not_trusted]
+    if not cover.trusted.any():
+        names = [phase for phase in placed if phase not in cover.not_trusted]
         raise InputError(
             f"case {case}: nowhere do all of {', '.join(names)} have data after registration to {reference}; "
             "look at the phases in a viewer, one of them shows another part of the body"
         )
-    wanted = trusted.copy()
-    for mask in (*([] if keep_mask is None else [keep_mask]), *masks.values()):
-        wanted |= sitk.GetArrayFromImage(mask).astype(bool)
-    box = bounding_box(wanted)
+    box = cover.box_with([*([] if keep_mask is None else [keep_mask]), *masks.values()])
     return AlignedPhases(
         reference=reference,
         images={phase: crop(one.image, box) for phase, one in placed.items()},
@@ -157,14 +149,49 @@ def align_phases(
         results=results,
         box=box,
         full_size=fixed.GetSize(),
-        covered_fraction=float(covered.mean()),
-        trusted_fraction=float(trusted.mean()) if not_trusted else None,
-        dropped=tuple(dropped),
+        covered_fraction=float(cover.covered.mean()),
+        trusted_fraction=float(cover.trusted.mean()) if cover.not_trusted else None,
+        dropped=dropped,
         by_header=tuple(phase for phase, one in placed.items() if one.by_header),
-        not_trusted={phase: _share_within(box, has_data) for phase, has_data in not_trusted.items()},
+        not_trusted={phase: _share_within(box, has_data) for phase, has_data in cover.not_trusted.items()},
         moved_masks=masks,
         cut_masks={phase: told for phase, (_, told) in brought.items() if told},
     )
+
+
+@dataclass
+class _Cover:
+    """Keep account of where on the reference's grid, (z, y, x), the phases have data.
+
+    Attributes:
+        covered: Where all have.
+        trusted: Where all have whose place is known.
+        not_trusted: Where each of the others has.
+    """
+
+    covered: NDArray[np.bool_]
+    trusted: NDArray[np.bool_]
+    not_trusted: dict[str, NDArray[np.bool_]]
+
+    @classmethod
+    def of(cls, fixed: sitk.Image) -> _Cover:
+        """Begin with none."""
+        return cls(np.ones(fixed.GetSize()[::-1], bool), np.ones(fixed.GetSize()[::-1], bool), {})
+
+    def add(self, phase: str, has_data: NDArray[np.bool_], *, trusted: bool = True) -> None:
+        """Add a phase."""
+        self.covered &= has_data
+        if trusted:
+            self.trusted &= has_data
+        else:
+            self.not_trusted[phase] = has_data
+
+    def box_with(self, masks: Sequence[sitk.Image]) -> Box:
+        """Return the box around what is trusted, and around masks on the reference's grid."""
+        wanted = self.trusted.copy()
+        for mask in masks:
+            wanted |= sitk.GetArrayFromImage(mask).astype(bool)
+        return bounding_box(wanted)
 
 
 @dataclass(frozen=True)

@@ -201,21 +201,35 @@ def _look_through(
             f"{_of(case)}{_file(file)} has no segment whose label says lesion or liver: no mask is taken "
             f"from it{_TAKEN_AS}"
         )
-    elif unknown:
-        found.remarks.append(
-            f"{_of(case)}{len(unknown)} segment(s) of {_file(file)} have labels of which nothing is known and "
+        unknown = []
+    found.remarks += _remarks_on(_file(file), _of(case), unknown, unclear, fitted)
+
+
+def _remarks_on(
+    file: str,
+    of_case: str,
+    unknown: Sequence[str],
+    unclear: Mapping[str, Sequence[str]],
+    fitted: Mapping[str, Sequence[str]],
+) -> list[str]:
+    """Say which masks of a file were passed over, and which were matched by their planes."""
+    remarks = []
+    if unknown:
+        remarks.append(
+            f"{of_case}{len(unknown)} segment(s) of {file} have labels of which nothing is known and "
             f"are passed over ({', '.join(unknown)}){_TAKEN_AS}"
         )
-    for why, keys in unclear.items():
-        found.remarks.append(
-            f"{_of(case)}{len(keys)} segment(s) of {_file(file)} are not taken ({', '.join(keys)}): the label "
-            f"names a lesion or the liver, but {why} speaks against it{_TAKEN_AS}"
-        )
-    for volume_key, keys in fitted.items():
-        found.remarks.append(
-            f"{_of(case)}{len(keys)} mask(s) of {_file(file)} ({', '.join(keys)}) name no image and were "
-            f"matched by their planes to series {volume_key}; look at them"
-        )
+    remarks += [
+        f"{of_case}{len(keys)} segment(s) of {file} are not taken ({', '.join(keys)}): the label "
+        f"names a lesion or the liver, but {why} speaks against it{_TAKEN_AS}"
+        for why, keys in unclear.items()
+    ]
+    remarks += [
+        f"{of_case}{len(keys)} mask(s) of {file} ({', '.join(keys)}) name no image and were "
+        f"matched by their planes to series {volume_key}; look at them"
+        for volume_key, keys in fitted.items()
+    ]
+    return remarks
 
 
 _TAKEN_AS = "; if one is to be used, set taken_as in the mask table and pass --mask-table"

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.alignment.align import AlignedPhases
+from nnunet_multiphase.alignment.align import AlignedPhases, Box
 from nnunet_multiphase.alignment.overview import draw_overview
 from nnunet_multiphase.alignment.quality import PhaseQuality, centre_of, measure_phase, write_quality
 from nnunet_multiphase.dicom_out.paths import remove_dicom
@@ -73,56 +74,28 @@ def write_prediction(
     measures = _measures(prepared, found, only_lesions, liver_labels)
     remarks = remarks_on(prepared, measures)
     full_grid = prepared.images[aligned.reference]
-    whole = sitk.Image(full_grid.GetSize(), sitk.sitkUInt8)
-    whole.CopyInformation(full_grid)
-    index, size = aligned.box
-    whole = sitk.Paste(whole, found.labels, list(size), [0, 0, 0], list(index))
+    whole = _on_whole_grid(found.labels, full_grid, aligned.box)
     others = labels_on_phases(prepared, whole) if all_grids else {}
-    whole = as_stored(whole, prepared.stored[aligned.reference])
     centre_mm = centre_of(prepared.liver, full_grid)
     rows = [
         measure_phase(aligned, phase, case=case.name, patient=case.patient, split="new", centre_mm=centre_mm)
         for phase in aligned.images
     ]
-
     partial = output / f".{case.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        (partial / "registration").mkdir(parents=True)
-        write_volume(whole, partial / f"{case.name}.nii.gz")
+        partial.mkdir(parents=True)
+        write_volume(as_stored(whole, prepared.stored[aligned.reference]), partial / f"{case.name}.nii.gz")
         for phase, labels in others.items():
             target = partial / "grids" / phase / f"{case.name}.nii.gz"
             target.parent.mkdir(parents=True)
             write_volume(labels, target)
+        known = _known_of(prepared, found, rows, remarks)
+        known = {"model": None if model is None else model.record(), **known}
         phases = [phase for phase in PHASES if phase in aligned.images]
         write_measures_csv(measures, partial / f"{case.name}_lesions.csv", phases)
-        write_measures_json(
-            measures,
-            partial / f"{case.name}_lesions.json",
-            {
-                "model": None if model is None else model.record(),
-                **_known_of(prepared, found, rows, remarks),
-            },
-        )
-        for phase in aligned.results:
-            target = partial / "registration" / f"{case.name}_{phase}.tfm"
-            write_transform(aligned.transforms[phase], target)
-        write_quality(_with_accepted(rows, prepared), partial / "registration" / f"{case.name}_quality.csv")
-        if find_spec("matplotlib") is not None:
-            draw_overview(
-                aligned,
-                prepared.images,
-                partial / "registration" / f"{case.name}.png",
-                centre_mm=centre_mm,
-                lesions=only_lesions,
-                title=f"{case.name}: phases over the reference ({aligned.reference}, magenta; moving green); "
-                "prediction yellow",
-            )
-        else:  # left out where an exported model runs with as little as possible
-            logging.getLogger(__name__).warning(
-                "warning: case %s: no picture of the registration is drawn, for matplotlib is not installed",
-                case.name,
-            )
+        write_measures_json(measures, partial / f"{case.name}_lesions.json", known)
+        _write_registration(prepared, rows, partial / "registration", only_lesions, centre_mm)
         place_files(partial, output, case.name)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -138,6 +111,41 @@ def write_prediction(
         prepared.accepted,
         remarks,
         model,
+    )
+
+
+def _on_whole_grid(labels: sitk.Image, full_grid: sitk.Image, box: Box) -> sitk.Image:
+    whole = sitk.Image(full_grid.GetSize(), sitk.sitkUInt8)
+    whole.CopyInformation(full_grid)
+    index, size = box
+    return sitk.Paste(whole, labels, list(size), [0, 0, 0], list(index))
+
+
+def _write_registration(
+    prepared: PreparedCase,
+    rows: Sequence[PhaseQuality],
+    folder: Path,
+    lesions: sitk.Image,
+    centre_mm: np.ndarray,
+) -> None:
+    """Write the transforms, the figures of their quality and the picture."""
+    case, aligned = prepared.case.name, prepared.aligned
+    folder.mkdir()
+    for phase in aligned.results:
+        write_transform(aligned.transforms[phase], folder / f"{case}_{phase}.tfm")
+    write_quality(_with_accepted(rows, prepared), folder / f"{case}_quality.csv")
+    if find_spec("matplotlib") is None:  # left out where an exported model runs with as little as possible
+        logging.getLogger(__name__).warning(
+            "warning: case %s: no picture of the registration is drawn, for matplotlib is not installed", case
+        )
+        return
+    draw_overview(
+        aligned,
+        prepared.images,
+        folder / f"{case}.png",
+        centre_mm=centre_mm,
+        lesions=lesions,
+        title=f"{case}: phases over the reference ({aligned.reference}, magenta; moving green); prediction yellow",
     )
 
 
