@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import SimpleITK as sitk
@@ -13,6 +14,9 @@ from nnunet_multiphase.alignment.align import AlignedPhases, crop, data_box, sig
 from nnunet_multiphase.phases import FILL_HU, PHASE_TITLES
 from nnunet_multiphase.whole_file import whole_file
 from registration.own_style import own_style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 WINDOW_HU = (-120.0, 220.0)
 AXIAL_WIDTH_PIXELS = 300
@@ -46,21 +50,16 @@ def draw_overview(
     Returns:
         `path`.
     """
-    # Without pyplot: no window system is looked for, and nothing stays in memory between cases.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     reference = _upright(aligned.images[aligned.reference])
     at = _voxel(reference, centre_mm)
     cuts = _cuts(reference, at)
     outlined = [np.zeros(cut.shape, bool) for cut in cuts]
     if lesions is not None:
         outlined = [cut > 0 for cut in _cuts(_upright(lesions), at)]
-    rows = []
-    moved = [
-        phase for phase in aligned.results if phase in aligned.images
-    ]  # a failed phase may have been left out
-    for phase in moved:
+    rows: dict[str, np.ndarray] = {}
+    for phase in aligned.results:
+        if phase not in aligned.images:
+            continue  # its registration failed, and it was left out
         moving = crop(signed(images[phase]), data_box(images[phase]))
         after = _cuts(_upright(aligned.images[phase]), at)
         halves = [
@@ -68,9 +67,21 @@ def draw_overview(
             for shown in (_cuts_by_header(moving, reference, at), after)
         ]
         gap = np.ones((halves[0].shape[0], 4 * GAP_PIXELS, 3))
-        rows.append(np.concatenate([halves[0], gap, halves[1]], axis=1))
-    height, width = (rows[0].shape[:2]) if rows else (1, 2 * AXIAL_WIDTH_PIXELS)
+        rows[phase] = np.concatenate([halves[0], gap, halves[1]], axis=1)
+    figure = _figure(rows, title)
+    # Without the program's version the same case gives the same bytes.
+    with whole_file(path) as beside:
+        figure.savefig(beside, format="png", metadata={"Software": None})
+    return path
 
+
+def _figure(rows: Mapping[str, np.ndarray], title: str) -> Figure:
+    """Set the phases' pictures, (rows, columns, RGB) of one size, below each other."""
+    # Without pyplot: no window system is looked for, and nothing stays in memory between cases.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    height, width = next(iter(rows.values())).shape[:2] if rows else (1, 2 * AXIAL_WIDTH_PIXELS)
     dpi, margin, top, label = 100, 0.35, 0.5, 0.2
     figure = Figure(
         figsize=(width / dpi + margin, top + max(len(rows), 1) * (height / dpi + label)),
@@ -84,7 +95,7 @@ def draw_overview(
         figure.text(
             (margin + x * (width / dpi)) / total_width, 1 - 0.42 / total_height, half, fontsize=8, va="center"
         )
-    for number, (phase, picture) in enumerate(zip(moved, rows, strict=True)):
+    for number, (phase, picture) in enumerate(rows.items()):
         bottom = total_height - top - (number + 1) * (height / dpi) - number * label
         box = (
             margin / total_width,
@@ -98,10 +109,7 @@ def draw_overview(
         middle = (bottom + height / dpi / 2) / total_height
         name = PHASE_TITLES.get(phase, phase)
         figure.text(0.17 / total_width, middle, name, fontsize=8, rotation=90, va="center", ha="center")
-    # Without the program's version the same case gives the same bytes.
-    with whole_file(path) as beside:
-        figure.savefig(beside, format="png", metadata={"Software": None})
-    return path
+    return figure
 
 
 def _half(

@@ -69,16 +69,7 @@ def measure_phase(
     Returns:
         The line; the reference phase has no similarity, overlap and time of its own.
     """
-    warnings = []
-    fraction = aligned.covered_fraction if aligned.trusted_fraction is None else aligned.trusted_fraction
-    if fraction < LOW_COVERED_FRACTION:
-        warnings.append(f"only {100 * fraction:.0f} % of the reference is covered by {shown_by(aligned)}")
-    original = find_original(aligned.images, phase)
-    if original is not None:
-        warnings.append(
-            f"seems to be a copy of {original}, resampled or shifted (the same contrast in every organ, and the same "
-            f"noise): look at both, and export {phase} again"
-        )
+    warnings = _of_the_case(aligned, phase)
     row = PhaseQuality(
         case,
         patient,
@@ -93,38 +84,19 @@ def measure_phase(
     )
     if phase == aligned.reference:
         return row
-    if phase in aligned.cut_masks:
-        warnings.append(aligned.cut_masks[phase])
     result = aligned.results[phase]
     # What was found, also where it was not applied: that is what tells about the phase.
     shift, rotation = displacement(result.rigid, centre_mm)
-    if phase in aligned.dropped:
-        warnings.append("left out")
-    if phase in aligned.by_header and result.verdict == "ok" and shift > REGISTERED_WITHIN_MM:
-        warnings.append(
-            f"not moved, though a registration would move it by {shift:.0f} mm: look at the overview picture"
-        )
-    elif phase in aligned.by_header and result.verdict != "ok":
-        warnings.append("placed by the headers")
-    if result.verdict != "ok":
-        warnings.append(f"registration {result.verdict}: {', '.join(result.reasons)}")
-    if phase in aligned.not_trusted:
-        share = aligned.not_trusted[phase]
-        warnings.append(f"no say in the crop, where it has data in {100 * share:.0f} % of the voxels")
-    if result.similarity_after <= result.similarity_before:
-        warnings.append("similarity did not rise")
-    if shift > LARGE_SHIFT_MM or rotation > LARGE_ROTATION_DEGREES:
-        warnings.append(
-            f"large motion ({shift:.0f} mm, {rotation:.0f} degrees): look at the overview picture"
-        )
+    warnings += _of_the_registration(aligned, phase, shift, rotation)
+    placed_by = "registration"
+    if phase in aligned.by_header:
+        placed_by = "header"
+    elif phase in aligned.dropped:
+        placed_by = ""
     return replace(
         row,
         status="dropped" if phase in aligned.dropped else "present",
-        placed_by="header"
-        if phase in aligned.by_header
-        else ""
-        if phase in aligned.dropped
-        else "registration",
+        placed_by=placed_by,
         similarity_before=_measured(result.similarity_before),
         similarity_after=_measured(result.similarity_after),
         verdict=result.verdict,
@@ -138,6 +110,49 @@ def measure_phase(
         seconds=result.seconds,
         warnings="; ".join(warnings),
     )
+
+
+def _of_the_case(aligned: AlignedPhases, phase: str) -> list[str]:
+    """Say what to look at of any phase, the reference too."""
+    warnings = []
+    fraction = aligned.covered_fraction if aligned.trusted_fraction is None else aligned.trusted_fraction
+    if fraction < LOW_COVERED_FRACTION:
+        warnings.append(f"only {100 * fraction:.0f} % of the reference is covered by {shown_by(aligned)}")
+    original = find_original(aligned.images, phase)
+    if original is not None:
+        warnings.append(
+            f"seems to be a copy of {original}, resampled or shifted (the same contrast in every organ, and the same "
+            f"noise): look at both, and export {phase} again"
+        )
+    return warnings
+
+
+def _of_the_registration(aligned: AlignedPhases, phase: str, shift_mm: float, rotation: float) -> list[str]:
+    """Say what to look at of a phase that was registered; `rotation` in degrees."""
+    warnings = []
+    result = aligned.results[phase]
+    if phase in aligned.cut_masks:
+        warnings.append(aligned.cut_masks[phase])
+    if phase in aligned.dropped:
+        warnings.append("left out")
+    if phase in aligned.by_header and result.verdict == "ok" and shift_mm > REGISTERED_WITHIN_MM:
+        warnings.append(
+            f"not moved, though a registration would move it by {shift_mm:.0f} mm: look at the overview picture"
+        )
+    elif phase in aligned.by_header and result.verdict != "ok":
+        warnings.append("placed by the headers")
+    if result.verdict != "ok":
+        warnings.append(f"registration {result.verdict}: {', '.join(result.reasons)}")
+    if phase in aligned.not_trusted:
+        share = aligned.not_trusted[phase]
+        warnings.append(f"no say in the crop, where it has data in {100 * share:.0f} % of the voxels")
+    if result.similarity_after <= result.similarity_before:
+        warnings.append("similarity did not rise")
+    if shift_mm > LARGE_SHIFT_MM or rotation > LARGE_ROTATION_DEGREES:
+        warnings.append(
+            f"large motion ({shift_mm:.0f} mm, {rotation:.0f} degrees): look at the overview picture"
+        )
+    return warnings
 
 
 def _measured(value: float) -> float | None:

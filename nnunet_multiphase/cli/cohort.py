@@ -164,17 +164,7 @@ def cohort_inputs(args: argparse.Namespace) -> Inputs:
     from nnunet_multiphase.cases.mask_choice import MaskRule
     from nnunet_multiphase.cases.presets import all_presets
 
-    labels = {name: getattr(args, name) for name in ("lesion_labels", "liver_labels", "other_labels")}
-    for name, values in labels.items():
-        if values and min(values) < 1:
-            raise InputError(
-                f"--{name.replace('_', '-')} {min(values)}: expected labels from 1 on; 0 is background"
-            )
-    twice = {*(args.other_labels or ())} & {*(args.lesion_labels or (1,)), *(args.liver_labels or ())}
-    if twice:
-        raise InputError(
-            f"--other-labels {min(twice)} is a label of lesions or liver too; take it out of one of them"
-        )
+    _check_form(args)
     masks = MaskRule(
         args.reference,
         args.several_masks,
@@ -183,24 +173,6 @@ def cohort_inputs(args: argparse.Namespace) -> Inputs:
         tuple(args.liver_labels) if args.liver_labels else None,
         tuple(args.other_labels or ()),
     )
-    forms = [f"--{name}" for name in ("preset", "pattern", "table") if getattr(args, name) is not None]
-    if len(forms) > 1:
-        raise InputError(f"{' and '.join(forms)} exclude each other: expected one form of the data")
-    of_pattern = (
-        "phase_names",
-        "lesions",
-        "liver",
-        "drawn_on",
-        "registered",
-    )
-    idle = [f"--{name.replace('_', '-')}" for name in of_pattern if getattr(args, name)]
-    of_preset = [f"--{name.replace('_', '-')}" for name, values in labels.items() if values]
-    if args.preset is not None and of_preset:
-        raise InputError(f"{', '.join(of_preset)}: not with --preset, which knows its labels; leave it out")
-    if idle and args.pattern is None:
-        raise InputError(f"{', '.join(idle)}: only with --pattern; leave it out or add the pattern")
-    if args.trust_headers and args.preset is None:
-        raise InputError("--trust-headers: only with --preset; leave it out")
     if args.table is not None:
         return Inputs(table=args.table, masks=masks)
     if args.preset is not None:
@@ -224,6 +196,33 @@ def cohort_inputs(args: argparse.Namespace) -> Inputs:
         ),
         masks=masks,
     )
+
+
+def _check_form(args: argparse.Namespace) -> None:
+    """Refuse options that do not go together."""
+    labels = {name: getattr(args, name) for name in ("lesion_labels", "liver_labels", "other_labels")}
+    for name, values in labels.items():
+        if values and min(values) < 1:
+            raise InputError(
+                f"--{name.replace('_', '-')} {min(values)}: expected labels from 1 on; 0 is background"
+            )
+    twice = {*(args.other_labels or ())} & {*(args.lesion_labels or (1,)), *(args.liver_labels or ())}
+    if twice:
+        raise InputError(
+            f"--other-labels {min(twice)} is a label of lesions or liver too; take it out of one of them"
+        )
+    forms = [f"--{name}" for name in ("preset", "pattern", "table") if getattr(args, name) is not None]
+    if len(forms) > 1:
+        raise InputError(f"{' and '.join(forms)} exclude each other: expected one form of the data")
+    of_pattern = ("phase_names", "lesions", "liver", "drawn_on", "registered")
+    idle = [f"--{name.replace('_', '-')}" for name in of_pattern if getattr(args, name)]
+    of_preset = [f"--{name.replace('_', '-')}" for name, values in labels.items() if values]
+    if args.preset is not None and of_preset:
+        raise InputError(f"{', '.join(of_preset)}: not with --preset, which knows its labels; leave it out")
+    if idle and args.pattern is None:
+        raise InputError(f"{', '.join(idle)}: only with --pattern; leave it out or add the pattern")
+    if args.trust_headers and args.preset is None:
+        raise InputError("--trust-headers: only with --preset; leave it out")
 
 
 def _phase_names(pairs: list[str] | None) -> dict[str, str]:

@@ -14,6 +14,7 @@ from nnunet_multiphase.cli.sigterm import sigterm_like_ctrl_c
 from nnunet_multiphase.errors import FULL, InputError, printable, told_by_system
 
 if TYPE_CHECKING:
+    from nnunet_multiphase.dataset.build import DatasetSummary
     from nnunet_multiphase.dataset.options import DatasetOptions
 
 HELP = "register the phases of every case and write an nnU-Net dataset"
@@ -86,6 +87,17 @@ def run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 2
+    _tell(summary, args.dataset_id)
+    if args.strict and summary.failed_verdicts:
+        print(
+            f"--strict: the registration failed of {', '.join(summary.failed_verdicts)}; the dataset was made all the same",
+            file=sys.stderr,
+        )
+    return 1 if summary.failures or (args.strict and summary.failed_verdicts) else 0
+
+
+def _tell(summary: DatasetSummary, dataset_id: int) -> None:
+    """Say what became of the cases, and what to type next."""
     for warning in summary.warnings:
         print(f"warning: {printable(warning)}", file=sys.stderr)
     for failure in summary.failures:
@@ -109,14 +121,8 @@ def run(args: argparse.Namespace) -> int:
     page = summary.folder / "cohort.html"
     print(f"look at {page if page.is_file() else summary.folder / 'registration' / 'overview'}, then type")
     print(
-        f"  nnUNetv2_plan_and_preprocess -d {args.dataset_id} -pl MultiPhaseSCAMPlanner --verify_dataset_integrity"
+        f"  nnUNetv2_plan_and_preprocess -d {dataset_id} -pl MultiPhaseSCAMPlanner --verify_dataset_integrity"
     )
-    if args.strict and summary.failed_verdicts:
-        print(
-            f"--strict: the registration failed of {', '.join(summary.failed_verdicts)}; the dataset was made all the same",
-            file=sys.stderr,
-        )
-    return 1 if summary.failures or (args.strict and summary.failed_verdicts) else 0
 
 
 def write_page(dataset_folder: Path) -> Path | None:

@@ -123,6 +123,21 @@ def load_model(
     ready = trained_folds(model_folder, folds, checkpoint)
     if not trusted and not is_own(model_folder):
         check_checkpoints(model_folder, ready, checkpoint)
+    predictor = _predictor(device, mirroring=mirroring, step_size=step_size, progress=progress)
+    _read_weights(predictor, model_folder, ready, checkpoint)
+    if predictor.configuration_manager.previous_stage_name is not None:
+        raise InputError(
+            f"{model_folder} is a cascade, which needs the low-resolution prediction first: "
+            "use nnUNetv2_predict, or a 3d_fullres model"
+        )
+    model = NnUNetModel(predictor, _identity(predictor, model_folder, ready, checkpoint))
+    check_record(model)
+    warn_of_other_axes(model, model_folder)
+    return model
+
+
+def _predictor(device: str, *, mirroring: bool, step_size: float, progress: bool) -> nnUNetPredictor:
+    """Make nnU-Net's predictor, which prints what it always prints."""
     # Imported here: torch and nnU-Net take seconds, and wrong input should be said at once.
     import torch
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
@@ -142,6 +157,12 @@ def load_model(
     for line in said.getvalue().splitlines():
         if not line.startswith(KNOWN_CHATTER):
             logging.getLogger(__name__).warning("nnU-Net: %s", line)
+    return predictor
+
+
+def _read_weights(
+    predictor: nnUNetPredictor, model_folder: Path, ready: Sequence[str], checkpoint: str
+) -> None:
     try:
         predictor.initialize_from_trained_model_folder(str(model_folder), ready, checkpoint)
     except Exception as error:  # torch and nnU-Net raise many kinds
@@ -157,15 +178,6 @@ def load_model(
             f"{model_folder} cannot be loaded ({type(error).__name__}: {first}): plans.json, dataset.json and "
             f"{checkpoint} do not fit one another or are damaged; restore what nnU-Net wrote"
         ) from error
-    if predictor.configuration_manager.previous_stage_name is not None:
-        raise InputError(
-            f"{model_folder} is a cascade, which needs the low-resolution prediction first: "
-            "use nnUNetv2_predict, or a 3d_fullres model"
-        )
-    model = NnUNetModel(predictor, _identity(predictor, model_folder, ready, checkpoint))
-    check_record(model)
-    warn_of_other_axes(model, model_folder)
-    return model
 
 
 def _trainer_not_found(checkpoint: Path) -> str | None:
