@@ -190,8 +190,8 @@ def _one_position(ordered: Sequence[Slice], same: np.ndarray) -> str:
     ):
         return (
             "several slices at one position under one SOPInstanceUID, with different pixels: a mask that was stored under "
-            "the headers of the images, which is to be left out of the tree (masks go in as DICOM SEG or RTSTRUCT), or phases "
-            "that were given the same UIDs, which are to be exported as series of their own"
+            "the headers of the images, which is to be left out of the tree (masks go in as DICOM SEG or RTSTRUCT), or "
+            "phases that were given the same UIDs, which are to be exported as series of their own"
         )
     return "several slices at one position that nothing tells apart: export each phase as a series of its own"
 
