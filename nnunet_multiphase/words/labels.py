@@ -162,6 +162,19 @@ def own_reading(label: str, own: Mapping[str, Sequence[str]]) -> Reading | None:
     return read_label(apart)
 
 
+def likely_kind(name: str) -> str | None:
+    """Say what a name most likely means, for a hint: as `mask_kind`, and the liver also with words that are not known.
+
+    >>> likely_kind("liver smoothed"), mask_kind("liver smoothed")
+    ('liver', None)
+    """
+    if kind := mask_kind(name):
+        return kind
+    meanings = meanings_in(name)
+    plain = {"liver", "unknown", "number", "neutral", "of lesions"}
+    return LIVER if "liver" in meanings and meanings <= plain else None
+
+
 def meanings_in(text: str) -> frozenset[str]:
     """List what the words of a text mean: lesion, liver, place, unknown, ..."""
     return frozenset(word.meaning for word in _read(text))
