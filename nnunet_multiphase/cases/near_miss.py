@@ -10,7 +10,7 @@ from pathlib import Path
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.volumes.volume_file import FORMATS, count_volumes, volume_stem
 from nnunet_multiphase.words.descriptions import phases_named
-from nnunet_multiphase.words.labels import mask_kind
+from nnunet_multiphase.words.labels import likely_kind, mask_kind
 
 SIDECARS: tuple[str, ...] = (
     *(
@@ -74,9 +74,12 @@ def likeness(stem: str, folder: str) -> Likeness | None:
     if (exact := exact_name(stem)) is not None:
         return exact
     rest = _without(stem, folder)
-    phases = list(phases_named(re.sub(r"[_\-.]", " ", rest)))
+    text = re.sub(r"[_\-.]", " ", rest)
+    phases = list(phases_named(text))
     phase = phases[0] if len(phases) == 1 else None
-    kind = mask_kind(re.sub(r"[_\-.]", " ", rest)) or ("mask" if MASK_WORDS.search(rest.lower()) else None)
+    # "liver_smoothed" is a mask, "liver_thin_pv" rather a scan.
+    kind = mask_kind(text) if phases else likely_kind(text)
+    kind = kind or ("mask" if MASK_WORDS.search(rest.lower()) else None)
     if kind is None and phase is None:
         return None
     return Likeness(kind or "image", phase)

@@ -41,6 +41,7 @@ PIXEL_MM = (0.05, 50.0)
 FARTHEST_MM = 100_000.0
 """Beyond it NIfTI's single precision places no voxel to a hundredth of a millimetre."""
 
+_SQUARE = 1e-6  # less off the right angle, axes are as exact as the decimals of a header
 _TURN = 0.3  # steps that differ by more take turns, and such changes in more of the steps are no accident
 _WIDEST_TO_NARROWEST = (
     2.0  # two even rows of slices, one between the other's, give such steps; a table that slips does not
@@ -148,10 +149,7 @@ def lay_out(slices: Sequence[Slice], *, min_slices: int = MIN_SLICES) -> tuple[G
         found = len(steps) + 1 - int((steps < SAME_POSITION_MM).sum())
         return None, [*problems, f"{TOO_FEW}: {found} positions, expected at least {min_slices}"]
     if (steps < SAME_POSITION_MM).any():
-        return None, [
-            *problems,
-            "several slices at one position that nothing tells apart: export each phase as a series of its own",
-        ]
+        return None, [*problems, _one_position(ordered, steps < SAME_POSITION_MM)]
     problems += [
         _half_steps(problem, ordered) if problem.startswith(CHANGING) else problem
         for problem in _step_problems(steps)
@@ -178,10 +176,32 @@ def lay_out(slices: Sequence[Slice], *, min_slices: int = MIN_SLICES) -> tuple[G
             origin=(float(positions[0][0]), float(positions[0][1]), float(positions[0][2])),
             # DICOM gives the distance between rows (y) first.
             spacing_mm=(float(spacings[0][1]), float(spacings[0][0]), along),
-            direction=tuple(float(v) for v in np.stack([row, column, across], axis=1).ravel()),
+            direction=tuple(float(v) for v in _square(np.stack([row, column, across], axis=1)).ravel()),
         ),
         [],
     )
+
+
+def _one_position(ordered: Sequence[Slice], same: np.ndarray) -> str:
+    """Say why slices lie at one position, and what helps; `same`, (n - 1,) bool: one lies where the one before does."""
+    doubled = [(a, b) for a, b, here in zip(ordered, ordered[1:], same, strict=False) if here]
+    if len({part.uid for part in ordered}) > 1 and all(
+        a.uid and (a.uid, a.frame) == (b.uid, b.frame) for a, b in doubled
+    ):
+        return (
+            "several slices at one position under one SOPInstanceUID, with different pixels: a mask that was stored under "
+            "the headers of the images, which is to be left out of the tree (masks go in as DICOM SEG or RTSTRUCT), or "
+            "phases that were given the same UIDs, which are to be exported as series of their own"
+        )
+    return "several slices at one position that nothing tells apart: export each phase as a series of its own"
+
+
+def _square(direction: np.ndarray) -> np.ndarray:
+    """Turn axes that are a little off the right angle to the nearest ones that are not, as a NIfTI file keeps them."""
+    if np.abs(direction.T @ direction - np.eye(3)).max() < _SQUARE:
+        return direction
+    left, _, right = np.linalg.svd(direction)
+    return np.asarray(left @ right)
 
 
 def _step_problems(steps: np.ndarray) -> list[str]:

@@ -30,9 +30,6 @@ AIR_HU = -300.0
 BESIDE_LIVER_MM = 20.0
 """A lesion on the liver's surface may bulge so far out of a mask that was drawn roughly."""
 
-ONE_LESION_TWICE = 0.5
-"""Two files' lesion masks whose Dice is higher may be two readings of the same lesions."""
-
 
 @dataclass(frozen=True, eq=False)
 class Masks:
@@ -41,6 +38,14 @@ class Masks:
     kinds: dict[str, np.ndarray]  # (z, y, x) bool; one that is all False was drawn empty
     lesion_free: bool  # the user says that there is no lesion
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _FileLesions:
+    """What one file marks as lesions on a volume."""
+
+    mask: np.ndarray  # (z, y, x) bool
+    keys: tuple[str, ...]  # of its masks
 
 
 def draw_masks(layers: Iterable[Layer], volume: Volume, name: str) -> Masks:
@@ -60,7 +65,7 @@ def draw_masks(layers: Iterable[Layer], volume: Volume, name: str) -> Masks:
     """
     assert volume.grid is not None
     kinds: dict[str, np.ndarray] = {}
-    of_file: dict[Path, np.ndarray] = {}  # its lesions
+    of_file: dict[Path, _FileLesions] = {}
     notes: list[str] = []
     lesion_free = False
     for layer in layers:
@@ -84,7 +89,8 @@ def draw_masks(layers: Iterable[Layer], volume: Volume, name: str) -> Masks:
         lesion_free |= layer.lesion_free
         kinds[layer.kind] = kinds.get(layer.kind, False) | drawn.mask
         if layer.kind == LESIONS:
-            of_file[layer.file.path] = of_file.get(layer.file.path, False) | drawn.mask
+            before = of_file.get(layer.file.path, _FileLesions(np.zeros_like(drawn.mask), ()))
+            of_file[layer.file.path] = _FileLesions(before.mask | drawn.mask, (*before.keys, layer.key))
     notes += [f"{name}: {note}" for note in _drawn_twice(list(of_file.values()))]
     # A mask is drawn on the slices it was made for, then goes where they go.
     kinds = {kind: resample_mask(mask, volume.grid) for kind, mask in kinds.items()}
@@ -126,15 +132,24 @@ def check_against_voxels(masks: Masks, hu: np.ndarray, spacing_mm: tuple[float, 
     return []
 
 
-def _drawn_twice(lesions: list[np.ndarray]) -> list[str]:
-    pairs = [(a, b) for i, a in enumerate(lesions) for b in lesions[:i]]
-    dice = [2 * (a & b).sum() / max(a.sum() + b.sum(), 1) for a, b in pairs]
-    if any(ONE_LESION_TWICE < value < 1 for value in dice):
-        return [
-            f"lesion masks of {len(lesions)} files overlap (Dice up to {max(dice):.2f}) and are united; if they are "
-            "two readings of the same lesions, set taken_as to no for one in the mask table"
-        ]
-    return []
+def _drawn_twice(files: list[_FileLesions]) -> list[str]:
+    """Look for files that mark some voxels as lesions both, and others not: two readings, or an old and a new one."""
+    pairs = [
+        (a, b)
+        for i, a in enumerate(files)
+        for b in files[:i]
+        if (a.mask & b.mask).any() and not np.array_equal(a.mask, b.mask)
+    ]
+    if not pairs:
+        return []
+    count = len({id(one) for pair in pairs for one in pair})
+    keys = sorted({key for pair in pairs for one in pair for key in one.keys})
+    dice = max(2 * (a.mask & b.mask).sum() / (a.mask.sum() + b.mask.sum()) for a, b in pairs)
+    return [
+        f"lesion masks of {count} files overlap (Dice up to {dice:.2f}) and are united ({', '.join(keys)}); if they are two "
+        "versions or two readings of the same lesions, set taken_as to no for those of one file in the mask table and pass "
+        "--mask-table"
+    ]
 
 
 def _check(drawn: Drawn, volume: Volume) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nnunet_multiphase.dicom.volumes import Volume
@@ -20,6 +20,12 @@ _OTHER_FRAME = (
     f"{SAY_WHICH}, or let the planes decide with --masks-by-planes"
 )
 
+_OFF_IN_OTHER_FRAME = (
+    "lies in another frame of reference than the images that it names, and off their slices or pixels: it seems to be "
+    f"drawn on another scan; export it with the images it was drawn on, or, if its place is right, {SAY_WHICH}"
+)
+_DOUBTFUL_FRAME = "another frame of reference than the images that they name, on whose slices they lie"
+
 BY_PLANES = "its planes"
 
 
@@ -30,6 +36,7 @@ class Places:
     planes: Mapping[str, Sequence[Plane]] = field(default_factory=dict)  # volume key -> its own
     how: str = "its references"
     problem: str = ""  # it belongs nowhere: why, and what to do
+    doubt: str = ""  # what makes the place doubtful
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +124,32 @@ def places_of(
     Returns:
         The volumes; several only where its planes name images of several.
     """
+    places = _places_in_any_frame(drawing, references, near, index, by_planes)
+    return _in_its_frame(places, drawing, index, by_planes)
+
+
+def _in_its_frame(places: Places, drawing: Drawing, index: Index, by_planes: bool) -> Places:
+    """Compare the frame of reference of a mask with that of the images to which its references lead.
+
+    De-identification may rename one and not the other; a mask that was drawn on another scan and copied has moved.
+    """
+    others = [
+        volume
+        for key in places.planes
+        if (frames := _frames(volume := index.by_key[key])) and drawing.frame_of_reference not in frames
+    ]
+    if not drawing.frame_of_reference or not others or places.how == BY_PLANES:
+        return places
+    for volume in others:
+        placed = [plane for plane in places.planes[volume.key] if plane.points_mm is not None]
+        if placed and volume.grid is not None and not fitting(placed, [volume.grid]):
+            return Places(problem=_OFF_IN_OTHER_FRAME)
+    return places if by_planes else replace(places, doubt=_DOUBTFUL_FRAME)
+
+
+def _places_in_any_frame(
+    drawing: Drawing, references: References, near: Sequence[Volume], index: Index, by_planes: bool
+) -> Places:
     planes: dict[str, list[Plane]] = {}
     silent: list[Plane] = []
     lost = 0

@@ -145,6 +145,7 @@ def _look_through(
     unclear: dict[str, list[str]] = {}  # what speaks against a label -> masks
     unknown: list[str] = []
     fitted: dict[str, list[str]] = {}  # volume key -> masks that were matched by planes
+    doubtful: dict[str, list[str]] = {}  # what makes their place doubtful -> masks
     name = _name_of(file, names)
     wanted = False
     for drawing in drawings:
@@ -185,6 +186,8 @@ def _look_through(
             ]
             if places.how == BY_PLANES and not correction:
                 fitted.setdefault(next(iter(places.planes)), []).append(key)
+            if places.doubt and not (correction and correction.series):
+                doubtful.setdefault(places.doubt, []).append(key)
             if drawing.open_lines:
                 found.remarks.append(
                     f"{_of(case)}{title}: {drawing.open_lines} of its contours are open lines, which enclose no region, and "
@@ -202,7 +205,7 @@ def _look_through(
             f"from it{_TAKEN_AS}"
         )
         unknown = []
-    found.remarks += _remarks_on(_file(file), _of(case), unknown, unclear, fitted)
+    found.remarks += _remarks_on(_file(file), _of(case), unknown, unclear, fitted, doubtful)
 
 
 def _remarks_on(
@@ -211,8 +214,9 @@ def _remarks_on(
     unknown: Sequence[str],
     unclear: Mapping[str, Sequence[str]],
     fitted: Mapping[str, Sequence[str]],
+    doubtful: Mapping[str, Sequence[str]],
 ) -> list[str]:
-    """Say which masks of a file were passed over, and which were matched by their planes."""
+    """Say which masks of a file were passed over, which were matched by their planes, and whose place is doubtful."""
     remarks = []
     if unknown:
         remarks.append(
@@ -228,6 +232,11 @@ def _remarks_on(
         f"{of_case}{len(keys)} mask(s) of {file} ({', '.join(keys)}) name no image and were "
         f"matched by their planes to series {volume_key}; look at them"
         for volume_key, keys in fitted.items()
+    ]
+    remarks += [
+        f"{of_case}{len(keys)} mask(s) of {file} ({', '.join(keys)}) say that they lie in {doubt}: look whether they lie "
+        "on what they mark; if so, pass --mask-table, else set taken_as to no there"
+        for doubt, keys in doubtful.items()
     ]
     return remarks
 

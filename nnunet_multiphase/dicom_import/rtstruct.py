@@ -11,12 +11,24 @@ from matplotlib.path import Path as Polygon
 
 from nnunet_multiphase.dicom.geometry import Grid, heights_mm, normal
 from nnunet_multiphase.dicom.multiframe import named_images
-from nnunet_multiphase.dicom_import.drawing import Drawing, Drawn, Plane, pixel_index, slice_under
+from nnunet_multiphase.dicom_import.drawing import (
+    Drawing,
+    Drawn,
+    Plane,
+    on_slice_mm,
+    pixel_index,
+    slice_under,
+)
 from nnunet_multiphase.dicom_import.mask_codes import OwnLabels, region_reading
 from nnunet_multiphase.errors import InputError
 
 _SAME_CONTOUR = 0.9
 """Two contours whose areas have this much in common are one, drawn or exported twice."""
+
+_MOST_HOLE = 0.5
+"""A hole that takes more than this of the area around it may be the outline drawn anew."""
+
+_Area = tuple[Plane, tuple[int, int], np.ndarray]  # a contour, its box's first pixel (y, x), the box
 
 
 def regions(header: Any, own: OwnLabels | None = None) -> list[Drawing]:
@@ -70,8 +82,10 @@ def fill_contours(planes: Sequence[Plane], grid: Grid) -> Drawn:
     """
     first = grid.slices[0]
     mask = np.zeros((len(grid.slices), first.rows, first.columns), bool)
-    by_slice: dict[int, list[tuple[Plane, tuple[int, int], np.ndarray]]] = {}
+    by_slice: dict[int, list[_Area]] = {}
     total = inside = empty = beyond = 0
+    off_mm: list[float] = []
+    heights = heights_mm(grid.slices)
     for plane in planes:
         assert plane.points_mm is not None
         k = _slice_of(plane, grid)
@@ -79,38 +93,68 @@ def fill_contours(planes: Sequence[Plane], grid: Grid) -> Drawn:
             beyond += 1
             total += int(_raster(plane, grid, 0)[1].sum())
             continue
+        off_mm.append(abs(_height_mm(plane, grid) - heights[k]))
         corner, area = _raster(plane, grid, k)
         empty += not area.any()
         by_slice.setdefault(k, []).append((plane, corner, area))
-    crossing = 0
+    crossing, rings = 0, list[float]()
     for k, contours in by_slice.items():
-        low = np.min([corner for _, corner, _ in contours], axis=0)
-        high = np.max([np.add(corner, area.shape) for _, corner, area in contours], axis=0)
-        canvas = [np.zeros(high - low, bool) for _ in contours]
-        for layer, (_, corner, area) in zip(canvas, contours, strict=True):
-            top, left = np.subtract(corner, low)
-            layer[top : top + area.shape[0], left : left + area.shape[1]] = area
-        turns = [plane.exclusive for plane, _, _ in contours]
-        joined, crossed = _join(canvas, all(turns))
+        joined, low, crossed, hole = _on_slice(contours)
         crossing += crossed
+        rings += [hole] if hole > _MOST_HOLE else []
         y, x = np.nonzero(joined)
         y, x = y + low[0], x + low[1]
         here = (y >= 0) & (x >= 0) & (y < first.rows) & (x < first.columns)
         mask[k, y[here], x[here]] = True
         total += len(y)
         inside += int(here.sum())
-    notes = []
-    if empty:
-        notes.append(f"{empty} of {len(planes)} contours hold no voxel's centre")
-    if beyond:
-        notes.append(f"{beyond} of {len(planes)} contours lie beyond the volume's ends")
-    if crossing:
-        notes.append(f"contours cross each other on {crossing} slice(s) and are united there")
+    astray = [mm for mm in off_mm if mm > on_slice_mm(grid)]
+    notes = _notes(len(planes), astray, empty, beyond, crossing, rings)
     own_voxels = float(total) or sum(_pixels_in(plane, grid) for plane in planes)
     if not own_voxels:
         return Drawn(mask, float("nan"), 0.0)
     share = inside / total if total else 1.0
-    return Drawn(mask, share, own_voxels * float(np.prod(grid.spacing_mm)) / 1000, tuple(notes))
+    return Drawn(mask, share, own_voxels * float(np.prod(grid.spacing_mm)) / 1000, notes)
+
+
+def _on_slice(contours: Sequence[_Area]) -> tuple[np.ndarray, np.ndarray, bool, float]:
+    """Put the contours of one slice on one canvas and join them.
+
+    Returns:
+        The region on the canvas, the canvas's first pixel (y, x), and what `_join` says.
+    """
+    low = np.min([corner for _, corner, _ in contours], axis=0)
+    high = np.max([np.add(corner, area.shape) for _, corner, area in contours], axis=0)
+    canvas = [np.zeros(high - low, bool) for _ in contours]
+    for layer, (_, corner, area) in zip(canvas, contours, strict=True):
+        top, left = np.subtract(corner, low)
+        layer[top : top + area.shape[0], left : left + area.shape[1]] = area
+    joined, crossed, hole = _join(canvas, all(plane.exclusive for plane, _, _ in contours))
+    return joined, low, crossed, hole
+
+
+def _notes(
+    count: int, astray: Sequence[float], empty: int, beyond: int, crossing: int, rings: Sequence[float]
+) -> tuple[str, ...]:
+    """Say what is odd about a region's contours; `astray` in mm, `rings` as the shares that their holes take."""
+    notes = []
+    if astray:
+        notes.append(
+            f"{len(astray)} of its {count} contours lie up to {max(astray):.1f} mm off the slices that they name"
+        )
+    if empty:
+        notes.append(f"{empty} of {count} contours hold no voxel's centre")
+    if beyond:
+        notes.append(f"{beyond} of {count} contours lie beyond the volume's ends")
+    if crossing:
+        notes.append(f"contours cross each other on {crossing} slice(s) and are united there")
+    if rings:
+        notes.append(
+            f"on {len(rings)} slice(s) a contour within another counts as a hole and leaves but a ring (up to "
+            f"{100 * max(rings):.0f} % of the area goes); if it is the outline drawn again, delete one of the two where "
+            "they were drawn and export the file again"
+        )
+    return tuple(notes)
 
 
 def _pixels_in(plane: Plane, grid: Grid) -> float:
@@ -118,6 +162,11 @@ def _pixels_in(plane: Plane, grid: Grid) -> float:
     assert plane.points_mm is not None
     x, y = pixel_index(plane.points_mm, grid.slices[0]).T
     return float(abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))) / 2
+
+
+def _height_mm(plane: Plane, grid: Grid) -> float:
+    assert plane.points_mm is not None
+    return float((plane.points_mm @ normal(grid.slices[0].orientation or ())).mean())
 
 
 def _slice_of(plane: Plane, grid: Grid) -> int | None:
@@ -160,7 +209,7 @@ def _raster(plane: Plane, grid: Grid, k: int) -> tuple[tuple[int, int], np.ndarr
     return (int(low[1]), int(low[0])), inside.reshape(x.shape)
 
 
-def _join(contours: list[np.ndarray], exclusive: bool) -> tuple[np.ndarray, bool]:
+def _join(contours: list[np.ndarray], exclusive: bool) -> tuple[np.ndarray, bool, float]:
     """Put the contours of one slice together.
 
     Args:
@@ -168,22 +217,26 @@ def _join(contours: list[np.ndarray], exclusive: bool) -> tuple[np.ndarray, bool
         exclusive: They say themselves that they take turns.
 
     Returns:
-        The region on this slice, and whether contours that are not within each other overlap.
+        The region on this slice, whether contours that are not within each other overlap, and the largest share that
+        one hole takes of the contour around it.
     """
     if exclusive:
-        return np.logical_xor.reduce(contours), False
+        return np.logical_xor.reduce(contours), False, 0.0
     kept: list[np.ndarray] = []
     for area in sorted(contours, key=lambda one: int(one.sum()), reverse=True):
         if area.any() and not any((area & one).sum() > _SAME_CONTOUR * (area | one).sum() for one in kept):
             kept.append(area)
     joined = np.zeros_like(contours[0])
-    crossed = False
+    crossed, hole = False, 0.0
     for i, area in enumerate(kept):
         shares = [(area & larger).sum() / area.sum() for larger in kept[:i]]
-        depth = sum(share > _SAME_CONTOUR for share in shares)
+        around = [larger for larger, share in zip(kept, shares, strict=False) if share > _SAME_CONTOUR]
+        depth = len(around)
         crossed |= any(0 < share <= _SAME_CONTOUR for share in shares)
+        if depth % 2:
+            hole = max(hole, float(area.sum() / around[-1].sum()))
         joined = joined & ~area if depth % 2 else joined | area
-    return joined, crossed
+    return joined, crossed, hole
 
 
 def _encloses(contour: Any) -> bool:

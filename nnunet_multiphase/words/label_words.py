@@ -23,6 +23,10 @@ LESIONS: tuple[str, ...] = _words(
     전이암 결절 혈관종 간암 간세포암 간종양 종괴 담관암종 肿瘤 腫瘤 腫瘍 肿块 腫塊 病灶 病変 病变 病變 转移瘤
     转移灶 转移 轉移 転移 坏死 壊死 肝癌 肝细胞癌 肝細胞癌 癌 血管腫 血管瘤 结节 結節 瘤 占位 肝内胆管癌 肝转移
     肝転移 肝転移巣 転移巣 転移性 转移性 肝母细胞瘤 肝芽腫 占位性病变
+    filia filiae letsel letsels tumora tumoru tumorul guz guzy guza guzek guzki zmiana zmiany przerzut przerzuty
+    przerzutow ognisko ogniska rak lezyon lezyonu lezyonlar lezyonlari kitle kitlesi kitleler metastaz metastazi
+    metastazlar metastaza metastazy nador nadory nadoru lozisko loziska leziune leziuni svulst svulster kasvain
+    kasvaimet etapesake
     """
 )
 """Say lesion; one of them must be there, and no word below that speaks against it."""
@@ -32,13 +36,16 @@ LIVER_ONLY_LESIONS: tuple[str, ...] = _words(
     cyst cysts adenoma adenomas abscess zyste zysten adenom adenome abszess kyste kystes abces cisti ciste
     quiste quistes cisto cistos cyste cysten adenomi ascesso absceso abscesso киста кисты аденома абсцесс 낭종
     囊肿 嚢胞 のう胞 囊腫 腺腫 腺瘤 膿瘍 脓肿
+    tu tus mts meta metas sol loe
     """
 )
-"""Say lesion where the liver is named as well: other organs have them as often."""
+"""Say lesion where the liver is named as well: other organs have them as often, and short words have other meanings."""
 
 LIVER: tuple[str, ...] = _words(
     """
-    liver leber foie hepar fegato higado figado lever печень печени 간 간장 肝 肝臓 肝脏 肝臟
+    liver leber foie hepar fegato higado figado lever levern leveren печень печени 간 간장 肝 肝臓 肝脏 肝臟
+    karaciger karacigerde karacigerin watroba watroby watrobie jatra jater jatrech jetra jetre jeter maksa maksan
+    maksassa ficat ficatul ficatului
     """
 )
 """Say liver."""
@@ -67,7 +74,8 @@ NEGATIONS: tuple[str, ...] = _words(
 
 UNCERTAIN: tuple[str, ...] = _words(
     """
-    candidate* reject* discard* ignore*
+    candidate* reject* discard* ignore* delete* remove draft* entwurf test temp tmp trash scratch unused dummy
+    wrong falsch copy kopie copia copie
     possible possibly probable probably suspected suspicious susp suspect questionable equivocal maybe fraglich*
     verdacht unklar dd moglich* wahrscheinlich* douteux suspecte sospett* sospech* suspeit* подозрение возможно
     의심 疑い 疑似 可疑 疑
@@ -138,6 +146,21 @@ OTHER_PLACES: tuple[str, ...] = _words(
 )
 """Organs and structures that are not the liver: a lesion there is none of the liver's, a vessel is none at all."""
 
+OF_LESIONS: tuple[str, ...] = _words(
+    """
+    gy cgy cm mm diameter size dominant target index primary secondary secondaries big large small tiny viable vital
+    vitaler vitale active recurrent enhancing enhanced hypervascular hypovascular hypodense hyperdense
+    hypoattenuating solid cystic necrotic benign malignant maligne maligner malign benigne benigno maligno
+    multifocal focal solitary multiple multi satellite daughter focale focales largest biggest nodular infiltrative
+    diffuse hepatocellulare unifocal simple primitive primitif primitiva primitivo grande grand petit petite piccolo
+    piccola grosse grosser kleine kleiner klein 原発性 原発 原发性 原发 多発 多发 单发 単発 大 小 性 恶性 悪性 良性 巣
+    원발 큰 작은 다발성 악성 양성 большой
+    малый
+    """
+)
+"""Say how a lesion looks, which of several it is, its size or its dose: no matter beside its name, and beside the liver's a
+sign that a lesion is meant."""
+
 PARTS: tuple[str, ...] = _words(
     """
     ii iii iv iva ivb vi vii viii
@@ -163,32 +186,26 @@ JOINS: tuple[str, ...] = (
 
 NEUTRAL: tuple[str, ...] = _words(
     """
-    the of in at on a im der die das des dem den du de la le les l el los las il lo gli i nel nella del della
-    dello do da dos van het een dans d na в на roi mask masks label labels contour contours structure organ
-    volume vol whole total full entire complete gesamt gesamte ganze ganz gesamtleber entier entiere tout totale
-    intero intera completo completa tutto todo toda inteiro geheel hele all alle final manual manuell manually
-    auto automatic automated ai model edited edit corrected correct v ver version rev revised reader observer
-    rater expert radiologist annotation annotated gt truth true groundtruth seg segm segmentation segmented
-    segmentierung ct cect mdct copy union sum arterial venous portal portovenous delayed late early phase phases
-    art ven nc dl native plain ap pvp vp dp hap arteriell venos portalvenos nativ spat gy cgy cm mm ml cc
-    diameter size number nr num new main dominant target index primary secondary secondaries big large small
-    tiny gross viable vital vitaler vitale active recurrent enhancing enhanced hypervascular hypovascular
-    hypodense hyperdense hypoattenuating solid cystic necrotic benign malignant maligne maligner malign benigne
-    benigno maligno multifocal focal solitary multiple multi satellite daughter focale focales
-    cell cells single largest biggest first second third nodular infiltrative diffuse intra
-    hepatocellulare unifocal simple primitive primitif primitiva primitivo totaal nii nrrd 分割 分割结果 标注
-    標注 분할 grande grand petit petite piccolo piccola grosse grosser kleine kleiner klein nouveau
-    nuovo nuevo
-    novo neu neue 全 整个 原発性 原発 原发性 原发 多発 多发 单发 単発 大 小 号 番 の 的 性 恶性 悪性 良性 巣 部
-    期 門脈相 动脉期 门脉期 动脉 전체 원발 큰 작은 다발성 악성 양성 의 целиком вся весь полностью новый большой
-    малый
+    the of in at on a im der die das des dem den du de la le les l el los las il lo gli i nel nella del della dello
+    do da dos van het een dans d na в на roi mask masks label labels contour contours structure organ volume vol
+    whole total full entire complete gesamt gesamte ganze ganz gesamtleber entier entiere tout totale intero intera
+    completo completa tutto todo toda inteiro geheel hele all alle final manual manuell manually auto automatic
+    automated ai model edited edit corrected correct v ver version rev revised reader observer rater expert
+    radiologist annotation annotated gt truth true groundtruth seg segm segmentation segmented segmentierung ct cect
+    mdct union sum arterial venous portal portovenous delayed late early phase phases art ven nc dl native plain ap
+    pvp vp dp hap arteriell venos portalvenos nativ spat ml cc number nr num new main gross cell cells single first
+    second third intra totaal nii nrrd 分割 分割结果 标注 標注 분할 nouveau nuovo nuevo novo neu neue 全 整个 号 番 の
+    的 部 期 門脈相 动脉期
+    门脉期 动脉 전체 의 целиком вся весь полностью новый baseline followup fu timepoint totalsegmentator segmentator
+    nnunet monai slicer
+    mim autoseg autocontour raystation limbus mirada ogniskowa ogniskowe
     """
 )
 """Change nothing about what is drawn."""
 
 TRAILING: tuple[str, ...] = _words(
     """
-    mass masses lesion lesions hcc liver leber
+    mass masses lesion lesions hcc
     """
 )
 """One strange word behind one of these (a reader's name) does not matter: they are not called after organs that way."""

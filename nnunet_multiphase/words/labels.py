@@ -25,6 +25,7 @@ _MEANINGS: dict[str, tuple[str, ...]] = {
     "part": words.PARTS,
     "join": words.JOINS,
     "neutral": words.NEUTRAL,
+    "of lesions": words.OF_LESIONS,
     "derived": words.DERIVED,
     "place": words.OTHER_PLACES,
 }
@@ -36,12 +37,18 @@ _AGAINST: dict[str, str] = {
     "compound": "a compound with a word that is not known",
 }
 
+_LIVER_NAMES = "liver|leber|lever|foie|hepar|fegato|higado|figado"
+
 # Forms of several words or signs, brought to one word of the lists before a label is taken apart.
 _FORMS: tuple[tuple[str, str], ...] = (
     (r"\bw\s?/\s?o\b|\bwo\b", " without "),
     (r"\bv\.?\s?a\.", " verdacht "),
     (r"\bw\s?/", " with "),
-    (r"\bno\s?(?:\.|#)\s?(?=\d)", " nr "),
+    (r"\b(?:no\s?[.#]?|n\s?\u00b0)\s?(?=\d)", " nr "),
+    (r"\bv\.?(?=\d)", " version "),
+    (r"\bfollow[\s\-]*up(?![a-z])", " followup "),
+    (rf"(?<![a-z])({_LIVER_NAMES})[\s.:\-]*l[ae]s(?![a-z])", r"\1 mts "),  # les(ion), not the article
+    (rf"(?<![a-z])l[ae]s[\s.]+(?=(?:{_LIVER_NAMES})(?![a-z]))", " mts "),
     (
         r"\b(?:non|no|not)[\s_\-]?tumou?r(?:ous|al|ale|os[ae])\b(?=[\s_\-]*(?:liver|leber|foie|hepat))",
         " whole ",
@@ -60,15 +67,18 @@ _FORMS: tuple[tuple[str, str], ...] = (
         " vein ",
     ),  # the portal vein's, or the portal venous phase's
     (r"\bpv\b", " portal "),
-    (r"\bmet\b", " mets "),
+    (r"\bmet(?![a-z])", " mets "),
 )
 _TOKEN = re.compile(
-    r"[a-z']+|[\u0400-\u04ff]+|\d+(?:[.,]\d+)?|[\uac00-\ud7a3]+|[\u3040-\u30ff\u3400-\u9fff]+|\S"
+    r"[a-z'](?:[a-z']|[?\ufffd]{1,2}(?=[a-z]))*|[\u0400-\u04ff]+|\d+(?:[.,]\d+)?|[\uac00-\ud7a3]+|[\u3040-\u30ff\u3400-\u9fff]+|\S"
 )
 _PLAIN_SIGNS = frozenset("_.()[]{}:,;#'\"/&+-|")
 _COMPOUND_LIVER = ("leber", "liver", "lever")
 _FOLDED_APART = str.maketrans({"ø": "o", "æ": "ae", "ł": "l", "\u0131": "i", "œ": "oe", "đ": "d"})
 _DASHES = re.compile("[\u2010-\u2015\u2212\u2043\ufe63]")
+
+
+_SAY_NOTHING_ALONE = frozenset(("unknown", "number", "neutral", "of lesions", "part", "join"))
 
 
 @dataclass(frozen=True)
@@ -100,7 +110,9 @@ def read_label(label: str) -> Reading:
     """Read a label: lesion or liver only where it plainly is.
 
     A label that names a lesion and a negation, another organ, a shape drawn round a lesion, or the liver beside it
-    ("Liver-GTV", "Liver + tumor") is not plain, and neither is one with words that are not known before its noun.
+    ("Liver-GTV", "Liver + tumor") is not plain, and neither is one with words that are not known before its noun. The
+    liver's name with a word that is not known, or that tells how a lesion looks ("Leber RF", "Liver hypodense"), is not
+    plain either: the word may be a clinic's own for the lesion.
 
     Args:
         label: As written, in any case and script.
@@ -113,7 +125,7 @@ def read_label(label: str) -> Reading:
     """
     found = list(_read(label))
     meanings = [word.meaning for word in found]
-    known = any(meaning not in ("unknown", "number", "neutral", "part", "join") for meaning in meanings)
+    known = any(meaning not in _SAY_NOTHING_ALONE for meaning in meanings)
     liver = "liver" in meanings or "hepatic" in meanings
     lesion = "lesion" in meanings or "compound" in meanings or ("liver only" in meanings and liver)
     if lesion:
@@ -123,9 +135,9 @@ def read_label(label: str) -> Reading:
         return Reading(None, "a kind of lesion that other organs have too; it does not name the liver")
     if "liver" not in meanings:
         return Reading(None, known=known)
-    if {"part", "place", "derived"} & set(meanings):
-        return Reading(None)  # plainly something else: a vessel, a lobe
-    against = _against(found) or _joined(found) or _strange(found)
+    if {"place", "derived"} & set(meanings) or {"part", "unknown"} & set(meanings) == {"part"}:
+        return Reading(None, _perhaps_lesion(found))  # else plainly something else: a vessel, a lobe
+    against = _against(found) or _joined(found) or _perhaps_lesion(found) or _strange(found)
     return Reading(None, against) if against else Reading(LIVER)
 
 
@@ -148,6 +160,19 @@ def own_reading(label: str, own: Mapping[str, Sequence[str]]) -> Reading | None:
     for word in listed:
         apart = word_pattern(word).sub(f" {ours[kind]} ", apart)
     return read_label(apart)
+
+
+def likely_kind(name: str) -> str | None:
+    """Say what a name most likely means, for a hint: as `mask_kind`, and the liver also with words that are not known.
+
+    >>> likely_kind("liver smoothed"), mask_kind("liver smoothed")
+    ('liver', None)
+    """
+    if kind := mask_kind(name):
+        return kind
+    meanings = meanings_in(name)
+    plain = {"liver", "unknown", "number", "neutral", "of lesions"}
+    return LIVER if "liver" in meanings and meanings <= plain else None
 
 
 def meanings_in(text: str) -> frozenset[str]:
@@ -195,6 +220,19 @@ def _joined(found: list[_Word]) -> str:
     return ""
 
 
+def _perhaps_lesion(found: list[_Word]) -> str:
+    """Say whether what stands beside the liver's name may mean a lesion of it, or a part that its number alone tells."""
+    for before, word in pairwise(found):
+        if word.meaning == "number" and before.text in ("seg", "segm", "sg"):
+            return "a number, which may be that of a segment of the liver or of the mask,"
+    for word in found:
+        if word.meaning == "of lesions":
+            return f"a word that tells how a lesion looks, its size or dose ('{word.text}')"
+        if word.text == "t":
+            return "a letter that may stand for a tumor ('t')"
+    return ""
+
+
 def _strange(found: list[_Word]) -> str:
     """Say whether words stand there that are not known, but for one behind an English noun."""
     unknown = [i for i, word in enumerate(found) if word.meaning == "unknown"]
@@ -215,7 +253,7 @@ def _strange(found: list[_Word]) -> str:
 
 def _read(label: str) -> Iterator[_Word]:
     """Take a label apart; the signs between two words go with the second."""
-    text = _fold(words_apart(label))
+    text = _fold(words_apart(_decoded(label))).replace("_", " ")
     for pattern, word in _FORMS:
         text = re.sub(pattern, word, text)
     text = text.replace("uncertain_category", " equivocal ")
@@ -235,12 +273,31 @@ def _read(label: str) -> Iterator[_Word]:
 def _parts(token: str) -> Iterator[_Word]:
     if re.match(r"\d", token):
         yield _Word("number", "", "")
+    elif re.search(r"[a-z][?\ufffd]", token):
+        yield from _with_lost_letters(token)
     elif re.match(r"[a-z\u0400-\u04ff]", token):
         yield _Word(*_meaning(token.strip("'")), "")
     elif re.match(r"[\uac00-\ud7a3\u3040-\u30ff\u3400-\u9fff]", token):
         yield from _morphemes(token)
     else:  # "?", "\\", "!", "~", "%", ...
         yield _Word("uncertain", "", "")
+
+
+def _with_lost_letters(token: str) -> Iterator[_Word]:
+    """Read a word with question marks in it: letters that were lost on the way ("L?sion"), or else a doubt."""
+    exact, _ = _lexicon()
+    behind_liver = [token.removeprefix(name) for name in _COMPOUND_LIVER if token.startswith(name)]
+    for word in (token, *behind_liver):
+        pattern = re.compile(re.sub(r"[?\ufffd]+", "[a-z]{1,2}", word.strip("'")))
+        fitting = {(meaning, known) for known, meaning in exact.items() if pattern.fullmatch(known)}
+        if len({meaning for meaning, _ in fitting}) == 1:
+            meaning, known = min(fitting)
+            yield _Word("lesion" if word in behind_liver and meaning == "liver only" else meaning, known, "")
+            return
+    for n, part in enumerate(re.split(r"[?\ufffd]+", token)):
+        if n:
+            yield _Word("uncertain", "", "")
+        yield _Word(*_meaning(part.strip("'")), "")
 
 
 @cache
@@ -289,6 +346,16 @@ def _lexicon() -> tuple[dict[str, str], dict[str, str]]:
         for word in listed:
             (stems if word.endswith("*") else exact).setdefault(_fold(word.rstrip("*")), meaning)
     return exact, stems
+
+
+def _decoded(label: str) -> str:
+    """Undo that UTF-8 was read as Latin-1 or Windows-1252 ("LÃ¤sion"); other labels are no UTF-8 read so."""
+    for encoding in ("latin-1", "cp1252"):
+        try:
+            return label.encode(encoding).decode("utf-8")
+        except UnicodeError:
+            continue
+    return label
 
 
 def _fold(text: str) -> str:

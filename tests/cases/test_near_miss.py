@@ -91,6 +91,7 @@ def test_a_phase_under_another_name_is_named_with_what_helps(
         ("lesions.nii.gz", "rename it to lesions_<phase>.nii.gz (the phase it is drawn on)"),
         ("segmentation.nrrd", "rename it to lesions_<phase>.nrrd"),
         ("liver.mha", "rename it to liver_<phase>.mha"),
+        ("liver_smoothed.nii.gz", "rename it to liver_<phase>.nii.gz"),
     ],
 )
 def test_a_mask_under_another_name_is_named_with_what_helps(tmp_path: Path, name: str, seems: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from made_slices import slice_at, stack
@@ -41,6 +43,23 @@ def test_oblique_normal_is_row_cross_column() -> None:
     assert np.reshape(grid.direction, (3, 3))[:, 2] == pytest.approx((0, -0.6, 0.8))
     assert grid.spacing_mm[2] == pytest.approx(3)
     assert grid.origin == (1.0, 2.0, 3.0)
+
+
+def test_axes_a_little_off_the_right_angle_are_turned_to_it() -> None:
+    grid, _ = lay_out(stack(orientation=(1.0, 4e-4, 0.0, 2e-4, 1.0, 0.0)))
+    assert grid is not None
+    axes = np.reshape(grid.direction, (3, 3))
+    np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-12)
+    # 6e-4 off the right angle: either axis turns by half of it, to (1, 1e-4) and (-1e-4, 1).
+    np.testing.assert_allclose(axes[0, 1], -1e-4, atol=1e-7)
+    np.testing.assert_allclose(axes[1, 0], 1e-4, atol=1e-7)
+
+
+def test_a_mask_under_the_headers_of_its_images_is_named_as_such() -> None:
+    twice = [slice_at(2.5 * k, uid=f"1.2.{k}", path=Path(name)) for k in range(10) for name in ("ct", "mask")]
+    assert "a mask that was stored under the headers of the images" in problems(twice)
+    constant = [slice_at(2.5 * k, uid="1.2", path=Path(name)) for k in range(10) for name in ("ct", "mask")]
+    assert "nothing tells apart" in problems(constant)
 
 
 def test_missing_slices_are_counted() -> None:

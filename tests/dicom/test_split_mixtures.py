@@ -74,7 +74,8 @@ def test_shuffled_numbers_at_the_same_positions_are_refused() -> None:
     mixed = [*acquired("art"), *acquired("pv")]
     order = list(range(24))
     Random(3).shuffle(order)
-    (part,) = split_stack([replace(image, instance=n) for image, n in zip(mixed, order, strict=True)]).parts
+    shuffled = [replace(image, instance=n, uid=str(n)) for image, n in zip(mixed, order, strict=True)]
+    (part,) = split_stack(shuffled).parts
     assert lay_out(part.slices)[1] == [
         "several slices at one position that nothing tells apart: export each phase as a series of its own"
     ]

@@ -252,6 +252,28 @@ def test_contours_within_each_other_take_turns(tmp_path: Path) -> None:
     assert drawn.notes == ()
 
 
+def test_an_outline_drawn_again_within_the_first_is_told_as_a_ring(tmp_path: Path) -> None:
+    contours = [
+        (5, square(4.5, 14.5)),
+        (5, square(5.5, 13.5)),
+        (6, square(4.5, 14.5)),
+        (6, square(6.5, 13.5)),
+    ]
+    drawn = drawn_rt(contours, phase_series("pv"), tmp_path)
+    assert [int(drawn.mask[k].sum()) for k in (5, 6)] == [100 - 64, 100 - 49]
+    # The second slice's hole takes 49 %: one that a necrosis may have.
+    (note,) = drawn.notes
+    assert note.startswith(
+        "on 1 slice(s) a contour within another counts as a hole and leaves but a ring (up to 64 %"
+    )
+
+
+def test_a_ring_that_the_file_asks_for_is_not_told(tmp_path: Path) -> None:
+    contours = [(5.0, square(4.5, 14.5)), (5.0, square(5.5, 13.5))]
+    drawn = drawn_rt(contours, phase_series("pv"), tmp_path, "CLOSEDPLANAR_XOR")
+    assert (drawn.mask.sum(), drawn.notes) == (36, ())
+
+
 def test_contours_across_each_other_are_united_and_told(tmp_path: Path) -> None:
     drawn = drawn_rt(
         [(5, circle(5.3, 12, 16, 720)), (5, circle(5.3, 18, 16, 720))], phase_series("pv"), tmp_path

@@ -281,6 +281,38 @@ def test_two_readings_of_one_lesion_are_told(tmp_path: Path) -> None:
     assert "lesion masks of 2 files overlap (Dice up to 0.81) and are united" in remark
 
 
+def test_an_old_version_with_more_lesions_beside_the_new_one_is_told(tmp_path: Path) -> None:
+    art, pv = phases()
+    new, old, apart = lesion_mask(), lesion_mask(), np.zeros_like(lesion_mask())
+    old[1:3, 10:18, 8:14] = 1  # 96 voxels: of 59 + 155, twice 59 are shared, which is a Dice of 0.55
+    old[7:9, 10:18, 8:14] = 1  # now of 59 + 251: 0.38
+    apart[1, 20:22, 8:10] = 1
+    save(
+        [
+            *art,
+            *pv,
+            *(make_seg(pv, {name: m}) for name, m in (("HCC", new), ("HCC 1", old), ("HCC 2", apart))),
+        ],
+        tmp_path / "tree",
+    )
+    (remark,) = [remark for remark in run(tmp_path).remarks if "united" in remark]
+    assert "lesion masks of 2 files overlap (Dice up to 0.38)" in remark
+    rows = {row["mask"] for row in table(tmp_path)}
+    assert len([key for key in rows if key in remark]) == 2  # the third file shares nothing
+
+
+def test_files_of_one_lesion_each_are_united_without_a_word(tmp_path: Path) -> None:
+    art, pv = phases()
+    other = np.zeros_like(lesion_mask())
+    other[4, 5:7, 8:10] = 1
+    save(
+        [*art, *pv, *(make_seg(pv, {name: m}) for name, m in (("HCC 1", lesion_mask()), ("HCC 2", other)))],
+        tmp_path / "tree",
+    )
+    assert run(tmp_path).remarks == ()
+    assert masks_in(tmp_path) == {"lesions_pv": 59 + 4}
+
+
 def test_a_region_that_shares_its_number_with_another_fails_the_case(tmp_path: Path) -> None:
     art, pv = phases()
     structure = make_rtstruct(pv, {"GTV": [(4, SQUARE)], "Liver": [(5, SQUARE)]})

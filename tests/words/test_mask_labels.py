@@ -35,12 +35,54 @@ def test_lesions_are_known_in_many_tongues(labels: str) -> None:
 @pytest.mark.parametrize(
     "labels",
     [
+        "Leber Tu|Leber Tu 2|Tu Leber|Leber Filia|Leber Filiae|Filia S7|Liver mts|liver_les|Liver Les 1|Liver Les",
+        "Leber Läs|Liver SOL|hígado LOE|foie méta|Leber MTS|Leber Meta|Liver Met1|liver_met_3|Liver_met|Liver metas",
+        "Lésion hépatique n°1|lesión nº 1|lesion №2|Lesion no 3|Tumor baseline|HCC follow-up",
+        "letsel|letsel lever|guz|guz wątroby|zmiana ogniskowa|przerzuty|ognisko|lezyon|kitle|karaciğer kitlesi",
+        "metastaz|karaciğerde kitle|nádor|ložisko|metastáza|tumör i levern|maksan kasvain|leziune|svulst",
+        "L?sion|L\ufffdsion S4|LÃ¤sion|LÃ©sion hÃ©patique|Leberl?sion|n?dulo",
+    ],
+)
+def test_short_words_and_further_tongues_name_lesions(labels: str) -> None:
+    assert read_as(labels, "lesions") == {}
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
         "Whole liver|Liver_1|LIVER|Leber gesamt|foie|fegato|fígado|hígado|Lever|печень|간|肝|肝臓|肝脏",
-        "non-tumorous liver",
+        "non-tumorous liver|karaciğer|wątroba|játra|maksa|ficat|f?gado|fÃ\xadgado",
+        "Liver_seg|liver auto|Liver TotalSegmentator|Liver pv|Liver v2|Liver_CT1|Leber final",
     ],
 )
 def test_liver_is_known_in_many_tongues(labels: str) -> None:
     assert read_as(labels, "liver") == {}
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        # a short word behind the liver's name that no list holds
+        "Leber RF|Leber Me|liver mtx|Liver tum|liver ca|foie tum|hígado tm|liver tox|Liver smith|Leber RES|liver nontu",
+        "Leber li|liver abl|Leber Resektat",
+        # words that describe a lesion
+        "Liver HYPO|Liver hypodensity|Liver hypodense|Liver target|Liver residual|liver viable|Liver enhancing|Leber klein",
+        "Liver satellite|Liver index|Liver benign|Liver necrotic|foie primitif|Liver T|foie T1|Lever T1",
+        # a dose, or a part
+        "Liver 30Gy|Liver 30 Gy|Liver_20cGy|Liver seg 5|liver_seg_4|Liver segm. 4|Liver 3 cm|Liver copy",
+    ],
+)
+def test_what_stands_behind_the_livers_name_leaves_it_open_and_is_named(labels: str) -> None:
+    readings = {label: read_label(label) for label in labels.split("|")}
+    assert {label: reading for label, reading in readings.items() if reading.kind or not reading.why} == {}
+
+
+@pytest.mark.parametrize(
+    "labels",
+    ["Lesion DELETE|Lesion draft|Lesion (copy)|Lesion tmp|wrong lesion|Tumor Entwurf|Tumor unused|HCC?s"],
+)
+def test_what_was_drawn_to_be_thrown_away_is_no_lesion(labels: str) -> None:
+    assert read_as(labels, None) == {}
 
 
 @pytest.mark.parametrize(
