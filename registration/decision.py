@@ -20,6 +20,11 @@ LEAST_APART_MM = 0.5  # of the region's motion from the body's: less is not wort
 # sees (together); where the liver bends, at least four times.
 SHARED_ERROR_MM = 0.3
 PLAINLY = 3.0
+LEAST_EDGES = (
+    0.1  # of a region that failed, to be believed before the body's: in noise they agree by some hundredths
+)
+MOST_EXPECTED_MM = 8.0  # of a motion that nobody need look at
+UNKNOWN = "the motion is known to about {:.0f} mm only"
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,8 @@ class Signs:
         evidence = gather_evidence(
             self.body,
             Match(judged.thinned, motion, self.pair.self_similarity(judged.thinned, judged.window_hu, -1)),
-            self.pair.halves(judged.held, judged.window_hu, motion),
+            *self.pair.halves(judged.held, judged.window_hu, motion),
+            slice_axis=self.pair.slice_axis,
             attainable=self.attainable,
             edge_agreement=edges,
         )
@@ -137,7 +143,7 @@ def decide(signs: Signs, body: Candidate, region: Candidate | None, settings: Re
 
 def _better_edges(one: Evidence, other: Evidence) -> bool:
     """Tell whether the organ's edges, which no fit was made on, agree better by one motion than by another."""
-    if one.edge_agreement is None:
+    if one.edge_agreement is None or one.edge_agreement < LEAST_EDGES:
         return False
     return other.edge_agreement is None or one.edge_agreement > other.edge_agreement
 
@@ -162,4 +168,6 @@ def _answer(
     elif (verdict == "check" and motion_of == "body") or not np.isfinite(expected_error_mm):
         known = expected_error_mm if np.isfinite(expected_error_mm) else 0.0
         expected_error_mm = float(np.hypot(known, min(evidence.disagreement_mm, settings.search_axial_mm)))
+    if verdict == "ok" and expected_error_mm > MOST_EXPECTED_MM:
+        verdict, reasons = "check", (UNKNOWN.format(expected_error_mm),)
     return Answer(judged, motion, motion_of, float(expected_error_mm), evidence, verdict, reasons)

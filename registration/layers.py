@@ -39,6 +39,11 @@ class LayeredPair:
         self._settings, self._pool, self._rng = reference.settings, pool, rng
         self._made: list[MutualInformation] = []
 
+    @property
+    def slice_axis(self) -> NDArray[np.float64]:
+        """Give the unit vector (3,) along the moving volume's slices."""
+        return self._moving_layers[-1].slice_axis
+
     def mask_regions(self, mask: NDArray[np.bool_], grid: Volume) -> list[NDArray[np.bool_]]:
         """Give the region about a mask on every layer of the reference.
 
@@ -86,8 +91,10 @@ class LayeredPair:
         region: NDArray[np.bool_],
         window_hu: tuple[float, float],
         motion: RigidMotion,
-    ) -> list[MutualInformation]:
-        """Give the bottom layer's similarity of each half of a region, below and above its middle along each axis.
+    ) -> tuple[list[MutualInformation], list[MutualInformation]]:
+        """Give the bottom layer's similarity of each half of a region, and of its first and last quarter of the slices.
+
+        The halves lie below and above its middle along each axis; the quarters along the moving volume's slices.
 
         Only what lies in the moving volume's data by the motion found can say anything, and is halved.
 
@@ -102,23 +109,21 @@ class LayeredPair:
         inside = ((places >= 0) & (places <= np.array(moving.values.shape) - 1)).all(axis=1)
         points, values = samples.points[inside], samples.values[inside]
         if not len(points):
-            return []
+            return [], []
         along = (points - motion.centre) @ layer.directions
         below = along < np.median(along, axis=0)
-        return [
-            self._keep(
-                self._similarity(
-                    SamplePoints(points[half], values[half]),
-                    moving,
-                    self._linear[-1],
-                    motion.centre,
-                    window_hu,
-                )
-            )
-            for axis in range(3)
-            for half in (below[:, axis], ~below[:, axis])
-            if half.any()
-        ]
+        slices = places[inside][:, 0]
+        first, last = np.quantile(slices, [0.25, 0.75])
+
+        def similarity(part: NDArray[np.bool_]) -> MutualInformation:
+            samples = SamplePoints(points[part], values[part])
+            return self._keep(self._similarity(samples, moving, self._linear[-1], motion.centre, window_hu))
+
+        halves = [half for axis in range(3) for half in (below[:, axis], ~below[:, axis])]
+        return (
+            [similarity(half) for half in halves if half.any()],
+            [similarity(end) for end in (slices <= first, slices >= last)],
+        )
 
     def edges(self, mask: NDArray[np.bool_], grid: Volume, motion: RigidMotion) -> float | None:
         """Give the agreement of a mask's edges on the bottom layer, by a motion; the grid as in `mask_regions`."""

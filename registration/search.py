@@ -62,15 +62,17 @@ def search_volume(
     centres = np.array(starts if overlap[0] >= settings.minimal_overlap else [middle_to_middle])
     # No further along the slices than the volumes could still overlap.
     axial_mm = min(settings.search_axial_mm, max(length_mm(reference), length_mm(moving)))
-    half = _half_box(reference, settings.search_rotation_deg, settings.search_inplane_mm, axial_mm)
-    lower, upper = centres.min(axis=0) - half, centres.max(axis=0) + half
     found: list[tuple[SwarmResult, Parameters]] = []
     # A single swarm can settle in a wrong corner with little overlap; the right one scores far higher.
     for number in range(settings.swarms):
+        # Every second one looks further aside: a patient who lies off the table's middle, or a field of view about the
+        # liver, whose headers do not tell where it was.
+        aside_mm = settings.search_aside_mm if number % 2 else settings.search_inplane_mm
+        half = _half_box(reference, settings.search_rotation_deg, aside_mm, axial_mm)
         swarm = maximise_by_swarm(
             similarity,
-            lower,
-            upper,
+            centres.min(axis=0) - half,
+            centres.max(axis=0) + half,
             starts=starts,
             particles=settings.swarm_particles,
             iterations=settings.swarm_iterations,

@@ -28,6 +28,7 @@ NOT_NEGATIVE = (
     "body_rim_mm",
     "search_rotation_deg",
     "search_inplane_mm",
+    "search_aside_mm",
     "search_axial_mm",
     "minimal_overlap",
     "region_margin_mm",
@@ -65,6 +66,7 @@ class RegistrationSettings:
         swarm_iterations: Their iterations.
         search_rotation_deg: Half range of the whole-volume search about each axis.
         search_inplane_mm: Half range of the whole-volume search along the reference's x and y.
+        search_aside_mm: The same of the second, fourth, ... swarm.
         search_axial_mm: Half range of the whole-volume search along the reference's slice axis.
         minimal_overlap: The similarity is penalised below this fraction of samples inside the moving's data.
         region_margin_mm: How far the region of a mask reaches beyond it; an organ is held by its boundary.
@@ -92,12 +94,13 @@ class RegistrationSettings:
     top_samples: int = 4_000
     bottom_samples: int = 80_000
     half_samples: int = 8_000
-    swarms: int = 3
+    swarms: int = 4
     sufficient_sharpness: float = 0.75
     swarm_particles: int = 100
     swarm_iterations: int = 35
     search_rotation_deg: float = 30.0
     search_inplane_mm: float = 60.0
+    search_aside_mm: float = 120.0
     search_axial_mm: float = 150.0
     minimal_overlap: float = 0.25
     region_margin_mm: float = 4.0

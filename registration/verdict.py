@@ -7,7 +7,8 @@ Five signs, chosen to depend little on the scanner's noise and on the contrast p
   or not at that place, match about as badly anywhere.
 - overlap: how much of the body, and of the region, lies in the moving volume's data at all.
 - disagreement: the region's halves (right, left, front, back, low, high) are fitted again, each alone. Where the match
-  is real, they find the same motion.
+  is real, they find the same motion; where the patient moved amid the scan, or slices are missing, its first or last
+  quarter lies elsewhere along the slices.
 - apart: how far the region's motion is from the body's. Breathing has limits.
 - edges: whether the mask's organ, or the liver found, ends in the moving volume where it ends in the reference
   (`registration.edges`). It sees most errors from some 6 mm on, at the surface; the others see those of a cm or two.
@@ -31,6 +32,10 @@ from registration.settings import Evidence, Judgement
 from registration.similarity import MutualInformation
 
 DISPLACED_MM = 20.0
+# Where a half is looked for: where a scan tore (the patient moved, slices are missing) a climb ends on the other half's
+# hill.
+STEPS_WITHIN_MM = np.array([0.0, -4.0, 4.0, -8.0, 8.0, -12.0, 12.0, -16.0, 16.0, -20.0, 20.0, -24.0, 24.0])
+PLAINLY_OFF_MM = 8.0
 # 6 faces and 8 corners of a cube: directions all around.
 DIRECTIONS = np.array([d for d in product((-1.0, 0.0, 1.0), repeat=3) if sum(map(abs, d)) in (1.0, 3.0)])
 
@@ -117,6 +122,8 @@ def gather_evidence(
     body: Match,
     region: Match,
     halves: Sequence[MutualInformation],
+    ends: Sequence[MutualInformation],
+    slice_axis: NDArray[np.float64],
     attainable: float,
     edge_agreement: float | None,
 ) -> Evidence:
@@ -127,27 +134,43 @@ def gather_evidence(
         region: The region that was fitted, by a part of the bottom layer (a small region has few points on the top one,
             and by few points anything matches a little), with the motion found in the end.
         halves: Similarities of the region's halves, about the region's centre.
+        ends: The same of its first and its last quarter along the moving volume's slices.
+        slice_axis: (3,) unit vector along the moving volume's slices: it tears there, where the patient moved amid the scan.
         attainable: Share (0..1) of the reference's length that a moving volume of this length can cover at all.
         edge_agreement: What `registration.edges` says of the organ that was fitted, where there is one.
     """
     points = region.similarity.samples.points
     places = region.motion.move(points)
-    alone = [
-        RigidMotion(refine_roughly(half, region.motion.about(half.centre).parameters), half.centre).move(
-            points
-        )
-        for half in halves
-    ]
+    alone = [_alone(half, region.motion, slice_axis).move(points) for half in halves]
+    disagreement_mm = max((mean_distance(places, other) for other in alone), default=float("inf"))
     (body_overlap,), (overlap,) = (m.similarity.measure(m.parameters)[1] for m in (body, region))
     return Evidence(
         sharpness=relative_sharpness(body),
         region_sharpness=relative_sharpness(region),
         body_overlap=min(1.0, float(body_overlap) / attainable),
         overlap=float(overlap),
-        disagreement_mm=max((mean_distance(places, other) for other in alone), default=float("inf")),
+        disagreement_mm=max([disagreement_mm, *(_off_mm(end, region.motion, slice_axis) for end in ends)]),
         apart_mm=mean_distance(places, body.motion.move(points)),
         edge_agreement=edge_agreement,
     )
+
+
+def _alone(half: MutualInformation, motion: RigidMotion, slice_axis: NDArray[np.float64]) -> RigidMotion:
+    """Fit a half by itself, from the motion found or from wherever along the slices it matches better."""
+    starts = _along(motion.about(half.centre).parameters, slice_axis)
+    return RigidMotion(refine_roughly(half, starts[np.argmax(half(starts))]), half.centre)
+
+
+def _off_mm(end: MutualInformation, motion: RigidMotion, slice_axis: NDArray[np.float64]) -> float:
+    """Say how far off along the slices the region's end matches best, if it is plainly elsewhere; else 0."""
+    starts = _along(motion.about(end.centre).parameters, slice_axis)
+    best = int(np.argmax(end(starts)))
+    return float(abs(STEPS_WITHIN_MM[best])) if abs(STEPS_WITHIN_MM[best]) >= PLAINLY_OFF_MM else 0.0
+
+
+def _along(motion: Parameters, slice_axis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shift a motion along the slices by STEPS_WITHIN_MM; (n, 6), the motion itself first."""
+    return motion + STEPS_WITHIN_MM[:, None] * np.concatenate([np.zeros(3), slice_axis])
 
 
 def relative_sharpness(match: Match) -> float:

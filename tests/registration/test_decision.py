@@ -65,7 +65,7 @@ class Signs:
         self._evidence = evidence
 
     def of(self, judged: Candidate, motion: RigidMotion) -> tuple[Any, ...]:
-        whose = "its_own" if judged.name != "body" and motion.parameters[5] == BREATHED[5] else "the_bodys"
+        whose = "its_own" if judged.name != "body" and motion.parameters[5] >= BREATHED[5] else "the_bodys"
         evidence = self._evidence[f"{judged.name}_by_{whose}"]
         return evidence, *judge(evidence, judged.name)
 
@@ -127,6 +127,25 @@ def test_a_liver_that_bends_keeps_its_motion_where_its_edges_agree_better(choose
     answer = choose(100.0, Signs(liver_by_its_own=bends, liver_by_the_bodys=behind))
     assert (answer.motion_of, answer.verdict) == ("liver", "failed")
     assert answer.expected_error_mm == SETTINGS.search_axial_mm
+
+
+def test_edges_that_agree_by_chance_keep_no_region_that_failed(choose: Any) -> None:
+    # Noise: no edges anywhere, and a region that went astray.
+    lost = replace(GOOD, region_sharpness=-0.5, edge_agreement=0.03)
+    still = replace(GOOD, edge_agreement=0.02)
+    signs = Signs(liver_by_its_own=lost, liver_by_the_bodys=still, body_by_the_bodys=GOOD)
+    answer = choose(100.0, signs)
+    assert (answer.motion_of, answer.verdict) == ("body", "check")
+
+
+def test_what_is_hardly_known_is_not_ok(choose: Any) -> None:
+    torn = replace(GOOD, disagreement_mm=3.9, apart_mm=20.0)
+    known = choose(100.0, Signs(liver_by_its_own=torn), motion=12 * BREATHED)
+    assert known.expected_error_mm < 8.0
+    assert known.verdict == "ok"
+    unknown = choose(100.0, Signs(liver_by_its_own=torn), motion=20 * BREATHED)
+    assert unknown.expected_error_mm > 8.0
+    assert (unknown.verdict, unknown.reasons) == ("check", ("the motion is known to about 9 mm only",))
 
 
 def test_without_edges_the_body_is_judged_by_itself(choose: Any) -> None:

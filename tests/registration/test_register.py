@@ -103,6 +103,18 @@ def test_a_header_far_off_is_found(reference: sitk.Image, body_settings: Registr
     assert result.similarity_before == 1.0
 
 
+def test_a_patient_far_aside_is_found_where_no_header_tells_it(
+    reference: sitk.Image, body_settings: RegistrationSettings
+) -> None:
+    # Written with an origin of its own, and the patient 95 mm from the middle of what was scanned.
+    truth = rigid((2.0, -3.0, 4.0), (900.0, -500.0, 1200.0))
+    moving = scan(
+        phase=1, motion=truth, middle_mm=(993.0, -482.0, 1200.0), extent_mm=(430.0, 220.0, 130.0), seed=4
+    )
+    found = register(reference, moving, settings=body_settings).transform
+    assert mean_error_mm(found, truth, points_in_body()) < 1.0
+
+
 def test_the_transform_resamples_the_moving_onto_the_reference(
     reference: sitk.Image, medium: sitk.Image, medium_result: RegistrationResult
 ) -> None:

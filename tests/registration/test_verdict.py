@@ -107,3 +107,16 @@ def test_a_moving_volume_that_ends_inside_the_liver_does_not_fail_for_that(
     result = register(reference, short, settings=settings)
     assert result.verdict != "failed", result.reasons
     assert result.evidence.overlap < 0.9
+
+
+def test_a_scan_that_tore_in_the_middle_is_not_ok(
+    reference: sitk.Image, settings: RegistrationSettings
+) -> None:
+    # The patient moved by 12 mm while the table ran: below and above no one motion is right.
+    whole = sitk.GetArrayFromImage(scan(phase=1, spacing_mm=(4.0, 4.0, 3.0), seed=7))
+    torn = np.concatenate([whole[:24], whole[20:-4]])
+    moving = sitk.GetImageFromArray(torn)
+    moving.CopyInformation(scan(spacing_mm=(4.0, 4.0, 3.0))[:, :, : len(torn)])
+    result = register(reference, moving, settings=settings)
+    assert result.verdict != "ok"
+    assert result.evidence.disagreement_mm > 8.0
