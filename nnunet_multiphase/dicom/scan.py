@@ -19,6 +19,12 @@ from nnunet_multiphase.errors import InputError
 MASK_MODALITIES: tuple[str, ...] = ("SEG", "RTSTRUCT")
 
 
+_STUDY_TAGS = ("PatientID", "PatientName", "PatientBirthDate", "StudyDate", "AccessionNumber", "StudyID")
+
+NOBODYS_STUDY = stand_in(*[""] * len(_STUDY_TAGS))
+"""What stands for the study of images whose headers say neither whose they are nor when they were made."""
+
+
 @dataclass(frozen=True)
 class Series:
     """All files of one SeriesInstanceUID within one study."""
@@ -124,10 +130,7 @@ def _frames(part: Slice) -> list[Slice]:
 def _found(path: Path, header: Any) -> Found:
     part = slice_of(path, header)
     patient_id = text_of(header, "PatientID")
-    study = text_of(header, "StudyInstanceUID") or stand_in(
-        *(text_of(header, name) for name in ("PatientID", "PatientName", "PatientBirthDate")),
-        *(text_of(header, name) for name in ("StudyDate", "AccessionNumber", "StudyID")),
-    )
+    study = text_of(header, "StudyInstanceUID") or stand_in(*(text_of(header, name) for name in _STUDY_TAGS))
     return Found(patient_id, study, text_of(header, "SeriesInstanceUID"), part)
 
 
