@@ -229,7 +229,7 @@ def slice_of(path: Path, header: Any) -> Slice:
         syntax_missing=bool(meta) and "TransferSyntaxUID" not in meta,
         person=person_of(
             *(text_of(header, name) for name in ("PatientSex", "PatientBirthDate")),
-            *(text_of(header, name) for name in ("IssuerOfPatientID", "PatientAge")),
+            *(text_of(header, name) for name in ("IssuerOfPatientID", "PatientAge", "PatientName")),
         ),
         lost_place=() if placed else _lost_place(header),
     )
