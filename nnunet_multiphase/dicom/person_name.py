@@ -12,12 +12,15 @@ _ALIKE = 0.7
 """Of two words, the share of letters in common: Meier and Meyer, Jane and Jana are alike, Jane and John are not."""
 
 _PLACEHOLDERS = frozenset(
-    "anon anonym anonyme anonymous anonymized anonymised anonymisiert anonymiert deidentified deid removed redacted "
-    "unknown unbekannt none null noname nn na name patient patientname test xxx xxxx".split()
+    (
+        *("anon", "anonym", "anonyme", "anonymous", "anonymized", "anonymised", "anonymisiert", "anonymiert"),
+        *("deidentified", "deid", "removed", "redacted", "unknown", "unbekannt", "none", "null", "noname"),
+        *("nn", "na", "name", "patient", "patientname", "test", "xxx", "xxxx"),
+    )
 )
 """Words that stand for no name."""
 
-_TITLES = frozenset("mr mrs ms dr prof herr frau md phd jr sr ii iii".split())
+_TITLES = frozenset(("mr", "mrs", "ms", "dr", "prof", "herr", "frau", "md", "phd", "jr", "sr", "ii", "iii"))
 _TWO_LETTERS = (
     ("ae", "a"),
     ("oe", "o"),
@@ -47,6 +50,11 @@ def names_differ(a: str, b: str) -> bool:
             if _alike(first, second):
                 return False
     return compared
+
+
+def names_nobody(text: str) -> bool:
+    """Say whether a PatientName or PatientID is empty, or a word that a de-identification writes for everybody."""
+    return not any(_forms(text))
 
 
 @cache

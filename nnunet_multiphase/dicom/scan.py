@@ -13,6 +13,7 @@ from pydicom.uid import CTImageStorage, MediaStorageDirectoryStorage
 from nnunet_multiphase.dicom.files import Kind, walk
 from nnunet_multiphase.dicom.header import MODALITY_OF, TAGS, Slice, read_header, slice_of, text_of
 from nnunet_multiphase.dicom.multiframe import frames_of, is_multiframe
+from nnunet_multiphase.dicom.person_name import names_nobody
 from nnunet_multiphase.dicom.regroup import Found, regroup, stand_in, without_copies
 from nnunet_multiphase.errors import InputError
 
@@ -130,7 +131,10 @@ def _frames(part: Slice) -> list[Slice]:
 def _found(path: Path, header: Any) -> Found:
     part = slice_of(path, header)
     patient_id = text_of(header, "PatientID")
-    study = text_of(header, "StudyInstanceUID") or stand_in(*(text_of(header, name) for name in _STUDY_TAGS))
+    study = text_of(header, "StudyInstanceUID")
+    if not study:
+        said = [text_of(header, name) for name in _STUDY_TAGS]
+        study = NOBODYS_STUDY if all(map(names_nobody, said)) else stand_in(*said)
     return Found(patient_id, study, text_of(header, "SeriesInstanceUID"), part)
 
 

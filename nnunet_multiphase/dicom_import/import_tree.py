@@ -13,7 +13,7 @@ from nnunet_multiphase.dicom.interleaved import INTERLEAVED
 from nnunet_multiphase.dicom.kind import with_kinds
 from nnunet_multiphase.dicom.person import Person
 from nnunet_multiphase.dicom.regrid import resample_if_irregular
-from nnunet_multiphase.dicom.scan import Tree, scan_tree
+from nnunet_multiphase.dicom.scan import NOBODYS_STUDY, Tree, scan_tree
 from nnunet_multiphase.dicom.volumes import Volume, volumes_of
 from nnunet_multiphase.dicom_import.case_writer import (
     check_destination,
@@ -49,6 +49,7 @@ from nnunet_multiphase.dicom_import.mask_table import (
     write_mask_table,
 )
 from nnunet_multiphase.dicom_import.masks import Found, Layer, find_layers, mask_kinds
+from nnunet_multiphase.dicom_import.nobody import perhaps_of_several
 from nnunet_multiphase.dicom_import.own_words import read_own_words
 from nnunet_multiphase.dicom_import.phase import guess_study
 from nnunet_multiphase.dicom_import.pseudonyms import (
@@ -199,7 +200,7 @@ def _import_tree(roots: Sequence[Path], options: _Options, say: Callable[[str], 
     )
     _check_tables(options, corrections, mask_corrections, everything, masks)
     told = _Told(list(masks.remarks), list(tree.lost))
-    if any(not patient_id for patient_id, _ in volumes):
+    if any(not patient_id and study != NOBODYS_STUDY for patient_id, study in volumes):
         told.remarks.append("studies without PatientID: each counts as a patient of its own")
     told.remarks += _halves(joined, names, known)
     told.remarks += mixed_patients(studies, names)
@@ -207,6 +208,8 @@ def _import_tree(roots: Sequence[Path], options: _Options, say: Callable[[str], 
     for case, sentence in mixed_cases(studies, joined, names).items():
         masks.tell(case, sentence)
     choices, looks = _choose_all(volumes, names, masks.layers, corrections, own, say)
+    for case, sentence in perhaps_of_several(choices, names).items():
+        masks.tell(case, sentence)
     used_phases = {key: {choice.phase for choice in chosen if choice.use} for key, chosen in choices.items()}
     told.remarks += worth_joining(same_day_groups(studies), joined, names, used_phases)
     everything_chosen = [choice for chosen in choices.values() for choice in chosen]
