@@ -12,6 +12,7 @@ from pydicom.uid import CTImageStorage, MediaStorageDirectoryStorage
 
 from nnunet_multiphase.dicom.files import Kind, walk
 from nnunet_multiphase.dicom.header import MODALITY_OF, TAGS, Slice, read_header, slice_of, text_of
+from nnunet_multiphase.dicom.midnight import over_midnight
 from nnunet_multiphase.dicom.multiframe import frames_of, is_multiframe
 from nnunet_multiphase.dicom.person_name import names_nobody
 from nnunet_multiphase.dicom.regroup import Found, regroup, stand_in, without_copies
@@ -113,7 +114,7 @@ def scan_tree(root: Path | Sequence[Path]) -> Tree:
             "give the folder that the DICOM export wrote"
         )
     series: dict[tuple[str, str, str], list[Found]] = defaultdict(list)
-    for image in regroup(images):
+    for image in over_midnight(regroup(images)):
         series[image.patient_id, image.study, image.series].append(image)
     return Tree(
         tuple(_series(*key, series[key], damaged[key]) for key in sorted(series, key=lambda key: key[::-1])),

@@ -31,8 +31,8 @@ def perhaps_of_several(
         if key[1] == NOBODYS_STUDY and (why := _why_several(chosen)):
             found[names[key].case] = (
                 "its images say neither whose they are nor of which study (no PatientID, PatientName, StudyInstanceUID, "
-                f"dates), and may be of several people, as {why}; fill in PatientID, one for each person, also where all are "
-                "one person's"
+                f"dates), and may be of several people, as {why}; fill in PatientID, one for each person, also where "
+                "there is but one"
             )
     return found
 
