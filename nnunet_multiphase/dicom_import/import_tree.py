@@ -69,6 +69,7 @@ from nnunet_multiphase.dicom_import.series_table import (
     series_table_path,
     write_series_table,
 )
+from nnunet_multiphase.dicom_import.two_ids import people_under_two_ids
 from nnunet_multiphase.errors import CohortError, InputError
 from nnunet_multiphase.words.descriptions import NO_OWN_WORDS, OwnWords
 
@@ -204,6 +205,7 @@ def _import_tree(roots: Sequence[Path], options: _Options, say: Callable[[str], 
         told.remarks.append("studies without PatientID: each counts as a patient of its own")
     told.remarks += _halves(joined, names, known)
     told.remarks += mixed_patients(studies, names)
+    told.remarks += people_under_two_ids(studies, names)
     told.remarks += refused_joins(studies, joined, names) if options.join_studies else []
     for case, sentence in mixed_cases(studies, joined, names).items():
         masks.tell(case, sentence)
