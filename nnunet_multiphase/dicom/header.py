@@ -83,6 +83,9 @@ TAGS = [
 ]
 
 
+SECONDS_A_DAY = 86400
+"""A time of less is one of day alone: no date was known."""
+
 MOST_UNPACKED = 1 << 30
 """Of a deflated file, in bytes; a multi-frame CT of 2000 slices takes as much, and is never stored so."""
 
@@ -136,6 +139,7 @@ class Slice:
     syntax_missing: bool = False  # it has a meta header, but no TransferSyntaxUID in it
     frame: int = 0  # of a multi-frame file, counted from 0
     person: Person = NOBODY
+    own_day: bool = False  # acquired_s has its own date, not the study's
     lost_place: tuple[
         str, ...
     ] = ()  # why it has no position, orientation or pixel spacing, where more is known than that
@@ -174,7 +178,9 @@ def slice_of(path: Path, header: Any) -> Slice:
     """
     kinds = [str(kind).upper() for kind in _list(header, "ImageType")]
     acquired = _date_time(text_of(header, "AcquisitionDateTime"))
+    own_day = acquired is not None
     if acquired is None:
+        own_day = bool(text_of(header, "AcquisitionDate"))
         day = text_of(header, "AcquisitionDate") or text_of(header, "StudyDate")
         acquired = _date_time(day, text_of(header, "AcquisitionTime"))
     content = _date_time(
@@ -229,8 +235,9 @@ def slice_of(path: Path, header: Any) -> Slice:
         syntax_missing=bool(meta) and "TransferSyntaxUID" not in meta,
         person=person_of(
             *(text_of(header, name) for name in ("PatientSex", "PatientBirthDate")),
-            *(text_of(header, name) for name in ("IssuerOfPatientID", "PatientAge")),
+            *(text_of(header, name) for name in ("IssuerOfPatientID", "PatientAge", "PatientName")),
         ),
+        own_day=own_day and acquired is not None and acquired >= SECONDS_A_DAY,
         lost_place=() if placed else _lost_place(header),
     )
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from nnunet_multiphase.dicom.person_name import names_differ
+
 MOST_YEARS_APART = 1.0
 """Of ages on one day: some count to the last birthday, others to the nearest; an examination may run past a birthday."""
 
@@ -21,13 +23,14 @@ class Person:
     birth_date: str = ""  # eight figures
     issuer: str = ""  # who gave out the PatientID
     age: float | None = None  # years
+    name: str = ""  # as it is written
 
 
 NOBODY = Person()
 
 
-def person_of(sex: str, birth_date: str, issuer: str, age: str) -> Person:
-    """Take from PatientSex, PatientBirthDate, IssuerOfPatientID and PatientAge what can be compared."""
+def person_of(sex: str, birth_date: str, issuer: str, age: str, name: str = "") -> Person:
+    """Take from PatientSex, PatientBirthDate, IssuerOfPatientID, PatientAge and PatientName what can be compared."""
     sex, day = sex.strip().upper(), birth_date.strip()
     years = re.fullmatch(r"(\d{1,3})([DWMY])", age.strip().upper())
     return Person(
@@ -36,6 +39,7 @@ def person_of(sex: str, birth_date: str, issuer: str, age: str) -> Person:
         day if re.fullmatch(r"\d{8}", day) and day != "0" * 8 else "",
         issuer.strip().casefold(),
         int(years[1]) * _YEARS[years[2]] if years and int(years[1]) else None,
+        name.strip(),
     )
 
 
@@ -46,12 +50,15 @@ _TRAITS: dict[str, Callable[[Person], str]] = {
 }
 
 
-def disagreements(groups: Iterable[Iterable[Person]], *, one_day: bool = False) -> list[str]:
+def disagreements(
+    groups: Iterable[Iterable[Person]], *, one_day: bool = False, names: bool = False
+) -> list[str]:
     """Name what groups of images disagree in, so that they can hardly be of one person; never the values.
 
     Args:
         groups: Of each group of images what its headers say. What a group leaves open agrees with everything.
         one_day: They were made on one day, so that ages count, too.
+        names: They are of one examination, so that names count, too; later people may have another.
     """
     known = [set(group) for group in groups]
     found = [
@@ -63,7 +70,16 @@ def disagreements(groups: Iterable[Iterable[Person]], *, one_day: bool = False) 
     ages = [group for group in ages if group]
     if one_day and ages and max(map(min, ages)) - min(map(max, ages)) > MOST_YEARS_APART:
         found.append("age")
+    if names and _names_apart([{person.name for person in group} - {""} for group in known]):
+        found.append("name")
     return found
+
+
+def _names_apart(groups: Sequence[set[str]]) -> bool:
+    distinct = {frozenset(group) for group in groups if group}
+    return any(
+        all(names_differ(first, second) for first in a for second in b) for a, b in combinations(distinct, 2)
+    )
 
 
 def _apart(values: Sequence[set[str]]) -> bool:

@@ -14,6 +14,8 @@ from nnunet_multiphase.dicom.decode import read_file, stored_values
 from nnunet_multiphase.dicom.geometry import MIN_SLICES
 from nnunet_multiphase.dicom.header import Slice
 
+_STAND_IN = "none-"
+
 
 @dataclass(frozen=True)
 class Found:
@@ -29,7 +31,12 @@ class Found:
 def stand_in(*values: object) -> str:
     """Make what stands for a missing UID; it tells nothing and is the same in every run."""
     text = "\n".join(str(value) for value in values)
-    return f"none-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return f"{_STAND_IN}{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def is_stand_in(uid: str) -> bool:
+    """Say whether a UID is one that `stand_in` made."""
+    return uid.startswith(_STAND_IN)
 
 
 def regroup(images: Iterable[Found]) -> list[Found]:

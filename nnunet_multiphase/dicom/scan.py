@@ -12,11 +12,19 @@ from pydicom.uid import CTImageStorage, MediaStorageDirectoryStorage
 
 from nnunet_multiphase.dicom.files import Kind, walk
 from nnunet_multiphase.dicom.header import MODALITY_OF, TAGS, Slice, read_header, slice_of, text_of
+from nnunet_multiphase.dicom.midnight import over_midnight
 from nnunet_multiphase.dicom.multiframe import frames_of, is_multiframe
+from nnunet_multiphase.dicom.person_name import names_nobody
 from nnunet_multiphase.dicom.regroup import Found, regroup, stand_in, without_copies
 from nnunet_multiphase.errors import InputError
 
 MASK_MODALITIES: tuple[str, ...] = ("SEG", "RTSTRUCT")
+
+
+_STUDY_TAGS = ("PatientID", "PatientName", "PatientBirthDate", "StudyDate", "AccessionNumber", "StudyID")
+
+NOBODYS_STUDY = stand_in(*[""] * len(_STUDY_TAGS))
+"""What stands for the study of images whose headers say neither whose they are nor when they were made."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,7 @@ def scan_tree(root: Path | Sequence[Path]) -> Tree:
             "give the folder that the DICOM export wrote"
         )
     series: dict[tuple[str, str, str], list[Found]] = defaultdict(list)
-    for image in regroup(images):
+    for image in over_midnight(regroup(images)):
         series[image.patient_id, image.study, image.series].append(image)
     return Tree(
         tuple(_series(*key, series[key], damaged[key]) for key in sorted(series, key=lambda key: key[::-1])),
@@ -124,10 +132,10 @@ def _frames(part: Slice) -> list[Slice]:
 def _found(path: Path, header: Any) -> Found:
     part = slice_of(path, header)
     patient_id = text_of(header, "PatientID")
-    study = text_of(header, "StudyInstanceUID") or stand_in(
-        *(text_of(header, name) for name in ("PatientID", "PatientName", "PatientBirthDate")),
-        *(text_of(header, name) for name in ("StudyDate", "AccessionNumber", "StudyID")),
-    )
+    study = text_of(header, "StudyInstanceUID")
+    if not study:
+        said = [text_of(header, name) for name in _STUDY_TAGS]
+        study = NOBODYS_STUDY if all(map(names_nobody, said)) else stand_in(*said)
     return Found(patient_id, study, text_of(header, "SeriesInstanceUID"), part)
 
 

@@ -181,17 +181,31 @@ def _split(sort: Sort) -> tuple[Split, list[str]]:
 def _cut_in_two(part: Part, others: Sequence[Part]) -> Part:
     """Doubt a part that goes on in images of another form."""
     for other in others:
-        form = (other.slices[0].rows, other.slices[0].columns, other.slices[0].pixel_spacing)
-        if form == (part.slices[0].rows, part.slices[0].columns, part.slices[0].pixel_spacing):
+        mine, its = part.slices[0], other.slices[0]
+        turned = np.subtract(mine.orientation or 0, its.orientation or 0)
+        if np.abs(turned).max() > ORIENTATION_TOLERANCE:
             continue
-        turned = np.subtract(part.slices[0].orientation or 0, other.slices[0].orientation or 0)
-        if np.abs(turned).max() > ORIENTATION_TOLERANCE or not goes_on(part.slices, other.slices):
+        if (mine.rows, mine.columns, mine.pixel_spacing) == (its.rows, its.columns, its.pixel_spacing):
+            # One grid: what shows the lacking places is the rest of it, however they lie to each other.
+            if mine.photometric == its.photometric or _at_one_place(part, other):
+                continue
+            doubt = (
+                f"the same series shows other places in {len(other.slices)} images of another PhotometricInterpretation, "
+                "whose grey values may be turned round: export it again with one"
+            )
+            return replace(part, doubts=(*part.doubts, doubt))
+        if not goes_on(part.slices, other.slices):
             continue
         pause = pause_s(part.slices, other.slices)
         if pause is None or pause < TWO_SCANS_S:
             doubt = "it goes on in images of another size or pixel spacing, and no time says whether they are one scan"
             return replace(part, doubts=(*part.doubts, doubt))
     return part
+
+
+def _at_one_place(a: Part, b: Part) -> bool:
+    together = count_positions([*a.slices, *b.slices])
+    return together < count_positions(a.slices) + count_positions(b.slices)
 
 
 def series_key(series: Series, part: int) -> str:

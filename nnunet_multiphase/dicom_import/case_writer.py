@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from nnunet_multiphase.cases.patient_table import PATIENT_TABLE
+from nnunet_multiphase.dicom.geometry import TOO_FEW
 from nnunet_multiphase.dicom.pixels import as_image, read_hu
+from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.dicom_import.choose import Choice
 from nnunet_multiphase.dicom_import.draw_masks import Masks, check_against_voxels, draw_masks
+from nnunet_multiphase.dicom_import.made_of import (
+    InTree,
+    Made,
+    check_nothing_is_lost,
+    files_of,
+    made_of,
+)
 from nnunet_multiphase.dicom_import.masks import Layer
 from nnunet_multiphase.dicom_import.pseudonyms import Name
 from nnunet_multiphase.errors import InputError
@@ -20,6 +30,14 @@ from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.table_cells import write_rows
 from nnunet_multiphase.whole_file import is_beside, whole_file
 from registration.volume_file import write_volume
+
+
+@dataclass(frozen=True)
+class Written:
+    """What came of writing a case."""
+
+    remarks: list[str]
+    made: list[Made]
 
 
 def check_destination(out: Path, names: Iterable[Name]) -> None:
@@ -69,9 +87,11 @@ def write_case(
     layers: Sequence[Layer],
     empty: Sequence[str] = (),
     *,
+    before: Sequence[Made],
+    tree: InTree,
     compress: bool = True,
-) -> list[str]:
-    """Write one case; a case of that name from an earlier import is replaced.
+) -> Written:
+    """Write one case; a case of that name from an earlier import is replaced, unless that would lose what it holds.
 
     Args:
         out: The cohort's folder; made if need be.
@@ -79,14 +99,16 @@ def write_case(
         choices: The volumes that are used, one a phase.
         layers: The masks on them.
         empty: Lesion masks in which nothing was drawn and which lie nowhere, as they are called in a message.
+        before: What an earlier import made the case of.
+        tree: What was found in this run.
         compress: Write phases as .nii.gz, not .nii, which takes a tenth of the time and twice the space.
 
     Returns:
-        What the user should know, one sentence each.
+        What the user should know, one sentence each, and what the files were made of.
 
     Raises:
-        InputError: Pixels or a mask cannot be read, a mask does not lie in its volume, or all lesion masks are empty;
-            nothing of the case is written.
+        InputError: Pixels or a mask cannot be read, a mask does not lie in its volume, all lesion masks are empty, or an
+            earlier import wrote what this tree does not hold; nothing of the case is written.
     """
     out.mkdir(parents=True, exist_ok=True)
     partial = out / f".{name.case}.partial"
@@ -94,15 +116,42 @@ def write_case(
     try:
         partial.mkdir()
         remarks = _write_files(partial, name, choices, layers, empty, compress)
+        remarks += check_nothing_is_lost(out / name.case, before, files_of(partial), tree)
+        made = made_of(partial, choices, layers)
         replace_folder(partial, out / name.case)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return remarks
+    return Written(remarks, made)
 
 
 def remove_case(out: Path, name: Name) -> bool:
     """Remove a case of an earlier import; False if there is none."""
     return remove_folder(out / name.case)
+
+
+def leave_out(
+    out: Path, name: Name, volumes: Sequence[Volume], before: Sequence[Made], tree: InTree
+) -> tuple[str, bool]:
+    """Say why there is no case, and remove what an earlier import wrote of it, unless it was made of what is not here.
+
+    Args:
+        out: The cohort's folder.
+        name: The case.
+        volumes: All that was found of it; none is used.
+        before: What an earlier import made the case of.
+        tree: What was found in this run.
+
+    Returns:
+        The sentence, and whether it is a failure: there are CT images other than scouts and the like.
+    """
+    try:
+        check_nothing_is_lost(out / name.case, before, (), tree)
+        earlier = "; what an earlier import wrote of it was removed" if remove_case(out, name) else ""
+    except InputError:
+        earlier = "; what an earlier import wrote of it was made of more than this TREE holds, and stays"
+    if any(volume.has_phase or _may_be_ct(volume) for volume in volumes):
+        return f"case {name.case}: no series can be used, see the series table{earlier}", True
+    return f"case {name.case}: no CT images, left out{earlier}", False
 
 
 def write_patients(out: Path, names: Iterable[Name]) -> None:
@@ -184,6 +233,13 @@ def _look_at_lesions(
             f"case {name.case}: no lesion mask; setup needs one, or leaves the case out with --no-mask skip"
         )
     return remarks
+
+
+def _may_be_ct(volume: Volume) -> bool:
+    """Say whether images without a phase may still be what is left of one."""
+    return not volume.modality or any(
+        TOO_FEW in problem or problem.startswith("multi-frame") for problem in volume.blocked
+    )
 
 
 def _own_hidden(entry: Path, cases: set[str]) -> bool:

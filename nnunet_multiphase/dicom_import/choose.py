@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from nnunet_multiphase.dicom.kind import PLAIN, Kind, kind_of
 from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.dicom_import.evidence import arterial_lateness
+from nnunet_multiphase.dicom_import.examinations import MOST_DAYS, by_session, days_of, perhaps_shifted
 from nnunet_multiphase.dicom_import.one_scan import is_continued, is_same_acquisition, times_tell
 from nnunet_multiphase.dicom_import.phase import PhaseGuess
 from nnunet_multiphase.dicom_import.pseudonyms import Name
@@ -100,6 +101,7 @@ def choose_volumes(
             others = [choices[i] for i in rivals if i != best]
             choices[best] = _with_rivals(choices[best], others)
     choices = _without_one_scan_twice(choices, corrections)
+    choices = _of_one_session(_of_one_day(choices, corrections), corrections)
     return _with_last_resorts(_with_order(choices, corrections), corrections)
 
 
@@ -305,6 +307,66 @@ def _without_one_scan_twice(choices: Sequence[Choice], corrections: Mapping[str,
         ]
         result.append(replace(choice, use=False, remarks=(*choice.remarks, *remarks)) if remarks else choice)
     return result
+
+
+def _of_one_day(choices: Sequence[Choice], corrections: Mapping[str, Correction]) -> list[Choice]:
+    """Use no volumes of several days as one case, unless the table does, and say of others that they are of another day."""
+    used = [choice for choice in choices if choice.use]
+    if perhaps_shifted([choice.volume for choice in used]):
+        first = next(choice for choice in used)
+        remark = (
+            f"{_in_order(choice.phase for choice in used)} have days of their own but one time of day, as where dates were "
+            "shifted series by series; if they are not of one examination, set use in the series table"
+        )
+        told = () if first.volume.key in corrections else (remark,)
+        return [
+            replace(choice, remarks=(*choice.remarks, *told)) if choice is first else choice
+            for choice in choices
+        ]
+    result = []
+    for choice in choices:
+        others = [other for other in used if other is not choice] if choice.phase else []
+        day, *days = days_of([choice.volume, *(other.volume for other in others)])
+        apart = [(day - other, k) for k, other in enumerate(days) if day is not None and other is not None]
+        far = {k: count for count, k in apart if abs(count) > MOST_DAYS}
+        # Of what is not used only what lies far from all that is.
+        if far and choice.volume.key not in corrections and (choice.use or len(far) == len(others)):
+            remark = _other_day([others[k].phase for k in far], min(far.values(), key=abs))
+            choice = replace(choice, use=False, remarks=(*choice.remarks, remark))
+        result.append(choice)
+    return result
+
+
+def _other_day(phases: Sequence[str], days: int) -> str:
+    return (
+        f"speaks against it: acquired {abs(days)} days {'after' if days > 0 else 'before'} {_in_order(phases)}, and a case "
+        "is one examination: set use to yes in the series table for the series of one, or give each examination a "
+        "StudyInstanceUID of its own"
+    )
+
+
+def _in_order(phases: Iterable[str]) -> str:
+    return ", ".join(sorted(phases, key=PHASES.index))
+
+
+def _of_one_session(choices: Sequence[Choice], corrections: Mapping[str, Correction]) -> list[Choice]:
+    """Say of volumes that are used where they were acquired hours from the others: there may be an intervention between."""
+    used = [choice for choice in choices if choice.use]
+    volumes = [choice.volume for choice in used]
+    main, *others = by_session(volumes) or [[]]
+    if perhaps_shifted(volumes) or all(volume.key in corrections for volume in volumes):
+        return list(choices)
+    remarks = {}
+    for choice in (used[n] for group in others for n in group):
+        apart = _apart_s(used[main[0]], choice) or 0.0
+        remarks[id(choice)] = (
+            f"acquired {abs(apart) / 3600:.1f} h {'after' if apart > 0 else 'before'} {used[main[0]].phase}: if it is of "
+            "another examination, or something was done between them, set use to no in the series table"
+        )
+    return [
+        replace(choice, remarks=(*choice.remarks, remarks[id(choice)])) if id(choice) in remarks else choice
+        for choice in choices
+    ]
 
 
 def _tie_break(best: Choice, other: Choice, which: str) -> str:

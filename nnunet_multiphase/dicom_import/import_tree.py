@@ -9,15 +9,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nnunet_multiphase.alone import alone
-from nnunet_multiphase.dicom.geometry import TOO_FEW
 from nnunet_multiphase.dicom.interleaved import INTERLEAVED
 from nnunet_multiphase.dicom.kind import with_kinds
 from nnunet_multiphase.dicom.person import Person
 from nnunet_multiphase.dicom.regrid import resample_if_irregular
-from nnunet_multiphase.dicom.scan import Tree, scan_tree
+from nnunet_multiphase.dicom.scan import NOBODYS_STUDY, Tree, scan_tree
 from nnunet_multiphase.dicom.volumes import Volume, volumes_of
 from nnunet_multiphase.dicom_import.case_writer import (
     check_destination,
+    leave_out,
     remove_case,
     settle_cases,
     write_case,
@@ -35,6 +35,13 @@ from nnunet_multiphase.dicom_import.join import (
     worth_joining,
 )
 from nnunet_multiphase.dicom_import.look import Look, look_at
+from nnunet_multiphase.dicom_import.made_of import (
+    InTree,
+    Made,
+    check_nothing_is_lost,
+    read_made_of,
+    write_made_of,
+)
 from nnunet_multiphase.dicom_import.mask_table import (
     MaskCorrection,
     mask_table_path,
@@ -42,6 +49,7 @@ from nnunet_multiphase.dicom_import.mask_table import (
     write_mask_table,
 )
 from nnunet_multiphase.dicom_import.masks import Found, Layer, find_layers, mask_kinds
+from nnunet_multiphase.dicom_import.nobody import perhaps_of_several
 from nnunet_multiphase.dicom_import.own_words import read_own_words
 from nnunet_multiphase.dicom_import.phase import guess_study
 from nnunet_multiphase.dicom_import.pseudonyms import (
@@ -61,6 +69,7 @@ from nnunet_multiphase.dicom_import.series_table import (
     series_table_path,
     write_series_table,
 )
+from nnunet_multiphase.dicom_import.two_ids import people_under_two_ids
 from nnunet_multiphase.errors import CohortError, InputError
 from nnunet_multiphase.words.descriptions import NO_OWN_WORDS, OwnWords
 
@@ -192,14 +201,17 @@ def _import_tree(roots: Sequence[Path], options: _Options, say: Callable[[str], 
     )
     _check_tables(options, corrections, mask_corrections, everything, masks)
     told = _Told(list(masks.remarks), list(tree.lost))
-    if any(not patient_id for patient_id, _ in volumes):
+    if any(not patient_id and study != NOBODYS_STUDY for patient_id, study in volumes):
         told.remarks.append("studies without PatientID: each counts as a patient of its own")
     told.remarks += _halves(joined, names, known)
     told.remarks += mixed_patients(studies, names)
+    told.remarks += people_under_two_ids(studies, names)
     told.remarks += refused_joins(studies, joined, names) if options.join_studies else []
     for case, sentence in mixed_cases(studies, joined, names).items():
         masks.tell(case, sentence)
     choices, looks = _choose_all(volumes, names, masks.layers, corrections, own, say)
+    for case, sentence in perhaps_of_several(choices, names).items():
+        masks.tell(case, sentence)
     used_phases = {key: {choice.phase for choice in chosen if choice.use} for key, chosen in choices.items()}
     told.remarks += worth_joining(same_day_groups(studies), joined, names, used_phases)
     everything_chosen = [choice for chosen in choices.values() for choice in chosen]
@@ -212,10 +224,13 @@ def _import_tree(roots: Sequence[Path], options: _Options, say: Callable[[str], 
     if options.dry_run:
         told.remarks += [sentence for case in sorted(masks.failures) for sentence in masks.failures[case]]
     else:
+        in_tree = InTree({volume.key: volume for volume in everything}, {row.mask for row in masks.rows})
+        made = read_made_of(out)
+        joining = _to_be_joined(out, names, known, made, in_tree)
         write_pseudonyms(pseudonyms_path(out), names)
         settle_cases(out, {**known, **names}.values())
-        told.remarks += _remove_joined(out, names, known)
-        written = _write_cases(choices, names, masks, options, told, say)
+        told.remarks += _remove_joined(out, joining)
+        written = _write_cases(choices, names, masks, made, in_tree, options, told, say)
     return Summary(
         table=series_table_path(out),
         page=series_page_path(out),
@@ -246,6 +261,8 @@ def _write_cases(
     choices: Mapping[StudyKey, Sequence[Choice]],
     names: Mapping[StudyKey, Name],
     masks: Found,
+    made: dict[str, list[Made]],
+    in_tree: InTree,
     options: _Options,
     told: _Told,
     say: Callable[[str], None],
@@ -265,19 +282,27 @@ def _write_cases(
                 told.failures += [f"{problem}; the case was not written" for problem in masks.failures[case]]
             elif used:
                 empty = masks.empty.get(case, ())
-                remarks = write_case(out, names[key], used, masks.layers, empty, compress=options.compress)
-                told.remarks += (
-                    remarks if options.with_masks else []
-                )  # there it is that no lesion mask is there
+                result = write_case(
+                    *(out, names[key], used, masks.layers, empty),
+                    before=made.get(case, ()),
+                    tree=in_tree,
+                    compress=options.compress,
+                )
+                made[case] = result.made
+                # Without masks it is that no lesion mask is there.
+                told.remarks += result.remarks if options.with_masks else []
                 written[case] = {choice.phase: choice.volume for choice in used}
                 say(f"{case}: {', '.join(sorted(choice.phase for choice in used))}")
             else:
-                told.remarks += _leave_out(out, names[key], choices[key], told.failures)
+                volumes = [choice.volume for choice in choices[key]]
+                sentence, failed = leave_out(out, names[key], volumes, made.get(case, ()), in_tree)
+                (told.failures if failed else told.remarks).append(sentence)
         except InputError as error:
             told.failures.append(f"{error}; the case was not written")
         # After every case: without its line a patient's second study would pass for another patient.
         if out.is_dir():
             write_patients(out, names.values())
+            write_made_of(out, made)
     return written
 
 
@@ -369,10 +394,27 @@ def _halves(
     ]
 
 
-def _remove_joined(out: Path, names: Mapping[StudyKey, Name], known: Mapping[StudyKey, Name]) -> list[str]:
-    """Remove the cases of an earlier import whose study is part of another case now."""
+def _to_be_joined(
+    out: Path,
+    names: Mapping[StudyKey, Name],
+    known: Mapping[StudyKey, Name],
+    made: Mapping[str, Sequence[Made]],
+    in_tree: InTree,
+) -> dict[str, Name]:
+    """List the cases of an earlier import whose study is part of another case now: case -> that case.
+
+    Raises:
+        InputError: One of the two was made of more than this tree holds: the one would be removed and the other not written.
+    """
     kept = {name.case for name in names.values()}
     gone = {name.case: names[key] for key, name in known.items() if name.case not in kept}
+    for case in sorted({*gone, *(name.case for name in gone.values())}):
+        check_nothing_is_lost(out / case, made.get(case, ()), (), in_tree)
+    return gone
+
+
+def _remove_joined(out: Path, gone: Mapping[str, Name]) -> list[str]:
+    """Remove the cases of an earlier import that are part of another now: case -> that case."""
     return [
         f"case {case}: joined to {name.case}; what an earlier import wrote of it was removed"
         for case, name in sorted(gone.items())
@@ -412,19 +454,3 @@ def _unused_masks(
             else:
                 remarks.append(f"case {case}: {lost}")
     return remarks
-
-
-def _leave_out(out: Path, name: Name, choices: Sequence[Choice], failures: list[str]) -> list[str]:
-    """Tell of a case without a phase; it is a failure if it has CT images other than scouts and the like."""
-    removed = "; what an earlier import wrote of it was removed" if remove_case(out, name) else ""
-    if any(choice.volume.has_phase or _may_be_ct(choice.volume) for choice in choices):
-        failures.append(f"case {name.case}: no series can be used, see the series table{removed}")
-        return []
-    return [f"case {name.case}: no CT images, left out{removed}"]
-
-
-def _may_be_ct(volume: Volume) -> bool:
-    """Say whether images without a phase may still be what is left of one."""
-    return not volume.modality or any(
-        TOO_FEW in problem or problem.startswith("multi-frame") for problem in volume.blocked
-    )

@@ -83,7 +83,7 @@ def mixed_cases(
     for case, group in cases.items():
         # Within a study one system may name the ID's issuer in another way than the next, or count the age anew.
         bare = [[replace(person, issuer="")] for study in group for person in study.persons]
-        if what := _disagreements(group) or disagreements(bare):
+        if what := _disagreements(group) or disagreements(bare, names=True):
             found[case] = (
                 f"its images disagree in {' and '.join(what)}, so that they may be of different people; give each person a "
                 "PatientID and a StudyInstanceUID of their own, or correct the headers, and import into a new OUT"
@@ -92,7 +92,7 @@ def mixed_cases(
 
 
 def _disagreements(group: Iterable[Study]) -> list[str]:
-    return disagreements((study.persons for study in group), one_day=True)
+    return disagreements((study.persons for study in group), one_day=True, names=True)
 
 
 def _keys(group: Iterable[Study]) -> list[StudyKey]:

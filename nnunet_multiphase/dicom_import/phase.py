@@ -11,6 +11,7 @@ import numpy as np
 from nnunet_multiphase.dicom.kind import kind_of
 from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.dicom_import.evidence import Enhancement, Evidence, enhancement_evidence, tag_evidence
+from nnunet_multiphase.dicom_import.examinations import ONE_SESSION_S
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.words.descriptions import NO_OWN_WORDS, OwnWords, agent_said
 
@@ -92,6 +93,8 @@ def guess_study(
 
 def transition(gap_s: float) -> np.ndarray:
     """Give the probabilities of the next volume's phase (columns) by this one's (rows), `gap_s` later; (4, 4)."""
+    if gap_s > ONE_SESSION_S:  # what was scanned hours or months before says nothing of this phase
+        return np.full((4, 4), 0.25)
     if gap_s < _SAME_ACQUISITION_S:
         return np.full((4, 4), 0.01) + 0.96 * np.eye(4)
     soon, late = (1.0, 0.15) if gap_s < 90 else (0.15, 1.0)

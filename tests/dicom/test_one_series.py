@@ -151,6 +151,19 @@ def test_volume_that_goes_on_with_other_pixels_is_doubted(tmp_path: Path, series
     assert all("goes on in images of another size or pixel spacing" in row["problems"] for row in rows)
 
 
+@pytest.mark.parametrize("every_second", [False, True])
+def test_volume_of_two_photometric_interpretations_is_doubted(
+    every_second: bool, tmp_path: Path, series_rows: Rows
+) -> None:
+    slices = one_series("pv", (24, 32, 32), description="portal venous")
+    for item in slices[::2] if every_second else slices[12:]:
+        item.PhotometricInterpretation = "MONOCHROME1"
+    save(slices, tmp_path / "tree")
+    rows = series_rows()
+    assert used(rows) == {}
+    assert all("in 12 images of another PhotometricInterpretation" in row["problems"] for row in rows)
+
+
 def test_change_of_spacing_reaches_the_table(tmp_path: Path, series_rows: Rows) -> None:
     thin = one_series("pv", shape=(16, 32, 32), spacing_mm=(5, 6, 2.5))
     thick = one_series(

@@ -172,6 +172,7 @@ WOMAN = {"PatientSex": "F", "PatientBirthDate": "19500101", "PatientAge": "071Y"
         ({"PatientAge": "040Y"}, "age"),
         ({"PatientSex": "M", "PatientBirthDate": "19810101"}, "sex and birth date"),
         ({"IssuerOfPatientID": "another hospital"}, "issuer of the patient's ID"),
+        ({"PatientName": "Another^Person"}, "name"),
     ],
 )
 def test_studies_that_disagree_about_the_person_are_not_joined(
@@ -204,6 +205,7 @@ def test_a_join_of_different_people_is_not_offered(tmp_path: Path) -> None:
         {"PatientSex": "O", "PatientBirthDate": "1950", "PatientAge": "71"},
         {"PatientSex": "F ", "PatientAge": "072Y"},
         {"PatientAge": "860M"},
+        {"PatientName": "DOE JANE^M"},
     ],
 )
 def test_what_is_empty_or_nearly_alike_is_no_disagreement(other: dict[str, str], tmp_path: Path) -> None:
@@ -229,6 +231,29 @@ def test_one_study_uid_for_two_people_is_no_case(tmp_path: Path) -> None:
     summary = imported(tmp_path)
     assert summary.written == ()
     assert "case patient_001: its images disagree in sex, so that they may be" in summary.failures[0]
+
+
+def test_one_study_uid_for_two_names_is_no_case(tmp_path: Path) -> None:
+    """Constants of a de-identification: PatientID and StudyInstanceUID; the names are two people's."""
+    save_study(tmp_path / "tree", "A", "art", PatientName="Case^A")
+    save_study(tmp_path / "tree", "A", "pv", PatientName="Case^B")
+    summary = imported(tmp_path)
+    assert summary.written == ()
+    assert "case patient_001: its images disagree in name, so that they may be" in summary.failures[0]
+    assert "Case" not in " ".join((*summary.failures, *summary.remarks))
+
+
+def test_one_study_under_two_spellings_of_a_name_is_a_case(tmp_path: Path) -> None:
+    save_study(tmp_path / "tree", "A", "art", PatientName="MUELLER^JANE")
+    save_study(tmp_path / "tree", "A", "pv", PatientName="Müller^Jane^M", SpecificCharacterSet="ISO_IR 192")
+    summary = imported(tmp_path)
+    assert (summary.written, summary.failures) == (("patient_001",), ())
+
+
+def test_a_name_that_changed_until_the_follow_up_is_no_other_person(tmp_path: Path) -> None:
+    save_study(tmp_path / "tree", "A", "pv", **WOMAN)
+    save_study(tmp_path / "tree", "B", "pv", "20250304", PatientName="Roe^Jane", PatientSex="F")
+    assert not any("people" in remark for remark in imported(tmp_path).remarks)
 
 
 def test_single_images_of_two_people_are_not_one_study(tmp_path: Path) -> None:

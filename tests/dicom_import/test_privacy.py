@@ -109,6 +109,12 @@ def test_mask_table_does_not_identify(imported: Path, terminal: str) -> None:
     assert data.count(b"lesions") == 2  # SEG on art and pv
 
 
+def test_the_record_of_what_was_used_does_not_identify(imported: Path, terminal: str) -> None:
+    data = (imported / "raw_made_of.csv").read_bytes()
+    assert leaks(data) == set()
+    assert data.count(b"patient_001,lesions_pv,m") == 1
+
+
 def test_series_table_shows_codes_of_the_free_text_tags(imported: Path, terminal: str) -> None:
     with (imported / "raw_series.csv").open(newline="", encoding="utf-8") as stream:
         row = next(row for row in csv.DictReader(stream) if row["phase"] == "pv")
@@ -132,6 +138,7 @@ def test_key_file_alone_knows_the_patient(imported: Path, terminal: str) -> None
     assert key.stat().st_mode & 0o077 == 0
     assert sorted(path.name for path in imported.iterdir()) == [
         "raw",
+        "raw_made_of.csv",
         "raw_masks.csv",
         "raw_pseudonyms.csv",
         "raw_series.csv",

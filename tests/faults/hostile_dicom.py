@@ -320,7 +320,7 @@ def _nothing_strays(folder: Path, before: dict[Path, int]) -> None:
     after = {path: path.lstat().st_mtime_ns for path in folder.rglob("*")}
     assert before.items() <= after.items(), "the tree was changed"
     allowed = re.compile(
-        r"out(_series\.(csv|html)|_masks\.csv|_pseudonyms\.csv)?|pv\.nii|"
+        r"out(_series\.(csv|html)|_masks\.csv|_made_of\.csv|_pseudonyms\.csv)?|pv\.nii|"
         r"out/(patients\.csv|imported.*|patient_\d+(_\d+)?(/((lesions|liver)_)?(nc|art|pv|dl)\.nii(\.gz)?)?)"
     )
     for path in after.keys() - before.keys():
