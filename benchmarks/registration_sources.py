@@ -16,7 +16,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +54,13 @@ GROUPS = {
     "xl": Group(80, 40, length=0.55),
     "far": Group(120, 10),
     "breath": Group(0, 0),
+    "aside": Group(15, 8),
+    "torn": Group(15, 8),
 }
+FIELD_MM = 200.0
+"""In plane, of a moving volume that was reconstructed about the liver, in `aside`; its origin tells nothing."""
+TORN_MM = (8.0, 20.0)
+"""Of the moving volume's slices that are missing amid the liver, in `torn`."""
 BREATH_MM = (5.0, 25.0)
 UNLIKE = [name for name in VARIANTS if name not in (USUAL, "noisy")]
 UNLIKE_NUMBERS = (9, 11)
@@ -233,6 +239,41 @@ def real_pair(image: sitk.Image, organs: sitk.Image, name: str, rng: np.random.G
     return Pair(reference, moving, points, places, mask, phases[0])
 
 
+def about_the_liver(pair: Pair, rng: np.random.Generator) -> Pair:
+    """Keep of the moving volume what lies about the liver, and give it an origin of its own."""
+    middle = pair.moving.TransformPhysicalPointToContinuousIndex(pair.places.mean(axis=0).tolist())
+    first, last = [0, 0, 0], list(pair.moving.GetSize())
+    for axis in (0, 1):
+        half = FIELD_MM / 2 / pair.moving.GetSpacing()[axis]
+        first[axis] = max(0, round(middle[axis] - half))
+        last[axis] = min(last[axis], round(middle[axis] + half))
+    moving = pair.moving[first[0] : last[0], first[1] : last[1], :]
+    away = rng.choice([-1.0, 1.0], 3) * rng.uniform(400, 1500, 3)
+    moving.SetOrigin((np.array(moving.GetOrigin()) + away).tolist())
+    return replace(pair, moving=moving, places=pair.places + away)
+
+
+def torn(pair: Pair, rng: np.random.Generator) -> Pair:
+    """Leave slices of the moving volume out amid the liver; what lay in them is where they were."""
+    thickness = pair.moving.GetSpacing()[2]
+    lost = max(2, round(float(rng.uniform(*TORN_MM)) / thickness))
+    index = np.array(
+        [pair.moving.TransformPhysicalPointToContinuousIndex(place) for place in pair.places.tolist()]
+    )
+    first = round(float(np.median(index[:, 2])) - lost / 2)
+    values = values_of(pair.moving)
+    kept = sitk.GetImageFromArray(np.concatenate([values[:first], values[first + lost :]]))
+    kept.SetSpacing(pair.moving.GetSpacing())
+    kept.SetOrigin(pair.moving.GetOrigin())
+    kept.SetDirection(pair.moving.GetDirection())
+    beyond = np.clip(index[:, 2] - first + 0.5, 0, lost)
+    along = np.array(pair.moving.GetDirection()).reshape(3, 3)[:, 2]
+    return replace(pair, moving=kept, places=pair.places - np.outer(beyond * thickness, along))
+
+
+SPOILT = {"aside": about_the_liver, "torn": torn}
+
+
 def variant_of(name: str, number: int) -> str:
     """Give the phantom's variant for a class's pair."""
     if number not in UNLIKE_NUMBERS:
@@ -307,7 +348,8 @@ def main() -> int:
             facts = {"group": name, "source": source, "split": options.split, "seed": seed}
             if source == "phantom":
                 facts["variant"] = variant_of(name, number)
-            write_pair(partial, makers[source](name, rng, number), facts)
+            pair = makers[source](name, rng, number)
+            write_pair(partial, SPOILT[name](pair, rng) if name in SPOILT else pair, facts)
             partial.rename(folder)
             print(folder, flush=True)
     records = [json.loads(file.read_text())["facts"] for file in sorted(options.out.glob("*/pair.json"))]
