@@ -135,6 +135,7 @@ class Slice:
     irradiation_event: str = ""
     syntax_missing: bool = False  # it has a meta header, but no TransferSyntaxUID in it
     frame: int = 0  # of a multi-frame file, counted from 0
+    agent_phase: str = ""  # ContrastBolusAgentPhase of a frame, in the words of descriptions
     person: Person = NOBODY
     lost_place: tuple[
         str, ...
