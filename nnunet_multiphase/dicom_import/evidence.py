@@ -78,7 +78,7 @@ class Evidence:
 
     weights: Weights
     why: str
-    named: bool = False  # by a word or a delay in the series' own description
+    named: bool = False  # by a word or a delay in the series' own description, or by the frames' own tag
     by_voxels: bool = False
     of_protocol: bool = False
     open: bool = False  # words of two readings, or of two phases
@@ -111,7 +111,10 @@ def tag_evidence(
         replace(known, named=True)
         for known in text_evidence(volume.description, "description", certainty, own, coded=signs.coded)
     ]
-    found += text_evidence(volume.agent_phase, "ContrastBolusAgentPhase", OF_FRAMES, own)
+    found += [
+        replace(known, named=True)
+        for known in text_evidence(volume.agent_phase, "ContrastBolusAgentPhase", OF_FRAMES, own)
+    ]
     if not signs.no_start:
         found += _delay_evidence(volume)
     if not signs.protocol_shared:
@@ -217,7 +220,7 @@ def against_brightness(phase: str, level: Enhancement) -> str:
     what = "liver has" if level.of_liver else "organs have"
     expected = "without" if phase == "nc" else "with"
     return (
-        f"its description names {phase}, but the {what} about {level.organs_hu:.0f} HU and the brightest soft tissue "
+        f"it is called {phase}, but the {what} about {level.organs_hu:.0f} HU and the brightest soft tissue "
         f"{level.bright_hu:.0f} HU, where a scan {expected} contrast was expected: look at it, and set phase in the series "
         "table if it is another"
     )

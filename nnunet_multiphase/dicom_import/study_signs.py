@@ -24,7 +24,7 @@ class Signs:
         others_have_agent: Another volume names a contrast agent.
         all_have_agent: So do all, of several phases: it is the study's agent.
         protocol_shared: Its protocol's name stands for other phases as well, and so for none.
-        description_shared: So does its description.
+        description_shared: So does its description, which names one.
         no_start: Its ContrastBolusStartTime is no injection's: it follows the volume's own time.
         coded: The study's descriptions use C+A, C+V, C+D for phases, so that no regions are meant.
     """
@@ -62,7 +62,8 @@ def signs_of(volumes: Sequence[Volume], own: OwnWords = NO_OWN_WORDS) -> list[Si
                 # What its neighbours are called themselves leaves the protocol's phase to this one.
                 protocol_shared=bool(of_protocol)
                 and (bool(named[volume.key]) or not all(named[other.key] for other in of_protocol)),
-                description_shared=any(
+                description_shared=bool(named[volume.key])
+                and any(
                     other.description == volume.description
                     and (_apart_s(volume, other) or 0) >= ANOTHER_PHASE_S
                     for other in others

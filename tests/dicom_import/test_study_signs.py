@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -94,17 +95,22 @@ def test_a_plain_scan_done_twice_is_one(tmp_path: Path, series_rows: Rows) -> No
     assert rows[0]["problems"] == ""
 
 
+def test_delays_that_tell_the_phases_need_no_voxels(tmp_path: Path, series_rows: Rows) -> None:
+    for number, phase in enumerate(PHASES):
+        tags = {"ContrastBolusStartTime": "100055", "ContrastBolusAgent": "Iomeron"}
+        save(phase_series(phase, description="5.0", number=number, **tags), tmp_path / "tree")
+    rows = series_rows()
+    assert taken_for(rows) == {str(number): phase for number, phase in enumerate(PHASES)}
+    assert [row["problems"] for row in rows] == [""] * 4
+
+
 @pytest.mark.parametrize("before_s", [0, 30])
 def test_a_contrast_start_that_follows_each_scan_is_none(
     before_s: int, tmp_path: Path, series_rows: Rows
 ) -> None:
     for number, phase in enumerate(PHASES):
-        start = f"{int(START[phase]) - before_s:06d}" if START[phase][-2:] >= "30" else START[phase]
-        begun = {"100000": "095930", "100205": "100135", "100500": "100430"}.get(START[phase], start)
-        tags = {
-            "ContrastBolusStartTime": begun if before_s else START[phase],
-            "ContrastBolusAgent": "Iomeron",
-        }
+        begun = datetime.strptime(START[phase], "%H%M%S") - timedelta(seconds=before_s)
+        tags = {"ContrastBolusStartTime": f"{begun:%H%M%S}", "ContrastBolusAgent": "Iomeron"}
         save(phase_series(phase, description="5.0", number=number, **tags), tmp_path / "tree")
     assert taken_for(series_rows()) == {str(number): phase for number, phase in enumerate(PHASES)}
 
