@@ -47,6 +47,7 @@ _IMAGE_KEYS: tuple[tuple[str, Callable[[Slice], Hashable]], ...] = (
     ("SeriesNumber", lambda part: part.series_number),
     ("SeriesDescription", lambda part: part.description or None),
     ("ProtocolName", lambda part: part.protocol or None),
+    ("ContrastBolusAgentPhase", lambda part: part.agent_phase or None),
     ("ImageType", lambda part: part.image_type or None),
     ("ConvolutionKernel", lambda part: part.kernel or None),
     ("TemporalPositionIdentifier", lambda part: part.temporal_position),

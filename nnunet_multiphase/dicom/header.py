@@ -138,6 +138,7 @@ class Slice:
     irradiation_event: str = ""
     syntax_missing: bool = False  # it has a meta header, but no TransferSyntaxUID in it
     frame: int = 0  # of a multi-frame file, counted from 0
+    agent_phase: str = ""  # ContrastBolusAgentPhase of a frame, in the words of descriptions
     person: Person = NOBODY
     own_day: bool = False  # acquired_s has its own date, not the study's
     lost_place: tuple[

@@ -23,6 +23,13 @@ _PURPOSE = re.compile(
 )
 _SUB_SPLITS_NO_IMAGES = re.compile(r"(?<![a-z])sub[\s_\-]*(?:mm|milli|cm|sec|vol)")
 _KEV = re.compile(r"(?<![\d.])(?:[4-9]\d|1\d\d)\s?kev(?![a-z])")
+# GE's Gemstone Spectral Imaging: an energy without its unit; QC is an image to check the scan by, with more noise.
+_GSI = re.compile(r"(?<![a-z])gsi[\s_\-]*(?:(?:[4-9]\d|1[0-4]\d)(?![\d.,]|\s?(?:mm|s|sec|%))|qc(?![a-z]))")
+# "Art - Nat": the later less the earlier; phases that are listed come in their order.
+_LESS_PLAIN = re.compile(
+    r"(?<![a-z])(?:art[a-z]*|pv|pvp|ven[a-z]*|portal[a-z]*|del[a-z]*|late|spat[a-z]*)\.?\s*[-\u2212\u2013]\s*"
+    r"(?:nat|nativ[a-z]*|nc|ncct|plain|unenh[a-z]*|basale|blanco)(?![a-z])(?!\s*[-/+&,])"
+)
 _ONE_ENERGY = re.compile(
     r"(?<![a-z])(?:[ab][\s_]+(?:sn[\s_]?)?\d{2,3}[\s_]*kv|de[\s_].*\d[\s_]*kv|(?:low|high)[\s_]*energy)(?![a-z])"
 )
@@ -119,7 +126,9 @@ def _made_of_others(text: str, values: Sequence[str]) -> str:
     for name, (words, parts) in KINDS.items():
         if any(part in value for value in values for part in parts) or find_words(text, words):
             return name
-        if name == "virtual monoenergetic images" and _KEV.search(text):
+        if name == "virtual monoenergetic images" and (_KEV.search(text) or _GSI.search(text)):
+            return name
+        if name == "a subtraction" and _LESS_PLAIN.search(text):
             return name
     return ""
 

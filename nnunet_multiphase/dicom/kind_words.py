@@ -51,19 +51,22 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             """
             subtract*, subtrakt*, SUB, DSA, soustract*, soustrait*, sottra*, sustrac*, substrac*, subtraç*,
             subtractie*, subtrah*, вычит*, субтракц*, 差分, 差影, 减影, 減影, サブトラクション, 감산,
-            sure subtract*
+            sure subtract*, minus, difference, differences, Differenzbild*, Differenzserie*, différence,
+            differenza,
+            diferencia, diferença
             """
         ),
         _words(
             """
-            SUBTRACT
+            SUBTRACT, DIFFERENCE
             """
         ),
     ),
     "virtual non-contrast images": (
         _words(
             """
-            VNC*, LVNC, VNCa, virtual non contrast, virtual unenhanced, virtual native*, VUE, VNUE,
+            VNC*, LVNC, VNCa, VNI, virtual non iod*, virtual non contrast, virtual unenhanced, virtual native*,
+            VUE, VNUE,
             virtual plain, virtuell* nativ*, virtuell* ohne*, virtuel* sans*, virtuel* natif*,
             iodine suppress*, iodine remov*, virtual* sin contraste, virtual* sem contraste, virtual* senza*,
             virtueel* blanco, виртуальн*, 虚拟平扫, 虚拟非增强, 仮想単純, 仮想非造影, 가상 비조영,
@@ -72,7 +75,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         _words(
             """
-            VNC, VUE, VIRTUAL NON, VIRTUAL UNENH, MAT REMOVED, IODINE REMOV
+            VNC, VNI, VUE, VIRTUAL NON, VIRTUAL UNENH, MAT REMOVED, IODINE REMOV
             """
         ),
     ),
@@ -108,12 +111,14 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             """
             zeff*, z eff*, effective z, eff z, effective atomic*, effektive Ordnungszahl*, electron dens*,
             Elektronendichte*, rho, rho z, uric acid, fat map*, fat fraction, calcium map*,
-            calcium suppress*, HAP water, spectral curve*, 有效原子序数, 実効原子番号
+            calcium suppress*, calc supp*, Ca supp*, fat image*, Fettkarte*, Fettbild*, carte* graisse*,
+            density map*,
+            Dichtekarte*, ECV, ECV map*, extracellular vol*, HAP water, spectral curve*, 有效原子序数, 実効原子番号
             """
         ),
         _words(
             """
-            Z EFF, ZEFF, EFF ATOMIC, ELECTRON DENS, RHO Z
+            Z EFF, ZEFF, EFF ATOMIC, ELECTRON DENS, DENSITY MAP, CALCIUM SUPP, CALC SUPP, CA SUPP, RHO Z
             """
         ),
     ),
@@ -122,12 +127,14 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             """
             perfusion*, perfusie*, perfusió*, perfusao, perfusão, perfuzj*, CTP, VPCT, 4D, MTT, TTP, TTD,
             TMAX, CBF, CBV, PBV, blood flow, blood volume, BF map, BV map, MIP t, temporal average, перфуз*,
-            enhancement fraction, AEF, 灌注, 灌流, パーフュージョン, 관류
+            permeab*, K trans, Ktrans, HPI, ALP map*, AF map*, PVF map*, PF map*, PEI map*, TDC map*,
+            parameter map*, parametric*, Parameterkarte*, parameterbild*, enhancement fraction, AEF, 灌注, 灌流,
+            パーフュージョン, 관류
             """
         ),
         _words(
             """
-            PERFUSION, MTT, TTP, TMAX, CBF, CBV, PBV, DYNAMIC, BLOOD FLOW, BLOOD VOL
+            PERFUSION, PERMEAB, MTT, TTP, TMAX, CBF, CBV, PBV, DYNAMIC, BLOOD FLOW, BLOOD VOL
             """
         ),
     ),
@@ -166,6 +173,34 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         _words(
             """
             MPR, REFORMAT, RESAMPLED, CPR, CURVED
+            """
+        ),
+    ),
+    "a synthetic picture": (
+        _words(
+            """
+            synthetic*, synthetisch*, synthetisiert*, synthétique*, sintetic*, sintétic*, syn CT, pseudo CT,
+            simulated, simuliert*,
+            合成
+            """
+        ),
+        _words(
+            """
+            SYNTHETIC, SIMULATED
+            """
+        ),
+    ),
+    "images moved onto others (registered)": (
+        _words(
+            """
+            registered, co registered, coregist*, registriert*, koregistr*, recalé, recalée, registrata,
+            registrato,
+            registrado, registrada, corregistr*, warped, deformed, deformiert, resampled, resliced
+            """
+        ),
+        _words(
+            """
+            REGISTERED, WARPED, DEFORMED
             """
         ),
     ),

@@ -85,7 +85,7 @@ def frames_of(part: Slice, header: Any, read: Callable[[Any], Slice]) -> list[Sl
                 columns=part.columns,
                 sop_class=part.sop_class,
                 syntax_missing=part.syntax_missing,
-                protocol=" ".join(filter(None, (one.protocol, _phase(header, frame)))),
+                agent_phase=_phase(header, frame),
                 agent=_agent(header, frame) or one.agent,
             )
         )

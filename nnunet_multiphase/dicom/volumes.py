@@ -95,6 +95,11 @@ class Volume:
         return _commonest(part.protocol for part in self.slices) or ""
 
     @property
+    def agent_phase(self) -> str:
+        """ContrastBolusAgentPhase, in the words of descriptions, as most of its frames give it."""
+        return _commonest(part.agent_phase for part in self.slices) or ""
+
+    @property
     def modality(self) -> str:
         """Modality, as most of its slices give it."""
         return _commonest(part.modality for part in self.slices) or ""

@@ -12,6 +12,7 @@ from nnunet_multiphase.dicom_import.examinations import MOST_DAYS, by_session, d
 from nnunet_multiphase.dicom_import.one_scan import is_continued, is_same_acquisition, times_tell
 from nnunet_multiphase.dicom_import.phase import PhaseGuess
 from nnunet_multiphase.dicom_import.pseudonyms import Name
+from nnunet_multiphase.dicom_import.study_signs import ANOTHER_PHASE_S
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
 
@@ -20,7 +21,6 @@ MIN_CONFIDENCE = 0.5
 
 _ANOTHER_ACQUISITION_S = 5.0
 _ONE_EXAMINATION_S = 1800.0
-_ANOTHER_PHASE_S = 20.0  # early and late arterial lie closer, all other phases further apart
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,7 @@ def _first_opinion(
 ) -> Choice:
     phase, confidence, why = (guess.phase, guess.confidence, guess.why) if guess else ("", 0.0, "")
     remarks = [f"speaks against it: {guess.conflict}"] if guess and guess.conflict else []
+    remarks += [guess.remark] if guess and guess.remark else []
     if correction is not None:
         if correction.phase != phase:
             phase, confidence, why, remarks = correction.phase, 1.0, "set in the series table", []
@@ -137,8 +138,10 @@ def _first_opinion(
         ):
             use = False
             remarks.append("phase unclear: set phase and use in the series table")
-        elif use and guess is not None and guess.by_voxels and not guess.named:
-            remarks.append("no word names its phase, which is guessed by brightness and order: look at it")
+        elif use and guess is not None and guess.by_voxels and not guess.worded:
+            words = f"{guess.open_words}, so that" if guess.open_words else "no word names its phase, which"
+            its = " its phase" if guess.open_words else ""
+            remarks.append(f"{words}{its} is guessed by brightness and order: look at it")
     return Choice(
         *(
             volume,
@@ -236,7 +239,7 @@ def _with_rivals(best: Choice, others: Sequence[Choice]) -> Choice:
             )
         apart = _apart_s(best, other)
         both_named = best.named and other.named and best.phase == "nc"  # a plain scan may well be done twice
-        if apart is not None and abs(apart) >= _ANOTHER_PHASE_S and not both_named:
+        if apart is not None and abs(apart) >= ANOTHER_PHASE_S and not both_named:
             when = "later" if apart > 0 else "earlier"
             remarks.append(
                 f"speaks against it: {other.volume.key}, acquired {abs(apart):.0f} s {when}, was taken for {best.phase} "
@@ -276,7 +279,7 @@ def _with_order(choices: Sequence[Choice], corrections: Mapping[str, Correction]
         for other in used if choice in used and choice.volume.key not in corrections else []:
             apart = _apart_s(choice, other)
             after = PHASES.index(other.phase) - PHASES.index(choice.phase)
-            if apart is None or not after or not _ANOTHER_PHASE_S <= abs(apart) <= _ONE_EXAMINATION_S:
+            if apart is None or not after or not ANOTHER_PHASE_S <= abs(apart) <= _ONE_EXAMINATION_S:
                 continue
             if (after > 0) != (apart > 0):
                 when = "later" if apart > 0 else "earlier"

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nnunet_multiphase.alone import alone
-from nnunet_multiphase.dicom.interleaved import INTERLEAVED
 from nnunet_multiphase.dicom.kind import with_kinds
 from nnunet_multiphase.dicom.person import Person
 from nnunet_multiphase.dicom.regrid import resample_if_irregular
@@ -34,7 +33,7 @@ from nnunet_multiphase.dicom_import.join import (
     same_day_groups,
     worth_joining,
 )
-from nnunet_multiphase.dicom_import.look import Look, look_at
+from nnunet_multiphase.dicom_import.look import Look, look_at, with_look
 from nnunet_multiphase.dicom_import.made_of import (
     InTree,
     Made,
@@ -324,11 +323,7 @@ def _choose_all(
         looks = {volume.key: look_at(volume) for volume in found}
         all_looks |= {volume: look.without_voxels() for volume, look in looks.items()}
         findings = {volume: look.finding for volume, look in looks.items() if look.finding is not None}
-        found = [
-            replace(volume, doubts=(*volume.doubts, INTERLEAVED)) if looks[volume.key].interleaved else volume
-            for volume in found
-        ]
-        found = [replace(volume, notes=(*looks[volume.key].remarks, *volume.notes)) for volume in found]
+        found = [with_look(volume, looks[volume.key]) for volume in found]
         found = with_coverage(found, findings, set(masks))
         with_phase = [volume for volume in found if volume.has_phase]
         guesses = guess_study(with_phase, _enhancement_of(looks), own)

@@ -8,7 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from nnunet_multiphase.dicom.interleaved import is_interleaved
+from nnunet_multiphase.dicom.interleaved import INTERLEAVED, is_interleaved
+from nnunet_multiphase.dicom.no_hu import no_hu
 from nnunet_multiphase.dicom.pixels import read_hu_and_remarks
 from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.dicom_import.evidence import BLOCK_MM, Enhancement, enhancement_hu
@@ -31,10 +32,10 @@ class Look:
 
     Attributes:
         brightness: The voxels at the size that `enhancement_hu` wants; none where their brightness says nothing of a phase.
-        finding: Of the liver; none where the voxels cannot be read.
+        finding: Of the liver; none where the voxels cannot be read, or are no HU.
         axial, coronal: JPEG; none where there is nothing to show.
         no_picture: Why not.
-        interleaved: Every second slice is of another acquisition.
+        doubts: What the voxels say against the volume's use.
         remarks: What is odd about the pixels, and what was done to them.
     """
 
@@ -43,7 +44,7 @@ class Look:
     axial: bytes | None = None
     coronal: bytes | None = None
     no_picture: str = ""
-    interleaved: bool = False
+    doubts: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
     @cached_property
@@ -80,18 +81,26 @@ def look_at(volume: Volume) -> Look:
         why = str(error).removeprefix(f"{volume.key}: ").partition(";")[0]
         return Look(no_picture="the pixels cannot be read", remarks=(why,))
     finding = look_for_liver(coarse_volume(hu, volume.grid))
+    doubts = [reason] if (reason := no_hu(hu)) else []
     # Of other regions, and of what is not the scanner's own HU, the brightness says nothing about a phase.
-    plain = finding.kind != "other" and not volume.doubts
-    # Resampled slices are mixtures of their neighbours already.
-    interleaved = volume.grid.size is None and is_interleaved(hu, volume.grid.spacing_mm)
+    plain = finding.kind != "other" and not volume.doubts and not doubts
     brightness = shrunk(hu, volume.grid, BLOCK_MM) if plain else None
-    look = Look(brightness, finding, interleaved=interleaved, remarks=remarks)
+    seen = None if doubts else finding
+    # Resampled slices are mixtures of their neighbours already.
+    if not doubts and volume.grid.size is None and is_interleaved(hu, volume.grid.spacing_mm):
+        doubts.append(INTERLEAVED)
+    look = Look(brightness, seen, doubts=tuple(doubts), remarks=remarks)
     if any(part.burned_in for part in volume.slices):
         return replace(look, no_picture="not shown: text is burned in")
     if finding.region in _FACES:
         return replace(look, no_picture="not shown: a head or a neck could be recognised")
     axial, coronal = _planes(volume, hu, finding)
     return replace(look, axial=axial, coronal=coronal)
+
+
+def with_look(volume: Volume, look: Look) -> Volume:
+    """Add to a volume what its voxels say against its use, and what is odd about its pixels."""
+    return replace(volume, doubts=(*volume.doubts, *look.doubts), notes=(*look.remarks, *volume.notes))
 
 
 def _planes(volume: Volume, hu: np.ndarray, finding: Finding) -> tuple[bytes, bytes]:

@@ -44,6 +44,11 @@ def is_same_acquisition(a: Volume, b: Volume) -> bool:
     events = [_said(part.irradiation_event or None for part in volume.slices) for volume in (a, b)]
     if not numbers[0] & numbers[1] or (all(events) and not events[0] & events[1]):
         return False
+    return overlap(a, b)
+
+
+def overlap(a: Volume, b: Volume) -> bool:
+    """Say whether two volumes show one place: more than half of the shorter one's height."""
     heights = height_range_mm(a), height_range_mm(b)
     if heights[0] is None or heights[1] is None:
         return False

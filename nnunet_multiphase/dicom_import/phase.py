@@ -9,11 +9,20 @@ from itertools import pairwise
 import numpy as np
 
 from nnunet_multiphase.dicom.kind import kind_of
+from nnunet_multiphase.dicom.no_hu import is_no_scan
 from nnunet_multiphase.dicom.volumes import Volume
-from nnunet_multiphase.dicom_import.evidence import Enhancement, Evidence, enhancement_evidence, tag_evidence
+from nnunet_multiphase.dicom_import.evidence import (
+    OF_DESCRIPTION_SHARED,
+    Enhancement,
+    Evidence,
+    against_brightness,
+    enhancement_evidence,
+    tag_evidence,
+)
 from nnunet_multiphase.dicom_import.examinations import ONE_SESSION_S
+from nnunet_multiphase.dicom_import.study_signs import Signs, signs_of
 from nnunet_multiphase.phases import PHASES
-from nnunet_multiphase.words.descriptions import NO_OWN_WORDS, OwnWords, agent_said
+from nnunet_multiphase.words.descriptions import NO_OWN_WORDS, OwnWords
 
 CLEAR = 0.6
 """Tags that make a phase less probable than this are silent: the voxels are asked too."""
@@ -21,6 +30,7 @@ CLEAR = 0.6
 MOST = 0.99  # no evidence here is certain
 
 _SAME_ACQUISITION_S = 5.0
+_ALLOWED = 0.25
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,10 @@ class PhaseGuess:
     why: str
     conflict: str = ""  # evidence that speaks for another phase
     named: bool = False  # the series' own description names it
-    by_voxels: bool = False  # tags leave it open
+    by_voxels: bool = False  # tags leave it open, or no more than the protocol names it
+    worded: bool = False  # a text names it, be it the protocol's
+    open_words: str = ""  # words that leave it open
+    remark: str = ""  # the voxels can hardly be of the phase that the description names
 
 
 def guess_phases(
@@ -47,25 +60,22 @@ def guess_phases(
 
     Args:
         volumes: The CT volumes of one study that can be used.
-        measure: Gives a volume's `enhancement_hu`; asked only where tags are silent.
+        measure: Gives a volume's `enhancement_hu`.
         own: The user's own words.
 
     Returns:
         One guess a volume, in their order.
     """
-    with_agent = {volume.key for volume in volumes if any(agent_said(part.agent) for part in volume.slices)}
-    evidence = [
-        tag_evidence(volume, others_have_agent=bool(with_agent - {volume.key}), own=own) for volume in volumes
-    ]
-    for volume, known in zip(volumes, evidence, strict=True):
-        if _normalised(known).max() < CLEAR and (level := measure(volume)) is not None:
-            known.append(enhancement_evidence(*level))
+    evidence, levels = [], []
+    for volume, signs in zip(volumes, signs_of(volumes, own), strict=True):
+        levels.append(measure(volume))
+        evidence.append(_evidence(volume, signs, levels[-1], own))
     alone = np.array([_normalised(known) for known in evidence]).reshape(-1, len(PHASES))
     starts = [volume.start_s for volume in volumes]
     if _one_time_for_all(volumes) and len({row.argmax() for row in alone if row.max() >= CLEAR}) > 1:
         starts = [None] * len(volumes)  # written by a de-identification, not by a scanner
     joint = _with_order(alone, starts)
-    return [_guess(*parts) for parts in zip(alone, joint, evidence, strict=True)]
+    return [_guess(*parts) for parts in zip(alone, joint, evidence, levels, strict=True)]
 
 
 def guess_study(
@@ -73,7 +83,7 @@ def guess_study(
     measure: Callable[[Volume], Enhancement | None],
     own: OwnWords = NO_OWN_WORDS,
 ) -> list[PhaseGuess]:
-    """Guess the phases of a study so that images made of others do not sway what the plain ones are taken for.
+    """Guess the phases of a study so that images made of others, and maps, do not sway what the plain ones are taken for.
 
     Args:
         volumes: As `guess_phases` takes them.
@@ -84,11 +94,25 @@ def guess_study(
         One guess a volume, in their order.
     """
     together = guess_phases(volumes, measure, own)
-    plain = [volume for volume in volumes if not kind_of(volume, own).doubts]
+    plain = [
+        volume for volume in volumes if not kind_of(volume, own).doubts and not is_no_scan(volume.doubts)
+    ]
     if len(plain) == len(volumes):
         return together
     of_plain = dict(zip((volume.key for volume in plain), guess_phases(plain, measure, own), strict=True))
     return [of_plain.get(volume.key, guess) for volume, guess in zip(volumes, together, strict=True)]
+
+
+def _evidence(volume: Volume, signs: Signs, level: Enhancement | None, own: OwnWords) -> list[Evidence]:
+    """Gather what speaks for a volume's phase; the voxels where no tag of its own is clear."""
+    known = tag_evidence(volume, signs, own)
+    if level is None:
+        return known
+    if signs.description_shared:  # it names one of several phases at most
+        known = tag_evidence(volume, signs, own, certainty=OF_DESCRIPTION_SHARED)
+    elif _normalised([part for part in known if not part.of_protocol]).max() >= CLEAR:
+        return known
+    return [*known, enhancement_evidence(*level)]
 
 
 def transition(gap_s: float) -> np.ndarray:
@@ -138,10 +162,20 @@ def _normalised(evidence: Sequence[Evidence]) -> np.ndarray:
     return np.asarray(product / product.sum())
 
 
-def _guess(alone: np.ndarray, joint: np.ndarray, evidence: Sequence[Evidence]) -> PhaseGuess:
+def _guess(
+    alone: np.ndarray, joint: np.ndarray, evidence: Sequence[Evidence], level: Enhancement | None
+) -> PhaseGuess:
     best = int(np.argmax(joint))
     phase = PHASES[best]
-    against = [known.why for known in evidence if known.favourite not in (None, phase)]
+    named = any(known.named and known.favourite == phase for known in evidence)
+    worded = named or any(known.of_protocol and known.favourite == phase for known in evidence)
+    against = [
+        known.why
+        for known in evidence
+        if known.favourite not in (None, phase)
+        # A text's phase that the voxels would allow as well: bright and less bright livers are portal venous.
+        and not (worded and known.by_voxels and known.weights[best] >= _ALLOWED)
+    ]
     reasons = [known.why for known in evidence if known.why not in against]
     if joint[best] - alone[best] > 0.1 or int(np.argmax(alone)) != best:
         reasons.append("order and times of the study's series")
@@ -150,6 +184,9 @@ def _guess(alone: np.ndarray, joint: np.ndarray, evidence: Sequence[Evidence]) -
         round(min(float(joint[best]), MOST), 2),
         "; ".join(reasons) or "nothing speaks for a phase",
         "; ".join(against),
-        any(known.named and known.favourite == phase for known in evidence),
+        named,
         any(known.by_voxels for known in evidence),
+        worded,
+        "; ".join(known.why for known in evidence if known.open),
+        against_brightness(phase, level) if named and level is not None and not against else "",
     )

@@ -19,6 +19,7 @@ from nnunet_multiphase.words.phase_words import (
     PHASE_WORDS,
     SCAN_WORDS,
 )
+from nnunet_multiphase.words.region_letters import without_regions
 from nnunet_multiphase.words.search import (
     LETTER,
     find_words,
@@ -80,33 +81,17 @@ _BOTH = tuple(
     )
 )
 
+# "ART LATE" is "late art"; with a sign between them they are two phases.
+_LATE_AFTER = re.compile(
+    rf"(?<!{LETTER})(art|arterial|arteriell[a-z]*|arterieel|arteriel[a-z]*|portal(?:[\s_]+venous)?|venous)"
+    rf"[\s_.(]+(late|early|laat|vroeg|spat|spaet|fruh|frueh)(?!{LETTER})"
+)
+
 # Bytes of another encoding that were read as Latin-1, as files without SpecificCharacterSet are.
 _HIGH = re.compile(
     r"[\x80-\xff\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]"
 )
 _OTHER_ENCODINGS = ("gb18030", "shift_jis", "euc_kr", "cp1251", "koi8_r", "iso8859_5")
-
-_SECONDS = (
-    "s|secs?|sek|seconds?|sekunden|secondes|secondi|segundos|seconden|seg|sn|сек|секунд|\u0441|秒|"
-    + fold("초")
-)
-_MINUTES = "min|mins|minutes?|minuten|minuti|minutos|minuut|mn|dk|мин|минут|分钟|分鐘|分|" + fold("분")
-_PRIME = "['\u2032\u2019\u00b4]"
-_DELAYS = tuple(
-    (re.compile(rf"(?<!{LETTER})(?<![\d.,])(\d{{{digits}}})\s?{sign}"), factor, unit)
-    for digits, sign, factor, unit in (
-        ("2,3", rf"(?:{_SECONDS})(?!{LETTER})", 1, "s"),
-        ("1,2", rf"(?:{_MINUTES})(?!{LETTER})", 60, "min"),
-        ("2,3", rf"(?:\"|{_PRIME}{{2}})", 1, "s"),
-        ("1,2", rf"{_PRIME}(?!{_PRIME}|{LETTER})", 60, "min"),
-    )
-)
-
-
-# "delay 70": seconds, where it cannot be minutes or a thickness.
-_DELAY_WITHOUT_UNIT = re.compile(
-    rf"(?<!{LETTER})(?:delay|delai|retard|retraso|retardo)[\s_:=\-]*(\d{{2,3}})(?!\d|[.,]\d|\s?(?:mm|m(?!{LETTER})))"
-)
 
 
 def phases_named(text: str, own: OwnWords = NO_OWN_WORDS) -> dict[str, str]:
@@ -126,7 +111,7 @@ def phases_named(text: str, own: OwnWords = NO_OWN_WORDS) -> dict[str, str]:
 def contrast_named(text: str, own: OwnWords = NO_OWN_WORDS) -> str | None:
     """Find a word that says no more than that there is contrast; None also for "with and without"."""
     for reading in _readings(text):
-        cleaned, both = _without_both(take_words(words_apart(reading), own.none)[1])
+        cleaned, both = _without_both(without_regions(take_words(words_apart(reading), own.none)[1]))
         if both:
             return None
         if found := find_words(cleaned, CONTRAST_WORDS):
@@ -140,23 +125,12 @@ def arterial_timing(text: str) -> int:
     >>> arterial_timing("LateArt 1.5"), arterial_timing("ABD ART")
     (1, 0)
     """
+    texts = [_late_first(fold(words_apart(reading))) for reading in _readings(text)]
     timings = (
-        bool(find_words(words_apart(reading), LATE_ARTERIAL_WORDS))
-        - bool(find_words(words_apart(reading), EARLY_ARTERIAL_WORDS))
-        for reading in _readings(text)
+        bool(find_words(reading, LATE_ARTERIAL_WORDS)) - bool(find_words(reading, EARLY_ARTERIAL_WORDS))
+        for reading in texts
     )
     return next((timing for timing in timings if timing), 0)
-
-
-def seconds_named(text: str) -> tuple[float, str] | None:
-    """Find a delay such as "70s", "5 min" or "3'"; 10 s to 15 min, else None."""
-    folded = fold(text)
-    for pattern, factor, unit in _DELAYS:
-        if (match := pattern.search(folded)) and 10 <= int(match[1]) * factor <= 900:
-            return float(int(match[1]) * factor), f"{int(match[1])} {unit}"
-    if (match := _DELAY_WITHOUT_UNIT.search(folded)) and 15 < int(match[1]) <= 900:
-        return float(match[1]), f"{int(match[1])} s"
-    return None
 
 
 def agent_said(agent: str) -> bool | None:
@@ -174,14 +148,14 @@ def agent_said(agent: str) -> bool | None:
 
 
 def _phases_in(text: str, own: OwnWords) -> dict[str, str]:
-    folded = fold(words_apart(text))
+    folded = _late_first(fold(words_apart(text)))
     ours = {word: phase for phase, words in own.phases.items() for word in words}
     named, folded = take_words(folded, (*ours, *own.none))
     found: dict[str, str] = {}
     for word in named:
         if word in ours:
             found.setdefault(ours[word], word.replace("*", ""))
-    cleaned, _ = _without_both(take_words(folded, NO_PHASE_WORDS)[1])
+    cleaned, _ = _without_both(without_regions(take_words(folded, NO_PHASE_WORDS)[1]))
     intervention = bool(find_words(cleaned, INTERVENTIONS))
     for word in take_words(cleaned, _OF_WORD)[0]:
         if word not in CAUTIOUS_WORDS or (not intervention and _stands_for_a_phase(cleaned, word)):
@@ -203,6 +177,15 @@ def _stands_for_a_phase(folded: str, word: str) -> bool:
         if len(letters) <= 1 or letters in SCAN_WORDS or (len(letters) == 2 and digit):
             return True
     return False
+
+
+def _late_first(folded: str) -> str:
+    """Put "late" and "early" before what they belong to.
+
+    >>> _late_first("abd art late 1.0"), _late_first("art/late")
+    ('abd late art 1.0', 'art/late')
+    """
+    return _LATE_AFTER.sub(r"\2 \1", folded)
 
 
 def _without_both(folded: str) -> tuple[str, bool]:

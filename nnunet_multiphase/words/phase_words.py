@@ -13,19 +13,23 @@ PHASE_WORDS: dict[str, tuple[str, ...]] = {
         non contrast*, no contrast, without contrast, w/o contrast, wo contrast, w/o, wo, w/out, without,
         w/out contrast, without iv*, without con*, w/o iv*, w/o con*, wo con*, non con, non contr*, non iv,
         no iv, no iv contrast, no con, noncon*, pre contrast*, pre con, pre contr*, pre inj*, pre iv*,
-        unenhanced, unenh*, non enhanced, non enh*, plain, native, nc, ncct, nect, tnc, pre, c-, c(-),
+        unenhanced, unenh*, non enhanced, non CE, non C, non enh*, plain, native, nc, ncct, nect, tnc, pre, c-,
+        c(-),
         true non contrast, true unenhanced, non contrast phase, noncontrast phase, c- phase, nativ, nat,
         nativphase*, nativscan*, nativserie*, nativer, nativen, natives, nativaufnahme*, ohne KM*, o. KM*,
-        ohne Kontrast*, ohne i.v.*, KM frei*, unkontrastiert*, vor KM*, vor Kontrast*, nicht kontrast*,
+        o KM*, ohne Kontrast*, ohne i.v.*, Leeraufnahme*, Leerserie*, Leerscan*, KM frei*, unkontrastiert*,
+        vor KM*, vor Kontrast*, nicht kontrast*,
         kein KM, natif*, sans injection*, sans inj*, sans contraste*, sans iv, sans pdc, sans pc,
         sans produit*, non injecte*, non inj, avant injection*, avant inj*, avant contraste*, senza, senza mdc,
         senza m.d.c., senza mezzo*, senza contrasto*, senza contr*, smdc, s/mdc, s.mdc, basale, fase basale,
         diretta, fase diretta, pre mdc, prima del mdc, prima del mezzo*, nativa, nativo, sin contraste*,
         sin contr*, sin civ, sin cte, sin cto, s/c, simple, fase simple, basal, fase basal, sem contraste*,
         sem contr*, s/ contr*, s/contr*, s/civ, sem ev, sem iv, pré contraste*, pre contraste*, fase pré*,
-        sin medio*, sem meio*, previo al contraste, zonder contrast*, zonder, blanco, voor contrast*,
-        bez kontrast*, bez kontr*, bez KM, bez KL, przed kontr*, natywn*, nativní*, nativn*, před k.l.,
-        utan kontrast*, uden kontrast*, uten kontrast*, kontrastsız*, nonkontrast*, без контраст*,
+        sin medio*, sem meio*, previo al contraste, zonder contrast*, zonder, natief, blanco, voor contrast*,
+        bez kontrast*, bez kontr*, bez KM, bez KL, przed kontr*, przed podan*, natywn*, nativní*, nativn*,
+        před k.l.,
+        utan kontrast*, uden kontrast*, uten kontrast*, kontrastsız*, nonkontrast*, prekontrast*, pre kontrast*,
+        без контраст*,
         без контр*, без ку, без кв, бесконтраст*, неконтраст*, нативн*, натив, до контраст*, до введения*,
         до ку, 平扫, 平掃, 平扫期, 非增强, 非增強, 未增强, 单纯, 單純, 単純, 非造影, 造影前, 造影なし,
         プレーン, 조영전, 조영 전, 비조영, 비 조영, 단순, 조영증강전, 조영 증강 전
@@ -37,7 +41,7 @@ PHASE_WORDS: dict[str, tuple[str, ...]] = {
         early art*, HAP, LAP, EAP, LHAP, EHAP, arterial phase delay, late hepatic art*, early hepatic art*,
         hepatic arterial*, hepatic art, hepatic artery, late (arterial), early (arterial), early phase,
         a phase, c+a, c+ art, a+c, portal inflow*, portal venous inflow*, PV inflow*, PVIP,
-        pancreatic phase, panc phase,
+        pancreatic phase, panc phase, aortic phase,
         pancreatic parenchym*, corticomedullar*, cortico medullar*, cortical phase, late A phase,
         early A phase, arteriell*, früh arteriell*, früh art*, frühe art*, spät arteriell*, spaet arteriell*,
         spät art*, spaet art*, späte art*, spaete art*, arteriel*, Pankreasphase*, pankreatische Phase*,
@@ -46,8 +50,9 @@ PHASE_WORDS: dict[str, tuple[str, ...]] = {
         arterial* tardi*, arterial* precoc*, arterial* tempran*, corticomid*, fase pancreatica,
         fase pancreática, tardi* arterial*, precoce arterial*, arterieel*, arterieël*, arteriële*,
         laat arteri*, late arteri*, vroeg arteri*, vroege arteri*, tętnicz*, późn* tętnicz*,
-        wczesn* tętnicz*, arteriální*, pozdní arteri*, artärfas*, artär, sen artär*, tidig artär*,
-        arteriefase*, arteryel*, arteriyel*, geç arter*, erken arter*, артериальн*, артер*, арт, арт фаза,
+        wczesn* tętnicz*, późn* faz* tętnicz*, wczesn* faz* tętnicz*, arteriální*, pozdní arteri*, artärfas*,
+        artär, sen artär*, tidig artär*,
+        arteriefas*, arteryel*, arteriyel*, geç arter*, erken arter*, артериальн*, артер*, арт, арт фаза,
         поздн* арт*, ранн* арт*, артериальн* фаз*, 动脉, 動脈, 动脉期, 動脈期, 動脈相, 動脈優位相, 动脉晚期,
         动脉早期, 早期动脉, 晚期动脉, 早期動脈, 後期動脈, 動脈早期, 動脈晚期, 動脈後期, 早期相, 动脉期早期,
         动脉期晚期, 肝动脉期, 肝動脈相, 皮质期, 皮質期, 皮髓质期, 皮髄相, 동맥, 동맥기, 초기 동맥*,
@@ -66,11 +71,11 @@ PHASE_WORDS: dict[str, tuple[str, ...]] = {
         V. portae, vena portae, venenphase*, portovenös*, porto veineu*, veineu*, temps portal*, tps portal*,
         parenchymateu*, venos*, porto venos*, portale*, portovenos*, venosa portal*, parenchimal*,
         fase portal*, fase hepática, fase epatica, portal tardi*, venos* precoc*, epatica venosa, portaal*,
-        porto veneu*, portoveneu*, veneus, veneuze, portaal veneu*, wrotn*, żyln*, wrotno żyln*, venóz*,
+        porto veneu*, portoveneu*, veneus, veneuze, portaal veneu*, wrotn*, żyln*, wrotno żyln*, miąższow*, venóz*,
         venoz*, portovenóz*, portální*, portafas*, portovenös fas*, portavenös*, venfas*, портальн*,
         порто веноз*, портовеноз*, венозн*, портал*, вен, вен фаза, воротн*, паренхиматозн*, печеночн* фаз*,
         门脉, 門脈, 门脉期, 門脈期, 门静脉, 門靜脈, 門静脈, 门静脉期, 静脉, 靜脈, 静脈, 静脉期, 靜脈期,
-        静脈期, 静脉相, 静脈相, 門脈相, 門脈優位相, 肝实质期, 肝實質期, 肝実質相, 문맥, 문맥기, 정맥, 정맥기,
+        静脈期, 静脉相, 静脈相, 門脈相, 門脈優位相, 肝实质期, 肝實質期, 肝実質相, 实质期, 實質期, 문맥, 문맥기, 정맥, 정맥기,
         간문맥
         """
     ),
@@ -85,8 +90,10 @@ PHASE_WORDS: dict[str, tuple[str, ...]] = {
         ven* tardi*, equilibrio*, escretor*, escreti*, ritardat*, retardad*, retraso, retardo, eliminación*,
         eliminação*, eliminazione, excretor*, equilíbrio*, late fase*, laat, laat veneu*, late veneu*,
         uitgesteld*, vertraagd*, evenwicht*, uitscheiding*, opóźnion*, opozn*, późn*, późn* żyln*, równowag*,
+        wyrównaw*,
         wydzielnicz*, pozdní*, vylučovac*, sen fas*, senfas*, utsöndring*, geç faz*, geç ven*, gecikmiş*,
-        gecikme*, geç, отсроч*, поздн*, поздн* вен*, равновес*, выделительн*, экскретор*, отложенн*, 延迟,
+        gecikme*, geç, denge faz*, отсроч*, поздн*, поздн* вен*, равновес*, выделительн*, экскретор*, отложенн*,
+        延迟,
         延遲, 延迟期, 延遲期, 延时, 延時, 延时期, 平衡期, 平衡相, 遅延, 遅延相, 後期相, 晩期相, 排泄期,
         排泄相, 分泌期, 지연, 지연기, 지연상, 평형기, 배설기
         """
@@ -94,12 +101,26 @@ PHASE_WORDS: dict[str, tuple[str, ...]] = {
 }
 """In English, German, French, Italian, Spanish, Portuguese, Dutch, Polish, Czech, Swedish, Turkish, Russian, CJK."""
 
+VENOUS_WORDS: frozenset[str] = frozenset(
+    word.replace("*", "")
+    for word in _words(
+        """
+        venous*, ven, early venous*, vein phase, v phase, venös*, venoes*, früh venös*, venenphase*, veineu*,
+        venos*,
+        veneus, veneuze, żyln*, venóz*, venoz*, venfas*, венозн*, вен, вен фаза, 静脉, 靜脈, 静脈, 静脉期, 靜脈期,
+        静脈期, 静脉相, 静脈相, 정맥, 정맥기
+        """
+    )
+)
+"""Of the portal venous phase, those that name no vein: with a delay of minutes they name the delayed phase."""
+
 LATE_ARTERIAL_WORDS: tuple[str, ...] = _words(
     """
     late art*, late (arterial), late hepatic art*, late a phase, LAP, LHAP, portal inflow*, PVIP,
     portal venous inflow*, pv inflow*, pancreatic phase, pancreatic parenchym*, Pankreasphase*, spät art*,
     späte art*, spaet art*, artériel* tardi*, art tardi*, arterios* tardi*, arterial* tardi*, laat arteri*,
-    tardi* arterial*, late arteri*, późn* tętnicz*, pozdní arteri*, sen artär*, geç arter*, поздн* арт*,
+    tardi* arterial*, late arteri*, późn* tętnicz*, późn* faz* tętnicz*, pozdní arteri*, sen artär*, geç arter*,
+    поздн* арт*,
     动脉晚期, 晚期动脉, 动脉期晚期, 動脈晚期, 後期動脈, 動脈後期, 후기 동맥
     """
 )
@@ -107,7 +128,8 @@ EARLY_ARTERIAL_WORDS: tuple[str, ...] = _words(
     """
     early art*, early (arterial), early hepatic art*, early a phase, EAP, EHAP, früh art*, frühe art*,
     artériel* précoce*, art précoce*, arterios* precoce*, arterial* precoc*, arterial* tempran*,
-    precoce arterial*, vroeg* arteri*, wczesn* tętnicz*, tidig artär*, erken arter*, ранн* арт*, 动脉早期,
+    precoce arterial*, vroeg* arteri*, wczesn* tętnicz*, wczesn* faz* tętnicz*, tidig artär*, erken arter*,
+    ранн* арт*, 动脉早期,
     早期动脉, 动脉期早期, 早期動脈, 動脈早期, 초기 동맥, 조기 동맥
     """
 )
@@ -186,7 +208,7 @@ NO_PHASE_WORDS: tuple[str, ...] = _words(
     nicht arteriell*, vena cava*, пульм*, легочн* арт*, коронар* арт*, сонн* арт*,
     воротн* тромб*, 主动脉, 大動脈, 肺动脉, 肺動脈, 冠状动脉, 冠狀動脈, 冠動脈, 冠脉, 颈动脉, 頸動脈, 椎动脉,
     椎動脈, 肾动脉, 腎動脈, 下肢动脉, 下肢動脈, 下肢静脉, 下肢静脈, 肺静脉, 肺静脈, 动静脉, 動静脈, 動靜脈,
-    대동맥, 폐동맥, 관상동맥, 경동맥, 동정맥, 腎実質相, 膵実質相
+    대동맥, 폐동맥, 관상동맥, 경동맥, 동정맥, 腎実質相, 肾实质期, 腎實質期, 膵実質相
     """
 )
 """Removed before phases are looked for: vessels and what is done to them, images computed of a phase, artefact reduction."""

@@ -87,6 +87,20 @@ def by_number(rows: list[dict[str, str]]) -> dict[str, dict[str, str]]:
         ({"description": "PV MinIP 8mm"}, "a projection (MinIP)"),
         ({"description": "PV 10mm Average"}, "an average"),
         ({"description": "Subtraktion PV-nativ"}, "a subtraction"),
+        ({"description": "Art - Nat"}, "a subtraction"),
+        ({"description": "Difference PV nativ"}, "a subtraction"),
+        ({"description": "VNI PV"}, "virtual non-contrast"),
+        ({"description": "PV GSI 65"}, "virtual monoenergetic"),
+        ({"description": "PV GSI QC"}, "virtual monoenergetic"),
+        ({"description": "PV CaSupp 50"}, "atomic numbers"),
+        ({"description": "ECV map"}, "atomic numbers"),
+        ({"description": "Leber Fettkarte"}, "atomic numbers"),
+        ({"description": "Permeability PV"}, "perfusion"),
+        ({"description": "ALP map"}, "perfusion"),
+        ({"description": "PV synthetic"}, "a synthetic picture"),
+        ({"description": "PV registered"}, "images moved onto others"),
+        ({"image_type": ["DERIVED", "SECONDARY", "AXIAL", "DENSITY_MAP"]}, "atomic numbers"),
+        ({"image_type": ["DERIVED", "PRIMARY", "AXIAL", "CALCIUM_SUPP"]}, "atomic numbers"),
         ({"description": "减影 门脉期"}, "a subtraction"),
         ({"description": "Jodkarte PV"}, "an iodine map"),
         ({"description": "PV 碘图"}, "an iodine map"),
@@ -156,6 +170,10 @@ def test_what_is_made_of_plain_images_is_doubted(tags: dict[str, Any], sentence:
         {"description": "DE_Abdomen PV F_0.5"},
         {"description": "Dynamic liver PV"},
         {"description": "PV 100kV"},
+        {"description": "Nativ-Art-PV"},
+        {"description": "GSI Liver PV 5.0"},
+        {"description": "PV post PEI"},
+        {"description": "PV Synthesematerial"},
         {"image_type": ["DERIVED", "PRIMARY", "AXIAL"]},
         {"image_type": ["ORIGINAL", "PRIMARY", "AXIAL", "CT_SOM5 SPI"]},
         {"image_type": ["ORIGINAL", "PRIMARY", "AXIAL", "HELIX"]},
@@ -275,7 +293,7 @@ def test_tie_within_one_acquisition_is_broken_by_the_number(tmp_path: Path, seri
 
 def test_two_acquisitions_of_one_phase_speak_against_each_other(tmp_path: Path, series_rows: Rows) -> None:
     save(phase_series("pv", number=1, description="PV 5.0"), tmp_path / "tree")
-    late = make_series(abdomen_hu("dl"), series="dl", number=2, description="PV 5.0", start="100305")
+    late = make_series(abdomen_hu("pv"), series="dl", number=2, description="PV 5.0", start="100305")
     save(late, tmp_path / "tree")
     rows = by_number(series_rows())
     (used,) = [row for row in rows.values() if row["use"] == "yes"]

@@ -8,12 +8,12 @@ import pytest
 
 from nnunet_multiphase.dicom_import.evidence import text_evidence
 from nnunet_multiphase.phases import PHASES
+from nnunet_multiphase.words.delays import seconds_named
 from nnunet_multiphase.words.descriptions import (
     agent_said,
     arterial_timing,
     contrast_named,
     phases_named,
-    seconds_named,
 )
 from nnunet_multiphase.words.labels import mask_kind
 from nnunet_multiphase.words.phase_words import PHASE_WORDS
