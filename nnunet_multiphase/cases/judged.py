@@ -48,6 +48,7 @@ class Judged:
     Attributes:
         accept: Names of checks (see `check_names`) whose findings are taken.
         in_python: Findings say how to insist in Python, not on the command line.
+        told: Names of checks whose findings are things to look at, no more.
         refused: A sentence for each finding that was not accepted.
         accepted: One for each that was.
         accepted_checks: The names of their checks.
@@ -59,6 +60,7 @@ class Judged:
 
     accept: Collection[str]
     in_python: bool = False
+    told: Collection[str] = ()
     refused: list[str] = field(default_factory=list)
     accepted: list[str] = field(default_factory=list)
     accepted_checks: set[str] = field(default_factory=set)
@@ -74,6 +76,8 @@ class Judged:
             if finding.check in self.accept:
                 self.accepted.append(f"{where} {finding.clause} (--accept {finding.check})")
                 self.accepted_checks.add(finding.check)
+            elif finding.check in self.told:
+                self.warnings.append(f"{where} {finding.clause}")
             elif self.in_python:
                 self.refused.append(f"{where} {finding.clause}; if it is right, accept=[{finding.check!r}]")
             else:
