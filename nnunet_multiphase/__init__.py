@@ -13,12 +13,11 @@ if TYPE_CHECKING:
     from nnunet_multiphase.api import (
         align_phases,
         build_dataset,
-        evaluate,
-        lesion_table,
         load_predictor,
         predict_case,
         register,
     )
+    from nnunet_multiphase.api_segmentation import evaluate, lesion_table
     from nnunet_multiphase.autoload import make_findable
     from nnunet_multiphase.cases.inputs import Inputs
     from nnunet_multiphase.dataset.build import DatasetSummary
@@ -63,6 +62,8 @@ _HOMES = {
     "RegistrationResult": "registration.settings",
     "RegistrationSettings": "registration.settings",
     "Scores": "nnunet_multiphase.evaluation.scores",
+    "evaluate": "nnunet_multiphase.api_segmentation",
+    "lesion_table": "nnunet_multiphase.api_segmentation",
     "make_findable": "nnunet_multiphase.autoload",
 }
 """Public name -> the module that it is loaded from; the others are in `nnunet_multiphase.api`."""

@@ -6,27 +6,29 @@ cannot be trusted. The command line goes to the steps themselves.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import SimpleITK as sitk
 
 import registration
 from nnunet_multiphase.alignment import align as alignment
 from nnunet_multiphase.api_input import (
     Volume,
+    accepted_checks,
+    known_names,
     lesion_values,
-    path_or_image,
     read_drawn_on,
-    read_hu,
+    read_given,
     read_mask,
-    read_placed,
-    refuse_several_values,
+    read_phases,
+    reference_name,
+    refuse_other_settings,
+    tell,
 )
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.phases import ON_FAILURE
 
 if TYPE_CHECKING:
     from nnunet_multiphase.alignment.align import AlignedPhases, FindTransform
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
     from nnunet_multiphase.cases.inputs import Inputs
     from nnunet_multiphase.dataset.build import DatasetSummary
     from nnunet_multiphase.dataset.target_classes import TargetClasses
-    from nnunet_multiphase.evaluation.scores import Scores
-    from nnunet_multiphase.measurement.record import PatientMeasures
     from nnunet_multiphase.models.model import Model
     from nnunet_multiphase.prediction.write import CasePrediction
     from registration import RegistrationResult, RegistrationSettings
@@ -59,15 +59,15 @@ def register(
             which is found.
         lesion_mask: What must keep its volume in a deformation, on the reference's grid, 0 and one other value.
         settings: How; `RegistrationSettings(model="deformable")` lets the liver bend.
-        accept: "orientation", "spacing": take a file although its header does not say which side is the patient's right, or
-            how large its voxels are.
+        accept: Names of the checks of plausibility (docs/data.md) that are overruled, such as "spacing" or "body-size".
 
     Returns:
         `transform` takes points of the reference to points of the moving volume (mm, LPS), as `SimpleITK.Resample` wants
         it; `verdict` is "ok", "check" or "failed", `reasons` say why, `expected_error_mm` how well it fits.
 
     Raises:
-        InputError: A file is missing or damaged, or its header leaves sides or sizes open.
+        InputError: A file is missing or damaged, its header leaves sides or sizes open, or a volume holds no HU or a body of
+            another size than people's. One volume given twice is a warning.
         ValueError: A volume is not 3-D, too small, constant, not finite or damaged, or a mask is empty or elsewhere.
 
     >>> import nnunet_multiphase as mp
@@ -77,9 +77,18 @@ def register(
     >>> len(result.transform.TransformPoint((0.0, 0.0, 0.0)))
     3
     """
+    from nnunet_multiphase.cases.given import judge_pair
+
+    refuse_other_settings(settings)
+    accept = accepted_checks(accept)
+    stays, moves = (
+        read_given(volume, called, accept)
+        for volume, called in ((reference, "the reference"), (moving, "the moving volume"))
+    )
+    tell(judge_pair(stays, moves, accept).warnings)
     return registration.register(
-        read_placed(reference, accept),
-        read_placed(moving, accept),
+        stays.image,
+        moves.image,
         reference_mask=read_mask(reference_mask),
         lesion_mask=read_mask(lesion_mask),
         settings=settings,
@@ -100,7 +109,8 @@ def align_phases(
     """Bring all phases of a patient to one of them, and cut them to where all have data.
 
     Args:
-        phases: Name -> volume in HU, each on its own grid.
+        phases: Name -> volume in HU, each on its own grid. What is asked of their order goes by the names nc, art, pv, dl,
+            in any letter case.
         reference: The phase that stays where it is.
         liver_mask: On the reference's grid; what must be aligned. None: the liver is found.
         lesion_mask: On the reference's grid; the cut holds all of it.
@@ -108,16 +118,16 @@ def align_phases(
         on_failure: What becomes of a phase whose registration failed: it stays as it came out ("check"), is left out, makes
             this an error, or lies by its header.
         registered: The phases are aligned already: they are only resampled, and checked.
-        accept: "orientation", "spacing": take a file although its header does not say which side is the patient's right, or
-            how large its voxels are. "hu-offset", "hu-scale", "hu-window": take values that are not like HU.
+        accept: Names of the checks of plausibility (docs/data.md) that are overruled.
 
     Returns:
         What came of it, with `images` (name -> int16 HU on one grid, -1024 where a phase has no data), `transforms`,
         `results` (verdicts) and `box`, which part of the reference it is.
 
     Raises:
-        InputError: A phase cannot be registered or holds no HU, a file's header leaves sides or sizes open, or nowhere do
-            all phases have data.
+        InputError: A phase cannot be registered, a phase or mask cannot be what it is said to be (no HU, another size than
+            people's, mirrored, exchanged, one volume under two names), a file's header leaves sides or sizes open, or
+            nowhere do all phases have data. What is only doubtful is a warning.
 
     >>> import nnunet_multiphase as mp
     >>> files = {phase: f"cohort/case_001/{phase}.nii.gz" for phase in ("art", "pv")}
@@ -127,18 +137,34 @@ def align_phases(
     >>> len({image.GetSize() for image in aligned.images.values()})
     1
     """
-    images = read_hu(phases, accept)
-    grid = images.get(reference)
-    return alignment.align_phases(
-        images,
+    from nnunet_multiphase.cases.given import judge_masks, judge_phases, told_of_copies
+
+    refuse_other_settings(settings)
+    accept, names = accepted_checks(accept), known_names(phases)
+    reference = reference_name(reference, names)
+    if on_failure not in ON_FAILURE:
+        raise InputError(f"on_failure {on_failure!r}: expected one of {', '.join(ON_FAILURE)}")
+    given = read_phases(phases, accept)
+    grid = given[reference].image if reference in given else None
+    liver = read_drawn_on(grid, liver_mask, "the liver mask")
+    lesions = read_drawn_on(grid, lesion_mask, "the lesion mask")
+    known = {names[name]: phase for name, phase in given.items()}
+    judged = judge_phases(known, accept, liver_drawn=liver is not None)
+    if grid is not None:
+        drawn = {kind: mask for kind, mask in (("liver", liver), ("lesions", lesions)) if mask is not None}
+        judge_masks(judged, drawn, {names[reference]: grid})
+    aligned = alignment.align_phases(
+        {name: phase.image for name, phase in given.items()},
         reference,
-        liver_mask=read_drawn_on(grid, liver_mask, "the liver mask"),
-        keep_mask=read_drawn_on(grid, lesion_mask, "the lesion mask"),
+        liver_mask=liver,
+        keep_mask=lesions,
         settings=settings,
         on_failure=on_failure,
         registered=registered,
         case="given",
     )
+    tell([*judged.warnings, *told_of_copies(aligned.images)])
+    return aligned
 
 
 def build_dataset(
@@ -207,6 +233,7 @@ def build_dataset(
     from nnunet_multiphase.dataset.options import DatasetOptions
     from nnunet_multiphase.dataset.target_classes import LESIONS
 
+    refuse_other_settings(settings)
     options = DatasetOptions(
         inputs or Inputs(),
         missing=missing,
@@ -216,7 +243,7 @@ def build_dataset(
         test_fraction=test_fraction,
         folds=folds,
         seed=seed,
-        accept=accept,
+        accept=accepted_checks(accept),
     )
     return build.build_dataset(
         Path(raw),
@@ -337,6 +364,8 @@ def predict_case(
     """
     from nnunet_multiphase import prediction
 
+    refuse_other_settings(settings)
+    accept = accepted_checks(accept)
     prediction.refuse_other_labels(predictor, Path(output))
     predicted = prediction.predict_case(
         predictor,
@@ -352,130 +381,3 @@ def predict_case(
     )
     prediction.write_label_record(predictor, Path(output))
     return predicted
-
-
-def lesion_table(
-    segmentation: Volume,
-    phases: Mapping[str, Volume] | None = None,
-    *,
-    reference: str = "",
-    liver: Volume | None = None,
-    lesion_labels: Sequence[int] | int | None = None,
-    case: str = "",
-    accept: Collection[str] = (),
-) -> PatientMeasures:
-    """Measure each lesion of a segmentation, whoever made it.
-
-    Args:
-        segmentation: Labels; each connected component (26 neighbours) is a lesion.
-        phases: Name -> CT in HU on the segmentation's grid, for attenuation, enhancement and washout.
-        reference: Phase that the segmentation was drawn on; for the record.
-        liver: Mask of the whole liver on the same grid, for side, depth, burden and contrast to the liver.
-        lesion_labels: Values that are lesion; None: the one value that it holds beside 0.
-        case: The patient's name; for the record.
-        accept: "orientation", "spacing": take a file although its header does not say which side is the patient's right, or
-            how large its voxels are. "hu-offset", "hu-scale", "hu-window": take values that are not like HU.
-
-    Returns:
-        `lesions`, from the largest to the smallest, with volume (ml), axial diameter and perpendicular (RECIST 1.1), 3-D
-        diameter, centroid (LPS, mm), attenuation (HU) and dynamics; `liver_ml`, `burden_percent`.
-
-    Raises:
-        InputError: The volumes lie on different grids, a phase holds no HU, a file's header leaves sides or sizes open, or
-            the segmentation holds several values, or none of labels, and `lesion_labels` does not say which are lesion.
-
-    >>> import nnunet_multiphase as mp
-    >>> table = mp.lesion_table(
-    ...     "cohort/case_001/lesions_pv.nii.gz",
-    ...     {"pv": "cohort/case_001/pv.nii.gz"},
-    ...     liver="cohort/case_001/liver_pv.nii.gz",
-    ... )
-    >>> largest = table.lesions[0]
-    >>> largest.volume_ml > 0 and largest.axial.mm >= largest.perpendicular.mm
-    True
-    """
-    from nnunet_multiphase.evaluation.label_choice import listed
-    from nnunet_multiphase.evaluation.lesions import lesion_image
-    from nnunet_multiphase.label_classes import whole_numbers
-    from nnunet_multiphase.measurement.measure import measure_patient
-    from nnunet_multiphase.prediction.liver import drawn_liver
-
-    labels = read_placed(segmentation, accept, drawing=True)
-    values = np.unique(whole_numbers(sitk.GetArrayViewFromImage(labels), "the segmentation"))
-    if lesion_labels is None and np.count_nonzero(values) > 1:
-        raise InputError(
-            f"the segmentation holds several values beside 0 ({', '.join(map(str, values[values != 0][:6]))}): say which "
-            "are lesion with lesion_labels=[...] (all of them, if lesions are numbered)"
-        )
-    wanted = lesion_values(lesion_labels)
-    lesions = labels if wanted is None else lesion_image(labels, wanted)
-    if wanted is not None and values.any() and not np.isin(values, wanted).any():
-        warnings.warn(
-            f"the segmentation holds no voxel of lesion_labels {listed(wanted)}, only {listed(values[values != 0])}",
-            stacklevel=2,
-        )
-    organ = None if liver is None else read_placed(liver, accept, drawing=True)
-    if organ is not None:
-        refuse_several_values(organ, "the liver mask")
-    return measure_patient(
-        case,
-        reference,
-        lesions,
-        read_hu(phases or {}, accept),
-        liver=None if organ is None else drawn_liver(organ, lesions),
-    )
-
-
-def evaluate(
-    prediction: Volume,
-    truth: Volume,
-    *,
-    iou_threshold: float | None = None,
-    lesion_labels: Sequence[int] | int | None = None,
-    partial: bool = False,
-) -> Scores:
-    """Score segmentations against the truth, case by case and lesion by lesion.
-
-    Args:
-        prediction: Folder of <case>.nii.gz; or one segmentation.
-        truth: The same, or a cohort's folder with its lesion masks; or the one case's truth.
-        iou_threshold: Overlap from which a lesion counts as found; None: 0.1 (docs/evaluation.md).
-        lesion_labels: Values that are lesion; None: as a dataset.json beside the files says, else the one value there is.
-        partial: Score only the cases that both folders hold, instead of asking for all.
-
-    Returns:
-        The scores, with `summary()` (mean Dice, NSD at 2 mm, HD95, sensitivity, precision, F1, panoptic quality), `cases`
-        and `lesions`.
-
-    Raises:
-        InputError: A case lacks its counterpart, a file is damaged, grids differ, or it is not clear what is lesion.
-
-    >>> import nnunet_multiphase as mp
-    >>> truth = "cohort/case_001/lesions_pv.nii.gz"
-    >>> mp.evaluate(truth, truth).summary()["dice_mean"]
-    1.0
-    """
-    from nnunet_multiphase.evaluation.folders import evaluate_folders, evaluate_pair
-    from nnunet_multiphase.evaluation.label_choice import LabelOptions
-    from nnunet_multiphase.evaluation.matching import IOU_THRESHOLD
-
-    threshold = IOU_THRESHOLD if iou_threshold is None else iou_threshold
-    labels = lesion_values(lesion_labels)
-    sides = [path_or_image(side) for side in (prediction, truth)]
-    folders = [isinstance(side, Path) and side.is_dir() for side in sides]
-    if all(folders):
-        return evaluate_folders(
-            str(prediction),
-            str(truth),
-            iou_threshold=threshold,
-            partial=partial,
-            options=LabelOptions(lesion=labels),
-        )
-    if any(folders):
-        raise InputError(
-            "of prediction and truth one is a folder and the other a single segmentation; give two of a kind"
-        )
-    scores = evaluate_pair(*sides, iou_threshold=threshold, lesion_labels=labels)
-    if scores.note:
-        warnings.warn(scores.note, stacklevel=2)
-    return scores

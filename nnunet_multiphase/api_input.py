@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import SimpleITK as sitk
 
+from nnunet_multiphase.cases.check_names import CHECKS
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.phases import PHASE_TITLES, PHASES
 from nnunet_multiphase.volumes.volume_file import read_volume
 from registration.file_header import refuse_unclear_header
+from registration.nifti_bytes import unit_code
 from registration.volume import check_one_value
+
+if TYPE_CHECKING:
+    from nnunet_multiphase.cases.given import GivenPhase
 
 Volume: TypeAlias = sitk.Image | str | Path
 """A volume, or where it lies: a file in any format that ITK reads, or the folder of a DICOM series."""
@@ -54,30 +61,113 @@ def lesion_values(lesion_labels: Sequence[int] | int | None) -> tuple[int, ...] 
     return tuple(int(value) for value in given)
 
 
-def _by_phase(phases: Mapping[str, Volume]) -> Mapping[str, Volume]:
+def known_names(phases: Mapping[str, Volume], *, needed: bool = False) -> dict[str, str]:
+    """Give each phase's name as setup writes it; one that is none of setup's stays as it is.
+
+    Args:
+        phases: Name -> volume.
+        needed: What is told of phases goes by their names: another name is refused where it would cost something.
+
+    Raises:
+        InputError: They are no dict, two are one phase's, or one is not known.
+    """
     if not isinstance(phases, Mapping):
         raise InputError(
             f"phases are a {type(phases).__name__}: expected a dict of phase -> volume, such as {{'pv': ...}}"
         )
-    return phases
+    names: dict[str, str] = {}
+    for given in phases:
+        name = _phase_name(given, "a phase's name")
+        if name in names.values():
+            raise InputError(f"phase {name} is given twice, in upper and lower case: leave one of them out")
+        names[given] = name
+    unknown = [name for name in names.values() if name not in PHASES]
+    if needed and unknown and not {*names.values()} >= {*PHASES}:
+        _refuse_unknown(unknown, len(names))
+    return names
 
 
-def read_hu(phases: Mapping[str, Volume], accept: Collection[str]) -> dict[str, sitk.Image]:
-    """Read phases, and refuse those whose values cannot be HU: all that is told of them would be wrong."""
-    from nnunet_multiphase.cases.plausibility import sample_volume
-    from nnunet_multiphase.cases.plausible_values import find_implausible_values
+def _refuse_unknown(unknown: Sequence[str], phases: int) -> None:
+    guesses = [_seems_to_be(name) for name in unknown]
+    if phases == 1 and guesses != ["art"]:
+        return  # of one phase that is not arterial nothing is told but its HU
+    shown = ", ".join(
+        f"{name!r} (it seems to be {guess})" if guess else repr(name)
+        for name, guess in zip(unknown, guesses, strict=True)
+    )
+    known = ", ".join(f"{phase} ({title})" for phase, title in PHASE_TITLES.items())
+    raise InputError(
+        f"phases are called {shown}, and enhancement and washout are told by the names {known}: give each the one that "
+        "it has among these, or measure it in a call of its own"
+    )
 
-    images = {}
-    for phase, volume in _by_phase(phases).items():
-        images[phase] = read_placed(volume, accept)
-        if not np.isfinite(sitk.GetArrayViewFromImage(images[phase]).sum(dtype=np.float64)):
-            raise InputError(
-                f"phase {phase} holds values that are not numbers (NaN or infinite): expected HU"
-            )
-        finding = find_implausible_values(sample_volume(images[phase]))
-        if finding is not None and finding.check not in accept:
-            raise InputError(f"phase {phase} {finding.clause}; if it is right, accept=[{finding.check!r}]")
-    return images
+
+def reference_name(reference: str, names: Mapping[str, str]) -> str:
+    """Find the reference among the phases, whatever letter case it is given in; as it is where it is none of them."""
+    name = _phase_name(reference, f"the reference of the phases {', '.join(map(str, names))}")
+    return next((given for given, known in names.items() if known == name), reference)
+
+
+def _phase_name(given: str, what: str) -> str:
+    if not isinstance(given, str):
+        raise InputError(f"{what} must be a text such as 'pv', not {type(given).__name__}")
+    name = given.strip().lower()
+    return name if name in PHASES else given
+
+
+def _seems_to_be(name: str) -> str:
+    """Guess by its words which phase a name means; empty where they leave it open."""
+    from nnunet_multiphase.words.descriptions import phases_named
+
+    found = list(phases_named(name.replace("_", " ")))
+    return found[0] if len(found) == 1 else ""
+
+
+def accepted_checks(accept: Collection[str]) -> tuple[str, ...]:
+    """Give the checks that are overruled; a single one may come as a text."""
+    given = (accept,) if isinstance(accept, str) else tuple(accept)
+    for check in given:
+        if check not in CHECKS:
+            raise InputError(f"accept {check!r} is no check: expected some of {', '.join(CHECKS)}")
+    return given
+
+
+def refuse_other_settings(settings: object) -> None:
+    """Refuse what does not say how to register."""
+    from registration.settings import RegistrationSettings
+
+    if settings is not None and not isinstance(settings, RegistrationSettings):
+        raise InputError(
+            f"settings must be RegistrationSettings, but are a {type(settings).__name__}; give them such as "
+            "settings=nnunet_multiphase.RegistrationSettings(model='rigid')"
+        )
+
+
+def read_given(volume: Volume, called: str, accept: Collection[str]) -> GivenPhase:
+    """Read a volume in HU, and keep what its file says beside."""
+    from nnunet_multiphase.cases.given import GivenPhase
+
+    image = read_placed(volume, accept)
+    if not np.isfinite(sitk.GetArrayViewFromImage(image).sum(dtype=np.float64)):
+        raise InputError(f"{called} holds values that are not numbers (NaN or infinite): expected HU")
+    if isinstance(volume, sitk.Image):
+        return GivenPhase(image, called)
+    path = Path(volume)
+    return GivenPhase(image, f"{called} ({path})", unit_code(path) if path.is_file() else 0)
+
+
+def read_phases(
+    phases: Mapping[str, Volume], accept: Collection[str], case: str = ""
+) -> dict[str, GivenPhase]:
+    """Read phases, by the names that they are given under; `case` is the patient's name, if it has one."""
+    whose = f"case {case}, " if case else ""
+    return {name: read_given(volume, f"{whose}phase {name}", accept) for name, volume in phases.items()}
+
+
+def tell(warned: Sequence[str]) -> None:
+    """Warn the program that called a public function, which calls this."""
+    for warning in warned:
+        warnings.warn(warning, stacklevel=3)
 
 
 def read_placed(volume: Volume, accept: Collection[str], *, drawing: bool = False) -> sitk.Image:

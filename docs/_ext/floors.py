@@ -21,7 +21,7 @@ PICTURE = ROOT / "docs" / "images" / "structure.png"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("cli",),
-    ("api", "demo"),
+    ("api", "api_segmentation", "demo"),
     ("report",),
     ("benchmark", "patients", "api_input"),
     ("prediction", "dataset"),

@@ -39,6 +39,17 @@ def find_original(images: Mapping[str, sitk.Image], phase: str) -> str | None:
     return next((one for one in earlier if is_same_acquisition(images[one], images[phase])), None)
 
 
+def told_of_copy(images: Mapping[str, sitk.Image], phase: str) -> str:
+    """Say that a phase seems to be a copy, as a clause to follow its name; empty where it does not. As `find_original`."""
+    original = find_original(images, phase)
+    if original is None:
+        return ""
+    return (
+        f"seems to be a copy of {original}, resampled or shifted (the same contrast in every organ, and the same "
+        f"noise): look at both, and export {phase} again"
+    )
+
+
 def is_same_acquisition(one: sitk.Image, other: sitk.Image) -> bool:
     """Tell whether two volumes on one grid differ neither in any organ's enhancement nor in their noise."""
     likeness = compare(one, other)

@@ -12,7 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
-from nnunet_multiphase.alignment.copied_phase import find_original
+from nnunet_multiphase.alignment.copied_phase import told_of_copy
 from nnunet_multiphase.table_cells import write_rows
 from nnunet_multiphase.whole_file import whole_file
 
@@ -118,13 +118,8 @@ def _of_the_case(aligned: AlignedPhases, phase: str) -> list[str]:
     fraction = aligned.covered_fraction if aligned.trusted_fraction is None else aligned.trusted_fraction
     if fraction < LOW_COVERED_FRACTION:
         warnings.append(f"only {100 * fraction:.0f} % of the reference is covered by {shown_by(aligned)}")
-    original = find_original(aligned.images, phase)
-    if original is not None:
-        warnings.append(
-            f"seems to be a copy of {original}, resampled or shifted (the same contrast in every organ, and the same "
-            f"noise): look at both, and export {phase} again"
-        )
-    return warnings
+    copied = told_of_copy(aligned.images, phase)
+    return [*warnings, copied] if copied else warnings
 
 
 def _of_the_registration(aligned: AlignedPhases, phase: str, shift_mm: float, rotation: float) -> list[str]:

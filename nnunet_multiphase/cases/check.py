@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,34 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.cases.case import CaseFolder
-from nnunet_multiphase.cases.liver_place import (
-    FoundLiver,
-    find_liver_on_the_left,
-    lesions_elsewhere,
-    locate_liver,
-)
-from nnunet_multiphase.cases.plausibility import Finding, Sample, sample_volume
-from nnunet_multiphase.cases.plausible_body import (
-    Body,
-    find_implausible_body,
-    find_implausible_spacing,
-    find_unlike_phases,
-    measure_body,
-)
-from nnunet_multiphase.cases.plausible_masks import (
-    FEW_VOXELS,
-    find_implausible_mask_size,
-    find_misplaced_lesions,
-    find_misplaced_liver,
-    find_wrong_side,
-)
-from nnunet_multiphase.cases.plausible_order import (
-    ARTERIAL,
-    LATER,
-    find_unenhanced_too_bright,
-    told_of_bright_liver,
-)
-from nnunet_multiphase.cases.plausible_values import find_implausible_values
+from nnunet_multiphase.cases.judged import Judged, find_exchanged_for_liver
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.mask_file import GridError, MaskFiles, read_mask
 from nnunet_multiphase.volumes.orientation import upright
@@ -50,8 +23,6 @@ from registration.padding import tell_padding
 STRAY_SHARE = 0.05
 """Share of a lesion mask that may lie outside the liver mask: edges are drawn by different hands."""
 MISPLACED_SHARE = 0.9
-MOST_OF_LIVER = 0.9
-"""A lesion mask that fills more of the liver than this is the liver's: labels or files are exchanged."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +53,9 @@ class CaseReport:
 
 
 @dataclass
-class _Judged:
-    """Collect what is wrong or implausible of a case, and what is known of it by then."""
+class _Checked(Judged):
+    """Collect also what is wrong with a case's files, and what was read of them."""
 
-    case: str
-    accept: Collection[str]
     problems: list[str] = field(default_factory=list)
     voxels: dict[str, str] = field(default_factory=dict)  # as in the report
     parts: dict[str, str] = field(default_factory=dict)
@@ -95,24 +64,6 @@ class _Judged:
     drawn: dict[str, np.ndarray] = field(
         default_factory=dict
     )  # "lesions", "liver" on the reference, (z, y, x)
-    refused: list[str] = field(default_factory=list)
-    accepted: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    accepted_checks: set[str] = field(default_factory=set)
-    samples: dict[str, Sample] = field(default_factory=dict)  # of phases that are plausible
-    bodies: dict[str, Body] = field(default_factory=dict)
-    livers: list[FoundLiver] = field(default_factory=list)  # found, where no mask says where it is
-
-    def add(self, where: str, findings: Iterable[Finding | None]) -> bool:
-        """Note findings under the place they are about; tell whether there was one."""
-        found = [finding for finding in findings if finding is not None]
-        for finding in found:
-            if finding.check in self.accept:
-                self.accepted.append(f"{where} {finding.clause} (--accept {finding.check})")
-                self.accepted_checks.add(finding.check)
-            else:
-                self.refused.append(f"{where} {finding}")
-        return bool(found)
 
 
 def check_case(
@@ -125,7 +76,7 @@ def check_case(
         accept: Names of checks (see `check_names`) whose findings are no problems but warnings.
         read: How phases are read, for who keeps what was read.
     """
-    judged = _Judged(case.name, accept)
+    judged = _Checked(accept)
     if case.name.endswith("_seg"):
         judged.problems.append(
             f"case {case.name}: nnU-Net passes over cases whose names end in _seg; rename it"
@@ -135,16 +86,7 @@ def check_case(
     needed = {phase for _, phase, files in masks if files is not None}
     for phase in case.images:
         _check_phase(judged, case, phase, read, keep=phase in needed)
-    judged.add(f"case {case.name}:", [find_unlike_phases(judged.samples, judged.bodies)])
-    judged.add(f"case {case.name}:", [find_unenhanced_too_bright(judged.samples)])
-    ordered = {ARTERIAL, *LATER} if ARTERIAL in judged.bodies else set()
-    sought = judged.bodies.keys() if case.liver is None else judged.bodies.keys() & ordered
-    livers = {phase: locate_liver(judged.samples[phase]) for phase in judged.samples if phase in sought}
-    if case.liver is None:
-        judged.livers += [liver for liver in livers.values() if liver is not None]
-        judged.add(f"case {case.name}", [find_liver_on_the_left(judged.livers)])
-    if told := told_of_bright_liver(livers):
-        judged.warnings.append(f"case {case.name}: {told}")
+    judged.phases(f"case {case.name}", liver_drawn=case.liver is not None)
     for kind, phase, files in masks:
         if files is not None and phase in judged.grids:
             _check_mask(judged, case, kind, phase, files, read)
@@ -163,7 +105,7 @@ def check_case(
 
 
 def _check_phase(
-    judged: _Judged, case: CaseFolder, phase: str, read: Callable[[Path], sitk.Image], *, keep: bool
+    judged: _Checked, case: CaseFolder, phase: str, read: Callable[[Path], sitk.Image], *, keep: bool
 ) -> None:
     """Read a phase, and look whether it is another one's copy."""
     path = case.images[phase]
@@ -178,7 +120,14 @@ def _check_phase(
         judged.warnings.append(f"case {case.name}, phase {phase}: {image.GetMetaData('remarks')}")
     if padded := tell_padding(image):
         judged.warnings.append(f"case {case.name}, phase {phase}: {path} {padded}")
-    _judge_volume(judged, phase, path, image)
+    file = split_channel(path)[0]
+    judged.volume(
+        f"case {case.name}, phase {phase}: {path}",
+        phase,
+        image,
+        headers=unclear_headers(file),
+        unit_code=unit_code(file) if file.is_file() else 0,
+    )
     used = upright(image)  # a copy is one in whatever axis order it is stored
     values = digest_of_voxels(used)  # and in whatever type of number
     twin = next((other for other, digest in judged.voxels.items() if digest == values), None)
@@ -192,7 +141,7 @@ def _check_phase(
 
 
 def _check_mask(
-    judged: _Judged,
+    judged: _Checked,
     case: CaseFolder,
     kind: str,
     phase: str,
@@ -219,12 +168,13 @@ def _check_mask(
         return
     inside = mask.astype(bool)
     if phase in judged.samples:
-        _judge_mask(judged, kind, phase, files, inside, grid, liver_drawn=case.liver is not None)
+        where, drawn = f"case {case.name}: {files}", case.liver is not None
+        judged.mask(where, kind, phase, inside, grid, liver_drawn=drawn)
     if phase == case.reference:
         judged.drawn[kind] = inside
 
 
-def _check_together(judged: _Judged, case: CaseFolder) -> None:
+def _check_together(judged: _Checked, case: CaseFolder) -> None:
     """Ask whether lesions and liver belong together."""
     lesions, liver = judged.drawn.get("lesions"), judged.drawn.get("liver")
     if lesions is None or liver is None or not lesions.any():
@@ -239,66 +189,7 @@ def _check_together(judged: _Judged, case: CaseFolder) -> None:
         judged.warnings.append(
             f"case {case.name}: {100 * outside:.0f} % of the lesions lie outside the liver mask"
         )
-    judged.add(f"case {case.name}: {case.lesions}", [_exchanged_for_liver(lesions, liver)])
-
-
-def _exchanged_for_liver(lesions: np.ndarray, liver: np.ndarray) -> Finding | None:
-    """Say that a lesion mask is the liver's."""
-    share = float((lesions & liver).sum() / liver.sum())
-    if int(liver.sum()) < FEW_VOXELS or share <= MOST_OF_LIVER:
-        return None
-    return Finding(
-        "mask-size",
-        f"fills {100 * share:.0f} % of the liver mask: the labels or the files of liver and lesions seem to be exchanged; "
-        "correct them, or --lesion-labels and --liver-labels",
-    )
-
-
-def _judge_volume(judged: _Judged, phase: str, path: Path, image: sitk.Image) -> None:
-    """Ask whether a phase's values and millimetres can be a body's."""
-    where = f"case {judged.case}, phase {phase}: {path}"
-    sample = sample_volume(image)
-    file = split_channel(path)[0]
-    headers = unclear_headers(file)
-    code = unit_code(file) if file.is_file() else 0
-    sizes = [header for header in headers if header.check == "spacing"]
-    implausible = judged.add(where, sizes or [find_implausible_spacing(sample, code)])
-    implausible |= judged.add(where, [find_implausible_values(sample)])
-    judged.add(where, [header for header in headers if header not in sizes])
-    if implausible:
-        return  # what follows relies on both
-    judged.samples[phase] = sample
-    body = measure_body(sample)
-    if body is not None:
-        judged.bodies[phase] = body
-        judged.add(where, find_implausible_body(sample, body))
-
-
-def _judge_mask(
-    judged: _Judged,
-    kind: str,
-    phase: str,
-    files: MaskFiles,
-    mask: np.ndarray,
-    grid: sitk.Image,
-    *,
-    liver_drawn: bool,
-) -> None:
-    """Ask whether a mask can lie on its organ."""
-    where = f"case {judged.case}: {files}"
-    if not mask.any() or judged.add(where, [find_implausible_mask_size(mask, grid, kind)]):
-        return
-    misplaced = find_misplaced_liver if kind == "liver" else find_misplaced_lesions
-    if judged.add(where, [misplaced(mask, grid)]) or (kind == "lesions" and liver_drawn):
-        return
-    body = judged.bodies.get(phase)
-    if body is not None and judged.add(
-        where, [find_wrong_side(mask, grid, body.middle_mm, body.seen_mm, kind)]
-    ):
-        return
-    if kind == "lesions":
-        strange = lesions_elsewhere(mask, grid, judged.livers)
-        judged.warnings += [f"{where} {strange}"] if strange else []
+    judged.add(f"case {case.name}: {case.lesions}", [find_exchanged_for_liver(lesions, liver)])
 
 
 def _where_it_fits(files: MaskFiles, case: CaseFolder, read: Callable[[Path], sitk.Image]) -> str:

@@ -102,7 +102,7 @@ def find_implausible_mask_size(mask: np.ndarray, image: sitk.Image, organ: str) 
     """Say why a mask is too large or too small for what it is of; arguments as in `find_misplaced_liver`."""
     share = float(mask.mean())
     ml = float(mask.sum()) * float(np.prod(image.GetSpacing())) / 1000
-    corners = mask[:: mask.shape[0] - 1, :: mask.shape[1] - 1, :: mask.shape[2] - 1]
+    corners = mask[tuple(slice(None, None, max(1, n - 1)) for n in mask.shape)]
     if share > MOST_OF_VOLUME and corners.mean() > 0.5:
         return Finding(
             "mask-size",

@@ -14,6 +14,7 @@ from nnunet_multiphase.evaluation.case_files import (
     find_truths,
     is_lesion_mask,
 )
+from nnunet_multiphase.evaluation.exchanged import ExchangeWatch
 from nnunet_multiphase.evaluation.label_choice import (
     BothClasses,
     LabelOptions,
@@ -137,7 +138,7 @@ def _scored(
     cases: list[CaseScore] = []
     lesions: list[LesionScore] = []
     further: list[ClassScore] = []
-    mirrors = MirrorWatch()
+    mirrors, exchanged = MirrorWatch(), ExchangeWatch(classes)
     for case, prediction, truth in sides:
         score, rows = evaluate_case(
             prediction, truth, case=case, iou_threshold=iou_threshold, classes=classes
@@ -146,7 +147,8 @@ def _scored(
         lesions.extend(rows)
         further.extend(evaluate_classes(prediction, truth, case=case, classes=classes))
         mirrors.look(prediction, truth, classes.prediction.lesion, classes.truth.lesion)
-    note = "; ".join(filter(None, (classes.note, mirrors.note())))
+        exchanged.look(prediction, truth)
+    note = "; ".join(filter(None, (classes.note, mirrors.note(), exchanged.note())))
     return Scores(cases, lesions, iou_threshold, further, _labels(classes), note)
 
 
@@ -232,7 +234,7 @@ def _evaluate_drawn(
     cases: list[CaseScore] = []
     lesions: list[LesionScore] = []
     further: list[ClassScore] = []
-    mirrors = MirrorWatch()
+    mirrors, exchanged = MirrorWatch(), ExchangeWatch(both)
     for case in sorted(predictions):
         files = drawn[case]
         prediction, truth = (
@@ -243,6 +245,7 @@ def _evaluate_drawn(
         cases.append(score)
         lesions.extend(rows)
         mirrors.look(prediction, truth, both.prediction.lesion, both.truth.lesion)
+        exchanged.look(prediction, truth)
         if liver and files.liver is not None:
             # The file is the whole liver; the class may be the liver around the lesions.
             mask = _read_drawn(files.liver, files, case, options)
@@ -261,7 +264,8 @@ def _evaluate_drawn(
             classes = BothClasses(both.prediction, of_truth, both.said_by)
             further.extend(evaluate_classes(prediction, organ_truth, case=case, classes=classes))
     labels = {LESION: sorted(both.prediction.lesion), **{name: sorted(v) for name, v in liver.items()}}
-    return Scores(cases, lesions, iou_threshold, further, labels, mirrors.note())
+    note = "; ".join(filter(None, (mirrors.note(), exchanged.note())))
+    return Scores(cases, lesions, iou_threshold, further, labels, note)
 
 
 def _read_drawn(path: Path, files: DrawnMasks, case: str, options: LabelOptions) -> sitk.Image:

@@ -63,7 +63,8 @@ def measure_patient(
     Raises:
         InputError: The images lie on different grids.
     """
-    _refuse_other_grids(lesions, images, probability, liver)
+    organ_mask = None if liver is None else liver.mask
+    refuse_other_grids(lesions, images, {"the probability": probability, "the liver": organ_mask})
     grid = turned(lesions)
     # Kept as long as the arrays are, which are views of them.
     upright = {phase: without_padding(turned(image)) for phase, image in images.items()}
@@ -170,15 +171,12 @@ def _lesion(
     )
 
 
-def _refuse_other_grids(
-    lesions: sitk.Image,
-    images: Mapping[str, sitk.Image],
-    probability: sitk.Image | None,
-    liver: Liver | None,
+def refuse_other_grids(
+    lesions: sitk.Image, images: Mapping[str, sitk.Image], further: Mapping[str, sitk.Image | None]
 ) -> None:
+    """Raise InputError where phases, or what else is named, do not lie on the lesions' grid."""
     beside = {f"the {phase} image": image for phase, image in images.items()}
-    beside |= {} if probability is None else {"the probability": probability}
-    beside |= {} if liver is None else {"the liver": liver.mask}
+    beside |= {name: image for name, image in further.items() if image is not None}
     for name, image in beside.items():
         require_same_grid(lesions, image, f"the segmentation and {name}")
 

@@ -90,7 +90,10 @@ def read_volume(path: Path, *, drawing: bool = False) -> sitk.Image:
             that are no numbers.
     """
     if path.is_dir():
-        return _read_series(path, drawing=drawing)
+        try:
+            return _read_series(path, drawing=drawing)
+        except InputError as error:
+            raise InputError(f"{error}{_files_meant(path)}") from error
     path, channel = split_channel(path)
     if not path.is_file():
         raise InputError(_not_there(path))
@@ -117,6 +120,13 @@ def read_volume(path: Path, *, drawing: bool = False) -> sitk.Image:
             f"{path} holds values that are not numbers (NaN or infinite): expected HU; export it again"
         )
     return image
+
+
+def _files_meant(folder: Path) -> str:
+    """Name volumes that lie in a folder which is no DICOM series: one of them may be what was meant."""
+    names = sorted(file.name for file in folder.iterdir() if volume_stem(file) is not None)
+    more = f" or another of {len(names)} files" if len(names) > 3 else ""
+    return f"; or, if {' or '.join(names[:3])}{more} in it is meant, give that file" if names else ""
 
 
 def _not_there(path: Path) -> str:

@@ -16,14 +16,15 @@ import SimpleITK as sitk
 from tiny_model import Exported
 
 import nnunet_multiphase as mp
-from nnunet_multiphase import api
+from nnunet_multiphase import api, api_segmentation
 from nnunet_multiphase.phantom.cohort import make_case
 
 pytestmark = pytest.mark.slow
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 FUNCTIONS = [name for name in mp.__all__ if inspect.isfunction(getattr(mp, name))]
-EXAMPLES = [test for test in doctest.DocTestFinder().find(api) if test.examples]
+HOMES = (api, api_segmentation)
+EXAMPLES = [test for home in HOMES for test in doctest.DocTestFinder().find(home) if test.examples]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,8 +47,9 @@ def test_an_example_gives_what_it_says(example: doctest.DocTest) -> None:
     assert runner.run(example).failed == 0
 
 
-def test_every_function_of_the_module_has_an_example() -> None:
-    in_module = {name for name in FUNCTIONS if getattr(mp, name).__module__ == api.__name__}
+def test_every_function_of_the_modules_has_an_example() -> None:
+    homes = {home.__name__ for home in HOMES}
+    in_module = {name for name in FUNCTIONS if getattr(mp, name).__module__ in homes}
     assert {test.name.rpartition(".")[2] for test in EXAMPLES} == in_module
     assert len(in_module) == 7
 

@@ -258,7 +258,10 @@ def test_the_functions_ask_as_well(files: Path, unplaced: Path) -> None:
         mp.align_phases({"pv": reference, "art": unplaced}, "pv")
     with pytest.raises(mp.InputError, match="which side is the patient's right"):
         mp.lesion_table(mask, {"pv": unplaced})
-    mp.align_phases({"pv": unplaced, "art": unplaced}, "pv", registered=True, accept=["orientation"])
+    other = sitk.ReadImage(str(unplaced)) + 1
+    mp.align_phases(
+        {"pv": other, "art": unplaced}, "pv", registered=True, accept=["orientation", "liver-side"]
+    )
 
 
 @pytest.mark.parametrize(
