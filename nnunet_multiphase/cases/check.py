@@ -45,7 +45,7 @@ from nnunet_multiphase.volumes.unchanged import digest_of_mask, digest_of_volume
 from nnunet_multiphase.volumes.volume_file import read_volume, split_channel
 from registration.file_header import unclear_headers
 from registration.nifti_bytes import unit_code
-from registration.padding import tell_padding
+from registration.padding import tell_padding, without_padding
 
 STRAY_SHARE = 0.05
 """Share of a lesion mask that may lie outside the liver mask: edges are drawn by different hands."""
@@ -267,6 +267,8 @@ def _judge_volume(judged: _Judged, phase: str, path: Path, image: sitk.Image) ->
     judged.add(where, [header for header in headers if header not in sizes])
     if implausible:
         return  # what follows relies on both
+    if (seen := without_padding(image)) is not image:
+        sample = sample_volume(seen)  # padding of 0 would be a body up to the volume's sides
     judged.samples[phase] = sample
     body = measure_body(sample)
     if body is not None:

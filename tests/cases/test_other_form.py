@@ -76,9 +76,7 @@ def test_case_folders_that_are_named_like_phases_are_case_folders(tmp_path: Path
 
 
 @pytest.mark.parametrize("sessions", [(), ("01",), ("01", "02")], ids=["none", "one", "two"])
-def test_bids_is_told_the_pattern_that_reads_it(
-    tmp_path: Path, sessions: tuple[str, ...], start: str
-) -> None:
+def test_bids_is_told_the_pattern_that_reads_it(tmp_path: Path, sessions: tuple[str, ...]) -> None:
     words = {"nc": "nat", "art": "art", "pv": "ven", "dl": "late"}
     for subject in ("01", "02"):
         for session in sessions or ("",):

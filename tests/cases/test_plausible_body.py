@@ -206,3 +206,20 @@ def test_equal_slices_at_another_distance_are_refused(case: CaseFolder) -> None:
     edit(case.images["art"], lambda image: image.SetSpacing((5.6, 5.6, 1.25)))
     (problem,) = check_case(case).problems
     assert "art and pv both have 24 slices, but 1.25 and 8 mm apart" in problem
+
+
+def test_padding_of_0_around_the_picture_is_told_and_hides_no_wrong_size(case: CaseFolder) -> None:
+    def pad(image: sitk.Image) -> sitk.Image:
+        hu = sitk.GetArrayFromImage(image)
+        y, x = (np.arange(n) - (n - 1) / 2 for n in hu.shape[1:])
+        outside = np.hypot(x[np.newaxis] / len(x), y[:, np.newaxis] / len(y)) > 0.5
+        padded = sitk.GetImageFromArray(np.where(outside, np.int16(0), hu))
+        padded.CopyInformation(image)
+        return padded
+
+    edit(case.images["art"], pad)
+    (warning,) = (w for w in check_case(case).warnings if "around the picture" in w)
+    assert f"case a, phase art: {case.images['art']} holds 0 in " in warning
+    assert check_case(case).problems == ()
+    edit(case.images["art"], lambda image: image.SetSpacing((2.0, 2.0, 8.0)))
+    assert any("holds a body 11" in problem for problem in check_case(case).problems)  # 320 mm / 5.6 * 2
