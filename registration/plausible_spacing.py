@@ -20,10 +20,30 @@ MATRICES = (512, 768, 1024)
 LENGTH_MM = (15.0, 2300.0)
 """Along the table: at least some slices, at most what a scanner reaches."""
 MANY_SLICES = 12
+BARE_SIDE_MM, BARE_LONGEST_MM = 90.0, 130.0
+"""What a volume with a liver in it has along each axis, and along one of them: of crops and infants too."""
+
+
+def is_bare(
+    spacing_mm: Sequence[float], origin_mm: Sequence[float], direction: Sequence[float] | np.ndarray
+) -> bool:
+    """Tell a grid such as an array gets that is written without a header: 1 mm, the origin at 0, straight axes.
+
+    Args:
+        spacing_mm: Voxel size (x, y, z).
+        origin_mm: World position of the first voxel.
+        direction: Nine numbers, as SimpleITK gives them.
+    """
+    straight = np.eye(3).ravel()  # nibabel's np.eye(4) has x and y reversed here
+    return bool(
+        np.allclose(spacing_mm, 1.0, atol=1e-6)
+        and np.allclose(origin_mm, 0.0, atol=1e-6)
+        and np.allclose(np.abs(direction), straight, atol=1e-6)
+    )
 
 
 def find_implausible_size(
-    spacing_mm: Sequence[float], size: Sequence[int], unit_code: int = 0
+    spacing_mm: Sequence[float], size: Sequence[int], unit_code: int = 0, *, bare: bool = False
 ) -> Finding | None:
     """Say why voxels cannot be of the size that the header gives.
 
@@ -31,6 +51,7 @@ def find_implausible_size(
         spacing_mm: Voxel size along the volume's axes (x, y, z), as it was read.
         size: Voxels along them.
         unit_code: What a NIfTI header says its numbers are; one of `UNIT_CODES` says that they were turned into mm.
+        bare: Whether the header says no more than an array has, as `is_bare`.
     """
     shown = " x ".join(f"{s:.4g}" for s in spacing_mm)
     if not (np.isfinite(spacing_mm).all() and min(spacing_mm) > 0):
@@ -60,6 +81,9 @@ def find_implausible_size(
             f"has voxels of 1 x 1 x 1 mm at {size[0]} x {size[1]} pixels, a field of view of {size[0]} mm that scanners do "
             "not have: the size seems to be lost; export it again with its header",
         )
+    if bare and (min(size) < BARE_SIDE_MM or max(size) < BARE_LONGEST_MM):
+        extent = " x ".join(f"{n}" for n in size)
+        return lost_header(f"it would be {extent} mm, too small to hold a liver")
     length = spacing_mm[2] * size[2]
     if length > LENGTH_MM[1] or (length < LENGTH_MM[0] and size[2] >= MANY_SLICES):
         return Finding(
@@ -68,6 +92,15 @@ def find_implausible_size(
             f"{LENGTH_MM[1]:.0f} mm are expected; correct the slices' distance in the header",
         )
     return None
+
+
+def lost_header(why: str) -> Finding:
+    """Say that nothing of a header seems to be left, and what speaks against its 1 mm."""
+    return Finding(
+        "spacing",
+        "has voxels of 1 x 1 x 1 mm and its first voxel at 0 0 0, as an image written from an array without its header, "
+        f"and {why}: the size seems to be lost; export it again with its header",
+    )
 
 
 def find_implausible_file(path: Path) -> Finding | None:
@@ -87,4 +120,7 @@ def find_implausible_file(path: Path) -> Finding | None:
         sitk.ProcessObject.SetGlobalWarningDisplay(shown)
     if reader.GetDimension() < 3:
         return None
-    return find_implausible_size(reader.GetSpacing()[:3], reader.GetSize()[:3], unit_code(path))
+    direction = np.reshape(reader.GetDirection(), (reader.GetDimension(), -1))[:3, :3].ravel()
+    spacing, origin = reader.GetSpacing()[:3], reader.GetOrigin()[:3]
+    bare = is_bare(spacing, origin, direction)
+    return find_implausible_size(spacing, reader.GetSize()[:3], unit_code(path), bare=bare)

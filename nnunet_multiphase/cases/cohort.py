@@ -10,6 +10,7 @@ from nnunet_multiphase.cases.case_folder import EXPECTED_NAMES, read_case_folder
 from nnunet_multiphase.cases.case_name import case_id
 from nnunet_multiphase.cases.mask_choice import ONE_MASK, MaskRule
 from nnunet_multiphase.cases.near_miss import flat_pattern, is_system_folder
+from nnunet_multiphase.cases.other_form import told_of_other_form
 from nnunet_multiphase.cases.patient_table import PATIENT_TABLE, assign_patients
 from nnunet_multiphase.errors import CohortError, InputError
 from nnunet_multiphase.volumes.volume_file import volume_stem
@@ -39,16 +40,12 @@ def scan_cohort(raw: Path, masks: MaskRule = ONE_MASK) -> tuple[list[CaseFolder]
     raw = Path(raw)
     if not raw.is_dir():
         return [], [f"{raw} is not a folder: expected one with a folder per case ({EXPECTED_NAMES} in each)"]
-    if (raw / "imagesTr").is_dir():
-        return [], [
-            f"{raw} is a dataset in nnU-Net's form: expected a folder per case ({EXPECTED_NAMES} in each); say how it is "
-            "named with --pattern 'imagesTr/{case}_{phase}.nii.gz' --phase-names nc=0000 art=0001 ... --lesions "
-            "'labelsTr/{case}.nii.gz' --drawn-on PHASE"
-        ]
+    folders = case_folders(raw)
+    if other_form := told_of_other_form(raw, folders, f"a folder per case ({EXPECTED_NAMES} in each)"):
+        return [], [f"{raw} {other_form}"]
     cases: list[CaseFolder] = []
     problems: list[str] = []
     seen: dict[str, str] = {}
-    folders = case_folders(raw)
     for folder in folders:
         # Without case: two names that differ only there are one file on macOS and Windows.
         key = case_id(folder.name).casefold()

@@ -36,6 +36,7 @@ from nnunet_multiphase.cases.plausible_order import (
     told_of_bright_liver,
 )
 from nnunet_multiphase.cases.plausible_values import find_implausible_values
+from registration.padding import without_padding
 
 MOST_OF_LIVER = 0.9
 """A lesion mask that fills more of the liver than this is the liver's: labels or files are exchanged."""
@@ -109,6 +110,8 @@ class Judged:
         self.add(where, [header for header in headers if header not in sizes])
         if implausible:
             return  # what follows relies on both
+        if (seen := without_padding(image)) is not image:
+            sample = sample_volume(seen)  # padding of 0 would be a body up to the volume's sides
         self.samples[phase] = sample
         body = measure_body(sample)
         if body is not None:

@@ -58,6 +58,11 @@ class Layout:
     index: Index | None = None
     distrust: str = ""
 
+    def __post_init__(self) -> None:
+        """Write the files' names for phases in one form, as the paths they are looked for in."""
+        names = {one_form(theirs): ours for theirs, ours in self.phase_names.items()}
+        object.__setattr__(self, "phase_names", names)
+
 
 CHANNEL = "#{phase}"
 """End of an image pattern whose file holds all phases, one volume each."""

@@ -188,7 +188,7 @@ def _read_index(
     if not table.is_file():
         return found, [f"{table} cannot be read (no such file): expected the set's own table"]
     for row in read_table(table, needed, [index.liver] if index.liver else []).rows:
-        name, theirs, image = row[index.case], row[index.phase], row[index.image]
+        name, theirs, image = row[index.case], one_form(row[index.phase]), row[index.image]
         where = f"case {name} ({table.name}, line {row.number})"
         if not name or not image:
             problems.append(

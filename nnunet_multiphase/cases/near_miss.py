@@ -10,7 +10,7 @@ from pathlib import Path
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.volumes.volume_file import FORMATS, count_volumes, volume_stem
 from nnunet_multiphase.words.descriptions import phases_named
-from nnunet_multiphase.words.labels import likely_kind, mask_kind
+from nnunet_multiphase.words.labels import likely_kind, mask_kind, meanings_in, read_label
 
 SIDECARS: tuple[str, ...] = (
     *(
@@ -74,12 +74,12 @@ def likeness(stem: str, folder: str) -> Likeness | None:
     if (exact := exact_name(stem)) is not None:
         return exact
     rest = _without(stem, folder)
-    text = re.sub(r"[_\-.]", " ", rest)
-    phases = list(phases_named(text))
+    phases = _phases_in(rest)
     phase = phases[0] if len(phases) == 1 else None
+    drawn = MASK_WORDS.search(rest.lower()) or "lesion" in meanings_in(_words(rest))
     # "liver_smoothed" is a mask, "liver_thin_pv" rather a scan.
-    kind = mask_kind(text) if phases else likely_kind(text)
-    kind = kind or ("mask" if MASK_WORDS.search(rest.lower()) else None)
+    kind = mask_kind(_words(rest)) if phases else likely_kind(_words(rest))
+    kind = kind or ("mask" if drawn else None)
     if kind is None and phase is None:
         return None
     return Likeness(kind or "image", phase)
@@ -102,17 +102,57 @@ def seems_to_be(path: Path) -> str:
             "phase"
         )
     like = likeness(stem, path.parent.name)
+    against = _against_mask(_without(stem, path.parent.name))
     if like is None:
-        return ""
+        return f"it seems to be a mask {against}, which has no use here: remove it" if against else ""
+    if (twin := _namesake(path, like)) is not None:
+        if against:
+            return f"it seems to be a mask {against}, or what {twin.name} beside it is: remove it"
+        return f"it seems to be {_described(like)}, as {twin.name} beside it: remove one of them"
     ending = path.name[len(stem) :]
     if like.kind == "image":
         option = f"setup's {_pattern_option(stem, path, like.phase)}"
-        return f"it seems to be {like.phase}: rename it to {like.phase}{ending}, or pass {option}"
+        mend = f"rename it to {like.phase}{ending}, or pass {option}"
+        if against:
+            return f"it may be {like.phase} ({mend}), or a mask {against} (remove it)"
+        return f"it seems to be {like.phase}: {mend}"
     target = "<phase>" if like.phase is None else like.phase
     organ = "lesions" if like.kind == "mask" else like.kind
-    what = "a mask" if like.kind == "mask" else f"a mask of the {like.kind}"
     drawn = " (the phase it is drawn on)" if like.phase is None else ""
-    return f"it seems to be {what}: rename it to {organ}_{target}{ending}{drawn}, or pass setup's --pattern and --{organ}"
+    mend = f"rename it to {organ}_{target}{ending}{drawn}, or pass setup's --pattern and --{organ}"
+    if against:
+        return f"it seems to be a mask {against}: if it holds the lesions, {mend}; else remove it"
+    return f"it seems to be {_described(like)}: {mend}"
+
+
+def _described(like: Likeness) -> str:
+    """Call what a name seems to mean by its name."""
+    if like.kind == "image":
+        return str(like.phase)
+    return "a mask" if like.kind == "mask" else f"a mask of the {like.kind}"
+
+
+def _namesake(path: Path, like: Likeness) -> Path | None:
+    """Find the file beside one that is named as the other would have to be; None where there is none."""
+    kind = "lesions" if like.kind == "mask" else like.kind
+    for beside in sorted(path.parent.iterdir()):
+        stem = volume_stem(beside) if beside.is_file() and beside != path else None
+        if stem is not None and like.phase and exact_name(stem) == Likeness(kind, like.phase, exact=True):
+            return beside
+    return None
+
+
+def _against_mask(name: str) -> str:
+    """Say, to follow "a mask", what speaks against a name's being plainly lesions or liver; the empty text: nothing."""
+    reading = read_label(_words(name))
+    if reading.kind is not None:
+        return ""
+    if reading.why:
+        return f"not plainly of lesions or liver ({reading.why})"
+    meanings = meanings_in(_words(name))
+    if "liver" in meanings:
+        return "not plainly of lesions or liver"  # a lobe, the healthy part
+    return "of another structure" if "place" in meanings else ""
 
 
 def unread_phase(entry: Path, found: Container[object]) -> str:
@@ -135,16 +175,9 @@ def unread_phase(entry: Path, found: Container[object]) -> str:
         (entry.parent / f"{_stem_of(entry)}{e}").exists() for e in FORMATS
     ):
         return ""
-    what = (
-        like.phase
-        if like.kind == "image"
-        else "a mask"
-        if like.kind == "mask"
-        else f"a mask of the {like.kind}"
-    )
     return (
-        f"seems to be {what}, and is no file that can be read here: expected {', '.join(FORMATS[:-1])}; convert it, or "
-        "remove it"
+        f"seems to be {_described(like)}, and is no file that can be read here: expected {', '.join(FORMATS[:-1])}; "
+        "convert it, or remove it"
     )
 
 
@@ -224,12 +257,19 @@ def _phase_text(text: str, phase: str | None) -> str:
         for i in range(len(pieces))
         if (j := i + n) <= len(pieces)
     ]
-    fitting = [
-        span
-        for span in spans
-        if phase is not None and list(phases_named(re.sub(r"[_\-.]", " ", span))) == [phase]
-    ]
+    fitting = [span for span in spans if phase is not None and _phases_in(span) == [phase]]
     return min(fitting, key=len).strip("_-. ") if fitting else ""
+
+
+def _phases_in(name: str) -> list[str]:
+    """List the phases that a name's words say; our own short names count where no other word does (dl is in no language)."""
+    words = _words(name)
+    return list(phases_named(words)) or [phase for phase in PHASES if phase in words.lower().split()]
+
+
+def _words(name: str) -> str:
+    """Part a file's name at the signs between its words."""
+    return re.sub(r"[_\-.]", " ", name)
 
 
 def _without(stem: str, folder: str, instead: str = "") -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from registration.finding import Finding as Finding
+from registration.plausible_spacing import is_bare
 
 SAMPLES_IN_PLANE = 128
 SAMPLES_ALONG = 96
@@ -24,6 +25,7 @@ class Sample:
         full_size: Voxels of the volume (x, y, z).
         index_to_world: 3 x 3 matrix from a sample's index (x, y, z) to mm.
         origin_mm: World position (x, y, z) of the first sample.
+        bare: Whether the header says no more than an array has, as `registration.plausible_spacing.is_bare`.
     """
 
     hu: np.ndarray
@@ -32,6 +34,7 @@ class Sample:
     full_size: tuple[int, int, int]
     index_to_world: np.ndarray
     origin_mm: np.ndarray
+    bare: bool = False
 
 
 def sample_volume(image: sitk.Image) -> Sample:
@@ -55,6 +58,7 @@ def sample_volume(image: sitk.Image) -> Sample:
         image.GetSize(),
         np.column_stack(columns),
         np.array(image.TransformIndexToPhysicalPoint(first)),
+        is_bare(image.GetSpacing(), image.GetOrigin(), image.GetDirection()),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from nnunet_multiphase.cases.plausibility import Finding, Sample
-from registration.plausible_spacing import find_implausible_size
+from registration.plausible_spacing import find_implausible_size, lost_header
 
 BODY_HU = -400.0
 BONE_HU = 250.0
@@ -37,6 +37,7 @@ class Body:
         depth_mm: The same, front to back.
         middle_mm: Of what is seen of its width, measured from the volume's right side.
         seen_mm: Width of what is seen.
+        seen_deep_mm: Its depth.
         bones_behind: Centre of the bones behind the body's, in depths; None where few bones or a cut-off body.
         lung_below: Share of lung in the lowest quarter.
         lung_above: The same in the uppermost quarter.
@@ -46,6 +47,7 @@ class Body:
     depth_mm: float | None
     middle_mm: float
     seen_mm: float
+    seen_deep_mm: float
     bones_behind: float | None
     lung_below: float
     lung_above: float
@@ -53,7 +55,7 @@ class Body:
 
 def find_implausible_spacing(sample: Sample, unit_code: int = 0) -> Finding | None:
     """Say why voxels cannot be of the size that the header gives, as `registration.plausible_spacing`."""
-    return find_implausible_size(sample.full_spacing_mm, sample.full_size, unit_code)
+    return find_implausible_size(sample.full_spacing_mm, sample.full_size, unit_code, bare=sample.bare)
 
 
 def measure_body(sample: Sample) -> Body | None:
@@ -88,6 +90,7 @@ def measure_body(sample: Sample) -> Body | None:
         along * dy if whole_depth else None,
         (middle + 0.5) * dx,
         across * dx,
+        along * dy,
         behind,
         shares[0],
         shares[1],
@@ -96,21 +99,8 @@ def measure_body(sample: Sample) -> Body | None:
 
 def find_implausible_body(sample: Sample, body: Body) -> list[Finding]:
     """Say why a body cannot be of its size, or lie as the header has it."""
-    findings = []
-    for what, found, (least, most) in (
-        ("wide", body.width_mm, WIDTH_MM),
-        ("deep", body.depth_mm, DEPTH_MM),
-    ):
-        if found is not None and not least <= found <= most:
-            shown = " x ".join(f"{s:.4g}" for s in sample.full_spacing_mm)
-            findings.append(
-                Finding(
-                    "body-size",
-                    f"holds a body {found:.0f} mm {what} where {least:.0f} to {most:.0f} mm are expected: its voxels of "
-                    f"{shown} mm seem to be wrong; correct the spacing in the header, or export it again",
-                )
-            )
-            break
+    size = _find_no_ones_size(sample, body)
+    findings = [] if size is None else [size]
     if body.width_mm is not None and body.depth_mm is not None and body.width_mm < LEAST_WIDE * body.depth_mm:
         findings.append(
             Finding(
@@ -136,6 +126,26 @@ def find_implausible_body(sample: Sample, body: Body) -> list[Finding]:
             )
         )
     return findings[:1]
+
+
+def _find_no_ones_size(sample: Sample, body: Body) -> Finding | None:
+    """Say that a body is too large or too small, by what is seen of it where the volume's sides cut it off."""
+    for what, whole, seen, (least, most) in (
+        ("wide", body.width_mm, body.seen_mm, WIDTH_MM),
+        ("deep", body.depth_mm, body.seen_deep_mm, DEPTH_MM),
+    ):
+        # A crop may show as little as it likes of a body, but of a header as a crop keeps it.
+        if whole is None and seen < least and sample.bare:
+            return lost_header(f"its body, cut off by the volume's sides, would be seen {seen:.0f} mm {what}")
+        if seen > most or (whole is not None and seen < least):
+            shown = " x ".join(f"{s:.4g}" for s in sample.full_spacing_mm)
+            at_least = "" if whole is not None else "at least "
+            return Finding(
+                "body-size",
+                f"holds a body {at_least}{seen:.0f} mm {what} where {least:.0f} to {most:.0f} mm are expected: its voxels "
+                f"of {shown} mm seem to be wrong; correct the spacing in the header, or export it again",
+            )
+    return None
 
 
 def find_unlike_phases(samples: Mapping[str, Sample], bodies: Mapping[str, Body | None]) -> Finding | None:

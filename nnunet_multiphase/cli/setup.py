@@ -16,6 +16,7 @@ from nnunet_multiphase.errors import FULL, InputError, printable, told_by_system
 if TYPE_CHECKING:
     from nnunet_multiphase.dataset.build import DatasetSummary
     from nnunet_multiphase.dataset.options import DatasetOptions
+    from nnunet_multiphase.dataset.plan import DatasetPlan
 
 HELP = "register the phases of every case and write an nnU-Net dataset"
 
@@ -143,12 +144,13 @@ def _dry_run(args: argparse.Namespace, options: DatasetOptions) -> int:
     """Say what would become of every case: 0 = it can be done, 2 = there are problems."""
     from nnunet_multiphase.dataset.build import threads_of_a_worker
     from nnunet_multiphase.dataset.destination import choose_destination
+    from nnunet_multiphase.dataset.earlier_models import told_of_earlier_models
     from nnunet_multiphase.dataset.plan import plan_dataset
     from nnunet_multiphase.dataset.workers import dask_workers, local_workers
 
-    problems = []
+    problems, destination = [], None
     try:
-        choose_destination(args.dataset_id, args.name, overwrite=args.overwrite)
+        destination = choose_destination(args.dataset_id, args.name, overwrite=args.overwrite)
     except InputError as error:
         problems.append(str(error))
     workers = (
@@ -164,6 +166,29 @@ def _dry_run(args: argparse.Namespace, options: DatasetOptions) -> int:
             progress=True,
         )
     problems += plan.problems
+    _list_cases(plan)
+    for report in plan.reports:
+        for warning in report.warnings:
+            print(f"warning: {printable(warning)}", file=sys.stderr)
+    models = [] if destination is None else told_of_earlier_models(destination, plan, options.targets)
+    for note in (*plan.found.notes, *models):
+        print(f"warning: {printable(note)}", file=sys.stderr)
+    if plan.found.ignored:
+        print(
+            f"ignored: {', '.join(plan.found.ignored[:20])}"
+            + (" ..." if len(plan.found.ignored) > 20 else "")
+        )
+    for problem in problems:
+        print(f"error: {printable(problem)}", file=sys.stderr)
+    print(
+        f"{len(plan.cases)} cases, {len(plan.test_patients)} patients for testing, {len(problems)} problem(s); "
+        "nothing was written (* reference, () missing)"
+    )
+    return 2 if problems else 0
+
+
+def _list_cases(plan: DatasetPlan) -> None:
+    """Print a line for each case: what is used of it, or why it is left out."""
     for case in plan.cases:
         phases = [
             f"{phase}*" if phase == case.reference else phase if phase in case.images else f"({phase})"
@@ -179,20 +204,3 @@ def _dry_run(args: argparse.Namespace, options: DatasetOptions) -> int:
         print(f"{case.name}: left out, lacks {', '.join(p for p in plan.channels if p not in case.images)}")
     for case in plan.without_mask:
         print(f"{case.name}: left out, has no lesion mask")
-    for report in plan.reports:
-        for warning in report.warnings:
-            print(f"warning: {printable(warning)}", file=sys.stderr)
-    for note in plan.found.notes:
-        print(f"warning: {printable(note)}", file=sys.stderr)
-    if plan.found.ignored:
-        print(
-            f"ignored: {', '.join(plan.found.ignored[:20])}"
-            + (" ..." if len(plan.found.ignored) > 20 else "")
-        )
-    for problem in problems:
-        print(f"error: {printable(problem)}", file=sys.stderr)
-    print(
-        f"{len(plan.cases)} cases, {len(plan.test_patients)} patients for testing, {len(problems)} problem(s); "
-        "nothing was written (* reference, () missing)"
-    )
-    return 2 if problems else 0

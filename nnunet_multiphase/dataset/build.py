@@ -20,6 +20,7 @@ from nnunet_multiphase.dataset.destination import (
     remove_records,
     settle,
 )
+from nnunet_multiphase.dataset.earlier_models import told_of_earlier_models
 from nnunet_multiphase.dataset.finished import clear_unfinished, convert_once, fingerprint, started_run
 from nnunet_multiphase.dataset.options import DatasetOptions
 from nnunet_multiphase.dataset.plan import DatasetPlan, plan_dataset
@@ -117,10 +118,13 @@ def build_dataset(
             splits = make_folds(train, folds=options.folds, seed=options.seed)
             write_records(partial, destination.name, plan, outcomes, splits, settings, options.targets, find)
             finish(partial)
+            # Before the earlier edition goes, which knows what its models were trained on.
+            models = told_of_earlier_models(destination, plan, options.targets)
             publish(destination)
             # Not before: what fails up to here is gone on with.
             remove_records(destination)
-    return _summary(destination.raw, plan, splits, options.folds, outcomes)
+    summary = _summary(destination.raw, plan, splits, options.folds, outcomes)
+    return replace(summary, warnings=(*summary.warnings, *models))
 
 
 def check_jobs(jobs: int) -> None:

@@ -7,22 +7,12 @@ read as unsigned (62512). Measured voxels are noisy, so that a large area of exa
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from nnunet_multiphase.phases import FILL_HU
-from registration.padding import NO_HU_BELOW
-
-NO_HU_ABOVE = 3071
-"""The end of the usual 12-bit range; metal can be above it, but not all around the picture."""
-
-AIR_BELOW = -900
-
-MIN_FRACTION = 5e-4
-"""Of the volume's voxels; fewer with one value are noise or metal."""
-
-CORNER_FRACTIONS = (0.05, 0.6)
-"""What a value between air and metal must fill of the volume; outside a circle in a square lies 0.21 of it."""
-
+from registration.padding import AIR_BELOW as AIR_BELOW
+from registration.padding import LEAST_PADDING, NO_HU_BELOW, around_picture
+from registration.padding import NO_HU_ABOVE as NO_HU_ABOVE
+from registration.padding import reaches_edge as reaches_edge
 
 MOST_NO_HU = 0.25
 """Of the voxels that are no padding: more below -1500 HU are of a wrong rescaling. Corners, blurred by a codec, are 0.21."""
@@ -60,18 +50,8 @@ def padding_to_air(hu: np.ndarray) -> tuple[np.ndarray, tuple[float, ...]]:
     Returns:
         The volume, a copy if anything was replaced, and the values that were padding.
     """
-    found = [(value, hu == value) for value in _often(hu[hu < NO_HU_BELOW], MIN_FRACTION * hu.size)]
-    corners = hu[:, [0, 0, -1, -1], [0, -1, 0, -1]]
-    for value in np.unique(corners[corners > NO_HU_ABOVE]):
-        area = reaches_edge(hu == value)
-        if area.sum() >= MIN_FRACTION * hu.size:
-            found.append((float(value), area))
-    if (value := _corner_value(corners)) is not None:
-        area = reaches_edge(hu == value)
-        low, high = CORNER_FRACTIONS
-        rest = hu[~area]
-        if low < area.mean() < high and (rest <= AIR_BELOW).mean() >= MIN_FRACTION:
-            found.append((value, area))
+    found = [(value, hu == value) for value in _often(hu[hu < NO_HU_BELOW], LEAST_PADDING * hu.size)]
+    found += around_picture(hu)
     if not found:
         return hu, ()
     hu = hu.copy()
@@ -83,23 +63,3 @@ def padding_to_air(hu: np.ndarray) -> tuple[np.ndarray, tuple[float, ...]]:
 def _often(values: np.ndarray, at_least: float) -> list[float]:
     found, counts = np.unique(values, return_counts=True)
     return [float(value) for value in found[counts >= max(at_least, 2)]]
-
-
-def _corner_value(corners: np.ndarray) -> float | None:
-    """Give the one value between air and metal that all four corners of most slices have; corners: (z, 4)."""
-    same = corners[(corners == corners[:, :1]).all(axis=1), 0]
-    values, counts = np.unique(same, return_counts=True)
-    if not len(values):
-        return None
-    value, count = float(values[counts.argmax()]), int(counts.max())
-    return value if 2 * count > len(corners) and AIR_BELOW < value <= NO_HU_ABOVE else None
-
-
-def reaches_edge(area: np.ndarray) -> np.ndarray:
-    """Keep of an area (z, y, x), slice by slice, what is connected to the slice's edge."""
-    in_plane = np.zeros((3, 3, 3), bool)
-    in_plane[1] = ndimage.generate_binary_structure(2, 1)
-    labels, _ = ndimage.label(area, in_plane)
-    edge = np.ones(area.shape[1:], bool)
-    edge[1:-1, 1:-1] = False
-    return np.isin(labels, np.setdiff1d(labels[:, edge], [0]))

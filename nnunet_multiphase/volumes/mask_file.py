@@ -23,6 +23,9 @@ from registration.volume import corner_distances_mm, grid_limit_mm
 
 LABEL_TOLERANCE = 1e-3
 """How far a label stored as a floating-point number may lie from a whole one: casts and scale slopes do far less."""
+MOST_CLASSES = 6
+"""More labels in one file are an image, or lesions with a number each."""
+MOST_LESIONS = 50
 
 
 class GridError(InputError):
@@ -126,18 +129,38 @@ def _other_labels(path: Path, files: MaskFiles, expected: tuple[int, ...], found
         if len(expected) == 2
         else ", ".join(map(str, sorted(expected)))
     )
-    option = "--liver-labels" if files.organ == "liver" else "--lesion-labels"
-    others = [int(v) for v in found if v]
-    if len(others) == 1:
-        mend = f"write it as {'/'.join(map(str, sorted(expected)))}, or pass {option} {others[0]}"
-    elif len(others) <= 6:
-        mend = (
-            f"say which of them are the {files.organ or 'mask'} with {option}, such as {option} {others[-1]} "
-            "(one file may hold both, as --lesion-labels 2 --liver-labels 1 2; what is neither is named with --other-labels)"
-        )
-    else:
-        mend = f"these are no labels but perhaps an image; write it as {'/'.join(map(str, sorted(expected)))}"
+    mend = _mend_labels(files.organ, [int(v) for v in found if v], "/".join(map(str, sorted(expected))))
     return f"{path} is not a mask: expected only the values {allowed}, found {shown}; {mend}"
+
+
+def _mend_labels(organ: str, found: list[int], wanted: str) -> str:
+    """Say what to do about labels that are not expected; where they may mean several things, what each asks for.
+
+    Args:
+        organ: `MaskFiles.organ`.
+        found: The labels in the file but 0, in order.
+        wanted: The expected ones, such as "0/1".
+    """
+    option = "--liver-labels" if organ == "liver" else "--lesion-labels"
+    if found[0] < 0:
+        return f"write it as {wanted}: no option takes labels below 0"
+    if len(found) == 1:
+        return f"write it as {wanted}, or pass {option} {found[0]} if all of them are so"
+    all_of_them = f"{option} {' '.join(map(str, found))}"
+    numbered = organ != "liver" and found == list(range(1, len(found) + 1))
+    if len(found) > MOST_CLASSES:
+        if not numbered or len(found) > MOST_LESIONS:
+            return f"these are no labels but perhaps an image; write it as {wanted}"
+        return f"if they number the lesions, write all of them as 1, or pass {all_of_them}; else write it as {wanted}"
+    if organ == "liver":
+        return (
+            f"say which of them are the liver with {option} (lesions are a part of it, such as {option} 1 2 where 2 is "
+            "lesion), and name what is neither with --other-labels"
+        )
+    return (
+        f"say what they are: if each is a lesion of its own, pass {all_of_them}; else name the lesions' alone with {option} "
+        "(one file may hold both, as --lesion-labels 2 --liver-labels 1 2), and what is neither with --other-labels"
+    )
 
 
 def _segments_of(path: Path) -> list[Segment]:

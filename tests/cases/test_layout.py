@@ -46,7 +46,9 @@ def write_labels(path: Path, *labels: int) -> Path:
 
 def write(path: Path, values: np.ndarray) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    sitk.WriteImage(sitk.GetImageFromArray(values), str(path))
+    image = sitk.GetImageFromArray(values)
+    image.SetOrigin((-5.0, 0.0, 0.0))  # at 0, its header would look lost
+    sitk.WriteImage(image, str(path))
     return path
 
 
@@ -104,6 +106,19 @@ def test_letters_with_marks_match_in_either_form(tmp_path: Path) -> None:
     ((case,), problems, unmatched) = scan_layout(tmp_path, layout, ONE)
     assert problems == unmatched == []
     assert (case.name, case.has_lesion_mask) == ("Jos\u00e9", True)
+
+
+@pytest.mark.parametrize("folder", ["Sp\u00e4t", "Spa\u0308t"])
+@pytest.mark.parametrize("told", ["Sp\u00e4t", "Spa\u0308t"])
+def test_letters_with_marks_in_a_phases_name_match_in_either_form(
+    tmp_path: Path, folder: str, told: str
+) -> None:
+    write_volume(tmp_path / folder / "a.nii.gz")
+    write_labels(tmp_path / "a_mask.nii.gz", 1)
+    layout = Layout("{phase}/{case}.nii.gz", {told: "dl"}, lesions="{case}_mask.nii.gz", drawn_on="dl")
+    ((case,), problems, unmatched) = scan_layout(tmp_path, layout, ONE)
+    assert problems == unmatched == []
+    assert list(case.images) == ["dl"]
 
 
 def test_studies_numbered_anew_for_each_patient_stay_apart(tmp_path: Path) -> None:
@@ -274,7 +289,7 @@ def write_series(folder: Path, volume: Path) -> None:
         values = {
             "0008|0060": "CT",
             "0020|000e": f"1.2.826.0.1.3680043.2.1125.{abs(hash(folder.name)) % 10**8}",
-            "0020|0032": f"0\\0\\{z}",
+            "0020|0032": f"-5\\0\\{z}",
             "0020|0037": "1\\0\\0\\0\\1\\0",
             "0020|0013": str(z + 1),
             "0028|1052": "0",

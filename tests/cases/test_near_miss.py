@@ -77,7 +77,8 @@ def test_one_phase_in_two_formats_is_refused(tmp_path: Path) -> None:
 def test_a_phase_under_another_name_is_named_with_what_helps(
     tmp_path: Path, name: str, seems: str, option: str
 ) -> None:
-    problem = problems_of(touch(tmp_path / "a", name, *MASKED))
+    there = "art" if seems.endswith("pv.nii.gz") else "pv"
+    problem = problems_of(touch(tmp_path / "a", name, f"{there}.nii.gz", f"lesions_{there}.nii.gz"))
     assert str(tmp_path / "a" / name) in problem
     assert seems in problem
     assert option in problem
@@ -95,9 +96,57 @@ def test_a_phase_under_another_name_is_named_with_what_helps(
     ],
 )
 def test_a_mask_under_another_name_is_named_with_what_helps(tmp_path: Path, name: str, seems: str) -> None:
-    problem = problems_of(touch(tmp_path / "a", name, "art.nii.gz", *MASKED))
+    problem = problems_of(touch(tmp_path / "a", name, "art.nii.gz", "pv.nii.gz", "lesions_art.nii.gz"))
     assert "it seems to be a mask" in problem
     assert seems in problem
+
+
+@pytest.mark.parametrize(
+    "name", ["spleen_pv", "vessels_pv", "portalvein", "Leber_Gefaesse_pv", "lesions_pv_old"]
+)
+def test_another_mask_beside_a_phase_is_not_told_to_take_its_place(tmp_path: Path, name: str) -> None:
+    problem = problems_of(touch(tmp_path / "a", f"{name}.nii.gz", "art.nii.gz", *MASKED))
+    assert "it seems to be a mask " in problem
+    assert problem.endswith("pv.nii.gz beside it is: remove it")
+
+
+@pytest.mark.parametrize(
+    ("name", "twin"),
+    [("pv (1)", "pv"), ("Portal", "pv"), ("lesions_pv (2)", "lesions_pv"), ("mask_pv", "lesions_pv")],
+)
+def test_a_second_file_of_what_is_there_is_told_so(tmp_path: Path, name: str, twin: str) -> None:
+    problem = problems_of(touch(tmp_path / "a", f"{name}.nii.gz", *MASKED))
+    assert f", as {twin}.nii.gz beside it: remove one of them" in problem
+    assert "--pattern" not in problem
+
+
+def test_a_name_of_a_phase_and_of_an_organ_is_told_both_readings(tmp_path: Path) -> None:
+    problem = problems_of(touch(tmp_path / "a", "abdomen_art.nii.gz", *MASKED))
+    assert (
+        "it may be art (rename it to art.nii.gz, or pass setup's --pattern '{case}/abdomen_{phase}" in problem
+    )
+    assert "or a mask of another structure (remove it)" in problem
+
+
+def test_a_mask_that_is_not_plainly_of_lesions_is_told_why(tmp_path: Path) -> None:
+    problem = problems_of(touch(tmp_path / "a", "kidney_lesion_art.nii.gz", "art.nii.gz", *MASKED))
+    assert "another organ or structure ('kidney')" in problem
+    assert "if it holds the lesions, rename it to lesions_art.nii.gz" in problem
+    assert problem.endswith("else remove it")
+
+
+def test_an_organs_mask_without_a_phase_has_no_use(tmp_path: Path) -> None:
+    problem = problems_of(touch(tmp_path / "a", "kidney_left.nii.gz", *MASKED))
+    assert "a mask of another structure, which has no use here: remove it" in problem
+
+
+@pytest.mark.parametrize("phase", OURS)
+def test_our_own_names_of_phases_are_known_within_a_name(tmp_path: Path, phase: str) -> None:
+    there = "art" if phase == "pv" else "pv"
+    folder = touch(tmp_path / "a", f"2021-03-04_{phase}.nii.gz", f"{there}.nii.gz", f"lesions_{there}.nii.gz")
+    problem = problems_of(folder)
+    assert f"it seems to be {phase}: rename it to {phase}.nii.gz" in problem
+    assert "--pattern '{case}/2021-03-04_{phase}.nii.gz'" in problem
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,16 @@ from nnunet_multiphase.cases.plausible_masks import find_misplaced_liver
 pytestmark = pytest.mark.slow
 
 
-def spacing_clause(spacing: tuple[float, float, float], size: tuple[int, int, int] = SIZE) -> str:
+def spacing_clause(
+    spacing: tuple[float, float, float],
+    size: tuple[int, int, int] = SIZE,
+    origin: tuple[float, float, float] = (-150.0, -120.0, 40.0),
+    direction: tuple[int, int, int] = (1, 1, 1),
+) -> str:
     image = sitk.Image(size, sitk.sitkUInt8)
     image.SetSpacing(spacing)
+    image.SetOrigin(origin)
+    image.SetDirection(np.diag(direction).astype(float).ravel())
     finding = find_implausible_spacing(sample_volume(image))
     assert finding is None or finding.check == "spacing"
     return "" if finding is None else finding.clause
@@ -47,6 +54,23 @@ def test_ordinary_voxels_pass(spacing: tuple[float, float, float]) -> None:
 def test_voxels_of_1_mm_at_the_matrix_of_a_scanner_are_lost_ones() -> None:
     assert "field of view of 512 mm" in spacing_clause((1.0, 1.0, 1.0), (512, 512, 40))
     assert spacing_clause((0.98, 0.98, 1.0), (512, 512, 40)) == ""
+
+
+# SimpleITK's from an array, and nibabel's of np.eye(4)
+@pytest.mark.parametrize("direction", [(1, 1, 1), (-1, -1, 1)])
+@pytest.mark.parametrize("size", [(104, 82, 40), (400, 300, 40), (60, 260, 300), (120, 110, 100)])
+def test_an_array_without_a_header_is_too_small_for_a_body(
+    size: tuple[int, int, int], direction: tuple[int, int, int]
+) -> None:
+    clause = spacing_clause((1, 1, 1), size, (0, 0, 0), direction)
+    assert "its first voxel at 0 0 0" in clause
+    assert f"{size[0]} x {size[1]} x {size[2]} mm, too small to hold a liver" in clause
+
+
+def test_voxels_of_1_mm_that_fit_a_body_or_were_placed_pass() -> None:
+    assert spacing_clause((1, 1, 1), (360, 260, 200), (0, 0, 0)) == ""  # resampled to 1 mm
+    assert spacing_clause((1, 1, 1), (104, 82, 40), (-20, 0, 0)) == ""  # a crop that kept its place
+    assert spacing_clause((1, 1, 1.5), (104, 82, 40), (0, 0, 0)) == ""
 
 
 def test_slices_too_near_for_a_body_are_found() -> None:
@@ -88,6 +112,37 @@ def test_a_body_of_no_ones_size_is_found(spacing: tuple[float, ...], said: str) 
     (clause,) = body_clauses(respaced(*spacing))
     assert clause.startswith("body-size: ")
     assert said in clause
+
+
+def bare_crop(columns: int, repeat: int) -> sitk.Image:
+    """Cut the body off at both sides and lose the header, with enough slices that their number says nothing."""
+    middle = torso_hu().shape[2] // 2
+    part = torso_hu()[:, :, middle - columns // 2 : middle + columns // 2].repeat(repeat, 0).repeat(4, 1)
+    return sitk.GetImageFromArray(np.rint(part).astype(np.int16))
+
+
+def test_a_body_cut_off_by_the_volumes_sides_is_judged_by_what_is_seen_of_it() -> None:
+    image = bare_crop(32, 6)
+    (clause,) = body_clauses(image)
+    assert clause.startswith("spacing: ")
+    assert "seen 32 mm wide" in clause
+    image.SetOrigin((-20.0, 0.0, 0.0))  # a crop
+    assert body_clauses(image) == []
+
+
+def test_what_is_seen_of_a_cut_off_body_may_be_too_large_for_one() -> None:
+    image = bare_crop(32, 1)
+    image.SetSpacing((25.0, 1.4, 8.0))
+    (clause,) = body_clauses(image)
+    assert "holds a body at least 800 mm wide" in clause
+
+
+def test_files_that_all_lost_their_header_are_refused(case: CaseFolder) -> None:
+    for path in case.path.glob("*.nii.gz"):
+        edit(path, lambda image: sitk.GetImageFromArray(sitk.GetArrayFromImage(image)))
+    problems = check_case(case).problems
+    assert sum("its first voxel at 0 0 0" in problem for problem in problems) == 2
+    assert any("--accept spacing" in problem for problem in problems)
 
 
 def test_exchanged_axes_are_found() -> None:
@@ -151,3 +206,20 @@ def test_equal_slices_at_another_distance_are_refused(case: CaseFolder) -> None:
     edit(case.images["art"], lambda image: image.SetSpacing((5.6, 5.6, 1.25)))
     (problem,) = check_case(case).problems
     assert "art and pv both have 24 slices, but 1.25 and 8 mm apart" in problem
+
+
+def test_padding_of_0_around_the_picture_is_told_and_hides_no_wrong_size(case: CaseFolder) -> None:
+    def pad(image: sitk.Image) -> sitk.Image:
+        hu = sitk.GetArrayFromImage(image)
+        y, x = (np.arange(n) - (n - 1) / 2 for n in hu.shape[1:])
+        outside = np.hypot(x[np.newaxis] / len(x), y[:, np.newaxis] / len(y)) > 0.5
+        padded = sitk.GetImageFromArray(np.where(outside, np.int16(0), hu))
+        padded.CopyInformation(image)
+        return padded
+
+    edit(case.images["art"], pad)
+    (warning,) = (w for w in check_case(case).warnings if "around the picture" in w)
+    assert f"case a, phase art: {case.images['art']} holds 0 in " in warning
+    assert check_case(case).problems == ()
+    edit(case.images["art"], lambda image: image.SetSpacing((2.0, 2.0, 8.0)))
+    assert any("holds a body 11" in problem for problem in check_case(case).problems)  # 320 mm / 5.6 * 2

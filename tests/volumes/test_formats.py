@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from test_layout import write, write_labels
 
 import nnunet_multiphase as mp
 from nnunet_multiphase.cases.case import CaseFolder
@@ -392,43 +391,6 @@ def test_a_liver_where_lesions_are_expected_is_refused(tmp_path: Path) -> None:
     path = slicer_file(tmp_path / "lesions_pv.seg.nrrd", drawn(), ("Liver", 1, 0))
     with pytest.raises(InputError, match="segment 1 Liver where lesions are expected"):
         voxels_of(MaskFiles((path,), organ="lesions"))
-
-
-def mask_sentence(path: Path, organ: str = "lesions") -> str:
-    grid = read_volume(write(path.with_name("grid.nii.gz"), np.zeros((4, 5, 6), np.int16)))
-    with pytest.raises(InputError) as raised:
-        read_mask(MaskFiles((path,), organ=organ), grid, "pv.nii.gz")
-    return str(raised.value)
-
-
-@pytest.mark.parametrize(("label", "organ"), [(255, "lesions"), (100, "liver")])
-def test_another_label_is_told_its_option(tmp_path: Path, label: int, organ: str) -> None:
-    path = write_labels(tmp_path / "mask.nii.gz", label)
-    option = "--liver-labels" if organ == "liver" else "--lesion-labels"
-    assert f"found 0, {label}; write it as 0/1, or pass {option} {label}" in mask_sentence(path, organ)
-
-
-def test_two_labels_are_told_the_options(tmp_path: Path) -> None:
-    sentence = mask_sentence(write_labels(tmp_path / "mask.nii.gz", 1, 2))
-    assert "found 0, 1, 2" in sentence
-    assert "--lesion-labels 2 --liver-labels 1 2" in sentence
-
-
-@pytest.mark.parametrize("one", [0.9999999, 1.0000001, 0.9998])
-def test_a_label_that_a_cast_has_rounded_is_taken(tmp_path: Path, one: float) -> None:
-    mask = np.zeros((4, 5, 6), np.float32)
-    mask[1, 2, 3] = one
-    path = write(tmp_path / "mask.nii.gz", mask)
-    read = read_mask(MaskFiles((path,)), read_volume(path), "pv.nii.gz")
-    assert [tuple(i) for i in np.argwhere(values(read))] == [(1, 2, 3)]
-
-
-@pytest.mark.parametrize("highest", [1.0, 0.7])
-def test_probabilities_are_no_mask(tmp_path: Path, highest: float) -> None:
-    mask = np.linspace(0, highest, 120, dtype=np.float32).reshape(4, 5, 6)
-    sentence = mask_sentence(write(tmp_path / "mask.nii.gz", mask))
-    assert "probabilities" in sentence
-    assert "cut it at 0.5" in sentence
 
 
 @pytest.mark.parametrize("name", ["pv.mhd", "pv.nhdr", "pv.mha", "pv.nrrd"])

@@ -1,0 +1,134 @@
+"""Recognise a cohort that is not in case folders, and say with which patterns it can be read all the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from nnunet_multiphase.cases.layout import one_form
+from nnunet_multiphase.cases.near_miss import exact_name, likeness
+from nnunet_multiphase.phases import PHASES
+from nnunet_multiphase.volumes.volume_file import volume_stem
+
+_DEEPEST = 4
+"""Folders below a subject's that are looked into: session, kind of image, and one to spare."""
+
+
+def told_of_other_form(raw: Path, folders: Sequence[Path], expected: str) -> str:
+    """Say in which known form a cohort is that has no case folders; the empty text: in none.
+
+    Args:
+        raw: The cohort's folder.
+        folders: The folders in it that would be cases.
+        expected: What case folders hold.
+
+    Returns:
+        A clause to follow the folder's name, and the options that read it.
+    """
+    if (raw / "imagesTr").is_dir():
+        what, options = (
+            "is a dataset in nnU-Net's form",
+            (
+                "--pattern 'imagesTr/{case}_{phase}.nii.gz' --phase-names nc=0000 art=0001 ... --lesions "
+                "'labelsTr/{case}.nii.gz' --drawn-on PHASE"
+            ),
+        )
+    else:
+        what, options = _folder_of_each_phase(folders) or _bids(folders) or ("", "")
+    return f"{what}: expected {expected}; say how it is named with {options}" if what else ""
+
+
+def _folder_of_each_phase(folders: Sequence[Path]) -> tuple[str, str] | None:
+    """Recognise one folder for each phase, with the cases in it; what it is, and the options."""
+    phases: dict[str, Path] = {}
+    for folder in folders:
+        like = likeness(folder.name, "")
+        if like is not None and like.kind == "image" and like.phase and _holds_cases(folder):
+            if like.phase in phases:
+                return None  # two folders for one phase: names of cases, perhaps
+            phases[like.phase] = folder
+    if len(phases) < 2:
+        return None
+    first = next(iter(phases.values()))
+    volumes = [entry for entry in _entries(first) if entry.is_file() and volume_stem(entry) is not None]
+    if volumes:
+        ending = volumes[0].name[len(volume_stem(volumes[0]) or "") :]
+        named = all((volume_stem(path) or "").endswith(f"_{first.name}") for path in volumes)
+        pattern, mask = f"{{phase}}/{{case}}{'_{phase}' * named}{ending}", f"{{case}}{ending}"
+    else:
+        pattern, mask = "{phase}/{case}/*.nii.gz", "{case}/*.nii.gz"
+    others = [folder.name for folder in folders if folder not in phases.values() and _entries(folder)]
+    masks = others[0] if len(others) == 1 else "MASKS"
+    names = _names({phase: folder.name for phase, folder in phases.items()})
+    return (
+        f"seems to hold a folder for each phase ({', '.join(folder.name for folder in phases.values())})",
+        f"--pattern '{pattern}'{names} --lesions '{masks}/{mask}' --drawn-on PHASE",
+    )
+
+
+def _bids(folders: Sequence[Path]) -> tuple[str, str] | None:
+    """Recognise BIDS, such as sub-01/ses-01/ct/sub-01_ses-01_ce-art_ct.nii.gz; what it is, and the options."""
+    subjects = [folder for folder in folders if re.fullmatch(r"sub-[^_]+", folder.name)]
+    volumes = [path for subject in subjects[:1] for path in _volumes_below(subject)]
+    if not volumes or not all(path.name.startswith(f"{subjects[0].name}_") for path in volumes):
+        return None
+    sessions = any(path.is_dir() for subject in subjects for path in subject.glob("ses-*"))
+    several = any(len([*subject.glob("ses-*")]) > 1 for subject in subjects)
+    where = "/".join(volumes[0].relative_to(subjects[0]).parts[1 if sessions else 0 : -1])
+    start = "sub-{patient}/ses-{case}" if several else "{case}/*" if sessions else "{case}"
+    key, after, words = _telling_entity([path.name for path in volumes if path.parent == volumes[0].parent])
+    name = f"*_{key}{{phase}}{after}" if key else "*_{phase}_ct.nii.gz"
+    pattern = "/".join(filter(None, (start, where, name)))
+    return "seems to be in BIDS form", f"--pattern '{pattern}'{_names(words)} and, for the masks, --lesions"
+
+
+def _telling_entity(names: Sequence[str]) -> tuple[str, str, dict[str, str]]:
+    """Find the part of BIDS names that tells the phases of one session apart.
+
+    Returns:
+        What stands before the phase, such as "ce-", and after it; phase -> what the names call it. Empty: none does.
+    """
+    parts = [name.split("_") for name in names]
+    for at, part in enumerate(parts[0][:-1] if parts else []):
+        key, _, word = part.rpartition("-")
+        rests = {"_".join(p[at + 1 :]) for p in parts}
+        if not word or len(rests) > 1 or len({len(p) for p in parts}) > 1:
+            continue
+        known: dict[str, str] = {}
+        for text in sorted(p[at].rpartition("-")[2] for p in parts):
+            like = likeness(text, "")
+            if like is not None and like.kind == "image" and like.phase:
+                known.setdefault(like.phase, text)
+        if len(known) > 1:
+            return f"{key}-" if key else "", f"_{rests.pop()}", known
+    return "", "", {}
+
+
+def _names(words: Mapping[str, str]) -> str:
+    """Write --phase-names where the files call the phases otherwise than we do; empty where not."""
+    called = {phase: one_form(words[phase]) for phase in PHASES if phase in words}
+    if all(phase == word for phase, word in called.items()) and called:
+        return ""
+    shown = " ".join(f"'{p}={w}'" if re.search(r"[^\w.-]", w) else f"{p}={w}" for p, w in called.items())
+    return f" --phase-names {shown or 'nc=... art=... pv=... dl=...'}"
+
+
+def _holds_cases(folder: Path) -> bool:
+    """Tell whether a folder holds volumes, or folders of them, and none that is named as a case's phase."""
+    stems = [volume_stem(entry) for entry in _entries(folder)]
+    if any(stem is not None and exact_name(stem) is not None for stem in stems):
+        return False
+    inner = (path for entry in _entries(folder) if entry.is_dir() for path in _entries(entry))
+    return any(stem is not None for stem in stems) or any(volume_stem(path) is not None for path in inner)
+
+
+def _volumes_below(folder: Path, depth: int = 1) -> list[Path]:
+    """List the volumes in a folder and those in it, to a depth."""
+    found = [entry for entry in _entries(folder) if entry.is_file() and volume_stem(entry) is not None]
+    inner = [entry for entry in _entries(folder) if entry.is_dir()] if depth < _DEEPEST else []
+    return found + [path for entry in inner for path in _volumes_below(entry, depth + 1)]
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
