@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -17,6 +19,7 @@ from nnunet_multiphase.cases.plausible_body import (
     measure_body,
 )
 from nnunet_multiphase.cases.plausible_masks import find_misplaced_liver
+from registration.file_header import refuse_unclear_header
 
 pytestmark = pytest.mark.slow
 
@@ -65,6 +68,16 @@ def test_an_array_without_a_header_is_too_small_for_a_body(
     clause = spacing_clause((1, 1, 1), size, (0, 0, 0), direction)
     assert "its first voxel at 0 0 0" in clause
     assert f"{size[0]} x {size[1]} x {size[2]} mm, too small to hold a liver" in clause
+
+
+def test_a_file_without_a_header_of_its_own_is_refused_by_register_and_the_functions_too(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "pv.nii.gz"
+    sitk.WriteImage(sitk.Image((104, 82, 40), sitk.sitkInt16), str(path))
+    with pytest.raises(ValueError, match=r"104 x 82 x 40 mm, too small to hold a liver.*--accept spacing"):
+        refuse_unclear_header(path)
+    refuse_unclear_header(path, ["spacing"])
 
 
 def test_voxels_of_1_mm_that_fit_a_body_or_were_placed_pass() -> None:
