@@ -57,8 +57,8 @@ GROUPS = {
     "aside": Group(15, 8),
     "torn": Group(15, 8),
 }
-FIELD_MM = 200.0
-"""In plane, of a moving volume that was reconstructed about the liver, in `aside`; its origin tells nothing."""
+ASIDE_MM = (75.0, 100.0)
+"""Of the patient from the middle of a wide field, in `aside`; the moving volume's origin tells nothing."""
 TORN_MM = (8.0, 20.0)
 """Of the moving volume's slices that are missing amid the liver, in `torn`."""
 BREATH_MM = (5.0, 25.0)
@@ -239,15 +239,11 @@ def real_pair(image: sitk.Image, organs: sitk.Image, name: str, rng: np.random.G
     return Pair(reference, moving, points, places, mask, phases[0])
 
 
-def about_the_liver(pair: Pair, rng: np.random.Generator) -> Pair:
-    """Keep of the moving volume what lies about the liver, and give it an origin of its own."""
-    middle = pair.moving.TransformPhysicalPointToContinuousIndex(pair.places.mean(axis=0).tolist())
-    first, last = [0, 0, 0], list(pair.moving.GetSize())
-    for axis in (0, 1):
-        half = FIELD_MM / 2 / pair.moving.GetSpacing()[axis]
-        first[axis] = max(0, round(middle[axis] - half))
-        last[axis] = min(last[axis], round(middle[axis] + half))
-    moving = pair.moving[first[0] : last[0], first[1] : last[1], :]
+def aside(pair: Pair, rng: np.random.Generator) -> Pair:
+    """Widen the moving volume's field to one side, by air, and give it an origin of its own."""
+    columns = round(2 * float(rng.uniform(*ASIDE_MM)) / pair.moving.GetSpacing()[0])
+    below, above = ([columns, 0, 0], [0, 0, 0]) if rng.random() < 0.5 else ([0, 0, 0], [columns, 0, 0])
+    moving = sitk.ConstantPad(pair.moving, below, above, FILL_HU)
     away = rng.choice([-1.0, 1.0], 3) * rng.uniform(400, 1500, 3)
     moving.SetOrigin((np.array(moving.GetOrigin()) + away).tolist())
     return replace(pair, moving=moving, places=pair.places + away)
@@ -271,7 +267,7 @@ def torn(pair: Pair, rng: np.random.Generator) -> Pair:
     return replace(pair, moving=kept, places=pair.places - np.outer(beyond * thickness, along))
 
 
-SPOILT = {"aside": about_the_liver, "torn": torn}
+SPOILT = {"aside": aside, "torn": torn}
 
 
 def variant_of(name: str, number: int) -> str:
