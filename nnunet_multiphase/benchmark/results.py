@@ -81,6 +81,7 @@ class Results:
 def evaluate_benchmark(
     work: Path | str,
     *,
+    part: Plan | None = None,
     against: str | None = None,
     run: Run | None = None,
     say: Callable[[str], None] = lambda line: None,
@@ -89,6 +90,7 @@ def evaluate_benchmark(
 
     Args:
         work: The benchmark's folder (see `layout`).
+        part: What of its plan is looked at (`part.part_of`); None: all.
         against: The contestant that the others are compared with; None: the plan's first, or the first that is finished.
         run: Where predictions are scored, training by training (`dataset/workers`); None: here, one after the other.
         say: Told what happens.
@@ -100,7 +102,7 @@ def evaluate_benchmark(
         InputError: Nothing is finished, `against` is not, or a prediction or a truth is missing or on other voxels.
     """
     work = Path(work)
-    plan = read_plan(work)
+    plan = part or read_plan(work)
     contestants, seeds = _finished(work, plan)
     against = choose_against(against, contestants, f"finished contestants of {work / PLAN}")
     refuse_split_patients(plan)

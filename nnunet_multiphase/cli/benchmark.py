@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nnunet_multiphase.cli.cohort import add_cohort, dataset_options
 from nnunet_multiphase.cli.sigterm import sigterm_like_ctrl_c
-from nnunet_multiphase.cli.step_size import add_step_size
+from nnunet_multiphase.cli.step_size import DEFAULT_STEP_SIZE, add_step_size
 from nnunet_multiphase.errors import InputError
 
 if TYPE_CHECKING:
     from nnunet_multiphase.benchmark.budget import Budget
+    from nnunet_multiphase.benchmark.layout import Plan
     from nnunet_multiphase.benchmark.settings import BenchmarkSettings
 
 HELP = "train contestants such as nnU-Net's own network and ours with the same budget and compare them"
@@ -37,16 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--contestants",
         nargs="+",
         metavar="NAME",
-        default=["vanilla", "ours"],
         help="who is compared, the others with the first; see docs/benchmark.md (default: vanilla ours)",
     )
-    parser.add_argument("-f", "--folds", type=int, nargs="+", default=[0], help="folds to train (default 0)")
+    parser.add_argument("-f", "--folds", type=int, nargs="+", help="folds to train (default 0)")
     parser.add_argument(
         "--seeds",
         "--seed",
         type=int,
         nargs="+",
-        default=[0],
         help="seeds to train each fold with (default 0)",
     )
     budget = parser.add_mutually_exclusive_group()
@@ -57,11 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     budget.add_argument("--epochs", metavar="N", help="the same as --budget epochs=N")
     budget.add_argument("--seconds", type=float, metavar="S", help="the same as --budget minutes=S/60")
-    parser.add_argument("-c", "--configuration", default="3d_fullres", help="default 3d_fullres")
-    parser.add_argument("--iterations", type=int, default=250, help="training steps an epoch (default 250)")
-    parser.add_argument(
-        "--val-iterations", type=int, default=50, help="validation steps an epoch (default 50)"
-    )
+    parser.add_argument("-c", "--configuration", help="default 3d_fullres")
+    parser.add_argument("--iterations", type=int, help="training steps an epoch (default 250)")
+    parser.add_argument("--val-iterations", type=int, help="validation steps an epoch (default 50)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default cpu")
     parser.add_argument(
         "--gpu-memory-target",
@@ -100,7 +97,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="prepare: datasets, plans and preprocessing; a number: that training, counted from 0",
     )
     parser.add_argument(
-        "--evaluate-only", action="store_true", help="compare what OUTPUT holds already; train nothing"
+        "--evaluate-only",
+        action="store_true",
+        help="compare what OUTPUT holds already, or the --contestants, --seeds and --folds of it; train nothing",
     )
     parser.add_argument(
         "--against",
@@ -130,11 +129,7 @@ def run(args: argparse.Namespace) -> int:
         if value is not None and value <= 0:
             raise InputError(f"--{name.replace('_', '-')} must be above 0, got {value}")
     if args.evaluate_only:
-        from nnunet_multiphase.benchmark.finish import take_in
-        from nnunet_multiphase.benchmark.layout import read_plan
-
-        take_in(args.output, read_plan(args.output), _say)
-        return _evaluate(args)
+        return _evaluate_only(args)
     with sigterm_like_ctrl_c():  # a training in a process of its own is stopped too
         return _run(args)
 
@@ -184,21 +179,22 @@ def _settings(args: argparse.Namespace) -> BenchmarkSettings:
         cohort = Cohort(args.raw.absolute(), dataset_options(args, folds=args.cv_folds))
     dataset = args.dataset_id
     return BenchmarkSettings(
-        contestants=tuple(args.contestants),
         # A number stays one: a folder begun with it is gone on with.
         dataset=int(dataset) if dataset is not None and dataset.isdecimal() else dataset,
         cohort=cohort,
-        folds=tuple(args.folds),
-        seeds=tuple(args.seeds),
         budget=_budget(args),
-        configuration=args.configuration,
-        iterations=args.iterations,
-        val_iterations=args.val_iterations,
         device=args.device,
         mirroring=not args.disable_tta,
         step_size=args.step_size,
         gpu_memory_gb=args.gpu_memory_target,
+        **_typed(args, "contestants", "folds", "seeds", "configuration", "iterations", "val_iterations"),
     )
+
+
+def _typed(args: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Give the options that were typed; the settings have the defaults of the others."""
+    values = {name: getattr(args, name) for name in names}
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in values.items() if v is not None}
 
 
 def _refuse_making(args: argparse.Namespace) -> None:
@@ -269,8 +265,28 @@ def _one_training(work: Path, settings: BenchmarkSettings, number: str) -> int:
     return 1 if failures else 0
 
 
-def _evaluate(args: argparse.Namespace) -> int:
-    """Compare what is finished, write the tables and the page, and print."""
+def _evaluate_only(args: argparse.Namespace) -> int:
+    """Compare what is asked for of a benchmark that is there."""
+    from nnunet_multiphase.benchmark.finish import take_in
+    from nnunet_multiphase.benchmark.layout import read_plan
+    from nnunet_multiphase.benchmark.part import part_of, refuse_other_benchmark
+
+    plan = read_plan(args.output)
+    settings = _typed(args, "configuration", "iterations", "val_iterations")
+    if args.budget is not None or args.epochs is not None or args.seconds is not None:
+        settings["budget"] = str(_budget(args))
+    if args.disable_tta:
+        settings["mirroring"] = False
+    if args.step_size != DEFAULT_STEP_SIZE:
+        settings["step_size"] = args.step_size
+    refuse_other_benchmark(args.output, plan, dataset=args.dataset_id, raw=args.raw, settings=settings)
+    part = part_of(args.output, plan, **_typed(args, "contestants", "seeds", "folds"))
+    take_in(args.output, plan, _say)
+    return _evaluate(args, part)
+
+
+def _evaluate(args: argparse.Namespace, part: Plan | None = None) -> int:
+    """Compare what is finished, or a part of it, write the tables and the page, and print."""
     from nnunet_multiphase.benchmark.results import evaluate_benchmark
     from nnunet_multiphase.benchmark.tables import write_results
     from nnunet_multiphase.benchmark.words import results_text
@@ -278,7 +294,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     from nnunet_multiphase.report.benchmark_results import write_benchmark_results
 
     with local_workers(args.jobs, threads=1) as workers:
-        results = evaluate_benchmark(args.output, against=args.against, run=workers, say=_say)
+        results = evaluate_benchmark(args.output, part=part, against=args.against, run=workers, say=_say)
     write_results(results, args.output)
     page = write_benchmark_results(results, args.output)
     if args.json:

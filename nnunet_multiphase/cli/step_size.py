@@ -3,6 +3,8 @@
 import argparse
 import math
 
+DEFAULT_STEP_SIZE = 0.5
+
 
 def add_step_size(parser: argparse.ArgumentParser) -> None:
     """Declare -step_size, as nnUNetv2_predict has it."""
@@ -10,7 +12,7 @@ def add_step_size(parser: argparse.ArgumentParser) -> None:
         "-step_size",
         "--step-size",
         type=_step_size,
-        default=0.5,
+        default=DEFAULT_STEP_SIZE,
         help="from one window to the next, in patches (default: 0.5, as nnU-Net's; 0.75 takes half as many)",
     )
 

@@ -1,5 +1,6 @@
 """`nnunet-multiphase benchmark --evaluate-only`: tables and page of saved predictions, again and again the same."""
 
+import csv
 import shutil
 from dataclasses import replace
 
@@ -137,3 +138,52 @@ def test_another_cut_of_the_same_voxels_is_judged_there_and_left_as_it_is(work, 
     expected = 2 * overlap / (kept.sum() + truth.sum())
     (row,) = (row.split(",") for row in rows if row.startswith("validation,ours") and case in row)
     assert float(row[rows[0].split(",").index("dice")]) == pytest.approx(expected)
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """Make a benchmark of two contestants, two seeds and two folds."""
+    folder = tmp_path_factory.mktemp("several") / "work"
+    good = Skill(border_mm=0.8, missed_mm=2, false=0.2, seed=1)
+    make_benchmark(folder, tiny_volumes(4), {"vanilla": good, "ours": good}, folds=2, seeds=(0, 1))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("options", "column", "kept"),
+    [
+        (("--contestants", "rigid"), "contestant", {"ours"}),
+        (("--seeds", "1"), "seed", {"1"}),
+        (("--folds", "1"), "fold", {"1"}),
+        (("-d", "501", "--budget", "epochs=50", "-c", "3d_fullres"), "fold", {"0", "1"}),
+    ],
+)
+def test_what_is_asked_for_is_scored_and_nothing_else(several, options, column, kept):
+    rows = list(csv.DictReader(evaluated(several, *options)["cases.csv"].decode().splitlines()))
+    assert {row[column] for row in rows} == kept
+
+
+def test_the_first_that_is_asked_for_is_compared_with(several, capsys):
+    evaluated(several, "--contestants", "ours", "vanilla")
+    assert "vanilla, Dice minus that of ours" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--contestants", "vanilaa", "ours"), "--contestants vanilaa: not in"),
+        (("--seeds", "0", "9"), "--seeds 9: not in"),
+        (("--folds", "7"), "--folds 7: not in"),
+        (("-d", "999"), "another dataset (Dataset501_MadeUp, now 999)"),
+        (("--epochs", "100"), "another budget (epochs=50, now epochs=100)"),
+        (("-c", "2d"), "another configuration (3d_fullres, now 2d)"),
+        (("--disable-tta",), "another mirroring (True, now False)"),
+        (("-step_size", "1"), "another step size (0.5, now 1.0)"),
+        (("--contestants", "ours", "--against", "vanilla"), "vanilla cannot be compared with"),
+    ],
+)
+def test_what_the_folder_does_not_hold_is_refused(several, capsys, options, said):
+    before = {path: path.stat().st_mtime_ns for path in several.rglob("*") if path.is_file()}
+    assert main(["benchmark", "-o", str(several), "--evaluate-only", *options]) == 2
+    assert said in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in several.rglob("*") if path.is_file()} == before
