@@ -27,10 +27,12 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         phase_series(phase, patient="MRN-4711", description=f"PLANTED {word} Dr. PLANTED")
         for phase, word in (("art", "arteriell"), ("pv", "portalvenös"))
     )
+    liver = [(5, [(2.5, 2.5), (20.5, 2.5), (20.5, 20.5)])]
     masks = (
         make_seg(art, {"Mass PLANTED": lesion_mask()}),
         make_seg(pv, {"Mass PLANTED": lesion_mask()}),
-        make_rtstruct(pv, {"Liver PLANTED": [(5, [(2.5, 2.5), (20.5, 2.5), (20.5, 20.5)])]}),
+        # A liver with a word that is not known is named in a remark, and not taken.
+        make_rtstruct(pv, {"Liver": liver, "Liver PLANTED": liver}),
     )
     scout = phase_series("nc", patient="MRN-4711", series="scout", ImageType=["ORIGINAL", "LOCALIZER"])[:1]
     for item in (*art, *pv, *scout):
