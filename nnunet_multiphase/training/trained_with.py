@@ -211,7 +211,7 @@ def _facts(arguments: Arguments, configuration: str) -> dict[str, Any]:
             of = known[str(channel)]
             phase = phases[channel] if channel < len(phases) else f"channel {channel}"
             facts |= {f"{name} of {phase}": of[name] for name in INTENSITIES if name in of}
-    return json.loads(json.dumps(facts, default=str))  # type: ignore[no-any-return]
+    return json.loads(json.dumps(facts, default=str))
 
 
 def _alike(one: Any, other: Any) -> bool:
