@@ -88,8 +88,8 @@ def _match_paths(raw: Path, layout: Layout) -> tuple[dict[CaseKey, _Found], list
         phase = layout.phase_names[theirs]
         if phase in case.images:
             problems.append(
-                f"case {key[1]}: {path} and {case.images[phase]} are both {phase}; remove one, or tell them apart "
-                "by {case} or {patient} in the pattern"
+                f"case {key[1]}: {path} and {case.images[phase]} are both {phase}; remove one, or give a "
+                "--pattern in which {case} or {patient} tells them apart"
             )
         elif stacked:
             for number, one in layout.phase_names.items():

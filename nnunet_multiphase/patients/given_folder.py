@@ -19,6 +19,8 @@ _PREAMBLE = 128
 _MAY_BE_PATIENT = re.compile(r"\.(zip|tar|tgz|gz|bz2|xz|7z|rar|iso|nii)\b")
 """An archive, or a volume that is no whole file yet (pv.nii.gz.part)."""
 
+_ARCHIVE = re.compile(r"\.(zip|tar|tgz|7z|rar|iso|tar\.(gz|bz2|xz))$")
+
 _MOST_NAMED = 3
 """Files or folders in one sentence."""
 
@@ -103,6 +105,11 @@ def files_beside(folder: Path) -> str:
         if path.is_file() and not path.name.startswith(".") and _MAY_BE_PATIENT.search(path.name.lower())
     )
     return f"{folder}: not used, for in no patient's folder: {_named(beside, folder)}" if beside else ""
+
+
+def is_archive(path: Path) -> bool:
+    """Tell a file that is named as an archive; a compressed volume is none."""
+    return path.is_file() and _ARCHIVE.search(path.name.lower()) is not None
 
 
 def _volumes(folder: Path) -> list[Path]:

@@ -15,6 +15,7 @@ from nnunet_multiphase.cases.mask_choice import by_preference
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.patients.given_folder import (
     files_beside,
+    is_archive,
     is_dicom_tree,
     patients_in,
     refuse_volumes_among_dicom,
@@ -110,6 +111,8 @@ def sort_inputs(
     trees: list[Path] = []
     remarks: list[str] = []
     for path in paths:
+        if is_archive(path):
+            raise InputError(f"{path} is an archive, which is not opened: unpack it, and give the folder")
         if not path.is_dir():
             raise InputError(
                 f"{path} is not a folder: expected one with nc/art/pv/dl.nii.gz of one patient, or with DICOM files; give "

@@ -20,19 +20,13 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.network.dilated_scam_unet import DilatedSCAMUNet
 from nnunet_multiphase.network.patch_fit import undivided
 from nnunet_multiphase.phase_record import told_of_unknown_cases
-from nnunet_multiphase.split_record import (
-    SPLITS,
-    read_folds,
-    refuse_fold_that_is_not_there,
-    refuse_unknown_cases,
-    told_of_cases_without_fold,
-)
 from nnunet_multiphase.training.augmentation import follow_method, patch_size_before_scaling
+from nnunet_multiphase.training.compared_trainer import ComparedTrainer
 from nnunet_multiphase.training.focal_dice import FocalDiceLoss
 from nnunet_multiphase.training.phase_augmentation import drop_phases, misalign_phases
 from nnunet_multiphase.training.phase_channels import PhaseChannels, read_phase_channels
 from nnunet_multiphase.training.plans_settings import SETTINGS, read_settings
-from nnunet_multiphase.training.pretrained import compare_trainings, watch_pretrained_weights
+from nnunet_multiphase.training.pretrained import watch_pretrained_weights
 
 COPIED = {
     "epochs": "num_epochs",
@@ -44,7 +38,7 @@ COPIED = {
 """Settings of the class -> nnU-Net's attribute that takes their place once a trainer is made."""
 
 
-class MultiPhaseSCAMTrainer(nnUNetTrainer):
+class MultiPhaseSCAMTrainer(ComparedTrainer):
     """Train with focal + Dice loss and Adam; keep the weights with the lowest validation loss.
 
     Class attributes are the settings; a variant overrides them (see `variants`), and the plans override those in
@@ -204,28 +198,13 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
     def get_tr_and_val_datasets(self) -> tuple:
         """Give nnU-Net's cases to train and validate on, once the split and dataset.json are seen to speak of them.
 
-        Here and not in `do_split`, which also `--val` calls: a model that is trained can always be validated.
-
         Raises:
-            InputError: The split lacks the fold or names cases that are not there, or no case has a reference.
+            InputError: The split does not fit (see `ComparedTrainer`), or no case has a reference.
         """
-        if self.fold != "all":
-            splits = Path(self.preprocessed_dataset_folder_base) / SPLITS
-            if not splits.is_file():
-                self.do_split()  # writes nnU-Net's own folds
-            folds = read_folds(splits)
-            refuse_fold_that_is_not_there(splits, folds, self.fold)
-            cases = self.dataset_class.get_identifiers(self.preprocessed_dataset_folder)
-            refuse_unknown_cases(splits, folds[self.fold], cases)
-            self._warn(told_of_cases_without_fold(splits, folds, cases))
         training, validation = super().get_tr_and_val_datasets()
         if self.phase_channels is not None:
             self._warn(told_of_unknown_cases(self.dataset_json, training.identifiers))
         return training, validation
-
-    def _warn(self, told: str) -> None:
-        if told:
-            self.print_to_log_file(f"WARNING: {told}")
 
     def on_train_epoch_start(self) -> None:
         """Start the epoch, with draws of its own: a resumed training draws what an uninterrupted one would."""
@@ -363,10 +342,7 @@ class MultiPhaseSCAMTrainer(nnUNetTrainer):
         checkpoint_latest is up to `save_every` epochs older than the end of the interrupted training, and its
         logger knows nothing of a better epoch after it.
         """
-        now = vars(self)["my_init_kwargs"]
         super().load_checkpoint(filename_or_checkpoint)
-        name = f"the weights of {filename_or_checkpoint}"
-        compare_trainings(name, vars(self)["my_init_kwargs"], now, self.print_to_log_file)
         self._record_settings_in_force()
         best = Path(self.output_folder) / "checkpoint_best.pth"
         if best.is_file():

@@ -4,20 +4,14 @@ nnU-Net compares names and shapes alone, and neither tells in which order the ph
 of a convolution lie. Every checkpoint holds the dataset.json and the plans of its training, which do.
 """
 
-import dataclasses
-import json
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from torch import nn
 
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.network.architecture import ArchitectureSettings
-
-SAME_FUNCTION = ("deep_supervision", "channels_last_on_cpu")
-"""Arguments of the network that change nothing of what it computes."""
+from nnunet_multiphase.training.trained_with import network_arguments
 
 
 def watch_pretrained_weights(network: nn.Module, now: Mapping[str, Any], say: Callable[[str], None]) -> None:
@@ -75,7 +69,7 @@ def compare_trainings(
         say(
             f"WARNING: {name} were trained on the phases {', '.join(then)}, here these are {', '.join(here)}."
         )
-    networks = [_network(of) for of in (before, now)]
+    networks = [network_arguments(of, of.get("configuration", "")) for of in (before, now)]
     if all(networks):
         one, other = networks
         differing = sorted(key for key in one | other if one.get(key) != other.get(key))
@@ -84,22 +78,3 @@ def compare_trainings(
                 f"WARNING: {name} are of a network that computes something else of the same weights: it differs in "
                 f"{', '.join(differing)}. Train without them unless you want that."
             )
-
-
-def _network(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what the plans say of the network, what they leave out with its default; nothing where they cannot be read."""
-    try:
-        plan = PlansManager(dict(arguments["plans"])).get_configuration(arguments["configuration"])
-        told = {"network_class_name": plan.network_arch_class_name, **plan.network_arch_init_kwargs}
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError):
-        return {}
-    defaults = {
-        field.name: field.default
-        for field in dataclasses.fields(ArchitectureSettings)
-        if field.default is not dataclasses.MISSING
-    }
-    return {
-        key: json.loads(json.dumps(value, default=str))  # lists and tuples are the same there
-        for key, value in (defaults | told).items()
-        if key not in SAME_FUNCTION
-    }

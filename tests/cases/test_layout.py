@@ -393,3 +393,10 @@ def test_a_mask_named_after_the_wrong_phase_is_told_where_it_fits(tmp_path: Path
     (problem,) = check_case(case).problems
     assert "17_1_1_tumor_seg.nrrd has another geometry than 17_1_scan.nii.gz" in problem
     assert "it fits that of nc and of pv and of dl: if it was drawn there, name it so" in problem
+
+
+def test_a_case_twice_in_a_preset_is_told_without_a_pattern_that_nobody_gave(tmp_path: Path) -> None:
+    for batch in (1, 2):
+        write_volume(tmp_path / f"Training Batch {batch}" / "volume-17.nii")
+    _, problems, _ = scan_layout(tmp_path, PRESETS["lits"], ONE)
+    assert any("are both pv; remove one, or give a --pattern in which {case}" in told for told in problems)

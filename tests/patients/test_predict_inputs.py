@@ -273,6 +273,13 @@ def test_an_archive_beside_case_folders_is_told(predict, tmp_path: Path, capsys)
     assert capsys.readouterr().err.endswith(told)
 
 
+@pytest.mark.parametrize("name", ["pat.zip", "pat.tar.gz", "pat.7z"])
+def test_a_patient_in_an_archive_is_refused_with_what_to_do(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(InputError, match=f"{name} is an archive, which is not opened: unpack it"):
+        sort_inputs([tmp_path / name])
+
+
 def test_a_volume_beside_case_folders_is_refused(predict, tmp_path: Path, capsys) -> None:
     raw = lay(tmp_path / "raw", "p1/pv.nii.gz", "p2/pv.nii.gz", "pv.nii.gz")
     assert predict(raw) == (2, [])

@@ -1,0 +1,96 @@
+"""nnU-Net's trainer, with a look at the split, the plans and dataset.json before it trains or goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+from nnunet_multiphase.split_record import (
+    SPLITS,
+    Fold,
+    read_folds,
+    refuse_fold_that_is_not_there,
+    refuse_unknown_cases,
+    told_of_cases_without_fold,
+)
+from nnunet_multiphase.training.gone_on_with import (
+    SPLIT,
+    refuse_known_validation_cases,
+    told_of_changed_record,
+    told_of_changed_split,
+    told_of_known_validation_cases,
+)
+from nnunet_multiphase.training.pretrained import compare_trainings
+from nnunet_multiphase.training.trained_with import refuse_folds_of_other_plans, refuse_other_plans
+
+
+class ComparedTrainer(nnUNetTrainer):
+    """Refuse what would change a model that is there, or let it be judged by cases that it knows."""
+
+    split_before: Fold | None = None
+    """Of the checkpoint that is gone on from, where it tells."""
+
+    def on_train_start(self) -> None:
+        """Start as nnU-Net does, unless folds of the model would predict otherwise with the plans that it writes then.
+
+        Raises:
+            InputError: A fold beside this one was trained with other plans or another dataset.json.
+        """
+        # What nnU-Net is about to write, which may not be what a loaded checkpoint tells.
+        now = {"plans": self.plans_manager.plans, "dataset_json": self.dataset_json}
+        refuse_folds_of_other_plans(Path(self.output_folder_base), self.fold, now)
+        super().on_train_start()
+
+    def get_tr_and_val_datasets(self) -> tuple:
+        """Give nnU-Net's cases to train and validate on, once the split is seen to speak of them; checkpoints tell them.
+
+        Here and not in `do_split`, which also `--val` calls: a model that is trained can always be validated.
+
+        Raises:
+            InputError: The split lacks the fold, names cases that are not there, or would validate those that a training
+                which is gone on with has learnt from.
+        """
+        if self.fold != "all":
+            splits = Path(self.preprocessed_dataset_folder_base) / SPLITS
+            if not splits.is_file():
+                self.do_split()  # writes nnU-Net's own folds
+            folds = read_folds(splits)
+            refuse_fold_that_is_not_there(splits, folds, self.fold)
+            cases = self.dataset_class.get_identifiers(self.preprocessed_dataset_folder)
+            refuse_unknown_cases(splits, folds[self.fold], cases)
+            self._warn(told_of_cases_without_fold(splits, folds, cases))
+            refuse_known_validation_cases(f"{splits}, fold {self.fold}", self.split_before, folds[self.fold])
+        training, validation = super().get_tr_and_val_datasets()
+        split = {"train": sorted(training.identifiers), "val": sorted(validation.identifiers)}
+        self._warn(told_of_changed_split(self.split_before, split))
+        self.my_init_kwargs: dict[str, Any] = {**vars(self)["my_init_kwargs"], SPLIT: split}
+        return training, validation
+
+    def do_split(self) -> tuple[list[str], list[str]]:
+        """Give the fold's cases, and warn where `--val` would validate those that the network has learnt from."""
+        training, validation = super().do_split()
+        if self.fold != "all":
+            self._warn(told_of_known_validation_cases(self.split_before, validation))
+        return training, validation
+
+    def load_checkpoint(self, filename_or_checkpoint: dict | str) -> None:
+        """Load as nnU-Net does, and compare the training of the checkpoint with this one.
+
+        Raises:
+            InputError: It was trained with other plans or another dataset.json, so that images were prepared otherwise.
+        """
+        now = vars(self)["my_init_kwargs"]
+        super().load_checkpoint(filename_or_checkpoint)
+        before = vars(self)["my_init_kwargs"]
+        name = f"the weights of {filename_or_checkpoint}"
+        compare_trainings(name, before, now, self.print_to_log_file)
+        refuse_other_plans(name, Path(self.output_folder_base), before, now)
+        for told in told_of_changed_record(before.get("dataset_json") or {}, now["dataset_json"]):
+            self._warn(told)
+        self.split_before = before.get(SPLIT)
+
+    def _warn(self, told: str) -> None:
+        if told:
+            self.print_to_log_file(f"WARNING: {told}")
