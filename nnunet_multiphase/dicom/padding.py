@@ -9,10 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from nnunet_multiphase.phases import FILL_HU
-from registration.padding import AIR_BELOW as AIR_BELOW
 from registration.padding import LEAST_PADDING, NO_HU_BELOW, around_picture
-from registration.padding import NO_HU_ABOVE as NO_HU_ABOVE
-from registration.padding import reaches_edge as reaches_edge
 
 MOST_NO_HU = 0.25
 """Of the voxels that are no padding: more below -1500 HU are of a wrong rescaling. Corners, blurred by a codec, are 0.21."""

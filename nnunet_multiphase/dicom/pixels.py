@@ -13,18 +13,11 @@ from nnunet_multiphase.dicom.decode import read_file, stored_values
 from nnunet_multiphase.dicom.geometry import Grid
 from nnunet_multiphase.dicom.header import text_of
 from nnunet_multiphase.dicom.multiframe import PIXEL_VALUES, group_of, uids_of
-from nnunet_multiphase.dicom.padding import (
-    AIR_BELOW,
-    MOST_NO_HU,
-    NO_HU_ABOVE,
-    NO_HU_BELOW,
-    padding_to_air,
-    reaches_edge,
-    share_of_no_hu,
-)
+from nnunet_multiphase.dicom.padding import MOST_NO_HU, padding_to_air, share_of_no_hu
 from nnunet_multiphase.dicom.regrid import resample_hu
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import FILL_HU
+from registration.padding import AIR_BELOW, NO_HU_ABOVE, NO_HU_BELOW, reaches_edge
 
 LARGEST_HU = 31000
 """Above it no scanner's range goes: extended ones end at 30710."""

@@ -316,7 +316,7 @@ def _of_one_day(choices: Sequence[Choice], corrections: Mapping[str, Correction]
     """Use no volumes of several days as one case, unless the table does, and say of others that they are of another day."""
     used = [choice for choice in choices if choice.use]
     if perhaps_shifted([choice.volume for choice in used]):
-        first = next(choice for choice in used)
+        first = used[0]
         remark = (
             f"{_in_order(choice.phase for choice in used)} have days of their own but one time of day, as where dates were "
             "shifted series by series; if they are not of one examination, set use in the series table"

@@ -282,7 +282,11 @@ def _write_cases(
             elif used:
                 empty = masks.empty.get(case, ())
                 result = write_case(
-                    *(out, names[key], used, masks.layers, empty),
+                    out,
+                    names[key],
+                    used,
+                    masks.layers,
+                    empty,
                     before=made.get(case, ()),
                     tree=in_tree,
                     compress=options.compress,

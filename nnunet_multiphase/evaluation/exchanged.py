@@ -8,6 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.evaluation.label_choice import BothClasses
+from nnunet_multiphase.evaluation.mirrored import dice
 from nnunet_multiphase.label_classes import LabelClasses
 
 POOR_DICE = 0.5
@@ -33,29 +34,29 @@ class ExchangeWatch:
         lesions_p, lesions_t = np.isin(p, predicted.lesion) & counts, np.isin(t, true.lesion)
         if not lesions_p.any() or not lesions_t.any():
             return
-        as_it_is = _dice(lesions_p, lesions_t)
+        as_it_is = dice(lesions_p, lesions_t)
         of_truth = _beside_lesions(true)
         for name, values in _beside_lesions(predicted).items():
             other_p = np.isin(p, values) & counts if as_it_is < POOR_DICE else np.zeros(0, bool)
             if not other_p.any():
                 self._dice[name].append((as_it_is, as_it_is, 0.0))
                 continue
-            exchanged = _dice(other_p, lesions_t)
+            exchanged = dice(other_p, lesions_t)
             gain = exchanged - as_it_is
             if name in of_truth:
                 # Else a model that takes large tumours for liver would be told of.
                 other_t = np.isin(t, of_truth[name])
-                gain = min(gain, _dice(lesions_p, other_t) - _dice(other_p, other_t))
+                gain = min(gain, dice(lesions_p, other_t) - dice(other_p, other_t))
             self._dice[name].append((as_it_is, exchanged, gain))
 
     def note(self) -> str:
         """Say which class fits the lesions better; empty where none does."""
-        for name, dice in self._dice.items():
-            as_it_is, exchanged, gain = np.mean(dice, axis=0)
-            better = sum(case[2] >= BETTER for case in dice)
-            if gain >= BETTER and better > len(dice) / 2:
+        for name, cases in self._dice.items():
+            as_it_is, exchanged, gain = np.mean(cases, axis=0)
+            better = sum(case[2] >= BETTER for case in cases)
+            if gain >= BETTER and better > len(cases) / 2:
                 return (
-                    f"with lesions and {name} exchanged the predictions fit the truth better in {better} of {len(dice)} "
+                    f"with lesions and {name} exchanged the predictions fit the truth better in {better} of {len(cases)} "
                     f"cases (the lesions' mean Dice is {exchanged:.2f} instead of {as_it_is:.2f} where both hold lesions): "
                     f"the labels of one of the two seem to be numbered otherwise than is said ({self._classes.said_by}); "
                     "correct that"
@@ -68,8 +69,3 @@ def _beside_lesions(classes: LabelClasses) -> dict[str, list[int]]:
     named = {**classes.others, **{f"label {value}": (value,) for value in classes.further}}
     own = {name: [v for v in values if v not in classes.lesion] for name, values in named.items()}
     return {name: values for name, values in own.items() if values}
-
-
-def _dice(one: np.ndarray, other: np.ndarray) -> float:
-    total = int(one.sum()) + int(other.sum())
-    return 2 * int((one & other).sum()) / total if total else 0.0

@@ -30,14 +30,13 @@ class MirrorWatch:
         """Take a case, of one grid and one order of axes."""
         found = np.isin(sitk.GetArrayViewFromImage(prediction), list(predicted_labels))
         true = np.isin(sitk.GetArrayViewFromImage(truth), list(true_labels))
-        total = int(found.sum()) + int(true.sum())
         if not found.any() or not true.any():
             return
-        as_it_is = 2 * int((found & true).sum()) / total
+        as_it_is = dice(found, true)
         if as_it_is >= POOR_DICE:
             self._dice.append((as_it_is,) * 4)
             return
-        flipped = [2 * int((np.flip(found, axis) & true).sum()) / total for axis in range(3)]
+        flipped = [dice(np.flip(found, axis), true) for axis in range(3)]
         self._dice.append((as_it_is, *flipped))
 
     def note(self) -> str:
@@ -53,3 +52,9 @@ class MirrorWatch:
             f"{as_it_is:.2f} where both hold lesions): one of the two was written in another orientation than its header "
             "says"
         )
+
+
+def dice(one: np.ndarray, other: np.ndarray) -> float:
+    """Give the Dice of two boolean arrays of one shape; 0 where both are empty."""
+    total = int(one.sum()) + int(other.sum())
+    return 2 * int((one & other).sum()) / total if total else 0.0

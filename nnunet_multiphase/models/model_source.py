@@ -85,7 +85,7 @@ def check_checkpoints(model_folder: Path, folds: Sequence[str], checkpoint: str)
     for fold in folds:
         path = model_folder / f"fold_{fold}" / checkpoint
         try:
-            torch.load(path, map_location="cpu", weights_only=True, mmap=torch_zip(path))
+            torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
         except Exception as error:
             first = next((line.strip() for line in str(error).splitlines() if "GLOBAL" in line), "")
             raise InputError(
@@ -100,11 +100,6 @@ def is_own(model_folder: Path) -> bool:
     """Tell whether a model lies where this user's nnU-Net trains into."""
     results = os.environ.get("nnUNet_results")
     return results is not None and results != "" and Path(results).resolve() in model_folder.resolve().parents
-
-
-def torch_zip(path: Path) -> bool:
-    """Tell whether a checkpoint is of torch's present form, which can be read without loading it whole."""
-    return zipfile.is_zipfile(path)
 
 
 def _numbers_of_numpy() -> list[Any]:

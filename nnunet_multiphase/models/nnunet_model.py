@@ -130,7 +130,11 @@ def load_model(
             f"{model_folder} is a cascade, which needs the low-resolution prediction first: "
             "use nnUNetv2_predict, or a 3d_fullres model"
         )
-    _refuse_misfit_folds(predictor, model_folder, ready, checkpoint)
+    from nnunet_multiphase.training.trained_with import refuse_misfit_folds  # with torch, as late as that
+
+    refuse_misfit_folds(
+        model_folder, ready, checkpoint, predictor.plans_manager.plans, predictor.dataset_json
+    )
     model = NnUNetModel(predictor, _identity(predictor, model_folder, ready, checkpoint))
     check_record(model)
     warn_of_other_axes(model, model_folder)
@@ -179,16 +183,6 @@ def _read_weights(
             f"{model_folder} cannot be loaded ({type(error).__name__}: {first}): plans.json, dataset.json and "
             f"{checkpoint} do not fit one another or are damaged; restore what nnU-Net wrote"
         ) from error
-
-
-def _refuse_misfit_folds(
-    predictor: nnUNetPredictor, model_folder: Path, ready: Sequence[str], checkpoint: str
-) -> None:
-    from nnunet_multiphase.training.trained_with import refuse_misfit_folds
-
-    refuse_misfit_folds(
-        model_folder, ready, checkpoint, predictor.plans_manager.plans, predictor.dataset_json
-    )
 
 
 def _trainer_not_found(checkpoint: Path) -> str | None:

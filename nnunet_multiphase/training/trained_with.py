@@ -45,6 +45,7 @@ Arguments = Mapping[str, Any]
 def arguments_of(checkpoint: Path) -> Arguments:
     """Read nnU-Net's `init_args` of a checkpoint that may be trusted, without its weights; empty where it has none."""
     try:
+        # Of torch's present form, a zip, no more than what is asked for is read.
         held = torch.load(
             checkpoint, map_location="cpu", weights_only=False, mmap=zipfile.is_zipfile(checkpoint)
         )
@@ -156,16 +157,15 @@ def refuse_misfit_folds(
     if not misfit:
         return
     fitting = [fold for fold in folds if not told[fold]]
+    remedy = (
+        f"leave them out (-f {' '.join(fitting)}), or train them again"
+        if fitting
+        else "put back plans.json and dataset.json of the training; the checkpoint's init_args holds them"
+    )
     raise InputError(
         f"{model_folder}: fold{'s' * (len(misfit) > 1)} {', '.join(misfit)} {'were' if len(misfit) > 1 else 'was'} trained "
         f"with other plans or another dataset.json than the model folder has now ({told[misfit[0]]}), as where another fold "
-        "was trained after the dataset was planned again: "
-        + (f"leave them out (-f {' '.join(fitting)}), or train them again" if fitting else "")
-        + (
-            ""
-            if fitting
-            else "put back plans.json and dataset.json of the training; the checkpoint's init_args holds them"
-        )
+        f"was trained after the dataset was planned again: {remedy}"
     )
 
 
