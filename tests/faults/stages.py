@@ -222,7 +222,7 @@ STAGES: Mapping[str, Stage] = {
     "import": Stage(
         _dicom_tree,
         _ours("import-dicom {source} {out}/raw"),
-        grows=r"raw/patients\.csv",
+        grows=r"raw/patients\.csv|raw_made_of\.csv",  # a line for each case that is there
         preload=("nnunet_multiphase.dicom_import.import_tree",),
     ),
     "register": Stage(
