@@ -31,7 +31,8 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import ON_FAILURE
 
 if TYPE_CHECKING:
-    from nnunet_multiphase.alignment.align import AlignedPhases, FindTransform
+    from nnunet_multiphase.alignment.align import AlignedPhases
+    from nnunet_multiphase.alignment.named_registration import FindTransform
     from nnunet_multiphase.cases.case import CaseFolder
     from nnunet_multiphase.cases.inputs import Inputs
     from nnunet_multiphase.dataset.build import DatasetSummary
@@ -186,7 +187,7 @@ def build_dataset(
     settings: RegistrationSettings | None = None,
     accept: Collection[str] = (),
     progress: bool = False,
-    find: FindTransform | None = None,
+    find: FindTransform | str | None = None,
     finish: Callable[[Path], object] = lambda folder: None,
 ) -> DatasetSummary:
     """Convert a cohort to $nnUNet_raw/Dataset<ID>_<name>.
@@ -214,7 +215,8 @@ def build_dataset(
         settings: How to register; its seed is replaced by `seed`.
         accept: Names of the checks of plausibility that are overruled; what they find is recorded.
         progress: Show progress bars on stderr, and failures as they happen.
-        find: Another registration than ours, to compare with: a module's function, as workers import it by its name.
+        find: Another registration than ours: a module's function, as workers import it by its name, or the name of one that
+            another distribution adds (docs/extending.md).
         finish: Given the folder of the complete dataset before that comes to its place, to add to it.
 
     Returns:
@@ -328,6 +330,7 @@ def predict_case(
     missing: Literal["error", "fill"] = "error",
     lesion_labels: Sequence[int] | int | None = None,
     settings: RegistrationSettings | None = None,
+    find: FindTransform | str | None = None,
     accept: Collection[str] = (),
     all_grids: bool = False,
     everywhere: bool = False,
@@ -342,7 +345,8 @@ def predict_case(
         reference: Phase to bring the others to; None: as most of the model's training cases.
         missing: A phase that is not there: an error, or air in its channel ("fill").
         lesion_labels: Labels that are lesion; None: as the model's dataset.json says.
-        settings: How to register.
+        settings: How to register; None: as the model's training data were.
+        find: Another registration than ours, as in `build_dataset`.
         accept: Names of the checks of plausibility that are overruled (docs/data.md).
         all_grids: Also write the labels on every other phase's grid.
         everywhere: Look beyond the surroundings of the liver, too.
@@ -375,6 +379,7 @@ def predict_case(
         missing=missing,
         lesion_labels=lesion_values(lesion_labels),
         settings=settings,
+        find=find,
         accept=accept,
         all_grids=all_grids,
         everywhere=everywhere,

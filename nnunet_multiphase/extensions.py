@@ -1,4 +1,4 @@
-"""Find what other distributions add: presets and measures of lesions, by their entry points.
+"""Find what other distributions add: presets, measures of lesions and registrations, by their entry points.
 
     [project.entry-points."nnunet_multiphase.presets"]
     our-hospital = "our_package:LAYOUT"
@@ -18,6 +18,8 @@ PRESETS = "nnunet_multiphase.presets"
 """Name of a preset -> `data.layout.Layout`."""
 LESION_MEASURES = "nnunet_multiphase.lesion_measures"
 """Name of a column -> function of a lesion, as `measurement.further.FurtherMeasure` says."""
+REGISTRATIONS = "nnunet_multiphase.registrations"
+"""Name of a registration -> function with the arguments and the result of `registration.register`."""
 
 
 @cache

@@ -10,6 +10,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from nnunet_multiphase.alignment.moved_mask import bring_mask
+from nnunet_multiphase.alignment.named_registration import FindTransform, finder, name_of
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import FILL_HU
 from registration import PreparedReference, RegistrationResult, RegistrationSettings, register
@@ -19,9 +20,6 @@ from registration.volume import image_like
 
 Box = tuple[tuple[int, int, int], tuple[int, int, int]]
 """First voxel and size, both (x, y, z)."""
-
-FindTransform = Callable[..., RegistrationResult]
-"""Brings a moving volume to a reference as `registration.register` does, with its arguments."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def align_phases(
     on_failure: str = "check",
     registered: bool = False,
     case: str = "",
-    find: FindTransform | None = None,
+    find: FindTransform | str | None = None,
 ) -> AlignedPhases:
     """Register every other phase to the reference, resample it there and crop to where all have data.
 
@@ -81,7 +79,8 @@ def align_phases(
         on_failure: One of `phases.ON_FAILURE`.
         registered: The phases are aligned already: the registration only checks that, and nothing is moved.
         case: Named in messages.
-        find: What finds the transform, where it is another than ours, to compare with.
+        find: What finds the transform, where it is another than ours: a function, or the name of one that another
+            distribution adds.
 
     Returns:
         The phases in the order of `images`. Voxels where a phase has no data are -1024 HU.
@@ -224,7 +223,7 @@ def _to_reference(
     settings: RegistrationSettings,
     case: str,
     reference: str,
-    find: FindTransform | None,
+    find: FindTransform | str | None,
 ) -> Callable[[sitk.Image, str], RegistrationResult]:
     """Give what registers a phase to the reference, which is made ready once, at the first."""
     prepared: list[PreparedReference] = []
@@ -232,7 +231,7 @@ def _to_reference(
     def find_motion(moving: sitk.Image, phase: str) -> RegistrationResult:
         try:
             if find is not None:
-                return find(fixed, moving, reference_mask=liver, settings=settings)
+                return _found_by(find, fixed, moving, liver, settings)
             if not prepared:
                 prepared.append(PreparedReference(fixed, settings))
             return register(prepared[0], moving, reference_mask=liver)
@@ -242,6 +241,29 @@ def _to_reference(
             ) from error
 
     return find_motion
+
+
+def _found_by(
+    find: FindTransform | str,
+    fixed: sitk.Image,
+    moving: sitk.Image,
+    liver: sitk.Image | None,
+    settings: RegistrationSettings,
+) -> RegistrationResult:
+    """Ask another registration than ours; ValueError where it fails or answers with something else."""
+    name, registration = name_of(find), finder(find)
+    try:
+        found: object = registration(fixed, moving, reference_mask=liver, settings=settings)
+    except ValueError:
+        raise
+    except Exception as error:  # another's program may raise anything
+        raise ValueError(f"the registration {name} failed ({type(error).__name__}: {error})") from error
+    if not isinstance(found, RegistrationResult):
+        raise ValueError(
+            f"the registration {name} returned a {type(found).__name__}, not a RegistrationResult as "
+            "registration.register does"
+        )
+    return found
 
 
 def data_box(image: sitk.Image) -> Box:

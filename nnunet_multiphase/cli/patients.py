@@ -146,13 +146,15 @@ def predict_one(
 
 
 def _registration_options(args: argparse.Namespace, model: Model) -> dict[str, Any]:
-    from nnunet_multiphase.prediction import trained_registration_model
-    from registration import RegistrationSettings
+    from nnunet_multiphase.alignment.named_registration import how_to_register
+    from nnunet_multiphase.prediction import trained_registration
 
-    settings = RegistrationSettings(
-        seed=args.seed, model=args.registration_model or trained_registration_model(model)
+    how = (
+        how_to_register(args.registration_model, args.seed)
+        if args.registration_model
+        else trained_registration(model, args.seed)
     )
-    return {"reference": args.reference, "missing": args.missing, "settings": settings, "accept": args.accept}
+    return {"reference": args.reference, "missing": args.missing, "accept": args.accept, **how}
 
 
 def _prepared(model: Model, case: Path | CaseFolder, options: dict[str, Any]) -> PreparedCase:

@@ -55,9 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build the dataset: 0 = all cases are in, 1 = some failed (see --strict) and are listed, 2 = no dataset."""
+    from nnunet_multiphase.alignment.named_registration import how_to_register
     from nnunet_multiphase.dataset.build import build_dataset, check_jobs
     from nnunet_multiphase.errors import CohortError
-    from registration import RegistrationSettings
 
     options = dataset_options(args, folds=args.folds, seed=args.seed)
     check_jobs(args.jobs)
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
                 jobs=args.jobs,
                 dask_scheduler=args.dask_scheduler,
                 overwrite=args.overwrite,
-                settings=RegistrationSettings(model=args.registration_model),
+                **how_to_register(args.registration_model),
                 progress=True,
                 finish=write_page,
             )

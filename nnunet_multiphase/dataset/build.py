@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nnunet_multiphase.alignment.named_registration import finder
 from nnunet_multiphase.code_digest import code_digest
 from nnunet_multiphase.dataset.convert import CaseJob, CaseOutcome, case_files
 from nnunet_multiphase.dataset.destination import (
@@ -32,7 +33,7 @@ from nnunet_multiphase.errors import CohortError, InputError
 from nnunet_multiphase.split_record import Fold
 
 if TYPE_CHECKING:
-    from nnunet_multiphase.alignment.align import FindTransform
+    from nnunet_multiphase.alignment.named_registration import FindTransform
     from registration import RegistrationSettings
 
 
@@ -64,7 +65,7 @@ def build_dataset(
     overwrite: bool = False,
     settings: RegistrationSettings | None = None,
     progress: bool = False,
-    find: FindTransform | None = None,
+    find: FindTransform | str | None = None,
     finish: Callable[[Path], object] = lambda folder: None,
 ) -> DatasetSummary:
     """Convert a cohort to $nnUNet_raw/Dataset<ID>_<name>.
@@ -82,7 +83,8 @@ def build_dataset(
         overwrite: Replace a dataset of the same number and name.
         settings: How to register; its seed is replaced by the options'.
         progress: Show progress bars on stderr, and failures as they happen.
-        find: Another registration than ours, to compare with: a module's function, as workers import it by its name.
+        find: Another registration than ours: a module's function, as workers import it by its name, or the name of one that
+            another distribution adds (docs/extending.md).
         finish: Given the folder of the complete dataset before that comes to its place, to add to it.
 
     Returns:
@@ -95,6 +97,8 @@ def build_dataset(
 
     options = options or DatasetOptions()
     check_jobs(jobs)
+    if find is not None:
+        finder(find)  # an unknown name is refused before hours of work
     raw = Path(os.path.abspath(raw))  # workers elsewhere have another current folder
     settle(name_destination(dataset_id, name))
     destination = choose_destination(dataset_id, name, overwrite=overwrite)
@@ -144,7 +148,7 @@ def _jobs(
     folder: Path,
     options: DatasetOptions,
     settings: RegistrationSettings,
-    find: FindTransform | None,
+    find: FindTransform | str | None,
 ) -> list[CaseJob]:
     """List what is to be done for each case."""
     return [

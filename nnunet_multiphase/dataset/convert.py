@@ -22,7 +22,8 @@ from nnunet_multiphase.volumes.volume_file import read_upright
 from registration.volume_file import write_transform, write_volume
 
 if TYPE_CHECKING:
-    from nnunet_multiphase.alignment.align import AlignedPhases, FindTransform
+    from nnunet_multiphase.alignment.align import AlignedPhases
+    from nnunet_multiphase.alignment.named_registration import FindTransform
     from registration import RegistrationSettings
 
 
@@ -48,7 +49,7 @@ class CaseJob:
         default_factory=dict
     )  # digests of what was checked, see volumes/unchanged.py
     targets: TargetClasses = LESIONS
-    find: FindTransform | None = None  # of another registration than ours, to compare with
+    find: FindTransform | str | None = None  # of another registration than ours
 
 
 @dataclass(frozen=True)

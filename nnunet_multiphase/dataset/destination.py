@@ -8,9 +8,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 from nnunet_multiphase.alone import alone
+from nnunet_multiphase.dataset_name import FOLDERS
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.exchange import hidden, put_aside, remove_folder, settle_folder
 from nnunet_multiphase.split_record import SPLITS
@@ -92,6 +94,7 @@ def choose_destination(dataset_id: int, name: str, *, overwrite: bool) -> Destin
         InputError: A variable is unset, the number or name cannot be used, or the number is taken.
     """
     destination = name_destination(dataset_id, name, overwrite=overwrite)
+    refuse_one_for_two()
     for variable in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
         place = os.environ.get(variable)
         if not place or not Path(place).is_dir():
@@ -109,6 +112,21 @@ def choose_destination(dataset_id: int, name: str, *, overwrite: bool) -> Destin
                     "or pass --overwrite to replace it"
                 )
     return destination
+
+
+def refuse_one_for_two() -> None:
+    """Refuse two of nnU-Net's variables that name one folder: datasets of one name would replace each other there.
+
+    Raises:
+        InputError: Which.
+    """
+    places = {name: Path(os.environ[name]).resolve() for name in FOLDERS if os.environ.get(name)}
+    for first, second in combinations(places, 2):
+        if places[first] == places[second]:
+            raise InputError(
+                f"{first} and {second} are one folder, {places[first]}, where raw data, preprocessed data and models of a "
+                "dataset would replace each other; name a folder of its own for each"
+            )
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from nnunet_multiphase.alignment.named_registration import name_of
 from nnunet_multiphase.alignment.quality import PhaseQuality
 from nnunet_multiphase.cases.check import CaseReport
 from nnunet_multiphase.code_digest import code_digest
@@ -37,7 +38,7 @@ def fingerprint(job: CaseJob, report: CaseReport) -> str:
         job.case.reference,
         str(job.case.unused_liver),
         job.targets,
-        *([] if job.find is None else [job.find.__name__]),
+        *([] if job.find is None else [name_of(job.find)]),
     )
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnunet_multiphase import __version__
+from nnunet_multiphase.alignment.named_registration import name_of
 from nnunet_multiphase.alignment.quality import PhaseQuality, is_doubtful, misplacement_mm, write_quality
 from nnunet_multiphase.dataset.convert import CaseOutcome
 from nnunet_multiphase.dataset.plan import DatasetPlan
@@ -18,7 +19,7 @@ from nnunet_multiphase.volumes.orientation import AXES
 from nnunet_multiphase.whole_file import naming
 
 if TYPE_CHECKING:
-    from nnunet_multiphase.alignment.align import FindTransform
+    from nnunet_multiphase.alignment.named_registration import FindTransform
     from registration import RegistrationSettings
 
 
@@ -30,7 +31,7 @@ def write_records(
     splits: list[Fold],
     settings: RegistrationSettings,
     targets: TargetClasses,
-    find: FindTransform | None,
+    find: FindTransform | str | None,
 ) -> None:
     """Write dataset.json, splits_final.json and quality.csv."""
     from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_json
@@ -58,7 +59,7 @@ def write_records(
             # ... and each by what its own registration may have left.
             registration_error_mm=_errors_mm(kept),
             # The threads change nothing but the time.
-            registration={"method": find.__name__}
+            registration={"method": name_of(find)}
             if find is not None
             else {key: value for key, value in asdict(settings).items() if key != "threads"},
         )

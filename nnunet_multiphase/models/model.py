@@ -6,10 +6,16 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from nnunet_multiphase.alignment.named_registration import (
+    MODELS,
+    HowToRegister,
+    added_names,
+    how_to_register,
+)
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.label_classes import LIVER, classes_of_record
 from nnunet_multiphase.phases import PHASES
@@ -60,10 +66,25 @@ class Model(Protocol):
         """
 
 
-def trained_registration_model(model: Model) -> Literal["rigid", "deformable", "auto"]:
-    """Tell how the phases of a model's training data were moved; what does not say so was made rigidly."""
-    told = (model.record.get("registration") or {}).get("model")
-    return told if told in ("deformable", "auto") else "rigid"
+def trained_registration(model: Model, seed: int = 0) -> HowToRegister:
+    """Tell how the phases of a model's training data were registered; what does not say so was made rigidly by ours.
+
+    Args:
+        model: Its record is asked.
+        seed: Of the registration.
+
+    Raises:
+        InputError: By what is not to be had here.
+    """
+    told = model.record.get("registration") or {}
+    method = told.get("method")
+    if method is not None and method not in added_names():
+        raise InputError(
+            f"the model's training data were registered by {str(method)[:60]}, which no installed package adds; "
+            "install the one that does, or say how with --registration-model (settings= or find= in Python)"
+        )
+    named = method or told.get("model")
+    return how_to_register(named if method or named in MODELS else "rigid", seed)
 
 
 def model_phases(model: Model) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from nnunet_multiphase.models.model import (
     model_lesion_labels,
     model_liver_labels,
     model_phases,
-    trained_registration_model,
+    trained_registration,
     usual_reference,
 )
 from nnunet_multiphase.models.model_folder import find_model_folder, trained_folds
@@ -49,7 +49,7 @@ __all__ = [
     "restart_from_initial_weights",
     "segment_case",
     "trained_folds",
-    "trained_registration_model",
+    "trained_registration",
     "usual_reference",
     "write_label_record",
     "write_prediction",

@@ -17,6 +17,7 @@ from nnunet_multiphase.models.model import (
     model_lesion_labels,
     model_liver_labels,
     model_phases,
+    trained_registration,
     usual_reference,
 )
 from nnunet_multiphase.phases import FILL_HU
@@ -28,6 +29,7 @@ from nnunet_multiphase.prediction.write import CasePrediction, write_prediction
 from registration.volume import image_like
 
 if TYPE_CHECKING:
+    from nnunet_multiphase.alignment.named_registration import FindTransform
     from registration import RegistrationSettings
 
 
@@ -40,6 +42,7 @@ def predict_case(
     missing: str = "error",
     lesion_labels: Sequence[int] | None = None,
     settings: RegistrationSettings | None = None,
+    find: FindTransform | str | None = None,
     accept: Collection[str] = (),
     all_grids: bool = False,
     everywhere: bool = False,
@@ -57,7 +60,8 @@ def predict_case(
             model's training cases lie on, else pv, else the first of the model's.
         missing: "error", or "fill" to give the model air where a phase is absent.
         lesion_labels: Labels that are lesion: these are measured and drawn; None: as the model's dataset.json says.
-        settings: How to register; the defaults are those of setup_dataset.py.
+        settings: How to register; None: as the model's training data were.
+        find: Another registration than ours, as `align_phases` takes it.
         accept: Names of the checks of plausibility (`check_names.CHECKS`) that are overruled; what they find is recorded.
         all_grids: Also write the labels on every other phase's original grid, to grids/<phase>/<case>.nii.gz.
         everywhere: Look beyond the surroundings of the liver, too.
@@ -72,7 +76,9 @@ def predict_case(
     prepared = (
         case
         if isinstance(case, PreparedCase)
-        else prepare_for(model, case, reference=reference, missing=missing, settings=settings, accept=accept)
+        else prepare_for(
+            model, case, reference=reference, missing=missing, settings=settings, find=find, accept=accept
+        )
     )
     lesions = model_lesion_labels(model, lesion_labels)
     with only_run(Path(output), prepared.case.name):
@@ -99,9 +105,13 @@ def prepare_for(
     reference: str | None = None,
     missing: str = "error",
     settings: RegistrationSettings | None = None,
+    find: FindTransform | str | None = None,
     accept: Collection[str] = (),
 ) -> PreparedCase:
     """Check and register one patient's phases as a model wants them; arguments and errors as in `predict_case`."""
+    if settings is None and find is None:
+        how = trained_registration(model)
+        settings, find = how["settings"], how["find"]
     return prepare_case(
         case,
         model_phases(model),
@@ -109,6 +119,7 @@ def prepare_for(
         usual_reference=usual_reference(model),
         missing=missing,
         settings=settings,
+        find=find,
         accept=accept,
     )
 

@@ -24,6 +24,7 @@ from nnunet_multiphase.volumes.unchanged import digest_of_mask, refuse_changed
 from nnunet_multiphase.volumes.volume_file import read_volume
 
 if TYPE_CHECKING:
+    from nnunet_multiphase.alignment.named_registration import FindTransform
     from registration import RegistrationSettings
 
 BEST_FIRST = ("pv", "art", "dl", "nc")
@@ -62,6 +63,7 @@ def prepare_case(
     usual_reference: str | None = None,
     missing: str = "error",
     settings: RegistrationSettings | None = None,
+    find: FindTransform | str | None = None,
     accept: Collection[str] = (),
 ) -> PreparedCase:
     """Check and register one patient's phases; arguments and errors as in `predict_case`.
@@ -85,7 +87,9 @@ def prepare_case(
     if case.liver is not None:
         liver = read_mask(case.liver, images[case.reference], case.images[case.reference].name)
         refuse_changed(case.name, report.parts, {f"liver on {case.reference}": digest_of_mask(liver)})
-    aligned = align_phases(images, case.reference, liver_mask=liver, settings=settings, case=case.name)
+    aligned = align_phases(
+        images, case.reference, liver_mask=liver, settings=settings, find=find, case=case.name
+    )
     # What is computed rests on rounded headers; what is told of places rests on the file's own.
     own = crop(own_grid, aligned.box)
     for image in aligned.images.values():

@@ -90,6 +90,15 @@ def test_one_whole_dataset_is_there_wherever_the_exchange_breaks_off(
     assert len(seen) <= number, "not every call was broken off"
 
 
+@pytest.mark.parametrize("second", ["nnUNet_preprocessed", "nnUNet_results"])
+def test_one_folder_for_two_of_nnunets_variables_is_refused(
+    nnunet_folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, second: str
+) -> None:
+    monkeypatch.setenv(second, str(nnunet_folders[0] / "." / ".." / nnunet_folders[0].name))
+    with pytest.raises(InputError, match=rf"nnUNet_raw and {second} are one folder"):
+        choose_destination(501, "Tiny", overwrite=False)
+
+
 def test_a_dataset_that_came_in_the_meantime_is_not_replaced_unasked(
     nnunet_folders: tuple[Path, Path],
 ) -> None:

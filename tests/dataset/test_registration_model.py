@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,13 +53,24 @@ def test_a_dataset_records_its_model_and_what_was_deformed(tmp_path: Path) -> No
 
 
 def test_predict_moves_phases_as_the_training_data_were() -> None:
-    from nnunet_multiphase.prediction import trained_registration_model
+    from nnunet_multiphase.prediction import trained_registration
 
     def told(record: dict[str, object]) -> str:
-        return trained_registration_model(SimpleNamespace(record=record))  # type: ignore[arg-type]
+        return trained_registration(SimpleNamespace(record=record))["settings"].model  # type: ignore[arg-type]
 
     assert told({"registration": {"model": "auto"}}) == "auto"
     assert told({}) == "rigid"
+
+
+def test_python_moves_phases_as_the_training_data_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nnunet_multiphase.prediction import case
+
+    asked: list[object] = []
+    monkeypatch.setattr(case, "prepare_case", lambda *_, **options: asked.append(options["settings"]))
+    model: Any = SimpleNamespace(record={"phases": ["art", "pv"], "registration": {"model": "deformable"}})
+    case.prepare_for(model, Path("case"))
+    case.prepare_for(model, Path("case"), settings=QUICK)
+    assert asked == [RegistrationSettings(model="deformable"), QUICK]
 
 
 def test_motion_is_told_by_the_rigid_part() -> None:

@@ -1,4 +1,4 @@
-"""The package of docs/extending.md is installed, and its preset and its measure are found."""
+"""The package of docs/extending.md is installed, and its preset, its measure and its registration are found."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,16 +21,45 @@ from nnunet_multiphase.errors import InputError
 ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
-import json
+import contextlib, json, sys
+from pathlib import Path
+from types import SimpleNamespace
 import numpy as np, SimpleITK as sitk
 import nnunet_multiphase as mp
+from nnunet_multiphase.alignment.align import align_phases
 from nnunet_multiphase.cases.presets import all_presets
+from nnunet_multiphase.cli.main import main
 from nnunet_multiphase.measurement.table import columns
+from nnunet_multiphase.prediction import trained_registration
+from tiny_phases import QUICK, write_case
 
 z, y, x = np.ogrid[-20:21, -20:21, -20:21]
 ball = sitk.GetImageFromArray((z**2 + y**2 + x**2 <= 15**2).astype(np.uint8))
 (lesion,) = mp.lesion_table(ball).lesions
-print(json.dumps([all_presets()["our-hospital"].image, columns(["pv"])[-1], lesion.added]))
+for number in (1, 2):
+    write_case(Path("raw") / f"case_{number}", phases=("art", "pv"), seed=number)
+phases = {phase: sitk.ReadImage(f"raw/case_1/{phase}.nii.gz") for phase in ("art", "pv")}
+middles = [
+    align_phases(phases, "art", settings=QUICK, find=find).transforms["pv"].TransformPoint((0.0, 0.0, 0.0))
+    for find in (None, "our-refined")
+]
+options = "--dataset-id 501 --name Refined --phases art pv --test-fraction 0 --folds 2 --jobs 2".split()
+with contextlib.redirect_stdout(sys.stderr):
+    assert main(["setup", "raw", *options, "--registration-model", "our-refined"]) == 0
+record = json.loads(Path("nnUNet_raw/Dataset501_Refined/dataset.json").read_text())
+how = trained_registration(SimpleNamespace(record=record))
+print(
+    json.dumps(
+        {
+            "preset": all_presets()["our-hospital"].image,
+            "column": columns(["pv"])[-1],
+            "added": lesion.added,
+            "middles": middles,
+            "registration": record["registration"],
+            "predict": how["find"],
+        }
+    )
+)
 """
 
 
@@ -52,24 +82,43 @@ def answer(tmp_path_factory: pytest.TempPathFactory) -> Any:
         "--no-index",
     ]
     subprocess.run([*pip, "--target", str(site), str(source)], check=True)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])}
+    place = tmp_path_factory.mktemp("place")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (site, ROOT, ROOT / "tests")))}
+    for name in ("nnUNet_raw", "nnUNet_preprocessed"):
+        (place / name).mkdir()
+        environment[name] = str(place / name)
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", PROGRAM],
+        env=environment,
+        cwd=place,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
     return json.loads(done.stdout)
 
 
 def test_an_added_preset_is_found(answer: Any) -> None:
-    assert answer[0] == "{case}/{phase}.nii.gz"
+    assert answer["preset"] == "{case}/{phase}.nii.gz"
 
 
 def test_an_added_measure_has_a_column(answer: Any) -> None:
-    assert answer[1] == "added_sphericity"
+    assert answer["column"] == "added_sphericity"
 
 
 def test_an_added_measure_measures(answer: Any) -> None:
     # 1 for a perfect sphere; the faceted surface of a ball of voxels is some per cent larger
-    assert 0.9 < answer[2]["sphericity"] < 1.02
+    assert 0.9 < answer["added"]["sphericity"] < 1.02
+
+
+def test_an_added_registration_registers(answer: Any) -> None:
+    ours, refined = np.array(answer["middles"])
+    assert 0 < np.linalg.norm(refined - ours) < 2  # the example goes on from ours
+
+
+def test_predict_registers_by_what_was_added(answer: Any) -> None:
+    assert answer["registration"] == {"method": "our-refined"}
+    assert answer["predict"] == "our-refined"
 
 
 def test_nothing_is_added_here() -> None:
@@ -89,6 +138,48 @@ def _forget() -> Any:
 
 def point(name: str, value: str, group: str = extensions.PRESETS) -> EntryPoint:
     return EntryPoint(name, value, group)
+
+
+def test_a_registration_that_is_not_installed_is_not_replaced_by_ours() -> None:
+    from nnunet_multiphase.prediction import trained_registration
+
+    model: Any = SimpleNamespace(record={"registration": {"method": "our-refined"}})
+    with pytest.raises(
+        InputError, match=r"registered by our-refined, which no installed package adds; install"
+    ):
+        trained_registration(model)
+
+
+@pytest.mark.parametrize("command", ["setup raw --dataset-id 501 --name A", "predict case -m model -o out"])
+def test_an_unknown_registration_is_refused(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from nnunet_multiphase.cli.main import main
+
+    with pytest.raises(SystemExit, match="2"):
+        main([*command.split(), "--registration-model", "elastic"])
+    assert "invalid choice: 'elastic' (choose from rigid, deformable, auto)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("math:sqrt", r"case a, phase pv: .* the registration odd failed \(TypeError"),
+        (
+            "unittest.mock:Mock",
+            r"case a, phase pv: .* the registration odd returned a Mock, not a RegistrationResult",
+        ),
+    ],
+)
+def test_a_registration_that_fails_is_named(
+    monkeypatch: pytest.MonkeyPatch, value: str, problem: str
+) -> None:
+    from tiny_phases import phase_image
+
+    from nnunet_multiphase.alignment.align import align_phases
+
+    found(monkeypatch, point("odd", value, extensions.REGISTRATIONS))
+    phases = {"art": phase_image("art"), "pv": phase_image("pv")}
+    with pytest.raises(InputError, match=problem):
+        align_phases(phases, "art", case="a", find="odd")
 
 
 def test_a_preset_of_our_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
