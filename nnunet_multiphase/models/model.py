@@ -83,8 +83,8 @@ def trained_registration(model: Model, seed: int = 0) -> HowToRegister:
             f"the model's training data were registered by {str(method)[:60]}, which no installed package adds; "
             "install the one that does, or say how with --registration-model (settings= or find= in Python)"
         )
-    named = method or told.get("model")
-    return how_to_register(named if method or named in MODELS else "rigid", seed)
+    model_told = told.get("model")
+    return how_to_register(str(method or (model_told if model_told in MODELS else "rigid")), seed)
 
 
 def model_phases(model: Model) -> tuple[str, ...]:
