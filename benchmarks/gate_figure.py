@@ -12,9 +12,9 @@ import json
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 import torch
 from matplotlib import pyplot as plt
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from torch.nn import functional
 
 from nnunet_multiphase.network.scam import SCAM
@@ -49,6 +49,36 @@ def gates_of(network: torch.nn.Module, image: torch.Tensor) -> tuple[list[np.nda
     return maps[::-1], logits.argmax(1)[0].numpy()
 
 
+def network_of(predictor: nnUNetPredictor) -> torch.nn.Module:
+    """Give the network of a model's first fold."""
+    network = predictor.network.eval()
+    network.load_state_dict(predictor.list_of_parameters[0])
+    return network
+
+
+def normalised(
+    predictor: nnUNetPredictor, dataset: Path, case: str
+) -> tuple[torch.Tensor, np.ndarray, torch.Tensor]:
+    """Preprocess a case of the dataset as the model's plans say.
+
+    Returns:
+        The phases (1, C, Z, Y, X), where the lesions are (Z, Y, X), and the phases padded to what the strides divide.
+    """
+    part = "Ts" if (dataset / "labelsTs" / f"{case}.nii.gz").is_file() else "Tr"
+    channels = len(json.loads((dataset / "dataset.json").read_text())["phases"])
+    data, seg, _ = predictor.configuration_manager.preprocessor_class(verbose=False).run_case(
+        [str(dataset / f"images{part}" / f"{case}_{channel:04d}.nii.gz") for channel in range(channels)],
+        str(dataset / f"labels{part}" / f"{case}.nii.gz"),
+        predictor.plans_manager,
+        predictor.configuration_manager,
+        predictor.dataset_json,
+    )
+    image, truth = torch.from_numpy(np.asarray(data)).float()[None], np.asarray(seg)[0] > 0
+    divisor = np.prod(predictor.configuration_manager.network_arch_init_kwargs["strides"], axis=0)
+    padding = [int(-n % d) for n, d in zip(image.shape[2:], divisor, strict=True)]
+    return image, truth, functional.pad(image, [p for n in reversed(padding) for p in (0, n)])
+
+
 def main() -> None:
     """Predict a whole case in one piece and draw."""
     parser = argparse.ArgumentParser(
@@ -60,26 +90,9 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     predictor = load_model(options.model, mirroring=False, progress=False).predictor
-    network = predictor.network.eval()
-    network.load_state_dict(predictor.list_of_parameters[0])
-    part = "Ts" if (options.dataset / "labelsTs" / f"{options.case}.nii.gz").is_file() else "Tr"
+    network = network_of(predictor)
+    image, truth, padded = normalised(predictor, options.dataset, options.case)
     phases = json.loads((options.dataset / "dataset.json").read_text())["phases"]
-    files = [options.dataset / f"images{part}" / f"{options.case}_{c:04d}.nii.gz" for c in range(len(phases))]
-    truth = sitk.GetArrayFromImage(
-        sitk.ReadImage(str(options.dataset / f"labels{part}" / f"{options.case}.nii.gz"))
-    )
-    preprocessor = predictor.configuration_manager.preprocessor_class(verbose=False)
-    data, seg, _ = preprocessor.run_case(
-        [str(f) for f in files],
-        str(options.dataset / f"labels{part}" / f"{options.case}.nii.gz"),
-        predictor.plans_manager,
-        predictor.configuration_manager,
-        predictor.dataset_json,
-    )
-    image, truth = torch.from_numpy(np.asarray(data)).float()[None], np.asarray(seg)[0] > 0
-    divisor = np.prod(predictor.configuration_manager.network_arch_init_kwargs["strides"], axis=0)
-    padding = [int(-n % d) for n, d in zip(image.shape[2:], divisor, strict=True)]
-    padded = functional.pad(image, [p for n in reversed(padding) for p in (0, n)])
     maps, labels = gates_of(network, padded)
     depth = int(truth.sum((1, 2)).argmax())
     rows, columns = truth.any(0).any(1).nonzero()[0], truth.any(0).any(0).nonzero()[0]
