@@ -84,8 +84,8 @@ def find_unnamed_patients(table: Path, content: Table) -> list[str]:
         return []
     shown = ", ".join(empty[:8]) + (", ..." if len(empty) > 8 else "")
     return [
-        f"{table.name}, line{'s' * (len(empty) > 1)} {shown}: no patient, though other lines name theirs: one person's cases "
-        "may be in training and in test; merged cells must be filled down (only the first of them holds the name), so that "
+        f"{table.name}, line{'s' * (len(empty) > 1)} {shown}: no patient, though other lines name theirs: one person's "
+        "cases may be in training and in test; merged cells must be filled down (only the first holds the name), so that "
         "every line names its patient; or leave the column empty if each case is a patient of its own"
     ]
 
