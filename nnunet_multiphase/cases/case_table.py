@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nnunet_multiphase.cases.case import CaseFolder, assemble_case
 from nnunet_multiphase.cases.case_name import case_id, patient_id
+from nnunet_multiphase.cases.follow_ups import find_follow_ups
 from nnunet_multiphase.cases.mask_choice import MaskRule, choose_masks
 from nnunet_multiphase.cases.table_columns import find_lost_columns, find_unnamed_patients, told_of_cells
 from nnunet_multiphase.errors import InputError
@@ -54,7 +55,10 @@ def scan_table(table: Path, root: Path, masks: MaskRule) -> tuple[list[CaseFolde
             problems.append(str(error))
     if not cases and not problems:
         problems.append(f"{table} has no line under its header: expected one for each case")
-    return cases, problems, unused_columns_note(table, content)
+    notes = unused_columns_note(table, content)
+    if not any(row["patient"] for row in content.rows):
+        notes += find_follow_ups([case.name for case in cases], f"the column patient of {table.name}")
+    return cases, problems, notes
 
 
 def _read_case(row: Row, where: str, root: Path, masks: MaskRule) -> CaseFolder:

@@ -15,7 +15,7 @@ from nnunet_multiphase.cases.patient_table import (
     PATIENT_TABLE,
     assign_patients,
     find_patients_alike,
-    patient_table_notes,
+    patient_notes,
 )
 from nnunet_multiphase.cases.presets import all_presets
 from nnunet_multiphase.phases import PHASES
@@ -84,8 +84,9 @@ def find_cases(raw: Path, inputs: Inputs) -> Found:
         cases, problems = assign_patients(cases, problems, raw / PATIENT_TABLE, names)
         problems = [*problems, *find_patients_alike(cases, raw / PATIENT_TABLE)]
         ignored = [f"{name} (matches no pattern)" for name in unmatched if name != PATIENT_TABLE]
-        return Found(cases, problems, ignored, patient_table_notes(raw / PATIENT_TABLE))
+        named = "{patient}" in inputs.layout.image
+        return Found(cases, problems, ignored, patient_notes(raw / PATIENT_TABLE, () if named else cases))
     cases, problems = scan_cohort(raw, inputs.masks)
     problems = [*problems, *find_patients_alike(cases, raw / PATIENT_TABLE)]
     ignored = ignored_files(raw, cases) if raw.is_dir() else []
-    return Found(cases, problems, ignored, patient_table_notes(raw / PATIENT_TABLE))
+    return Found(cases, problems, ignored, patient_notes(raw / PATIENT_TABLE, cases))
