@@ -187,7 +187,8 @@ def cohort_inputs(args: argparse.Namespace) -> Inputs:
             image=args.pattern,
             phase_names=_phase_names(args.phase_names),
             lesions=args.lesions or "",
-            liver=args.liver or "",
+            # As in case folders and tables: without a mask of its own the liver is in the lesions' file.
+            liver=args.liver or (args.lesions if args.liver_labels else "") or "",
             drawn_on=args.drawn_on or "",
             lesion_labels=tuple(args.lesion_labels or (1,)),
             liver_labels=tuple(args.liver_labels or (1,)),
