@@ -39,6 +39,11 @@ class Inputs:
         return tuple(phase for phase in PHASES if phase in known)
 
     @property
+    def case_folders(self) -> bool:
+        """Tell whether each folder of the cohort is a case."""
+        return self.layout is None and self.table is None
+
+    @property
     def registered(self) -> bool:
         """Tell whether the phases are aligned already."""
         return self.layout is not None and self.layout.registered
