@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nnunet_multiphase.cases.case import CaseFolder
@@ -80,8 +80,10 @@ def find_cases(raw: Path, inputs: Inputs) -> Found:
             )
             return Found([], [problem], [])
         cases, problems, unmatched = scan_layout(raw, inputs.layout, inputs.masks)
+        preset = next((name for name, layout in all_presets().items() if layout == inputs.layout), "")
+        cases = [_of_preset(case, preset) for case in cases]
         no_liver = cases and all(case.liver is None and case.unused_liver is None for case in cases)
-        if inputs.layout.liver and no_liver and inputs.layout not in all_presets().values():
+        if inputs.layout.liver and no_liver and not preset:
             problems.append(
                 f"the liver pattern {inputs.layout.liver!r} matches no file: correct it, or leave --liver out"
             )
@@ -95,3 +97,13 @@ def find_cases(raw: Path, inputs: Inputs) -> Found:
     problems = [*problems, *find_patients_alike(cases, raw / PATIENT_TABLE)]
     ignored = ignored_files(raw, cases) if raw.is_dir() else []
     return Found(cases, problems, ignored, patient_notes(raw / PATIENT_TABLE, cases))
+
+
+def _of_preset(case: CaseFolder, preset: str) -> CaseFolder:
+    """Name the preset that says what the labels in a case's masks are."""
+    return replace(
+        case,
+        lesions=case.lesions and replace(case.lesions, preset=preset),
+        liver=case.liver and replace(case.liver, preset=preset),
+        moving_lesions={phase: replace(files, preset=preset) for phase, files in case.moving_lesions.items()},
+    )
