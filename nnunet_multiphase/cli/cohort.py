@@ -178,7 +178,10 @@ def cohort_inputs(args: argparse.Namespace) -> Inputs:
     if args.preset is not None:
         presets = all_presets()
         if args.preset not in presets:
-            raise InputError(f"--preset {args.preset} is unknown: expected one of {', '.join(presets)}")
+            raise InputError(
+                f"--preset {args.preset} is unknown: expected one of {', '.join(presets)}"
+                " (for a set of DICOM files, such as HCC-TACE-Seg, `nnunet-multiphase import-dicom` makes case folders)"
+            )
         return Inputs(layout=presets[args.preset], masks=masks, trust_headers=args.trust_headers)
     if args.pattern is None:
         return Inputs(masks=masks)
