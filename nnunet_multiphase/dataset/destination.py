@@ -60,9 +60,8 @@ def nnunet_folder(variable: str) -> Path:
     folder = Path(os.path.abspath(value))
     there = next(place for place in (folder, *folder.parents) if place.exists())
     if not there.is_dir():
-        raise InputError(
-            f"{variable} is {folder}, and {there} is a file: expected a folder; name another one"
-        )
+        file = "a file" if there == folder else f"below the file {there}"
+        raise InputError(f"{variable} is {folder}, {file}: expected a folder; name another one")
     return folder
 
 
@@ -155,9 +154,10 @@ def refuse_entangled(cohort: Path, destination: Destination, *, case_folders: bo
     places = {name: Path(os.environ[name]).resolve() for name in FOLDERS if os.environ.get(name)}
     for variable, place in places.items() if case_folders else ():
         if place.is_relative_to(raw) and not "".join(place.relative_to(raw).parts[:1]).startswith("."):
+            where = "the cohort itself" if place == raw else f"within the cohort {cohort}"
             raise InputError(
-                f"{variable} is {place}, {'the' if place == raw else 'within the'} cohort's folder {cohort}, where each "
-                f"folder is a case, so that datasets would be taken for patients: let {variable} name a folder elsewhere"
+                f"{variable} is {place}, {where}, where each folder is a case, so that datasets would be taken for cases; "
+                f"let {variable} name a folder elsewhere"
             )
 
 
