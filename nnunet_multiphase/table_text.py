@@ -16,6 +16,10 @@ from nnunet_multiphase.table_cells import read_cell
 
 DELIMITERS = ",;\t"
 
+_NO_ANSWER = re.compile(
+    r"nan|#?n/?a|<na>|n\.a\.|none|null|nil|[-\u2013\u2014]+|[./\\?]|missing|absent|unknown"
+)
+
 
 @dataclass(frozen=True)
 class Row:
@@ -23,6 +27,7 @@ class Row:
 
     number: int  # 1 is the file's first line
     cells: dict[str, str]  # of the columns asked for; those the table lacks are not in it
+    further: tuple[tuple[str, str], ...] = ()  # of the others: name as written, perhaps empty, and cell
 
     def __getitem__(self, column: str) -> str:
         """Give a cell; the empty text where the table lacks the column or the line is short."""
@@ -78,14 +83,23 @@ def read_table(
             raise InputError(
                 f"{path}, line {number}: more cells than the header has; put texts that hold a separator in quotes"
             )
-        named = {name: cells[at] for name, at in position.items() if at < len(cells)}
-        rows.append(
-            Row(number, {name: read_cell(cell.strip() if strip else cell) for name, cell in named.items()})
-        )
+        read = [read_cell(cell.strip() if strip else cell) for cell in cells[: len(header)]]
+        named = {name: read[at] for name, at in position.items() if at < len(read)}
+        others = ((header[at].strip(), cell) for at, cell in enumerate(read) if at not in position.values())
+        rows.append(Row(number, named, tuple(others)))
     further = tuple(
         name.strip() for at, name in enumerate(header) if at not in position.values() and name.strip()
     )
     return Table(tuple(position), further, tuple(rows))
+
+
+def no_answer(cell: str) -> bool:
+    """Tell a cell in which a program or a person wrote that there is nothing: nan, N/A, none, - and their like.
+
+    >>> no_answer("N/A"), no_answer("-"), no_answer(""), no_answer("nc.nii")
+    (True, True, False, False)
+    """
+    return _NO_ANSWER.fullmatch(cell.strip().casefold()) is not None
 
 
 def unused_columns_note(path: Path, table: Table) -> list[str]:

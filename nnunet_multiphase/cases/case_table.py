@@ -6,10 +6,12 @@ from pathlib import Path
 
 from nnunet_multiphase.cases.case import CaseFolder, assemble_case
 from nnunet_multiphase.cases.case_name import case_id, patient_id
+from nnunet_multiphase.cases.follow_ups import find_follow_ups
 from nnunet_multiphase.cases.mask_choice import MaskRule, choose_masks
+from nnunet_multiphase.cases.table_columns import find_lost_columns, find_unnamed_patients, told_of_cells
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
-from nnunet_multiphase.table_text import Table, read_table, unused_columns_note
+from nnunet_multiphase.table_text import Row, Table, read_table, unused_columns_note
 
 COLUMNS = ("case", "patient", *PHASES, "lesions", "liver", "reference")
 NEEDED = ("case", "lesions")
@@ -22,7 +24,8 @@ def scan_table(table: Path, root: Path, masks: MaskRule) -> tuple[list[CaseFolde
         table: CSV, TSV or semicolon-separated text (UTF-8) with a header of these columns, in any order: case, one for
             each phase there is (nc, art, pv, dl), lesions (one file, or several with | between), and, if wanted,
             patient, liver, reference. The masks are drawn on the reference; without that column, or where it is
-            empty, on the only phase, else pv. Further columns are passed over.
+            empty, on the only phase, else pv. Further columns are passed over, or
+            refused where they seem to be one of these.
         root: Folder that paths which are not absolute start from.
         masks: Whether another phase than the table's is to be the reference; the masks are brought along then.
 
@@ -32,10 +35,10 @@ def scan_table(table: Path, root: Path, masks: MaskRule) -> tuple[list[CaseFolde
     Raises:
         InputError: The table cannot be read, or its header is another.
     """
-    cases: list[CaseFolder] = []
-    problems: list[str] = []
-    seen: set[str] = set()
     content = _read(table)
+    cases: list[CaseFolder] = []
+    problems = [*find_lost_columns(table, content, root), *find_unnamed_patients(table, content)]
+    seen: set[str] = set()
     for row in content.rows:
         where = f"{table.name}, line {row.number}"
         name = row["case"]
@@ -46,41 +49,47 @@ def scan_table(table: Path, root: Path, masks: MaskRule) -> tuple[list[CaseFolde
             problems.append(f"{where}: case {name} is there twice; keep one line")
             continue
         seen.add(case_id(name).casefold())
-        images = {phase: root / row[phase] for phase in PHASES if row[phase]}
-        lesions = tuple(root / part.strip() for part in row["lesions"].split("|") if part.strip())
-        reference = row["reference"] or ("pv" if "pv" in images else next(iter(images), ""))
-        if not images:
-            problems.append(f"case {name} ({where}): no phase; fill in one of {', '.join(PHASES)}")
-        elif not lesions and masks.absent == "error":
-            problems.append(
-                f"case {name} ({where}): no lesion mask; fill in the column lesions, remove the line, or pass "
-                "--no-mask skip (leave such cases out)"
-            )
-        elif reference not in images:
-            problems.append(
-                f"case {name} ({where}): the reference {reference} is none of its phases {', '.join(images)}; correct it"
-            )
-        else:
-            try:
-                drawn = {reference: masks.lesion_files(lesions)} if lesions else {}
-                choice = choose_masks(name, images, drawn, masks)
-            except InputError as error:
-                problems.append(str(error))
-                continue
-            own = {reference: root / row["liver"]} if row["liver"] else {}
-            cases.append(
-                assemble_case(
-                    case_id(name),
-                    root,
-                    images,
-                    choice,
-                    masks.livers(own, drawn),
-                    patient=patient_id(row["patient"]),
-                )
-            )
+        try:
+            cases.append(_read_case(row, f"case {name} ({where})", root, masks))
+        except InputError as error:
+            problems.append(str(error))
     if not cases and not problems:
         problems.append(f"{table} has no line under its header: expected one for each case")
-    return cases, problems, unused_columns_note(table, content)
+    notes = unused_columns_note(table, content)
+    if not any(row["patient"] for row in content.rows):
+        notes += find_follow_ups([case.name for case in cases], f"the column patient of {table.name}")
+    return cases, problems, notes
+
+
+def _read_case(row: Row, where: str, root: Path, masks: MaskRule) -> CaseFolder:
+    """Put the case of a line together.
+
+    Raises:
+        InputError: It cannot be used; a sentence that begins with `where`.
+    """
+    if strange := told_of_cells(row, root):
+        raise InputError(f"{where}: {strange}")
+    images = {phase: root / row[phase] for phase in PHASES if row[phase]}
+    lesions = tuple(root / part.strip() for part in row["lesions"].split("|") if part.strip())
+    reference = row["reference"].lower() or ("pv" if "pv" in images else next(iter(images), ""))
+    if not images:
+        raise InputError(f"{where}: no phase; fill in one of {', '.join(PHASES)}")
+    if not lesions and masks.absent == "error":
+        raise InputError(
+            f"{where}: no lesion mask; fill in the column lesions, remove the line, or pass "
+            "--no-mask skip (leave such cases out)"
+        )
+    if reference not in images:
+        raise InputError(
+            f"{where}: the reference {reference} is none of its phases {', '.join(images)}; correct it"
+        )
+    drawn = {reference: masks.lesion_files(lesions)} if lesions else {}
+    choice = choose_masks(row["case"], images, drawn, masks)
+    own = {reference: root / row["liver"]} if row["liver"] else {}
+    livers = masks.livers(own, drawn)
+    return assemble_case(
+        case_id(row["case"]), root, images, choice, livers, patient=patient_id(row["patient"])
+    )
 
 
 def table_phases(table: Path) -> tuple[str, ...]:

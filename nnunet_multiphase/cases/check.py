@@ -36,6 +36,7 @@ class CaseReport:
         warnings: A sentence for each thing to look at.
         voxels: Phase -> digest of its voxel values, to find copies.
         parts: Digests of all that goes into the case's conversion: voxels and geometry of phases and masks.
+        masks: Those of `parts` that are masks with something in them, such as "lesions on pv".
         accepted: Names of the checks that found something the user had accepted.
         implausible: What they found; among the warnings too.
         lesion_voxels: Of its lesion masks.
@@ -50,6 +51,7 @@ class CaseReport:
     accepted: tuple[str, ...] = ()
     implausible: tuple[str, ...] = ()
     lesion_voxels: int = 0
+    masks: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -59,6 +61,7 @@ class _Checked(Judged):
     problems: list[str] = field(default_factory=list)
     voxels: dict[str, str] = field(default_factory=dict)  # as in the report
     parts: dict[str, str] = field(default_factory=dict)
+    masks: dict[str, str] = field(default_factory=dict)
     lesion_voxels: int = 0
     grids: dict[str, sitk.Image] = field(default_factory=dict)  # phases that masks are drawn on
     drawn: dict[str, np.ndarray] = field(
@@ -101,6 +104,7 @@ def check_case(
         tuple(sorted(judged.accepted_checks)),
         tuple(judged.accepted),
         judged.lesion_voxels,
+        judged.masks,
     )
 
 
@@ -159,7 +163,9 @@ def _check_mask(
         judged.problems.append(f"case {case.name}: {error}")
         return
     mask = sitk.GetArrayFromImage(image)
-    judged.parts[f"{kind} on {phase}"] = digest_of_mask(image)
+    judged.parts[f"{kind} on {phase}"] = digest = digest_of_mask(image)
+    if mask.any():
+        judged.masks[f"{kind} on {phase}"] = digest
     judged.lesion_voxels += int(mask.sum()) if kind == "lesions" else 0
     if kind == "liver" and not mask.any():
         judged.problems.append(

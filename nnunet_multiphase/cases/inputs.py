@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nnunet_multiphase.cases.case import CaseFolder
@@ -15,7 +15,7 @@ from nnunet_multiphase.cases.patient_table import (
     PATIENT_TABLE,
     assign_patients,
     find_patients_alike,
-    patient_table_notes,
+    patient_notes,
 )
 from nnunet_multiphase.cases.presets import all_presets
 from nnunet_multiphase.phases import PHASES
@@ -37,6 +37,11 @@ class Inputs:
             return table_phases(self.table)
         known = PHASES if self.layout is None else self.layout.phase_names.values()
         return tuple(phase for phase in PHASES if phase in known)
+
+    @property
+    def case_folders(self) -> bool:
+        """Tell whether each folder of the cohort is a case."""
+        return self.layout is None and self.table is None
 
     @property
     def registered(self) -> bool:
@@ -75,8 +80,10 @@ def find_cases(raw: Path, inputs: Inputs) -> Found:
             )
             return Found([], [problem], [])
         cases, problems, unmatched = scan_layout(raw, inputs.layout, inputs.masks)
+        preset = next((name for name, layout in all_presets().items() if layout == inputs.layout), "")
+        cases = [_of_preset(case, preset) for case in cases]
         no_liver = cases and all(case.liver is None and case.unused_liver is None for case in cases)
-        if inputs.layout.liver and no_liver and inputs.layout not in all_presets().values():
+        if inputs.layout.liver and no_liver and not preset:
             problems.append(
                 f"the liver pattern {inputs.layout.liver!r} matches no file: correct it, or leave --liver out"
             )
@@ -84,8 +91,19 @@ def find_cases(raw: Path, inputs: Inputs) -> Found:
         cases, problems = assign_patients(cases, problems, raw / PATIENT_TABLE, names)
         problems = [*problems, *find_patients_alike(cases, raw / PATIENT_TABLE)]
         ignored = [f"{name} (matches no pattern)" for name in unmatched if name != PATIENT_TABLE]
-        return Found(cases, problems, ignored, patient_table_notes(raw / PATIENT_TABLE))
+        named = "{patient}" in inputs.layout.image
+        return Found(cases, problems, ignored, patient_notes(raw / PATIENT_TABLE, () if named else cases))
     cases, problems = scan_cohort(raw, inputs.masks)
     problems = [*problems, *find_patients_alike(cases, raw / PATIENT_TABLE)]
     ignored = ignored_files(raw, cases) if raw.is_dir() else []
-    return Found(cases, problems, ignored, patient_table_notes(raw / PATIENT_TABLE))
+    return Found(cases, problems, ignored, patient_notes(raw / PATIENT_TABLE, cases))
+
+
+def _of_preset(case: CaseFolder, preset: str) -> CaseFolder:
+    """Name the preset that says what the labels in a case's masks are."""
+    return replace(
+        case,
+        lesions=case.lesions and replace(case.lesions, preset=preset),
+        liver=case.liver and replace(case.liver, preset=preset),
+        moving_lesions={phase: replace(files, preset=preset) for phase, files in case.moving_lesions.items()},
+    )

@@ -8,11 +8,18 @@ from pathlib import Path
 
 from nnunet_multiphase.cases.layout import one_form
 from nnunet_multiphase.cases.near_miss import exact_name, likeness
+from nnunet_multiphase.dicom.files import is_dicom
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.volumes.volume_file import volume_stem
 
 _DEEPEST = 4
 """Folders below a subject's that are looked into: session, kind of image, and one to spare."""
+
+
+_FIRST = 3
+"""Folders of a cohort that are looked through for DICOM files: the others are alike, and hold many files."""
+_START = 512
+"""Bytes of a file that say whether it is DICOM."""
 
 
 def told_of_other_form(raw: Path, folders: Sequence[Path], expected: str) -> str:
@@ -26,6 +33,11 @@ def told_of_other_form(raw: Path, folders: Sequence[Path], expected: str) -> str
     Returns:
         A clause to follow the folder's name, and the options that read it.
     """
+    if (files := _dicom_tree(folders)) is not None:
+        return (
+            f"seems to hold DICOM studies ({files.relative_to(raw)}): expected {expected}; make case folders of them with "
+            f"`nnunet-multiphase import-dicom {raw} NEW_FOLDER`, and give setup the new folder"
+        )
     if (raw / "imagesTr").is_dir():
         what, options = (
             "is a dataset in nnU-Net's form",
@@ -37,6 +49,32 @@ def told_of_other_form(raw: Path, folders: Sequence[Path], expected: str) -> str
     else:
         what, options = _folder_of_each_phase(folders) or _bids(folders) or ("", "")
     return f"{what}: expected {expected}; say how it is named with {options}" if what else ""
+
+
+def _dicom_tree(folders: Sequence[Path]) -> Path | None:
+    """Find a folder of DICOM files two or more folders below a patient's, as archives come; None where volumes lie too."""
+    if any(volume_stem(path) is not None for folder in folders for path in _entries(folder)):
+        return None
+    found = None
+    for folder in folders[:_FIRST]:
+        if _volumes_below(folder):
+            return None
+        inner = [path for path in _entries(folder) if path.is_dir()]
+        deeper = [series for path in inner for series in _entries(path) if series.is_dir()]
+        found = found or next((place for series in deeper if (place := _dicom_below(series))), None)
+    return found
+
+
+def _dicom_below(folder: Path, depth: int = 2) -> Path | None:
+    """Find the first folder, this one or one in it to a depth, whose first file is DICOM."""
+    entries = _entries(folder)
+    first = next((path for path in entries if path.is_file()), None)
+    if first is not None:
+        with first.open("rb") as stream:
+            if is_dicom(stream.read(_START)):
+                return folder
+    inner = [path for path in entries if path.is_dir()] if depth < _DEEPEST else []
+    return next((place for path in inner if (place := _dicom_below(path, depth + 1))), None)
 
 
 def _folder_of_each_phase(folders: Sequence[Path]) -> tuple[str, str] | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.case_name import loose_patient_id, patient_id
+from nnunet_multiphase.cases.follow_ups import find_follow_ups
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.table_text import read_table, unused_columns_note
 
@@ -72,7 +73,10 @@ def read_patients(table: Path) -> dict[str, str]:
     for row in read_table(table, PATIENT_COLUMNS).rows:
         case, patient = patient_id(row["case"]), patient_id(row["patient"])
         if not case or not patient:
-            raise InputError(f"{table}, line {row.number}: expected case,patient, found {case!r},{patient!r}")
+            raise InputError(
+                f"{table}, line {row.number}: expected case,patient, found {case!r},{patient!r}; name the patient in every "
+                "line (merged cells of a spreadsheet must be filled down)"
+            )
         if patients.setdefault(case, patient) != patient:
             raise InputError(
                 f"{table}, line {row.number}: case {case} is of patient {patients[case]} and of {patient}; keep one line"
@@ -110,9 +114,18 @@ def find_patients_alike(cases: Sequence[CaseFolder], table: Path) -> list[str]:
     return problems
 
 
-def patient_table_notes(table: Path) -> list[str]:
-    """Say which columns of a table of patients are not used; without a table nothing."""
+def patient_notes(table: Path, cases: Sequence[CaseFolder]) -> list[str]:
+    """Say which columns of a table of patients are not used; without a table, which cases seem to be one patient's.
+
+    Args:
+        table: CSV with the columns case and patient; may not exist.
+        cases: Whose patient nothing but that table would name.
+    """
+    if not table.exists():
+        return find_follow_ups(
+            [case.name for case in cases], f"{table.name} beside them (header case,patient)"
+        )
     try:
-        return unused_columns_note(table, read_table(table, PATIENT_COLUMNS)) if table.exists() else []
+        return unused_columns_note(table, read_table(table, PATIENT_COLUMNS))
     except InputError:
         return []  # a problem, and said as such

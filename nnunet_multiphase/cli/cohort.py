@@ -178,7 +178,10 @@ def cohort_inputs(args: argparse.Namespace) -> Inputs:
     if args.preset is not None:
         presets = all_presets()
         if args.preset not in presets:
-            raise InputError(f"--preset {args.preset} is unknown: expected one of {', '.join(presets)}")
+            raise InputError(
+                f"--preset {args.preset} is unknown: expected one of {', '.join(presets)}"
+                " (for a set of DICOM files, such as HCC-TACE-Seg, `nnunet-multiphase import-dicom` makes case folders)"
+            )
         return Inputs(layout=presets[args.preset], masks=masks, trust_headers=args.trust_headers)
     if args.pattern is None:
         return Inputs(masks=masks)
@@ -187,7 +190,8 @@ def cohort_inputs(args: argparse.Namespace) -> Inputs:
             image=args.pattern,
             phase_names=_phase_names(args.phase_names),
             lesions=args.lesions or "",
-            liver=args.liver or "",
+            # As in case folders and tables: without a mask of its own the liver is in the lesions' file.
+            liver=args.liver or (args.lesions if args.liver_labels else "") or "",
             drawn_on=args.drawn_on or "",
             lesion_labels=tuple(args.lesion_labels or (1,)),
             liver_labels=tuple(args.liver_labels or (1,)),

@@ -143,7 +143,7 @@ def write_page(dataset_folder: Path) -> Path | None:
 def _dry_run(args: argparse.Namespace, options: DatasetOptions) -> int:
     """Say what would become of every case: 0 = it can be done, 2 = there are problems."""
     from nnunet_multiphase.dataset.build import threads_of_a_worker
-    from nnunet_multiphase.dataset.destination import choose_destination
+    from nnunet_multiphase.dataset.destination import choose_destination, refuse_entangled
     from nnunet_multiphase.dataset.earlier_models import told_of_earlier_models
     from nnunet_multiphase.dataset.plan import plan_dataset
     from nnunet_multiphase.dataset.workers import dask_workers, local_workers
@@ -151,6 +151,7 @@ def _dry_run(args: argparse.Namespace, options: DatasetOptions) -> int:
     problems, destination = [], None
     try:
         destination = choose_destination(args.dataset_id, args.name, overwrite=args.overwrite)
+        refuse_entangled(Path(args.raw), destination, case_folders=options.inputs.case_folders)
     except InputError as error:
         problems.append(str(error))
     workers = (

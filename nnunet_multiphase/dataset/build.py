@@ -18,6 +18,7 @@ from nnunet_multiphase.dataset.destination import (
     claimed_partial_folder,
     name_destination,
     publish,
+    refuse_entangled,
     remove_records,
     settle,
 )
@@ -102,6 +103,7 @@ def build_dataset(
     raw = Path(os.path.abspath(raw))  # workers elsewhere have another current folder
     settle(name_destination(dataset_id, name))
     destination = choose_destination(dataset_id, name, overwrite=overwrite)
+    refuse_entangled(raw, destination, case_folders=options.inputs.case_folders)
     threads = threads_of_a_worker(jobs)
     settings = settings or RegistrationSettings()
     settings = replace(settings, seed=options.seed, threads=min(settings.threads, threads))

@@ -50,14 +50,19 @@ def nnunet_folder(variable: str) -> Path:
     """Read one of nnU-Net's folder variables.
 
     Raises:
-        InputError: It is not set.
+        InputError: It is not set, or names a file.
     """
     value = os.environ.get(variable)
     if not value:
         raise InputError(
             f"{variable} is not set: nnU-Net looks for datasets there; type `export {variable}=/path/to/{variable}` first"
         )
-    return Path(os.path.abspath(value))
+    folder = Path(os.path.abspath(value))
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not there.is_dir():
+        file = "a file" if there == folder else f"below the file {there}"
+        raise InputError(f"{variable} is {folder}, {file}: expected a folder; name another one")
+    return folder
 
 
 def name_destination(dataset_id: int, name: str, *, overwrite: bool = False) -> Destination:
@@ -126,6 +131,33 @@ def refuse_one_for_two() -> None:
             raise InputError(
                 f"{first} and {second} are one folder, {places[first]}, where raw data, preprocessed data and models of a "
                 "dataset would replace each other; name a folder of its own for each"
+            )
+
+
+def refuse_entangled(cohort: Path, destination: Destination, *, case_folders: bool) -> None:
+    """Refuse a cohort that the dataset would replace, or whose next run would take the dataset for a case.
+
+    Args:
+        cohort: Its folder.
+        destination: Where the dataset goes.
+        case_folders: Whether each folder of the cohort is a case.
+
+    Raises:
+        InputError: Which of both.
+    """
+    raw = cohort.resolve()
+    for replaced in (destination.raw, destination.preprocessed):
+        if raw.is_relative_to(replaced.resolve()):
+            raise InputError(
+                f"{cohort} lies in {replaced}, which the new dataset would replace: choose another --dataset-id or --name"
+            )
+    places = {name: Path(os.environ[name]).resolve() for name in FOLDERS if os.environ.get(name)}
+    for variable, place in places.items() if case_folders else ():
+        if place.is_relative_to(raw) and not "".join(place.relative_to(raw).parts[:1]).startswith("."):
+            where = "the cohort itself" if place == raw else f"within the cohort {cohort}"
+            raise InputError(
+                f"{variable} is {place}, {where}, where each folder is a case, so that datasets would be taken for cases; "
+                f"let {variable} name a folder elsewhere"
             )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.check import CaseReport, check_case, find_copies
 from nnunet_multiphase.cases.inputs import Found, find_cases
+from nnunet_multiphase.cases.shared_masks import find_equal_masks, find_shared_files
 from nnunet_multiphase.dataset.options import DatasetOptions
 from nnunet_multiphase.dataset.progress import in_order
 from nnunet_multiphase.dataset.split import choose_test_patients
@@ -65,6 +66,10 @@ def plan_dataset(
     )
     problems += [problem for report in reports for problem in report.problems]
     problems += find_copies(reports)
+    shared = find_shared_files(complete, reports)
+    problems += shared
+    if not shared:  # else said already
+        found = replace(found, notes=[*found.notes, *find_equal_masks(reports)])
     if not problems and not complete:
         problems.append(
             f"{raw}: every case lacks a phase of {', '.join(channels)}; use --missing fill or --phases"

@@ -40,6 +40,9 @@ class MaskFiles:
     values: tuple[int, ...] | None = (1,)  # the labels that are the mask; None: all but 0
     others: tuple[int, ...] = ()  # further labels that may occur
     organ: str = field(default="", compare=False)  # lesions or liver, for messages
+    preset: str = field(
+        default="", compare=False
+    )  # that knows the labels, so that no option names them; the same
 
     def __str__(self) -> str:
         """Name the files, for a message."""
@@ -94,7 +97,7 @@ def _read_labels(path: Path, files: MaskFiles, grid: sitk.Image, grid_name: str)
                 f"{path} is not a mask: expected 0 and above, found {values.min():g}; write it as 0/1"
             )
         return np.asarray(values != 0)
-    expected = (0, *files.values, *files.others)
+    expected = tuple(sorted({0, *files.values, *files.others}))
     found = np.unique(values)
     if not np.isin(found, expected).all():
         raise InputError(_other_labels(path, files, expected, found))
@@ -124,12 +127,15 @@ def _whole_labels(path: Path, values: np.ndarray) -> np.ndarray:
 def _other_labels(path: Path, files: MaskFiles, expected: tuple[int, ...], found: np.ndarray) -> str:
     """Say that labels are not those expected, and which option takes them."""
     shown = ", ".join(f"{v:.9g}" for v in found[:6]) + (", ..." if len(found) > 6 else "")
-    allowed = (
-        " and ".join(map(str, sorted(expected)))
-        if len(expected) == 2
-        else ", ".join(map(str, sorted(expected)))
-    )
-    mend = _mend_labels(files.organ, [int(v) for v in found if v], "/".join(map(str, sorted(expected))))
+    allowed = (" and " if len(expected) == 2 else ", ").join(map(str, expected))
+    wanted = "/".join(map(str, expected))
+    if files.preset:
+        mend = (
+            f"write it as {wanted}, or leave --preset {files.preset} out and name files and labels with --pattern, "
+            "--lesion-labels, --liver-labels and --other-labels"
+        )
+    else:
+        mend = _mend_labels(files.organ, [int(v) for v in found if v], wanted)
     return f"{path} is not a mask: expected only the values {allowed}, found {shown}; {mend}"
 
 

@@ -12,7 +12,7 @@ from nnunet_multiphase.cases.case_folder import read_case_folder
 from nnunet_multiphase.cases.check import check_case
 from nnunet_multiphase.cases.cohort import find_case_folders, ignored_files
 from nnunet_multiphase.cases.mask_choice import MaskRule
-from nnunet_multiphase.cases.patient_table import patient_table_notes, read_patients
+from nnunet_multiphase.cases.patient_table import patient_notes, read_patients
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.mask_file import MaskFiles
 
@@ -160,4 +160,4 @@ def test_patients_table_as_a_spreadsheet_writes_it(tmp_path: Path) -> None:
     table = tmp_path / "patients.csv"
     table.write_bytes("\ufeffPatient;Age; CASE\r\nA;63;one\r\n;;\r\n".encode())
     assert read_patients(table) == {"one": "A"}
-    assert patient_table_notes(table) == ["patients.csv: not used of its columns: Age"]
+    assert patient_notes(table, ()) == ["patients.csv: not used of its columns: Age"]

@@ -109,3 +109,30 @@ def test_subjects_whose_phases_are_named_as_expected_are_case_folders(tmp_path: 
     write_labels(tmp_path / "sub-01" / "lesions_pv.nii.gz", 1)
     cases, problems = scan_cohort(tmp_path)
     assert ([case.name for case in cases], problems) == (["sub-01"], [])
+
+
+def write_dicom(folder: Path, name: str = "1-001.dcm") -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(b"\0" * 128 + b"DICM" + b"\0" * 100)
+
+
+@pytest.mark.parametrize("name", ["1-001.dcm", "IM000001"])
+@pytest.mark.parametrize("deeper", ["", "103.000000-LIVER 3 PHASE"])
+def test_a_tree_of_dicom_studies_is_told_to_be_imported(tmp_path: Path, name: str, deeper: str) -> None:
+    for case in ("HCC_001", "HCC_002"):
+        write_dicom(tmp_path / case / "04-21-2000-NA-CT" / "PRE" / deeper, name)
+    (tmp_path / "clinical.xlsx").touch()
+    cases, (problem,) = scan_cohort(tmp_path)
+    assert cases == []
+    assert problem.startswith(f"{tmp_path} seems to hold DICOM studies (HCC_001/04-21-2000-NA-CT/PRE")
+    assert f"import-dicom {tmp_path} NEW_FOLDER`" in problem
+
+
+def test_case_folders_with_dicom_beside_their_volumes_are_case_folders(tmp_path: Path) -> None:
+    for case in ("a", "b"):
+        write_dicom(tmp_path / case / "original" / "series")
+        for seed, phase in enumerate(("art", "pv")):
+            write_volume(tmp_path / case / f"{phase}.nii.gz", seed)
+        write_labels(tmp_path / case / "lesions_pv.nii.gz", 1)
+    cases, problems = scan_cohort(tmp_path)
+    assert ([case.name for case in cases], problems) == (["a", "b"], [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from nnunet_multiphase.dataset.destination import (
     claimed_partial_folder,
     name_destination,
     publish,
+    refuse_entangled,
     settle,
 )
 from nnunet_multiphase.errors import InputError
@@ -97,6 +99,50 @@ def test_one_folder_for_two_of_nnunets_variables_is_refused(
     monkeypatch.setenv(second, str(nnunet_folders[0] / "." / ".." / nnunet_folders[0].name))
     with pytest.raises(InputError, match=rf"nnUNet_raw and {second} are one folder"):
         choose_destination(501, "Tiny", overwrite=False)
+
+
+@pytest.mark.parametrize("variable", ["nnUNet_raw", "nnUNet_preprocessed"])
+@pytest.mark.parametrize("below", ["", "deeper"])
+def test_a_variable_that_names_a_file_is_refused(
+    nnunet_folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, variable: str, below: str
+) -> None:
+    file = nnunet_folders[0] / "patients.csv"
+    file.touch()
+    monkeypatch.setenv(variable, str(file / below))
+    with pytest.raises(InputError, match=rf"{variable} is .*(, a|below the) file.*: expected a folder"):
+        choose_destination(501, "Tiny", overwrite=False)
+
+
+@pytest.mark.parametrize(
+    ("cohort", "case_folders", "sentence"),
+    [
+        ("nnUNet_raw", True, "nnUNet_raw is .*, the cohort itself"),
+        (".", True, "nnUNet_raw is .*, within the cohort "),
+        ("nnUNet_raw/Dataset501_Tiny", False, "which the new dataset would replace"),
+        ("nnUNet_raw/Dataset501_Tiny/imagesTr", True, "which the new dataset would replace"),
+        (".", False, ""),
+        ("nnUNet_raw", False, ""),
+        ("nnUNet_raw/cohort", True, ""),
+        ("nnUNet_raw/Dataset003_Liver", False, ""),
+        ("elsewhere", True, ""),
+    ],
+)
+def test_a_cohort_that_the_dataset_would_lie_in_or_replace_is_refused(
+    nnunet_folders: tuple[Path, Path], cohort: str, case_folders: bool, sentence: str
+) -> None:
+    destination = choose_destination(501, "Tiny", overwrite=True)
+    refused = pytest.raises(InputError, match=sentence) if sentence else nullcontext()
+    with refused:
+        refuse_entangled(nnunet_folders[0].parent / cohort, destination, case_folders=case_folders)
+
+
+def test_nnunets_folders_below_a_hidden_one_are_no_case(
+    nnunet_folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cohort = nnunet_folders[0].parent / "cohort"
+    for folder in nnunet_folders:
+        monkeypatch.setenv(folder.name, str(cohort / ".nnunet" / folder.name))
+    refuse_entangled(cohort, choose_destination(501, "Tiny", overwrite=False), case_folders=True)
 
 
 def test_a_dataset_that_came_in_the_meantime_is_not_replaced_unasked(

@@ -152,6 +152,21 @@ def test_a_table_knows_labels_too(tmp_path: Path) -> None:
     assert (case.liver.paths, case.liver.values) == (case.lesions.paths, (1, 2))
 
 
+@pytest.mark.usefixtures("nnunet_folders")
+def test_a_patterns_mask_of_liver_and_lesion_needs_no_liver_pattern(
+    cohort: Path, tmp_path: Path, setup_command: Callable
+) -> None:
+    raw = tmp_path / "lits"
+    shutil.copytree(cohort, raw)
+    for folder in raw.iterdir():
+        liver = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "liver_art.nii.gz")))
+        (folder / "liver_art.nii.gz").unlink()
+        rewrite(folder / "lesions_art.nii.gz", lambda lesions, liver=liver: np.where(lesions == 1, 2, liver))
+    pattern = ("--pattern", "{case}/{phase}.nii.gz", "--lesions", "{case}/lesions_{phase}.nii.gz")
+    labels = ("--lesion-labels", "2", "--liver-labels", "1", "2", "--labels", "liver", "lesion")
+    assert setup_command(raw, *pattern, *labels, "--phases", "art", "pv", "--dry-run")[0] == 0
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

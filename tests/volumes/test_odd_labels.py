@@ -10,6 +10,8 @@ import pytest
 import SimpleITK as sitk
 from test_layout import write
 
+from nnunet_multiphase.cases.inputs import Inputs, find_cases
+from nnunet_multiphase.cases.presets import PRESETS
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.mask_file import MaskFiles, read_mask
 from nnunet_multiphase.volumes.volume_file import read_volume
@@ -77,3 +79,17 @@ def test_probabilities_are_no_mask(tmp_path: Path, highest: float) -> None:
     sentence = mask_sentence(write(tmp_path / "mask.nii.gz", mask))
     assert "probabilities" in sentence
     assert "cut it at 0.5" in sentence
+
+
+def test_labels_of_a_preset_are_told_no_option_that_it_refuses(tmp_path: Path) -> None:
+    write(tmp_path / "imagesTr" / "a.nii.gz", np.zeros((4, 5, 6), np.int16))
+    write_many(tmp_path / "labelsTr" / "a.nii.gz", [3, 6])
+    found = find_cases(tmp_path, Inputs(layout=PRESETS["msd-liver"]))
+    (case,) = found.cases
+    assert case.lesions is not None
+    grid = read_volume(case.images["pv"])
+    with pytest.raises(
+        InputError, match=r"expected only the values 0, 1, 2, found 0, 3, 6; write it as 0/1/2, or"
+    ) as raised:
+        read_mask(case.lesions, grid, "a.nii.gz")
+    assert "leave --preset msd-liver out and name files and labels with --pattern" in str(raised.value)
