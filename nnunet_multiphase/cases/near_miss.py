@@ -51,6 +51,13 @@ def is_system_folder(path: Path) -> bool:
     return path.name.lower() in _SYSTEM_FOLDERS
 
 
+def is_second_half(entry: Path) -> bool:
+    """Tell the .img that belongs to a .hdr, which stands for both."""
+    if entry.suffix.lower() != ".img":
+        return False
+    return any(entry.with_suffix(suffix).is_file() for suffix in (".hdr", ".HDR"))
+
+
 def exact_name(stem: str) -> Likeness | None:
     """Read a name without its ending: 'liver_pv' is the liver on pv, 'ART' the arterial phase; None: no such name."""
     stem = stem.lower()
