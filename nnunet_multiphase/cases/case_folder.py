@@ -9,7 +9,14 @@ from pathlib import Path
 from nnunet_multiphase.cases.case import CaseFolder, assemble_case
 from nnunet_multiphase.cases.case_name import case_id
 from nnunet_multiphase.cases.mask_choice import ONE_MASK, MaskChoice, MaskRule, by_preference, choose_masks
-from nnunet_multiphase.cases.near_miss import exact_name, is_second_half, misplaced, seems_to_be, unread_phase
+from nnunet_multiphase.cases.near_miss import (
+    exact_name,
+    is_second_half,
+    lesions_below,
+    misplaced,
+    seems_to_be,
+    unread_phase,
+)
 from nnunet_multiphase.errors import CohortError, InputError
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.volumes.volume_file import volume_stem
@@ -137,7 +144,10 @@ def _find_lacking(
     if images and require_lesions and not listing.lesions:
         problems.append(
             f"case {name}: {path} has no lesion mask: expected lesions_<phase>.nii.gz; "
-            "draw it (all 0 if there is no lesion), remove the folder, or pass --no-mask skip (leave such cases out)"
+            + (
+                lesions_below(path)
+                or "draw it (all 0 if there is no lesion), remove the folder, or pass --no-mask skip (leave such cases out)"
+            )
         )
     if reference is not None and images and reference not in images:
         problems.append(

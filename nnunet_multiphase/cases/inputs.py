@@ -85,7 +85,7 @@ def find_cases(raw: Path, inputs: Inputs) -> Found:
         cases, problems = assign_patients(cases, problems, raw / PATIENT_TABLE, names)
         problems = [*problems, *find_patients_alike(cases, raw / PATIENT_TABLE)]
         unmatched = [name for name in unmatched if name != PATIENT_TABLE]
-        ignored, notes = list_unmatched(raw, unmatched, cases)
+        ignored, notes = list_unmatched(raw, unmatched, cases, problems)
         return Found(cases, problems, ignored, [*notes, *patient_table_notes(raw / PATIENT_TABLE)])
     cases, problems = scan_cohort(raw, inputs.masks)
     problems = [*problems, *find_patients_alike(cases, raw / PATIENT_TABLE)]

@@ -121,8 +121,8 @@ def find_copied_masks(raw: Path, found: Mapping[CaseKey, CaseFiles]) -> list[str
                     how = f"is {twin} in another format by its name"
                 if how:
                     problems.append(
-                        f"case {name}: {path} {how}, and both match as {what} masks, which would be united; remove one, or "
-                        "rename them if each holds something of its own"
+                        f"case {name}: {path} {how}, and both match as masks of the {what}, which would be united; "
+                        "remove one, or rename them if each holds something of its own"
                     )
     return problems
 
@@ -140,8 +140,8 @@ def find_versions(raw: Path, layout: Layout, found: Mapping[CaseKey, CaseFiles])
             places = sorted({Path(*path.parts[: levels[what]]).as_posix() for path in paths})
             if len(places) > 1:
                 problems.append(
-                    f"case {name}: {' and '.join(places)} in {raw} both hold its {what} masks, and look like two versions "
-                    "of the same; remove one of these folders"
+                    f"case {name}: {' and '.join(places)} in {raw} both hold its masks of the {what}, and look like two "
+                    "versions of the same; remove one of these folders"
                 )
     return problems
 

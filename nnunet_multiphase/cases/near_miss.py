@@ -232,6 +232,21 @@ def misplaced(folder: Path) -> str:
     return ""
 
 
+def lesions_below(folder: Path) -> str:
+    """Say which volume in a folder within a case's seems to be its lesion mask; the empty text: none does."""
+    for inner in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        for path in sorted(inner.iterdir()) if not is_system_folder(inner) else ():
+            stem = volume_stem(path) if path.is_file() and not path.name.startswith(".") else None
+            like = None if stem is None else likeness(stem, folder.name)
+            if like is not None and like.kind == "lesions":
+                return (
+                    f"{inner.name}/{path.name} seems to be one: move it up as lesions_<phase>.nii.gz, or say where the "
+                    f"masks are with setup's --pattern '{{case}}/{{phase}}.nii.gz' --lesions '{{case}}/{inner.name}/"
+                    f"{_without(path.name, folder.name, '{case}')}' --drawn-on PHASE"
+                )
+    return ""
+
+
 def flat_pattern(files: Iterable[Path]) -> str:
     """Give the pattern that files without case folders seem to follow, such as {case}_{phase}.nii.gz, or the empty text."""
     for path in files:

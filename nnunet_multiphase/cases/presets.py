@@ -35,8 +35,9 @@ _IRCADB_STRUCTURES = (
 """Folders of masks that are neither liver nor tumour, as listed by loaders of the set."""
 
 PRESETS: dict[str, Layout] = {
-    # Zenodo 12741586, its four archives unpacked into one folder. One file a lesion, most NRRD, some NIfTI by loaders, drawn on one phase that varies; each
-    # phase on its own grid. A few masks are named after another phase than that they were drawn on: the check says so.
+    # Zenodo 12741586, its four archives unpacked into one folder. One file a lesion, NRRD or (say its loaders) NIfTI, drawn
+    # on one phase that varies; each phase on its own grid. A few masks are named after another phase than that they were
+    # drawn on: the check says so.
     "waw-tace": Layout(
         image="{case}/{case}_{phase}_scan.nii.gz",
         phase_names={"0": "nc", "1": "art", "2": "pv", "3": "dl"},

@@ -15,7 +15,7 @@ _FEW = 10
 
 
 def list_unmatched(
-    raw: Path, unmatched: Sequence[str], cases: Sequence[CaseFolder]
+    raw: Path, unmatched: Sequence[str], cases: Sequence[CaseFolder], problems: Sequence[str]
 ) -> tuple[list[str], list[str]]:
     """List files as "file (why)", volumes first, and tell of those called after lesions beside what is used.
 
@@ -23,6 +23,7 @@ def list_unmatched(
         raw: The cohort's folder.
         unmatched: Files below it.
         cases: Those that were found.
+        problems: What is said of some files already.
 
     Returns:
         The list, in which a folder of many other files is one entry; at most one sentence.
@@ -40,6 +41,7 @@ def list_unmatched(
             listed.append(f"{folder}/ ({len(names)} files; match no pattern)")
         else:
             listed += [f"{name} (matches no pattern)" for name in names]
+    lesions = [name for name in lesions if not any(str(raw / name) in problem for problem in problems)]
     if not lesions:
         return listed, []
     shown = ", ".join(lesions[:3]) + (f" and {len(lesions) - 3} more" if len(lesions) > 3 else "")

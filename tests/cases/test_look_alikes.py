@@ -215,3 +215,19 @@ def test_dots_and_doubled_slashes_in_a_pattern_say_nothing(tmp_path: Path) -> No
 def test_a_mask_is_told_the_case_whose_name_differs_in_zeros(tmp_path: Path) -> None:
     told = find(tmp_path, LAYOUT, "P7/pv.nii.gz", "P007/tumor_1.nii.gz").problems
     assert any("or rename it if it is of case P7" in problem for problem in told)
+
+
+@pytest.mark.parametrize("absent", ["error", "skip"])
+def test_a_lesion_mask_in_a_folder_within_the_case_is_named(tmp_path: Path, absent: str) -> None:
+    for name in (
+        "art.nii.gz",
+        "pv.nii.gz",
+        "segmentations/liver.nii.gz",
+        "segmentations/liver_lesions.nii.gz",
+    ):
+        path = tmp_path / "s0011" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    told = the_problem(find_cases(tmp_path, Inputs(masks=MaskRule(absent=absent))))
+    assert "no lesion mask" in told
+    assert "--lesions '{case}/segmentations/liver_lesions.nii.gz'" in told
