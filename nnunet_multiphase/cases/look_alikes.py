@@ -214,7 +214,8 @@ def _tumour_folders(
     if _ending(layout.lesions) or not layout.lesions or layout.lesions == layout.image:
         return []
     where, _, _ = layout.lesions.rpartition("/")
-    if "{case}" not in where:
+    of_folders = any(path.is_dir() for case in found.values() for path in case.images.values())
+    if "{case}" not in where or not of_folders:
         return []
     beside, nearly = compile_within(layout, where), _kinds(layout)[0].nearly
     problems = []

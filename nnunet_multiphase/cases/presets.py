@@ -65,6 +65,7 @@ PRESETS: dict[str, Layout] = {
         liver="labelsTr*/{case}/{case}_{phase}.nii.gz",
         lesion_labels=(2,),
         liver_labels=(1, 2),
+        versions_apart=True,
     ),
     # doi 10.1038/s41597-025-05125-2. Its table names the files; each phase may have a mask: see --several-masks.
     "plc-cect": Layout(

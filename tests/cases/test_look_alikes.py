@@ -110,6 +110,19 @@ def test_two_versions_of_a_folder_of_masks_are_not_united(tmp_path: Path) -> Non
     assert "look like two versions" in told
 
 
+def test_the_masks_of_two_tasks_are_not_united(tmp_path: Path) -> None:
+    names = [
+        f"{folder}/T1/T1_venous.nii.gz" for folder in ("imagesTr", "labelsTr (Task 1)", "labelsTr (Task 2)")
+    ]
+    assert "labelsTr (Task 1) and labelsTr (Task 2)" in the_problem(find(tmp_path, PRESETS["trials"], *names))
+
+
+def test_folders_that_a_users_pattern_names_are_united(tmp_path: Path) -> None:
+    layout = Layout("{case}/{phase}.nii.gz", NAMES, lesions="masks_*/{case}.nii.gz", drawn_on="pv")
+    found = find(tmp_path, layout, "P1/pv.nii.gz", "masks_hcc/P1.nii.gz", "masks_met/P1.nii.gz")
+    assert found.problems == found.notes == found.ignored == []
+
+
 @pytest.mark.parametrize(
     ("folder", "words"),
     [
