@@ -35,28 +35,25 @@ def find_misplaced(
     expressions = {what: compile_within(layout, pattern) for what, pattern in kinds.items() if pattern}
     deep: dict[tuple[str, str], list[str]] = {}  # what is in which folder too many -> paths
     cases: set[str] = set()
+    names = {name for _, name in found}
+    any_images = any(case.images for case in found.values())
     for relative in (*unmatched, *folders):
         for what, expression in expressions.items():
-            hit = next(
-                (
-                    (m, dropped)
-                    for inner, dropped in _shortened(relative)
-                    if (m := expression.fullmatch(inner))
-                ),
-                None,
-            )
+            hit = _hit(relative, expression, names)
             if hit is None:
                 continue
             match, dropped = hit
             owners = [case for (_, name), case in found.items() if name == match["case"]]
-            if any(_has(case, what) for case in owners):
+            # A case of which nothing is where it should be may have been put aside, where others are.
+            if any(_has(case, what) for case in owners) or (any_images and not owners):
                 continue
             deep.setdefault((what, dropped), []).append(relative)
             if what == "images":
                 cases.add(match["case"])
             break
+    several = len({dropped for _, dropped in deep}) > 1
     problems = [
-        _told_deep(raw, dropped, paths, kinds[what], alone=not found)
+        _told_deep(raw, dropped, paths, kinds[what], alone=not found and not several)
         for (what, dropped), paths in deep.items()
     ]
     if (
@@ -72,6 +69,12 @@ def find_misplaced(
             f"{raw}: what {kinds['images']} matches lies in it; give the folder above, {raw.resolve().parent}"
         )
     return problems + _archives(raw, unmatched, layout, kinds.values()), cases
+
+
+def _hit(relative: str, expression: re.Pattern[str], names: set[str]) -> tuple[re.Match[str], str] | None:
+    """Match a path without some of its folders, rather as a case that is known, and give these folders."""
+    hits = [(m, dropped) for inner, dropped in _shortened(relative) if (m := expression.fullmatch(inner))]
+    return min(hits, key=lambda hit: hit[0]["case"] not in names, default=None)
 
 
 def _has(case: CaseFiles, what: str) -> bool:

@@ -190,6 +190,22 @@ def test_images_too_deep_are_told_instead_of_masks_without_images(tmp_path: Path
     assert "but for the folder CT_scans_part1" in told
 
 
+def test_a_case_put_aside_in_a_folder_is_left_there(tmp_path: Path) -> None:
+    layout = Layout("{case}_{phase}.nii.gz", NAMES, lesions="{case}_mask.nii.gz", drawn_on="pv")
+    found = find(
+        tmp_path, layout, *(f"{where}_{n}.nii.gz" for where in ("P1", "old/P2") for n in ("pv", "mask"))
+    )
+    assert found.problems == found.notes == []
+
+
+def test_a_mask_in_the_folder_of_the_images_is_told_by_its_case(tmp_path: Path) -> None:
+    names = ("101/NIFTI/pvp.nii.gz", "101/NIFTI/mask_pvp.nii.gz")
+    told = find(tmp_path, PRESETS["mct-ltdiag"], *names, absent="skip").problems
+    assert any(
+        "mask_pvp.nii.gz would match" in problem and "the folder NIFTI:" in problem for problem in told
+    )
+
+
 def test_a_folder_given_one_level_too_low_is_told(tmp_path: Path) -> None:
     layout = PRESETS["msd-liver"]
     find(tmp_path, layout, "imagesTr/liver_1.nii.gz", "labelsTr/liver_1.nii.gz")
