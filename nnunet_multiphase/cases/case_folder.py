@@ -9,7 +9,14 @@ from pathlib import Path
 from nnunet_multiphase.cases.case import CaseFolder, assemble_case
 from nnunet_multiphase.cases.case_name import case_id
 from nnunet_multiphase.cases.mask_choice import ONE_MASK, MaskChoice, MaskRule, by_preference, choose_masks
-from nnunet_multiphase.cases.near_miss import exact_name, misplaced, seems_to_be, unread_phase
+from nnunet_multiphase.cases.near_miss import (
+    exact_name,
+    is_second_half,
+    lesions_below,
+    misplaced,
+    seems_to_be,
+    unread_phase,
+)
 from nnunet_multiphase.errors import CohortError, InputError
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.volumes.volume_file import volume_stem
@@ -93,7 +100,7 @@ def _list_folder(path: Path, name: str) -> _Listing:
         stem = volume_stem(entry)
         if entry.name.startswith("."):
             ignored.append(f"{entry.name} (hidden)")
-        elif entry.is_dir() or stem is None or _is_second_half(entry):
+        elif entry.is_dir() or stem is None or is_second_half(entry):
             passed_over.append(entry)
         elif (meant := exact_name(stem)) is None or meant.phase is None:
             seems = seems_to_be(entry)
@@ -137,20 +144,16 @@ def _find_lacking(
     if images and require_lesions and not listing.lesions:
         problems.append(
             f"case {name}: {path} has no lesion mask: expected lesions_<phase>.nii.gz; "
-            "draw it (all 0 if there is no lesion), remove the folder, or pass --no-mask skip (leave such cases out)"
+            + (
+                lesions_below(path)
+                or "draw it (all 0 if there is no lesion), remove the folder, or pass --no-mask skip (leave such cases out)"
+            )
         )
     if reference is not None and images and reference not in images:
         problems.append(
             f"case {name}: {path} lacks the wanted reference phase {reference}: found {', '.join(images)}; choose another"
         )
     return problems
-
-
-def _is_second_half(entry: Path) -> bool:
-    """Tell the .img that belongs to a .hdr, which stands for both."""
-    if entry.suffix.lower() != ".img":
-        return False
-    return any(entry.with_suffix(suffix).is_file() for suffix in (".hdr", ".HDR"))
 
 
 def _why_passed_over(entry: Path) -> str:

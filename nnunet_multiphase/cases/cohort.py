@@ -9,7 +9,7 @@ from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.case_folder import EXPECTED_NAMES, read_case_folder
 from nnunet_multiphase.cases.case_name import case_id
 from nnunet_multiphase.cases.mask_choice import ONE_MASK, MaskRule
-from nnunet_multiphase.cases.near_miss import flat_pattern, is_system_folder
+from nnunet_multiphase.cases.near_miss import flat_pattern, is_system_folder, lesions_below
 from nnunet_multiphase.cases.other_form import told_of_other_form
 from nnunet_multiphase.cases.patient_table import PATIENT_TABLE, assign_patients
 from nnunet_multiphase.errors import CohortError, InputError
@@ -58,7 +58,7 @@ def scan_cohort(raw: Path, masks: MaskRule = ONE_MASK) -> tuple[list[CaseFolder]
         seen[key] = folder.name
         try:
             bare = read_case_folder(folder, require_lesions=False) if masks.absent == "skip" else None
-            if bare is not None and bare.lesions is None:
+            if bare is not None and bare.lesions is None and not lesions_below(folder):
                 cases.append(bare)
             else:
                 cases.append(read_case_folder(folder, require_lesions=True, masks=masks))

@@ -18,6 +18,7 @@ from nnunet_multiphase.cases.patient_table import (
     patient_notes,
 )
 from nnunet_multiphase.cases.presets import all_presets
+from nnunet_multiphase.cases.unmatched_files import list_unmatched
 from nnunet_multiphase.phases import PHASES
 
 
@@ -90,9 +91,11 @@ def find_cases(raw: Path, inputs: Inputs) -> Found:
         names = {case.name: case.name for case in cases}
         cases, problems = assign_patients(cases, problems, raw / PATIENT_TABLE, names)
         problems = [*problems, *find_patients_alike(cases, raw / PATIENT_TABLE)]
-        ignored = [f"{name} (matches no pattern)" for name in unmatched if name != PATIENT_TABLE]
+        unmatched = [name for name in unmatched if name != PATIENT_TABLE]
+        ignored, notes = list_unmatched(raw, unmatched, cases, problems)
         named = "{patient}" in inputs.layout.image
-        return Found(cases, problems, ignored, patient_notes(raw / PATIENT_TABLE, () if named else cases))
+        notes += patient_notes(raw / PATIENT_TABLE, () if named else cases)
+        return Found(cases, problems, ignored, notes)
     cases, problems = scan_cohort(raw, inputs.masks)
     problems = [*problems, *find_patients_alike(cases, raw / PATIENT_TABLE)]
     ignored = ignored_files(raw, cases) if raw.is_dir() else []

@@ -43,6 +43,9 @@ class Layout:
         further_labels: Labels of something else that may occur in a mask file.
         registered: The phases lie on one grid already; that is checked, and they are not moved.
         index: The set's own table; the patterns are not looked at then.
+        above: Patterns of folders that may lie above all of these paths, as the set's archives bring them.
+        unused: Patterns of folders that the set brings and nobody here needs; they are not looked into.
+        versions_apart: Folders that a * above {case} matches are versions of the same masks, never to be united.
         distrust: Why the headers cannot be believed; such a cohort is refused unless the user insists.
     """
 
@@ -57,11 +60,18 @@ class Layout:
     registered: bool = False
     index: Index | None = None
     distrust: str = ""
+    above: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    versions_apart: bool = False
 
     def __post_init__(self) -> None:
         """Write the files' names for phases in one form, as the paths they are looked for in."""
         names = {one_form(theirs): ours for theirs, ours in self.phase_names.items()}
         object.__setattr__(self, "phase_names", names)
+        for what in ("image", "lesions", "liver"):
+            # ./ and doubled slashes say nothing, and no path below the folder has them.
+            tidy = re.sub(r"/(?:\./|/)+", "/", re.sub(r"^(?:\./+)+", "", getattr(self, what)))
+            object.__setattr__(self, what, tidy.rstrip("/") or tidy)
 
 
 CHANNEL = "#{phase}"
@@ -106,6 +116,13 @@ def compile_pattern(
     return re.compile("".join(parts))
 
 
+def compile_within(layout: Layout, pattern: str, cases: Sequence[str] = ()) -> re.Pattern[str]:
+    """Turn one of a layout's patterns into a regular expression, with the folders that may lie above it."""
+    expression = compile_pattern(pattern, layout.phase_names, cases).pattern
+    above = "|".join(compile_pattern(folders, {}).pattern for folders in layout.above)
+    return re.compile(f"(?:(?:{above})/)?{expression}" if above else expression)
+
+
 def check_layout(layout: Layout) -> None:
     """Refuse a layout that cannot work.
 
@@ -119,6 +136,7 @@ def check_layout(layout: Layout) -> None:
         return
     for what, pattern in (("image", layout.image), ("lesions", layout.lesions), ("liver", layout.liver)):
         compile_pattern(pattern, layout.phase_names)
+        _check_path(what, pattern)
         if pattern and "{case}" not in pattern:
             raise InputError(
                 f"{what} pattern {pattern!r} has no {{case}}: expected one, such as {{case}}/{{phase}}.nii.gz"
@@ -140,6 +158,21 @@ def check_layout(layout: Layout) -> None:
             raise InputError(
                 f"{what} pattern {pattern!r} has no {{phase}}: say on which phase it is drawn (--drawn-on)"
             )
+
+
+def _check_path(what: str, pattern: str) -> None:
+    """Refuse a pattern that no path below the cohort's folder can match."""
+    if pattern.startswith(("/", "~")) or re.match(r"[A-Za-z]:", pattern):
+        raise InputError(
+            f"{what} pattern {pattern!r} is an absolute path: expected one below RAW, such as {{case}}/{{phase}}.nii.gz"
+        )
+    if "\\" in pattern:
+        raise InputError(f"{what} pattern {pattern!r} has a backslash: expected / between folders")
+    if ".." in pattern.split("/") or "**" in pattern:
+        wrong = ".." if ".." in pattern.split("/") else "**"
+        raise InputError(
+            f"{what} pattern {pattern!r} has {wrong}: expected a path below RAW, in which * is anything within one name"
+        )
 
 
 def one_form(name: str) -> str:

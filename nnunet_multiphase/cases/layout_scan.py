@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from nnunet_multiphase.cases.case import CaseFolder, assemble_case
+from nnunet_multiphase.cases.case_files import CaseFiles, CaseKey
 from nnunet_multiphase.cases.case_name import case_id, patient_id
-from nnunet_multiphase.cases.layout import CHANNEL, Index, Layout, check_layout, compile_pattern, one_form
+from nnunet_multiphase.cases.layout import CHANNEL, Index, Layout, check_layout, compile_within, one_form
+from nnunet_multiphase.cases.look_alikes import find_copied_masks, find_look_alikes, find_versions
 from nnunet_multiphase.cases.mask_choice import MaskRule, choose_masks
+from nnunet_multiphase.cases.misplaced_files import find_misplaced
 from nnunet_multiphase.cases.near_miss import is_system_folder
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.table_text import read_table
 from nnunet_multiphase.volumes.mask_file import MaskFiles
-from nnunet_multiphase.volumes.volume_file import FORMATS
-
-CaseKey = tuple[str, str]
-"""Patient ("" where nothing says who) and case."""
-
-
-@dataclass
-class _Found:
-    """What was found of one case."""
-
-    images: dict[str, Path] = field(default_factory=dict)
-    lesions: dict[str, list[Path]] = field(default_factory=dict)
-    livers: dict[str, list[Path]] = field(default_factory=dict)
 
 
 def scan_layout(raw: Path, layout: Layout, masks: MaskRule) -> tuple[list[CaseFolder], list[str], list[str]]:
@@ -49,13 +39,16 @@ def scan_layout(raw: Path, layout: Layout, masks: MaskRule) -> tuple[list[CaseFo
         found, problems = _read_index(raw / layout.index.file, raw, layout.index, layout.phase_names)
         unmatched: list[str] = []
     else:
-        found, problems, unmatched = _match_paths(raw, layout)
+        listing = _match_paths(raw, layout)
+        _find_near_misses(raw, layout, listing)
+        found, problems, unmatched = listing.found, listing.problems, listing.unmatched
     cases = []
     plain = [name for _, name in found]
     for patient, name in sorted(found):
         # Studies are often numbered anew for each patient.
         full_name = f"{patient}_{name}" if patient and plain.count(name) > 1 else name
-        made, more = _make_case(raw, full_name, patient, found[patient, name], layout, masks)
+        alike = _named_alike(name, found)
+        made, more = _make_case(raw, full_name, patient, found[patient, name], layout, masks, alike)
         problems += more
         if made is not None:
             cases.append(made)
@@ -65,124 +58,103 @@ def scan_layout(raw: Path, layout: Layout, masks: MaskRule) -> tuple[list[CaseFo
     return cases, problems + _doubles(cases), unmatched
 
 
-def _match_paths(raw: Path, layout: Layout) -> tuple[dict[CaseKey, _Found], list[str], list[str]]:
+@dataclass
+class _Listing:
+    """What the patterns of a layout find below a folder."""
+
+    found: dict[CaseKey, CaseFiles] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    unmatched: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)  # that match no pattern
+
+
+def _match_paths(raw: Path, layout: Layout) -> _Listing:
     """Sort the files below a folder by the patterns they match."""
-    image = compile_pattern(layout.image.removesuffix(CHANNEL), layout.phase_names)
-    stacked = layout.image.endswith(CHANNEL)
+    image = compile_within(layout, layout.image.removesuffix(CHANNEL))
     masks = {"lesions": layout.lesions, "livers": "" if _one_file_for_both(layout) else layout.liver}
     masks = {kind: pattern for kind, pattern in masks.items() if pattern}
-    any_mask = [compile_pattern(pattern, layout.phase_names) for pattern in masks.values()]
-    found: dict[CaseKey, _Found] = {}
-    problems: list[str] = []
+    any_mask = [compile_within(layout, pattern) for pattern in masks.values()]
+    listed, folders = _paths(raw, layout, image, *any_mask)
+    listing = _Listing(folders=folders)
     rest: list[tuple[Path, str]] = []
-    for path, relative in _paths(raw, image, *any_mask):
+    for path, relative in listed:
         match = image.fullmatch(relative)
         # A loose image pattern may match the masks too.
         if match is None or any(pattern.fullmatch(relative) for pattern in any_mask):
             rest.append((path, relative))
-            continue
-        groups = match.groupdict()
-        theirs = groups.get("phase", next(iter(layout.phase_names)))
-        key = (groups.get("patient", ""), groups["case"])
-        case = found.setdefault(key, _Found())
-        phase = layout.phase_names[theirs]
-        if phase in case.images:
-            problems.append(
-                f"case {key[1]}: {path} and {case.images[phase]} are both {phase}; remove one, or give a "
-                "--pattern in which {case} or {patient} tells them apart"
-            )
-        elif stacked:
-            for number, one in layout.phase_names.items():
-                case.images[one] = path.with_name(f"{path.name}#{int(number)}")
         else:
-            case.images[phase] = path
-    names = sorted({name for _, name in found}, key=len, reverse=True)
+            _add_image(path, match, layout, listing)
+    names = sorted({name for _, name in listing.found}, key=len, reverse=True)
     # The known cases first: {case}_{phase}_* could part a name like a_1_2_0 elsewhere.
-    known = [compile_pattern(pattern, layout.phase_names, names) for pattern in masks.values()]
-    unmatched = []
+    known = [compile_within(layout, pattern, names) for pattern in masks.values()]
     for path, relative in rest:
         for kind, of_known, of_any in zip(masks, known, any_mask, strict=True):
             match = of_known.fullmatch(relative) or of_any.fullmatch(relative)
             if match is not None:
-                groups = match.groupdict()
-                phase = layout.phase_names[groups["phase"]] if "phase" in groups else layout.drawn_on
-                owners = [
-                    key
-                    for key in found
-                    if key[1] == groups["case"] and groups.get("patient", key[0]) == key[0]
-                ]
-                if len(owners) > 1:
-                    problems.append(
-                        f"case {groups['case']}: {path} may be of several patients "
-                        f"({', '.join(sorted(patient for patient, _ in owners))}); add {{patient}} to its pattern"
-                    )
-                    break
-                case = found.setdefault(
-                    owners[0] if owners else (groups.get("patient", ""), groups["case"]), _Found()
-                )
-                (case.lesions if kind == "lesions" else case.livers).setdefault(phase, []).append(path)
+                _add_mask(path, kind, match, layout, listing)
                 break
         else:
             if path.is_file():
-                unmatched.append(relative)
-    problems += _lookalikes(raw, unmatched, layout, found)
-    return found, problems, unmatched
+                listing.unmatched.append(relative)
+    return listing
 
 
-def _lookalikes(
-    raw: Path, unmatched: Sequence[str], layout: Layout, found: Mapping[CaseKey, _Found]
-) -> list[str]:
-    """Name the files that only their format or letter case keeps from being a phase or mask that a case lacks."""
-    loose = {
-        kind: (pattern, _loosened(pattern, layout.phase_names))
-        for kind, pattern in (
-            ("image", layout.image.removesuffix(CHANNEL)),
-            ("lesions", layout.lesions),
-            ("liver", layout.liver),
+def _add_image(path: Path, match: re.Match[str], layout: Layout, listing: _Listing) -> None:
+    """Note a file or folder as a phase of its case, or as all phases."""
+    groups = match.groupdict()
+    theirs = groups.get("phase", next(iter(layout.phase_names)))
+    key = (groups.get("patient", ""), groups["case"])
+    case = listing.found.setdefault(key, CaseFiles())
+    phase = layout.phase_names[theirs]
+    if phase in case.images:
+        listing.problems.append(
+            f"case {key[1]}: {path} and {case.images[phase]} are both {phase}; remove one, or give a "
+            "--pattern in which {case} or {patient} tells them apart"
         )
-        if pattern
-    }
-    theirs = {name.casefold(): phase for name, phase in layout.phase_names.items()}
-    cases = {name.casefold(): case for (_, name), case in found.items()}
-    problems = []
-    for relative in unmatched:
-        for kind, (pattern, expression) in loose.items():
-            match = expression.fullmatch(relative)
-            if match is None:
-                continue
-            groups = match.groupdict()
-            phase = (
-                theirs[groups["phase"].casefold()]
-                if "phase" in groups
-                else next(iter(theirs.values()))
-                if kind == "image"
-                else layout.drawn_on
-            )
-            case = cases.get(groups["case"].casefold(), _Found())
-            there = {"image": set(case.images), "lesions": set(case.lesions), "liver": set(case.livers)}[kind]
-            if phase not in there:
-                what = f"its {phase}" if kind == "image" else f"its {kind} mask"
-                problems.append(
-                    f"case {groups['case']}: {raw / relative} would be {what} by the pattern {pattern} but for its format "
-                    "or letter case; rename or convert it, put * for the ending of the pattern, or remove it"
-                )
-            break
-    return problems
+    elif layout.image.endswith(CHANNEL):
+        for number, one in layout.phase_names.items():
+            case.images[one] = path.with_name(f"{path.name}#{int(number)}")
+    else:
+        case.images[phase] = path
 
 
-def _loosened(pattern: str, phase_names: Mapping[str, str]) -> re.Pattern[str]:
-    """Make a pattern that matches in any volume format and letter case."""
-    ending = next((suffix for suffix in FORMATS if pattern.lower().endswith(suffix)), "")
-    expression = compile_pattern(pattern[: len(pattern) - len(ending)], phase_names).pattern
-    formats = f"(?:{'|'.join(map(re.escape, FORMATS))})" if ending else ""
-    return re.compile(expression + formats, re.IGNORECASE)
+def _add_mask(path: Path, kind: str, match: re.Match[str], layout: Layout, listing: _Listing) -> None:
+    """Note a file or folder as a mask of its case."""
+    groups = match.groupdict()
+    phase = layout.phase_names[groups["phase"]] if "phase" in groups else layout.drawn_on
+    owners = [
+        key for key in listing.found if key[1] == groups["case"] and groups.get("patient", key[0]) == key[0]
+    ]
+    if len(owners) > 1:
+        listing.problems.append(
+            f"case {groups['case']}: {path} may be of several patients "
+            f"({', '.join(sorted(patient for patient, _ in owners))}); add {{patient}} to its pattern"
+        )
+        return
+    key = owners[0] if owners else (groups.get("patient", ""), groups["case"])
+    case = listing.found.setdefault(key, CaseFiles())
+    (case.lesions if kind == "lesions" else case.livers).setdefault(phase, []).append(path)
+
+
+def _find_near_misses(raw: Path, layout: Layout, listing: _Listing) -> None:
+    """Note what is nearly named, or nearly where, a pattern looks, and leave out the cases that this explains."""
+    found = listing.found
+    told, elsewhere = find_misplaced(raw, listing.unmatched, listing.folders, layout, found)
+    listing.problems += [
+        *find_look_alikes(raw, listing.unmatched, listing.folders, layout, found),
+        *find_copied_masks(raw, found),
+        *find_versions(raw, layout, found),
+        *told,
+    ]
+    for key in [key for key, case in found.items() if not case.images and key[1] in elsewhere]:
+        del found[key]
 
 
 def _read_index(
     table: Path, raw: Path, index: Index, phase_names: Mapping[str, str]
-) -> tuple[dict[CaseKey, _Found], list[str]]:
+) -> tuple[dict[CaseKey, CaseFiles], list[str]]:
     """Read the files of all cases from a set's own table."""
-    found: dict[CaseKey, _Found] = {}
+    found: dict[CaseKey, CaseFiles] = {}
     problems: list[str] = []
     needed = (index.case, index.phase, index.image, index.lesions)
     if not table.is_file():
@@ -199,7 +171,7 @@ def _read_index(
         if theirs not in phase_names:
             problems.append(f"{where}: phase {theirs!r} is none of {', '.join(phase_names)}; correct it")
             continue
-        case = found.setdefault(("", name), _Found())
+        case = found.setdefault(("", name), CaseFiles())
         phase = phase_names[theirs]
         if phase in case.images:
             problems.append(f"{where}: {theirs} is there twice; keep one line")
@@ -211,9 +183,10 @@ def _read_index(
     return found, problems
 
 
-def _paths(raw: Path, *patterns: re.Pattern[str]) -> list[tuple[Path, str]]:
-    """List the files below a folder, and the folders that match a pattern instead of what is in them."""
-    listed = []
+def _paths(raw: Path, layout: Layout, *patterns: re.Pattern[str]) -> tuple[list[tuple[Path, str]], list[str]]:
+    """List the files below a folder, and the folders that match a pattern instead of what is in them; and all others."""
+    listed, passed = [], []
+    unused = [compile_within(layout, pattern) for pattern in layout.unused]
     seen: set[str] = set()
     for folder, folders, files in os.walk(raw, followlinks=True):
         folders.sort()
@@ -230,23 +203,26 @@ def _paths(raw: Path, *patterns: re.Pattern[str]) -> list[tuple[Path, str]]:
             elif any(p.fullmatch(relative) for p in patterns):
                 folders.remove(name)
                 listed.append((path, relative))
+            elif any(p.fullmatch(relative) for p in unused):
+                folders.remove(name)
+            else:
+                passed.append(relative)
         for name in sorted(files):
             if not name.startswith("."):
                 path = Path(folder) / name
                 listed.append((path, one_form(path.relative_to(raw).as_posix())))
-    return listed
+    return listed, passed
 
 
 def _make_case(
-    raw: Path, name: str, patient: str, found: _Found, layout: Layout, masks: MaskRule
+    raw: Path, name: str, patient: str, found: CaseFiles, layout: Layout, masks: MaskRule, alike: str = ""
 ) -> tuple[CaseFolder | None, list[str]]:
     """Put one case together, or say why it cannot be used."""
     problems = []
     if not found.images:
-        stray = [path for paths in (*found.lesions.values(), *found.livers.values()) for path in paths]
-        return None, [
-            f"case {name}: {stray[0]} has no image beside it that matches {layout.image}; add or remove it"
-        ]
+        stray = next(paths[0] for _, paths in found.masks())
+        problem = f"case {name}: {stray} has no image beside it that matches {layout.image}; add or remove it"
+        return None, [problem + (f", or rename it if it is of case {alike}" if alike else "")]
     if not found.lesions and masks.absent == "error":
         problems.append(
             f"case {name}: no lesion mask {_where_masks_are(layout)}; "
@@ -276,6 +252,17 @@ def _make_case(
         for phase, paths in (found.lesions if shared else found.livers).items()
     }
     return assemble_case(case_id(name), raw, found.images, choice, livers, patient=patient_id(patient)), []
+
+
+def _named_alike(name: str, found: Mapping[CaseKey, CaseFiles]) -> str:
+    """Give the case with images and without masks whose name differs in zeros, signs or letter case; else the empty text."""
+    plain = [other for (_, other), files in found.items() if files.images and not files.lesions]
+    return next((other for other in sorted(plain) if other != name and _rough(other) == _rough(name)), "")
+
+
+def _rough(name: str) -> str:
+    """Write a name without letter case, signs and leading zeros: P7 and p_007 are one."""
+    return re.sub(r"0*(\d+)", r"\1", re.sub(r"[\W_]", "", name.casefold()))
 
 
 def _where_masks_are(layout: Layout) -> str:

@@ -51,6 +51,13 @@ def is_system_folder(path: Path) -> bool:
     return path.name.lower() in _SYSTEM_FOLDERS
 
 
+def is_second_half(entry: Path) -> bool:
+    """Tell the .img that belongs to a .hdr, which stands for both."""
+    if entry.suffix.lower() != ".img":
+        return False
+    return any(entry.with_suffix(suffix).is_file() for suffix in (".hdr", ".HDR"))
+
+
 def exact_name(stem: str) -> Likeness | None:
     """Read a name without its ending: 'liver_pv' is the liver on pv, 'ART' the arterial phase; None: no such name."""
     stem = stem.lower()
@@ -222,6 +229,21 @@ def misplaced(folder: Path) -> str:
             return f"; {inner.name} holds DICOM: use `nnunet-multiphase import-dicom`"
     if any(path.name.lower().endswith((".dcm", ".ima")) for path in folder.iterdir()):
         return "; it holds DICOM: use `nnunet-multiphase import-dicom`"
+    return ""
+
+
+def lesions_below(folder: Path) -> str:
+    """Say which volume in a folder within a case's seems to be its lesion mask; the empty text: none does."""
+    for inner in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        for path in sorted(inner.iterdir()) if not is_system_folder(inner) else ():
+            stem = volume_stem(path) if path.is_file() and not path.name.startswith(".") else None
+            like = None if stem is None else likeness(stem, folder.name)
+            if like is not None and like.kind == "lesions":
+                return (
+                    f"{inner.name}/{path.name} seems to be one: move it up as lesions_<phase>.nii.gz, or say where the "
+                    f"masks are with setup's --pattern '{{case}}/{{phase}}.nii.gz' --lesions '{{case}}/{inner.name}/"
+                    f"{_without(path.name, folder.name, '{case}')}' --drawn-on PHASE"
+                )
     return ""
 
 

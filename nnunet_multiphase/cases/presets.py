@@ -8,14 +8,42 @@ from nnunet_multiphase import extensions
 from nnunet_multiphase.cases.layout import Index, Layout
 from nnunet_multiphase.errors import InputError
 
+_IRCADB_STRUCTURES = (
+    *("artery", "biliarysystem", "bladder", "bone", "colon", "gallbladder", "heart", "kidneys", "leftkidney"),
+    *(
+        "leftlung",
+        "leftsurrenalgland",
+        "livercyst*",
+        "lungs",
+        "pancreas",
+        "portalvein*",
+        "rightkidney",
+        "rightlung",
+    ),
+    *(
+        "rightsurrenalgland",
+        "skin",
+        "smallintestin*",
+        "spleen",
+        "stomach",
+        "surrenalgland",
+        "uterus",
+        "venacava",
+    ),
+    "venoussystem",
+)
+"""Folders of masks that are neither liver nor tumour; one that is not among them is named as not used."""
+
 PRESETS: dict[str, Layout] = {
-    # Zenodo 12741586, its four archives unpacked into one folder. One NRRD a lesion, drawn on one phase that varies; each
-    # phase on its own grid. A few masks are named after another phase than that they were drawn on: the check says so.
+    # Zenodo 12741586, its four archives unpacked into one folder. One file a lesion, NRRD or (say its loaders) NIfTI, drawn
+    # on one phase that varies; each phase on its own grid. A few masks are named after another phase than that they were
+    # drawn on: the check says so.
     "waw-tace": Layout(
         image="{case}/{case}_{phase}_scan.nii.gz",
         phase_names={"0": "nc", "1": "art", "2": "pv", "3": "dl"},
-        lesions="tumor_masks*/{case}/{case}_{phase}_*_tumor_seg.nrrd",
+        lesions="tumor_masks*/{case}/{case}_{phase}_*_tumor_seg.n*",
         lesion_labels=None,
+        versions_apart=True,
     ),
     # doi 10.7910/DVN/S3RW15, each archive unpacked into a folder of its name. Registered to the portal phase by its authors;
     # the masks lie beside the folder of the phases.
@@ -37,6 +65,7 @@ PRESETS: dict[str, Layout] = {
         liver="labelsTr*/{case}/{case}_{phase}.nii.gz",
         lesion_labels=(2,),
         liver_labels=(1, 2),
+        versions_apart=True,
     ),
     # doi 10.1038/s41597-025-05125-2. Its table names the files; each phase may have a mask: see --several-masks.
     "plc-cect": Layout(
@@ -68,6 +97,7 @@ PRESETS: dict[str, Layout] = {
         lesion_labels=(2,),
         further_labels=(1,),
     ),
+    # Its archives unpack to media/nas/..., in a folder of the archive's name where the program makes one.
     "lits": Layout(
         image="Training Batch */volume-{case}.nii",
         phase_names={"": "pv"},
@@ -76,8 +106,9 @@ PRESETS: dict[str, Layout] = {
         drawn_on="pv",
         lesion_labels=(2,),
         liver_labels=(1, 2),
+        above=("media/nas/01_Datasets/CT/LITS", "*/media/nas/01_Datasets/CT/LITS"),
     ),
-    # A folder of DICOM files for the patient and for each structure, of which several are tumours.
+    # A folder of DICOM files for the patient and for each structure, of which several are tumours; cysts are none.
     "3d-ircadb": Layout(
         image="3Dircadb1.{case}/PATIENT_DICOM",
         phase_names={"": "pv"},
@@ -86,6 +117,11 @@ PRESETS: dict[str, Layout] = {
         drawn_on="pv",
         lesion_labels=None,
         liver_labels=None,
+        unused=(
+            "3Dircadb1.{case}/LABELLED_DICOM",
+            "3Dircadb1.{case}/MESHES_VTK",
+            *(f"3Dircadb1.{{case}}/MASKS_DICOM/{name}" for name in _IRCADB_STRUCTURES),
+        ),
     ),
 }
 
