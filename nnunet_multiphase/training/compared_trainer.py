@@ -7,6 +7,8 @@ from typing import Any
 
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.prepared_images import told_of_unfit_images, what_plans_ask
 from nnunet_multiphase.split_record import (
     SPLITS,
     Fold,
@@ -69,11 +71,26 @@ class ComparedTrainer(nnUNetTrainer):
         return training, validation
 
     def do_split(self) -> tuple[list[str], list[str]]:
-        """Give the fold's cases, and warn where `--val` would validate those that the network has learnt from."""
+        """Give the fold's cases, and warn where `--val` would validate those that the network has learnt from.
+
+        Raises:
+            InputError: Images are not of the size that the plans ask for; `--val` would judge the network by them, too.
+        """
         training, validation = super().do_split()
+        self._refuse_unfit_images({*training, *validation})
         if self.fold != "all":
             self._warn(told_of_known_validation_cases(self.split_before, validation))
         return training, validation
+
+    def _refuse_unfit_images(self, cases: set[str]) -> None:
+        asked = what_plans_ask(self.plans_manager.plans, self.configuration_name, self.dataset_json)
+        if asked is None:
+            return
+        before = self.folder_with_segs_from_previous_stage
+        preprocessed = Path(self.preprocessed_dataset_folder_base)
+        told = told_of_unfit_images(preprocessed, asked, cases, Path(before) if before else None)
+        if told:
+            raise InputError(told)
 
     def load_checkpoint(self, filename_or_checkpoint: dict | str) -> None:
         """Load as nnU-Net does, and compare the training of the checkpoint with this one.
