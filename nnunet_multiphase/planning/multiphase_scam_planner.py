@@ -24,6 +24,7 @@ from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.json_file import load_object
+from nnunet_multiphase.label_classes import refuse_lost_labels
 from nnunet_multiphase.network.defaults import ARCH_KWARGS_REQ_IMPORT, RATES, default_arch_kwargs
 from nnunet_multiphase.network.dilated_scam_unet import DilatedSCAMUNet
 from nnunet_multiphase.phase_record import (
@@ -102,9 +103,10 @@ class MultiPhaseSCAMPlanner(ExperimentPlanner):
             The plans, also saved as `<plans name>.json` in the dataset's preprocessed folder.
 
         Raises:
-            InputError: What dataset.json says of the phases does not fit the channels, the cases or the images, or images
-                are too small.
+            InputError: What dataset.json says of the phases does not fit the channels, the cases or the images, its regions
+                never give a label, or images are too small.
         """
+        refuse_lost_labels(self.dataset_json, f"{self.raw_dataset_folder}/dataset.json")
         refuse_altered_phases(self.dataset_json)
         refuse_other_channels(self.dataset_json, channel_name_to_normalization_mapping)
         told_of_references = told_of_unknown_cases(self.dataset_json, self.dataset)

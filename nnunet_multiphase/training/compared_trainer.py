@@ -8,6 +8,7 @@ from typing import Any
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.label_classes import refuse_lost_labels
 from nnunet_multiphase.prepared_images import told_of_unfit_images, what_plans_ask
 from nnunet_multiphase.split_record import (
     SPLITS,
@@ -38,8 +39,10 @@ class ComparedTrainer(nnUNetTrainer):
         """Start as nnU-Net does, unless folds of the model would predict otherwise with the plans that it writes then.
 
         Raises:
-            InputError: A fold beside this one was trained with other plans or another dataset.json.
+            InputError: A fold beside this one was trained with other plans or another dataset.json, or the regions never
+                give a label.
         """
+        refuse_lost_labels(self.dataset_json, f"{self.preprocessed_dataset_folder_base}/dataset.json")
         # What nnU-Net is about to write, which may not be what a loaded checkpoint tells.
         now = {"plans": self.plans_manager.plans, "dataset_json": self.dataset_json}
         refuse_folds_of_other_plans(Path(self.output_folder_base), self.fold, now)

@@ -19,6 +19,7 @@ import torch
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.label_classes import regions_of_record, told_of_lost_labels
 from nnunet_multiphase.network.architecture import ArchitectureSettings
 
 SAME_FUNCTION = ("deep_supervision", "channels_last_on_cpu")
@@ -34,6 +35,7 @@ OWN_INTENSITIES = {
     *("RescaleTo01Normalization", "RGBTo01Normalization"),
 }
 """Normalisations that do not look at the intensities in the plans."""
+TRANSPOSED = ("transpose_forward", "transpose_backward")
 INTENSITIES = ("mean", "std", "percentile_00_5", "percentile_99_5")
 CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_best.pth", "checkpoint_latest.pth")
 FOLD = re.compile(r"fold_([0-9]+|all)")
@@ -194,15 +196,19 @@ def _facts(arguments: Arguments, configuration: str) -> dict[str, Any]:
     settings = PlansManager(dict(plans)).get_configuration(configuration).configuration
     facts = {name.replace("_", " "): settings[name] for name in PREPARED_BY if name in settings}
     facts |= {f"the network's {name}": of for name, of in network_arguments(arguments, configuration).items()}
-    if "transpose_forward" in plans:
-        facts["transpose forward"] = plans["transpose_forward"]
+    facts |= {name.replace("_", " "): plans[name] for name in TRANSPOSED if name in plans}
     record = arguments.get("dataset_json") or {}
     phases = list(record.get("phases") or ())
     if phases:
         facts["phases"] = phases
-    facts |= {
-        name.replace("_", " "): record[name] for name in ("axes", "regions_class_order") if name in record
-    }
+    if "axes" in record:
+        facts["axes"] = record["axes"]
+    regions = list(regions_of_record(record).values())
+    if regions:
+        facts["order of the regions"] = regions
+        # One that loses labels must be corrected before the model may predict.
+        if "regions_class_order" in record and not told_of_lost_labels(record):
+            facts["regions class order"] = record["regions_class_order"]
     # A name that stands for another value; one that was spelt anew is the same class.
     facts |= {f"label {name}": value for name, value in (record.get("labels") or {}).items()}
     known = plans.get("foreground_intensity_properties_per_channel") or {}
