@@ -110,7 +110,7 @@ def load_model(
 
     Raises:
         InputError: Something of the model is missing, loading it could run a program, it was not trained on a multi-phase
-            dataset of ours, or a fold was trained with other plans than lie beside it.
+            dataset of ours, a fold was trained with other plans than lie beside it, or the folds are not of one model.
     """
     model_folder = Path(model_folder)
     for name in ("dataset.json", "plans.json"):
@@ -125,17 +125,21 @@ def load_model(
         check_checkpoints(model_folder, ready, checkpoint)
     predictor = _predictor(device, mirroring=mirroring, step_size=step_size, progress=progress)
     _read_weights(predictor, model_folder, ready, checkpoint)
+    from nnunet_multiphase.training.mixed_folds import refuse_mixed_folds  # with torch, as late as that
+    from nnunet_multiphase.training.trained_with import refuse_misfit_folds
+
+    trainers = refuse_mixed_folds(model_folder, ready, checkpoint, mirroring=mirroring)
     if predictor.configuration_manager.previous_stage_name is not None:
         raise InputError(
             f"{model_folder} is a cascade, which needs the low-resolution prediction first: "
             "use nnUNetv2_predict, or a 3d_fullres model"
         )
-    from nnunet_multiphase.training.trained_with import refuse_misfit_folds  # with torch, as late as that
-
     refuse_misfit_folds(
         model_folder, ready, checkpoint, predictor.plans_manager.plans, predictor.dataset_json
     )
     model = NnUNetModel(predictor, _identity(predictor, model_folder, ready, checkpoint))
+    if len(trainers) > 1 and model.identity is not None:
+        model.identity = replace(model.identity, trainer=text_or_none(" and ".join(trainers)))
     check_record(model)
     warn_of_other_axes(model, model_folder)
     return model

@@ -37,6 +37,7 @@ OWN_INTENSITIES = {
 """Normalisations that do not look at the intensities in the plans."""
 TRANSPOSED = ("transpose_forward", "transpose_backward")
 INTENSITIES = ("mean", "std", "percentile_00_5", "percentile_99_5")
+OF_PHASES = tuple(f"{name} of " for name in INTENSITIES)
 CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_best.pth", "checkpoint_latest.pth")
 FOLD = re.compile(r"fold_([0-9]+|all)")
 MOST_SHOWN = 2
@@ -44,16 +45,21 @@ Arguments = Mapping[str, Any]
 """nnU-Net's `init_args`: plans, configuration, dataset_json and more."""
 
 
-def arguments_of(checkpoint: Path) -> Arguments:
-    """Read nnU-Net's `init_args` of a checkpoint that may be trusted, without its weights; empty where it has none."""
+def held_by(checkpoint: Path) -> Mapping[str, Any]:
+    """Read what a checkpoint that may be trusted holds, weights only when they are used; empty where it cannot be read."""
     try:
         # Of torch's present form, a zip, no more than what is asked for is read.
         held = torch.load(
             checkpoint, map_location="cpu", weights_only=False, mmap=zipfile.is_zipfile(checkpoint)
         )
-        arguments = held.get("init_args")
     except Exception:  # torch raises many kinds; whoever needs the weights says what is wrong with them
         return {}
+    return held if isinstance(held, Mapping) else {}
+
+
+def arguments_of(checkpoint: Path) -> Arguments:
+    """Read nnU-Net's `init_args` of a checkpoint that may be trusted, without its weights; empty where it has none."""
+    arguments = held_by(checkpoint).get("init_args")
     return arguments if isinstance(arguments, Mapping) else {}
 
 
@@ -71,10 +77,12 @@ def told_of_other_plans(before: Arguments, now: Arguments) -> str:
         one, other = (_facts(of, before["configuration"]) for of in (before, now))
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError):
         return ""
+    # Intensities are called by their phases: of other phases they would be compared under exchanged names.
+    moved = one.get("phases") != other.get("phases")
     told = [
         f"{name} {_shown(value)}, now {_shown(other[name])}"
         for name, value in one.items()
-        if name in other and not _alike(value, other[name])
+        if name in other and not _alike(value, other[name]) and not (moved and name.startswith(OF_PHASES))
     ]
     more = f" and {len(told) - MOST_SHOWN} more" if len(told) > MOST_SHOWN else ""
     return "; ".join(told[:MOST_SHOWN]) + more
