@@ -61,12 +61,13 @@ def examine(environment: Mapping[str, str] | None = None) -> Diagnosis:
     environment = os.environ if environment is None else environment
     report = _ask_fresh_interpreter(environment)
     way = _way(report)
-    names = (DISTRIBUTION, "nnunetv2", "torch", "SimpleITK", "numba", "numpy")
+    names = (DISTRIBUTION, "nnunetv2", "torch", "torchvision", "SimpleITK", "numba", "numpy")
     versions = {name: _version(name) for name in names} | {"python": platform.python_version()}
     checks = [
         Check("Python", "ok", versions["python"] or ""),
         _check_nnunet(versions["nnunetv2"]),
         *(_check_library(name, versions[name], report) for name in ("torch", "SimpleITK", "numba")),
+        _check_torchvision(versions, report),
         _check_trainers(report, way),
         _check_planner(report),
         _check_device(report),
@@ -165,6 +166,29 @@ def _check_library(name: str, installed: str | None, report: dict[str, Any]) -> 
             f"pip install --force-reinstall {name}",
         )
     return Check(name, "ok", installed)
+
+
+def _check_torchvision(versions: Mapping[str, str | None], report: dict[str, Any]) -> Check:
+    """Warn where it does not import: our own trainers need it not, nnU-Net's search for all others does."""
+    installed, error = versions["torchvision"], report.get("imports", {}).get("torchvision")
+    if installed and not error:
+        return Check("torchvision", "ok", installed)
+    found = (
+        f"{installed}, but it does not import ({error}; built for another torch?)"
+        if installed
+        else "not installed"
+    )
+    torch = versions["torch"] or ""
+    _, _, build = torch.partition("+")
+    index = f" --index-url https://download.pytorch.org/whl/{build}" if build else ""
+    return Check(
+        "torchvision",
+        "warn",
+        f"{found}; nnU-Net finds no trainer of your own (nnUNet_extTrainer), and answers a misspelt -tr with its error",
+        f"pip uninstall -y torchvision; pip install torchvision torch=={torch}{index}"
+        if torch
+        else "see torch",
+    )
 
 
 def _check_trainers(report: dict[str, Any], way: str | None) -> Check:

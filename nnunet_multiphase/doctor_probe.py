@@ -27,6 +27,8 @@ def gather() -> dict[str, Any]:
         if not found["finder"]:
             autoload.make_findable()
             found["trainers_after_register"] = _resolve_trainers()
+        # Last: so that it is seen whether our names need it.
+        found["imports"]["torchvision"] = _import_error("torchvision")
         found["device"] = _device() if found["imports"]["torch"] is None else None
     finally:
         sys.stdout = output

@@ -125,6 +125,88 @@ def _values_of(name: str, value: object, where: object) -> tuple[int, ...]:
     return tuple(sorted({int(str(v)) for v in values}))
 
 
+def refuse_lost_labels(record: Mapping[str, Any], where: object) -> None:
+    """Refuse regions that are written over one another so that a label which they should give never comes.
+
+    Args:
+        record: The content of dataset.json.
+        where: What to call it in a message.
+
+    Raises:
+        InputError: It names the label, what becomes of its voxels, and an order that keeps it where there is one.
+    """
+    told = told_of_lost_labels(record)
+    if told:
+        raise InputError(f"{where}: {told}")
+
+
+def told_of_lost_labels(record: Mapping[str, Any]) -> str:
+    """Say which label nnU-Net's `regions_class_order` never gives, though the network were always right.
+
+    nnU-Net writes the n-th number of `regions_class_order` wherever the n-th region of `labels` is found, each over those
+    before it.
+
+    Returns:
+        What is lost and what to do; empty where there are no regions, or nothing is lost.
+    """
+    regions, order = regions_of_record(record), record.get("regions_class_order")
+    if not regions:
+        return ""
+    if not isinstance(order, list | tuple) or len(order) != len(regions):
+        return f"regions_class_order is {str(order)[:60]}: expected one number for each of the regions {', '.join(regions)}"
+    problem = _lost_label(regions, order)
+    if not problem:
+        return ""
+    # Of a region, what none of the later ones holds.
+    sets = list(regions.values())
+    own = [sorted(set(values).difference(*sets[n + 1 :])) for n, values in enumerate(sets)]
+    better = [values[0] for values in own if values]
+    remedy = (
+        f"set it to {better}"
+        if len(better) == len(sets) and not _lost_label(regions, better)
+        else "name larger regions before those within them in `labels`, each with a label in regions_class_order that no "
+        "later region holds (a model that was trained with another order of `labels` must be trained anew)"
+    )
+    return f"{problem}: {remedy}"
+
+
+def regions_of_record(record: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Give nnU-Net's regions, each with its labels, as the network's outputs are ordered; none where labels are plain."""
+    labels = record.get("labels")
+    if not isinstance(labels, Mapping) or not any(
+        isinstance(of, list | tuple) and len(of) > 1 for of in labels.values()
+    ):
+        return {}
+    try:
+        given = {
+            str(name): tuple(int(value) for value in (of if isinstance(of, list | tuple) else [of]))
+            for name, of in labels.items()
+            if name != "ignore"
+        }
+    except (TypeError, ValueError):
+        return {}  # `classes_of_record` names it
+    return {name: values for name, values in given.items() if set(values) != {0}}
+
+
+def _lost_label(regions: Mapping[str, Sequence[int]], order: Sequence[Any]) -> str:
+    """Say which label is lost; empty where none is."""
+    told = f"regions_class_order {list(order)} for the regions {', '.join(regions)}"
+    for (name, values), written in zip(regions.items(), order, strict=True):
+        if written not in values:
+            return f"{told} writes {written!r} where {name} ({_numbers(values)}) is found"
+    for value in dict.fromkeys(order):
+        if list(order).count(value) > 1:
+            same = [name for name, written in zip(regions, order, strict=True) if written == value]
+            return f"{told} writes {value} for {' and '.join(same)}, which nobody could tell apart"
+        *_, last = [
+            written for values, written in zip(regions.values(), order, strict=True) if value in values
+        ]
+        if last != value:
+            named = next(name for name, written in zip(regions, order, strict=True) if written == value)
+            return f"{told} never gives {value} ({named}): a later region writes {last} over it"
+    return ""
+
+
 def read_record(*folders: Path) -> tuple[Path, dict[str, Any]] | None:
     """Read the first dataset.json that says what labels are; None where no folder has one.
 

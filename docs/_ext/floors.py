@@ -53,6 +53,7 @@ GROUND = (
     "nnunet_multiphase",
     "phase_record",
     "phases",
+    "prepared_images",
     "runtime",
     "split_record",
     "table_cells",

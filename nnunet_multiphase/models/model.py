@@ -17,7 +17,7 @@ from nnunet_multiphase.alignment.named_registration import (
     how_to_register,
 )
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.label_classes import LIVER, classes_of_record
+from nnunet_multiphase.label_classes import LIVER, classes_of_record, refuse_lost_labels
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.volumes.orientation import AXES
 
@@ -112,9 +112,11 @@ def check_record(model: Model) -> None:
     """Refuse a model whose dataset.json says what cannot be followed.
 
     Raises:
-        InputError: As `model_phases`, or how its training data were registered is told in another form than ours.
+        InputError: As `model_phases`, its regions never give a label, or how its training data were registered is told in
+            another form than ours.
     """
     model_phases(model)
+    refuse_lost_labels(model.record, "the model's dataset.json")
     registration, references = (model.record.get(key) or {} for key in ("registration", "reference_phase"))
     if not isinstance(registration, Mapping):
         raise InputError(

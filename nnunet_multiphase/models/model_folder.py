@@ -37,9 +37,20 @@ def find_model_folder(dataset_id: int | str, trainer: str, plans: str, configura
         InputError: nnUNet_results is unset, no such model was trained, or several datasets have the number.
     """
     results = os.environ.get("nnUNet_results")
+    if configuration.startswith("ensemble"):
+        raise InputError(
+            f"-c {configuration}: an ensemble of nnUNetv2_find_best_configuration is no model: name one of its models, such "
+            "as -c 3d_fullres, or predict with nnUNetv2_predict and nnUNetv2_ensemble"
+        )
     if not results:
         raise InputError(
             "nnUNet_results is not set: export it to the folder nnU-Net trained into, or pass -m MODEL_FOLDER"
+        )
+    if not Path(results).is_dir():
+        raise InputError(
+            f"nnUNet_results is {results}, and there is no such folder"
+            + (" (a ~ in quotes is not expanded)" if results.startswith("~") else "")
+            + ": correct it, or pass -m MODEL_FOLDER"
         )
     name = f"{trainer}__{plans}__{configuration}"
     dataset = dataset_name(dataset_id)
@@ -99,6 +110,10 @@ def trained_folds(model_folder: Path, folds: Folds | None, checkpoint: str) -> l
     if len(ready) > 1 and ALL in ready:  # as nnU-Net
         ready.remove(ALL)
         kept_out[ALL] = "trained on the others' cases"
+    if not there:
+        raise InputError(
+            f"{model_folder} has no fold_0 or other fold in it, and is no trained model: give the folder that holds fold_0"
+        )
     told = ", ".join(f"{name} ({why})" for name, why in sorted(kept_out.items()))
     if not ready:
         raise _untrained(model_folder, checkpoint, f"any fold (there: {told})" if told else "any fold")

@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
 
 KNOWN_CHATTER = "perform_everything_on_device=True is only supported for cuda"
 """nnU-Net says so on every CPU, whatever it was given."""
+MOST_SHOWN = 300
+WRAPPED = re.compile(r'Unexpected key\(s\) in state_dict: "(_orig_mod\.|module\.)')
+OTHER_HEADS = re.compile(
+    r"size mismatch for [\w.]*seg_layers\.\d+\.weight: .*?torch\.Size\(\[(\d+).*?torch\.Size\(\[(\d+)"
+)
 
 
 class NnUNetModel:
@@ -110,7 +116,7 @@ def load_model(
 
     Raises:
         InputError: Something of the model is missing, loading it could run a program, it was not trained on a multi-phase
-            dataset of ours, or a fold was trained with other plans than lie beside it.
+            dataset of ours, a fold was trained with other plans than lie beside it, or the folds are not of one model.
     """
     model_folder = Path(model_folder)
     for name in ("dataset.json", "plans.json"):
@@ -125,17 +131,21 @@ def load_model(
         check_checkpoints(model_folder, ready, checkpoint)
     predictor = _predictor(device, mirroring=mirroring, step_size=step_size, progress=progress)
     _read_weights(predictor, model_folder, ready, checkpoint)
+    from nnunet_multiphase.training.mixed_folds import refuse_mixed_folds  # with torch, as late as that
+    from nnunet_multiphase.training.trained_with import refuse_misfit_folds
+
+    trainers = refuse_mixed_folds(model_folder, ready, checkpoint, mirroring=mirroring)
     if predictor.configuration_manager.previous_stage_name is not None:
         raise InputError(
             f"{model_folder} is a cascade, which needs the low-resolution prediction first: "
             "use nnUNetv2_predict, or a 3d_fullres model"
         )
-    from nnunet_multiphase.training.trained_with import refuse_misfit_folds  # with torch, as late as that
-
     refuse_misfit_folds(
         model_folder, ready, checkpoint, predictor.plans_manager.plans, predictor.dataset_json
     )
     model = NnUNetModel(predictor, _identity(predictor, model_folder, ready, checkpoint))
+    if len(trainers) > 1 and model.identity is not None:
+        model.identity = replace(model.identity, trainer=text_or_none(" and ".join(trainers)))
     check_record(model)
     warn_of_other_axes(model, model_folder)
     return model
@@ -171,13 +181,26 @@ def _read_weights(
     try:
         predictor.initialize_from_trained_model_folder(str(model_folder), ready, checkpoint)
     except Exception as error:  # torch and nnU-Net raise many kinds
-        first = (str(error).strip().splitlines() or [""])[0]
+        lines = [line.strip() for line in str(error).strip().splitlines()] or [""]
+        first = " ".join(lines[:2] if "loading state_dict" in lines[0] else lines[:1])[:MOST_SHOWN]
         missing = _trainer_not_found(model_folder / f"fold_{ready[0]}" / checkpoint)
         if missing:
             raise InputError(
                 f"{model_folder} cannot be loaded: nnU-Net does not find the trainer {missing} it was made with "
                 f"({type(error).__name__}: {first}); set nnUNet_extTrainer to the folder that holds {missing} "
                 f"(it is {os.environ.get('nnUNet_extTrainer') or 'not set'}), and see that the file can be imported"
+            ) from error
+        wrapped = WRAPPED.search(str(error))
+        if wrapped:
+            raise InputError(
+                f"{model_folder}: names of the weights in {checkpoint} begin with {wrapped[1]}, as of a network that "
+                "torch.compile or DDP has wrapped: save them again without it, as nnU-Net does"
+            ) from error
+        heads = OTHER_HEADS.search(str(error))
+        if heads:
+            raise InputError(
+                f"{model_folder}: the network in {checkpoint} has {heads[1]} outputs, and dataset.json asks for {heads[2]}: "
+                "restore the dataset.json of its training, labels as they were"
             ) from error
         raise InputError(
             f"{model_folder} cannot be loaded ({type(error).__name__}: {first}): plans.json, dataset.json and "

@@ -24,6 +24,7 @@ from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.json_file import load_object
+from nnunet_multiphase.label_classes import refuse_lost_labels
 from nnunet_multiphase.network.defaults import ARCH_KWARGS_REQ_IMPORT, RATES, default_arch_kwargs
 from nnunet_multiphase.network.dilated_scam_unet import DilatedSCAMUNet
 from nnunet_multiphase.phase_record import (
@@ -37,6 +38,7 @@ from nnunet_multiphase.phase_record import (
 from nnunet_multiphase.planning.intensities import dataset_intensity_properties
 from nnunet_multiphase.planning.memory import kept_elements, kept_elements_budget, kept_elements_of_loss
 from nnunet_multiphase.planning.topology import Topology, plan_topology, shrink_patch
+from nnunet_multiphase.prepared_images import told_of_unfit_images, what_plans_ask
 from nnunet_multiphase.split_record import (
     SPLITS,
     read_folds,
@@ -101,9 +103,10 @@ class MultiPhaseSCAMPlanner(ExperimentPlanner):
             The plans, also saved as `<plans name>.json` in the dataset's preprocessed folder.
 
         Raises:
-            InputError: What dataset.json says of the phases does not fit the channels, the cases or the images, or images
-                are too small.
+            InputError: What dataset.json says of the phases does not fit the channels, the cases or the images, its regions
+                never give a label, or images are too small.
         """
+        refuse_lost_labels(self.dataset_json, f"{self.raw_dataset_folder}/dataset.json")
         refuse_altered_phases(self.dataset_json)
         refuse_other_channels(self.dataset_json, channel_name_to_normalization_mapping)
         told_of_references = told_of_unknown_cases(self.dataset_json, self.dataset)
@@ -125,9 +128,21 @@ class MultiPhaseSCAMPlanner(ExperimentPlanner):
         folds = read_folds(self._splits) if self._splits.is_file() else []
         told_of_cases = told_of_cases_without_fold(self._splits, folds, self.dataset) if folds else ""
         # At the end, where they are seen: nnU-Net prints every configuration.
-        for told in filter(None, (told_of_references, self.told_of_folds, told_of_cases)):
+        for told in filter(
+            None, (told_of_references, self.told_of_folds, told_of_cases, self._told_of_images(plans))
+        ):
             logging.getLogger(__name__).warning("warning: %s", told)
         return plans
+
+    def _told_of_images(self, plans: dict[str, Any]) -> str:
+        """Say which images do not fit the plans any more; `nnUNetv2_plan_and_preprocess` goes on to replace them."""
+        folder = Path(nnUNet_preprocessed) / self.dataset_name
+        for configuration in plans["configurations"]:
+            asked = what_plans_ask(plans, configuration, self.dataset_json)
+            told = "" if asked is None else told_of_unfit_images(folder, asked, self.dataset)
+            if told:
+                return f"images that were preprocessed before do not fit these plans; {told}"
+        return ""
 
     @property
     def _splits(self) -> Path:

@@ -7,6 +7,9 @@ from typing import Any
 
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.label_classes import refuse_lost_labels
+from nnunet_multiphase.prepared_images import told_of_unfit_images, what_plans_ask
 from nnunet_multiphase.split_record import (
     SPLITS,
     Fold,
@@ -36,8 +39,10 @@ class ComparedTrainer(nnUNetTrainer):
         """Start as nnU-Net does, unless folds of the model would predict otherwise with the plans that it writes then.
 
         Raises:
-            InputError: A fold beside this one was trained with other plans or another dataset.json.
+            InputError: A fold beside this one was trained with other plans or another dataset.json, or the regions never
+                give a label.
         """
+        refuse_lost_labels(self.dataset_json, f"{self.preprocessed_dataset_folder_base}/dataset.json")
         # What nnU-Net is about to write, which may not be what a loaded checkpoint tells.
         now = {"plans": self.plans_manager.plans, "dataset_json": self.dataset_json}
         refuse_folds_of_other_plans(Path(self.output_folder_base), self.fold, now)
@@ -69,11 +74,26 @@ class ComparedTrainer(nnUNetTrainer):
         return training, validation
 
     def do_split(self) -> tuple[list[str], list[str]]:
-        """Give the fold's cases, and warn where `--val` would validate those that the network has learnt from."""
+        """Give the fold's cases, and warn where `--val` would validate those that the network has learnt from.
+
+        Raises:
+            InputError: Images are not of the size that the plans ask for; `--val` would judge the network by them, too.
+        """
         training, validation = super().do_split()
+        self._refuse_unfit_images({*training, *validation})
         if self.fold != "all":
             self._warn(told_of_known_validation_cases(self.split_before, validation))
         return training, validation
+
+    def _refuse_unfit_images(self, cases: set[str]) -> None:
+        asked = what_plans_ask(self.plans_manager.plans, self.configuration_name, self.dataset_json)
+        if asked is None:
+            return
+        before = self.folder_with_segs_from_previous_stage
+        preprocessed = Path(self.preprocessed_dataset_folder_base)
+        told = told_of_unfit_images(preprocessed, asked, cases, Path(before) if before else None)
+        if told:
+            raise InputError(told)
 
     def load_checkpoint(self, filename_or_checkpoint: dict | str) -> None:
         """Load as nnU-Net does, and compare the training of the checkpoint with this one.

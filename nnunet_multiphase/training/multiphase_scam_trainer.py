@@ -25,6 +25,7 @@ from nnunet_multiphase.training.compared_trainer import ComparedTrainer
 from nnunet_multiphase.training.focal_dice import FocalDiceLoss
 from nnunet_multiphase.training.phase_augmentation import drop_phases, misalign_phases
 from nnunet_multiphase.training.phase_channels import PhaseChannels, read_phase_channels
+from nnunet_multiphase.training.plans_file import refuse_plans_under_another_name
 from nnunet_multiphase.training.plans_settings import SETTINGS, read_settings
 from nnunet_multiphase.training.pretrained import watch_pretrained_weights
 
@@ -86,6 +87,7 @@ class MultiPhaseSCAMTrainer(ComparedTrainer):
         dataset_json: dict,
         device: torch.device = torch.device("cuda"),  # noqa: B008 (nnU-Net's signature, read by name)
     ) -> None:
+        self.plans_as_read = dict(plans)
         settings = read_settings(plans, self)
         values = {name: value for entry in settings.values() for name, value in entry.items()}
         for name, value in values.items():
@@ -116,8 +118,10 @@ class MultiPhaseSCAMTrainer(ComparedTrainer):
         """Build network, optimiser and loss; the initial weights come from `seed` alone.
 
         Raises:
-            InputError: A subclass has changed a setting where that has no effect.
+            InputError: A subclass has changed a setting where that has no effect, or the plans lie under another name.
         """
+        if self.preprocessed_dataset_folder_base is not None:
+            refuse_plans_under_another_name(Path(self.preprocessed_dataset_folder_base), self.plans_as_read)
         for name, nnunets in COPIED.items():
             if getattr(self, name) not in (self.copied[name], getattr(self, nnunets)):
                 raise InputError(

@@ -19,6 +19,7 @@ import torch
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.label_classes import regions_of_record, told_of_lost_labels
 from nnunet_multiphase.network.architecture import ArchitectureSettings
 
 SAME_FUNCTION = ("deep_supervision", "channels_last_on_cpu")
@@ -34,7 +35,9 @@ OWN_INTENSITIES = {
     *("RescaleTo01Normalization", "RGBTo01Normalization"),
 }
 """Normalisations that do not look at the intensities in the plans."""
+TRANSPOSED = ("transpose_forward", "transpose_backward")
 INTENSITIES = ("mean", "std", "percentile_00_5", "percentile_99_5")
+OF_PHASES = tuple(f"{name} of " for name in INTENSITIES)
 CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_best.pth", "checkpoint_latest.pth")
 FOLD = re.compile(r"fold_([0-9]+|all)")
 MOST_SHOWN = 2
@@ -42,16 +45,21 @@ Arguments = Mapping[str, Any]
 """nnU-Net's `init_args`: plans, configuration, dataset_json and more."""
 
 
-def arguments_of(checkpoint: Path) -> Arguments:
-    """Read nnU-Net's `init_args` of a checkpoint that may be trusted, without its weights; empty where it has none."""
+def held_by(checkpoint: Path) -> Mapping[str, Any]:
+    """Read what a checkpoint that may be trusted holds, weights only when they are used; empty where it cannot be read."""
     try:
         # Of torch's present form, a zip, no more than what is asked for is read.
         held = torch.load(
             checkpoint, map_location="cpu", weights_only=False, mmap=zipfile.is_zipfile(checkpoint)
         )
-        arguments = held.get("init_args")
     except Exception:  # torch raises many kinds; whoever needs the weights says what is wrong with them
         return {}
+    return held if isinstance(held, Mapping) else {}
+
+
+def arguments_of(checkpoint: Path) -> Arguments:
+    """Read nnU-Net's `init_args` of a checkpoint that may be trusted, without its weights; empty where it has none."""
+    arguments = held_by(checkpoint).get("init_args")
     return arguments if isinstance(arguments, Mapping) else {}
 
 
@@ -69,10 +77,12 @@ def told_of_other_plans(before: Arguments, now: Arguments) -> str:
         one, other = (_facts(of, before["configuration"]) for of in (before, now))
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError):
         return ""
+    # Intensities are called by their phases: of other phases they would be compared under exchanged names.
+    moved = one.get("phases") != other.get("phases")
     told = [
         f"{name} {_shown(value)}, now {_shown(other[name])}"
         for name, value in one.items()
-        if name in other and not _alike(value, other[name])
+        if name in other and not _alike(value, other[name]) and not (moved and name.startswith(OF_PHASES))
     ]
     more = f" and {len(told) - MOST_SHOWN} more" if len(told) > MOST_SHOWN else ""
     return "; ".join(told[:MOST_SHOWN]) + more
@@ -194,15 +204,19 @@ def _facts(arguments: Arguments, configuration: str) -> dict[str, Any]:
     settings = PlansManager(dict(plans)).get_configuration(configuration).configuration
     facts = {name.replace("_", " "): settings[name] for name in PREPARED_BY if name in settings}
     facts |= {f"the network's {name}": of for name, of in network_arguments(arguments, configuration).items()}
-    if "transpose_forward" in plans:
-        facts["transpose forward"] = plans["transpose_forward"]
+    facts |= {name.replace("_", " "): plans[name] for name in TRANSPOSED if name in plans}
     record = arguments.get("dataset_json") or {}
     phases = list(record.get("phases") or ())
     if phases:
         facts["phases"] = phases
-    facts |= {
-        name.replace("_", " "): record[name] for name in ("axes", "regions_class_order") if name in record
-    }
+    if "axes" in record:
+        facts["axes"] = record["axes"]
+    regions = list(regions_of_record(record).values())
+    if regions:
+        facts["order of the regions"] = regions
+        # One that loses labels must be corrected before the model may predict.
+        if "regions_class_order" in record and not told_of_lost_labels(record):
+            facts["regions class order"] = record["regions_class_order"]
     # A name that stands for another value; one that was spelt anew is the same class.
     facts |= {f"label {name}": value for name, value in (record.get("labels") or {}).items()}
     known = plans.get("foreground_intensity_properties_per_channel") or {}

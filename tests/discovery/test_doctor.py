@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from fresh_environments import Environment, new_environment
 
-from nnunet_multiphase.doctor import Check, _check_folder, _check_nnunet, _check_trainers, _way
+from nnunet_multiphase.doctor import (
+    Check,
+    _check_folder,
+    _check_nnunet,
+    _check_torchvision,
+    _check_trainers,
+    _way,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -119,3 +126,19 @@ def test_file_in_place_of_a_folder_fails(tmp_path: Path) -> None:
 )
 def test_nnunet_version_is_judged_by_the_tested_range(installed: str | None, status: str) -> None:
     assert _check_nnunet(installed).status == status
+
+
+def test_a_torchvision_of_another_build_is_told_with_the_one_that_fits() -> None:
+    versions = {"torch": "2.13.0+cpu", "torchvision": "0.28.0"}
+    assert _check_torchvision(versions, {"imports": {"torchvision": None}}).status == "ok"
+    broken = {"imports": {"torchvision": "RuntimeError: operator torchvision::nms does not exist"}}
+    check = _check_torchvision(versions, broken)
+    assert check.status == "warn"
+    assert "0.28.0, but it does not import (RuntimeError: operator torchvision::nms" in check.found
+    assert check.advice == (
+        "pip uninstall -y torchvision; "
+        "pip install torchvision torch==2.13.0+cpu --index-url https://download.pytorch.org/whl/cpu"
+    )
+    missing = _check_torchvision({"torch": "2.13.0", "torchvision": None}, {})
+    assert missing.found.startswith("not installed;")
+    assert missing.advice.endswith("torch==2.13.0")

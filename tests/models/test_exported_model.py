@@ -16,7 +16,6 @@ import pytest
 from nnunetv2.inference import predict_from_raw_data
 from tiny_model import (
     PATCH,
-    REGIONS,
     SPACING_MM,
     Exported,
     copied,
@@ -102,10 +101,12 @@ def test_labels_are_torchs_with_openvino(exported: Exported, unmirrored) -> None
 
 
 def test_regions_are_set_as_torch_sets_them(exported: Exported, model: ExportedModel) -> None:
-    told = record(REGIONS | {"whole": [1, 2, 3]}, regions_class_order=[1, 2, 3])
+    told = record(
+        {"background": 0, "whole": [1, 2, 3], "liver": [1, 2], "lesion": 2}, regions_class_order=[3, 1, 2]
+    )
     other = model_of(exported.network, plans(), told, mirror=None)
     regions = replace(export.describe(other, {}), networks=model.description.networks)
-    assert regions.region_values == (1, 2, 3)
+    assert regions.region_values == (3, 1, 2)
     image = patient()
     with single_precision():
         expected = other.segment(image, OTHER_SPACING_MM, LESION)

@@ -26,7 +26,6 @@ SPACING_MM = (4.0, 1.5, 1.5)
 STRIDES = [[1, 1, 1], [1, 2, 2], [2, 2, 2], [2, 2, 2], [1, 2, 2]]
 KERNELS = [[1, 3, 3]] + [[3, 3, 3]] * 4
 LABELS = {"background": 0, "liver": 1, "lesion": 2}
-REGIONS = {"background": 0, "liver": [1, 2], "lesion": 2}
 
 
 @dataclass(frozen=True)
