@@ -17,9 +17,9 @@ from nnunet_multiphase.models.identity import Identity
 from nnunet_multiphase.phases import PHASE_TITLES, PHASES
 from nnunet_multiphase.prediction.prepare import PreparedCase
 from nnunet_multiphase.prediction.segmented import SegmentedCase
+from nnunet_multiphase.prediction.to_know import warnings_of
 from nnunet_multiphase.prediction.write import CasePrediction
 from nnunet_multiphase.report.patient_lesions import MOST_CARDS, key_slice, lesion_card, lesion_table
-from nnunet_multiphase.report.patient_warnings import warnings_of
 from nnunet_multiphase.report.slice_viewer import slice_viewer
 from nnunet_multiphase.report.slices import (
     numbered,
