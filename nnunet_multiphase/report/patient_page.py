@@ -103,7 +103,7 @@ def _summary(measures: PatientMeasures, model: Identity | None) -> Markup:
     return render(
         "report/patient_summary.html",
         found=count(len(measures.lesions), "lesion") if some else "No lesion found",
-        burden=f"{measures.burden_ml:.2f} ml" if some else "",
+        burden=f"{'at least ' * measures.is_cut_off}{measures.burden_ml:.2f} ml" if some else "",
         share=f"{share:.1f} %" if some and share is not None else "",
         liver=f"{measures.liver_ml:.0f} ml" if measures.liver_ml is not None else "",
         reference=PHASE_TITLES.get(measures.reference, measures.reference),
