@@ -56,7 +56,7 @@ def lesion_table(
 
     Returns:
         `lesions`, from the largest to the smallest, with volume (ml), axial diameter and perpendicular (RECIST 1.1), 3-D
-        diameter, centroid (LPS, mm), attenuation (HU) and dynamics; `liver_ml`, `burden_percent`.
+        diameter, centroid (LPS, mm), attenuation (HU), dynamics and what it is `cut_off` by; `liver_ml`, `burden_percent`.
 
     Raises:
         InputError: The volumes lie on different grids; a phase, the liver or the lesions cannot be what they are said to
@@ -75,6 +75,7 @@ def lesion_table(
     True
     """
     from nnunet_multiphase.cases.given import judge_masks, judge_phases
+    from nnunet_multiphase.measurement.ends import told_of_ends
     from nnunet_multiphase.measurement.measure import measure_patient, refuse_other_grids
     from nnunet_multiphase.prediction.liver import drawn_liver
     from nnunet_multiphase.volumes.orientation import turned
@@ -94,7 +95,7 @@ def lesion_table(
     table = measure_patient(
         case, reference, lesions, images, liver=None if organ is None else drawn_liver(organ, lesions)
     )
-    tell([*judged.warnings, *_lesions_apart(table)])
+    tell([*judged.warnings, *_lesions_apart(table), *told_of_ends(table.lesions)])
     return table
 
 

@@ -38,7 +38,21 @@ def predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tu
                 case=case.name,
                 segmentation=segmentation,
                 measures=replace(two_measured(), case=case.name),
-                aligned=SimpleNamespace(reference="pv", results={}),
+                aligned=SimpleNamespace(
+                    reference="pv",
+                    results={},
+                    images={},
+                    not_trusted={},
+                    full_size=(1, 1, 1),
+                    box=((0, 0, 0), (1, 1, 1)),
+                    covered_fraction=1.0,
+                ),
+                window=None,
+                warnings=(),
+                accepted=(),
+                remarks=("no liver is known",),
+                filled=(),
+                model=None,
             )
 
         model = SimpleNamespace(record={"labels": {"background": 0, "lesion": 1}})

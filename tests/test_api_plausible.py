@@ -134,6 +134,12 @@ def test_lesions_away_from_the_liver_are_told() -> None:
         assert mp.lesion_table(LEFT, liver=LIVER).lesions[0].outside_liver
 
 
+def test_a_lesion_at_the_end_of_the_volume_is_told() -> None:
+    lowest = int(np.flatnonzero(sitk.GetArrayViewFromImage(LESIONS).any(axis=(1, 2)))[0])
+    with pytest.warns(UserWarning, match="lesion 1 reaches the end of the volume: its volume and diameters"):
+        assert mp.lesion_table(LESIONS[:, :, lowest:]).lesions[0].cut_off == ("volume",)
+
+
 @pytest.mark.parametrize("call", [mp.align_phases, lambda given, _: mp.lesion_table(LESIONS, given)])
 def test_one_volume_under_two_names_is_refused(call: Callable[[dict[str, sitk.Image], str], object]) -> None:
     with pytest.raises(mp.InputError, match="phase pv and phase art hold the same voxels"):

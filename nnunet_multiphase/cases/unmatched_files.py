@@ -66,11 +66,11 @@ def _called_after_lesions(raw: Path, volumes: Sequence[str], cases: Sequence[Cas
     for name in volumes:
         if _stem(name) in used:
             continue
-        path = PurePosixPath(name)
+        folder = PurePosixPath(name).parent
         stem = PurePosixPath(_stem(name)).name
-        for case_name in sorted(owners.get(path.parent.as_posix(), ()), key=len, reverse=True):
+        for case_name in sorted(owners.get(folder.as_posix(), ()), key=len, reverse=True):
             stem = stem.replace(case_name, "", 1)
-        like = likeness(stem, path.parent.name) if path.parent.as_posix() in owners else None
+        like = likeness(stem, folder.name) if folder.as_posix() in owners else None
         if like is not None and like.kind == "lesions":
             called.append(name)
     return called

@@ -21,6 +21,8 @@ from nnunet_multiphase.dicom_out.identity import (
 )
 from nnunet_multiphase.dicom_out.segmentation import SERIES_NUMBER
 from nnunet_multiphase.dicom_out.source import SourceSeries
+from nnunet_multiphase.dicom_out.told import NOTHING, Told, clipped
+from nnunet_multiphase.measurement.ends import told_of_ends
 from nnunet_multiphase.measurement.record import Attenuation, LesionMeasures, PatientMeasures
 from nnunet_multiphase.phases import PHASE_TITLES, PHASES
 
@@ -31,7 +33,7 @@ _MILLILITRE = CodedConcept("ml", "UCUM", "milliliter")
 
 
 def measurement_report(
-    source: SourceSeries, measures: PatientMeasures, segmentation: Dataset | None
+    source: SourceSeries, measures: PatientMeasures, segmentation: Dataset | None, told: Told = NOTHING
 ) -> Dataset:
     """Make a report of what was measured.
 
@@ -42,6 +44,7 @@ def measurement_report(
         source: Series of the reference phase.
         measures: What was measured on it.
         segmentation: From `segmentation`, with a segment for each lesion; None where there is no lesion.
+        told: What else has to be known: it stands behind the number of lesions, above all where that is 0.
 
     Returns:
         A data set to be saved (Comprehensive 3D SR). The same input makes the same bytes.
@@ -57,6 +60,7 @@ def measurement_report(
         *(str(header.SOPInstanceUID) for header in source.headers),
         str(segmentation.SOPInstanceUID) if segmentation is not None else "",
         repr(measures),
+        repr(told),
         __version__,
     )
     groups = []
@@ -82,13 +86,7 @@ def measurement_report(
         # One for all: the library tells what a series' images have in common, and the evidence lists every one.
         referenced_images=headers[:1],
     )
-    report[0].ContentSequence.append(
-        TextContentItem(
-            name=codes.DCM.Comment,
-            value=_said(measures),
-            relationship_type=hd.sr.RelationshipTypeValues.CONTAINS,
-        )
-    )
+    report[0].ContentSequence.append(_comment(" ".join(filter(None, [_said(measures), told.text()]))))
     made = hd.sr.Comprehensive3DSR(
         evidence=[*headers, *([segmentation] if segmentation is not None else [])],
         content=report,
@@ -96,10 +94,12 @@ def measurement_report(
         series_number=SERIES_NUMBER + 1,
         sop_instance_uid=fixed_uid(found, "report"),
         instance_number=1,
-        is_complete=True,
-        series_description="Lesion measurements (research only)",
+        is_complete=not told.lacking,
+        series_description=told.series("Lesion measurements (research only)"),
         **equipment(),
     )
+    if told.lacking:
+        made.CompletionFlagDescription = clipped("; ".join(told.lacking), "LO")
     scheme = Dataset()
     scheme.CodingSchemeDesignator, scheme.CodingSchemeName = SCHEME, f"Contrast phases of {NAME}"
     scheme.CodingSchemeResponsibleOrganization = NAME
@@ -111,7 +111,8 @@ def measurement_report(
 def _said(measures: PatientMeasures) -> str:
     count = len(measures.lesions)
     found = f"{count} lesion{'' if count == 1 else 's'} found"
-    volume = f", {measures.burden_ml:.2f} ml together" if count else ""
+    least = "at least " if measures.is_cut_off else ""
+    volume = f", {least}{measures.burden_ml:.2f} ml together" if count else ""
     percent = measures.burden_percent
     share = f" ({percent:.1f} % of the liver)" if count and percent is not None else ""
     return f"{RESEARCH_ONLY}. {found}{volume}{share}, on the {PHASE_TITLES[measures.reference]} phase."
@@ -140,7 +141,7 @@ def _group(
     ]
     for phase in (phase for phase in PHASES if phase in lesion.lesion):
         measurements += _attenuation(phase, lesion.lesion[phase])
-    return hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
+    group = hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(
             uid=str(segment.TrackingUID), identifier=str(segment.TrackingID)
         ),
@@ -154,6 +155,15 @@ def _group(
         finding_sites=[hd.sr.FindingSite(anatomic_location=codes.SCT.Liver)],
         algorithm_id=hd.sr.AlgorithmIdentification(name=NAME, version=__version__),
         measurements=measurements,
+    )
+    if doubts := [*told_of_ends([lesion]), *(["outside the liver"] if lesion.outside_liver else [])]:
+        group[0].ContentSequence.append(_comment("; ".join(doubts)))
+    return group
+
+
+def _comment(text: str) -> TextContentItem:
+    return TextContentItem(
+        name=codes.DCM.Comment, value=text, relationship_type=hd.sr.RelationshipTypeValues.CONTAINS
     )
 
 

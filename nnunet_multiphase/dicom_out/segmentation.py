@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import highdicom as hd
 import numpy as np
 import SimpleITK as sitk
@@ -18,17 +20,25 @@ from nnunet_multiphase.dicom_out.identity import (
     settle,
 )
 from nnunet_multiphase.dicom_out.source import SourceSeries
+from nnunet_multiphase.dicom_out.told import NOTHING, Told, clipped
 
 SERIES_NUMBER = 9001
 """Far above scanners' numbers, so that results come last in a viewer's list."""
 
 
-def segmentation(source: SourceSeries, lesions: sitk.Image) -> Dataset:
+def segmentation(
+    source: SourceSeries,
+    lesions: sitk.Image,
+    told: Told = NOTHING,
+    of_lesions: Mapping[int, str] | None = None,
+) -> Dataset:
     """Make a segmentation of the source's images.
 
     Args:
         source: From `read_source`, with `lesions` as its grid.
         lesions: 0 background, 1..n lesions, all of them there.
+        told: What has to be known of all of it; the image's comment.
+        of_lesions: Lesion -> what has to be known of it; the segment's description.
 
     Returns:
         A data set to be saved; frames without lesion are left out. The same input makes the same bytes.
@@ -43,7 +53,8 @@ def segmentation(source: SourceSeries, lesions: sitk.Image) -> Dataset:
     algorithm = hd.AlgorithmIdentificationSequence(
         name=NAME, family=codes.DCM.ArtificialIntelligence, version=__version__
     )
-    found = _found(source, labels)
+    found, of_lesions = _found(source, labels), of_lesions or {}
+    instance = fixed_uid(found, repr(told), repr(sorted(of_lesions.items())))
     segments = []
     for number in numbers:
         segments.append(
@@ -64,15 +75,20 @@ def segmentation(source: SourceSeries, lesions: sitk.Image) -> Dataset:
         pixel_array=labels,
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=segments,
-        series_instance_uid=fixed_uid(found, "segmentation series"),
+        series_instance_uid=fixed_uid(instance, "segmentation series"),
         series_number=SERIES_NUMBER,
-        sop_instance_uid=fixed_uid(found, "segmentation"),
+        sop_instance_uid=fixed_uid(instance, "segmentation"),
         instance_number=1,
         content_label="LESIONS",
         content_description=RESEARCH_ONLY,
-        series_description="Lesions (research only)",
+        series_description=told.series("Lesions (research only)"),
         **equipment(),
     )
+    if comment := told.text():
+        made.ImageComments = clipped(comment, "LT")
+    for segment in made.SegmentSequence:
+        if text := of_lesions.get(int(segment.SegmentNumber)):
+            segment.SegmentDescription = clipped(text, "ST")
     settle(made, source.first)
     return made
 

@@ -14,6 +14,8 @@ from nnunet_multiphase.dicom_out.paths import dicom_paths, remove_dicom
 from nnunet_multiphase.dicom_out.report import measurement_report
 from nnunet_multiphase.dicom_out.segmentation import segmentation
 from nnunet_multiphase.dicom_out.source import read_source
+from nnunet_multiphase.dicom_out.told import NOTHING, Told
+from nnunet_multiphase.measurement.ends import told_of_ends
 from nnunet_multiphase.measurement.record import PatientMeasures
 from nnunet_multiphase.whole_file import naming, private
 
@@ -37,7 +39,12 @@ class DicomFiles:
 
 
 def write_dicom(
-    files: Sequence[Path], lesions: sitk.Image, measures: PatientMeasures, output: Path
+    files: Sequence[Path],
+    lesions: sitk.Image,
+    measures: PatientMeasures,
+    output: Path,
+    *,
+    told: Told = NOTHING,
 ) -> DicomFiles:
     """Write <case>_seg.dcm and <case>_sr.dcm, readable by their owner alone: they name the patient.
 
@@ -46,6 +53,7 @@ def write_dicom(
         lesions: On the reference phase's original grid: 0 background, 1..n as `measures` counts them.
         measures: Of that case.
         output: Folder.
+        told: What has to be known beside the numbers.
 
     Raises:
         InputError: The images are not those of the grid.
@@ -55,8 +63,9 @@ def write_dicom(
         # pydicom and highdicom warn of odd values by quoting them, names too.
         warnings.simplefilter("ignore")
         source = read_source(files, lesions, what)
-        seg = segmentation(source, lesions) if measures.lesions else None
-        report = measurement_report(source, measures, seg)
+        cut_off = {lesion.id: "; ".join(told_of_ends([lesion])) for lesion in measures.lesions}
+        seg = segmentation(source, lesions, told, cut_off) if measures.lesions else None
+        report = measurement_report(source, measures, seg, told)
         seg_path, report_path = dicom_paths(output, measures.case)
         remove_dicom(output, measures.case)
         made = [(report, report_path), *([(seg, seg_path)] if seg is not None else [])]

@@ -14,6 +14,7 @@ import SimpleITK as sitk
 from nnunet_multiphase.evaluation.lesions import label_lesions, require_same_grid
 from nnunet_multiphase.measurement.attenuation import RING_MM, attenuations, ring
 from nnunet_multiphase.measurement.dynamics import dynamics
+from nnunet_multiphase.measurement.ends import Bounds, Ends
 from nnunet_multiphase.measurement.further import further_measures
 from nnunet_multiphase.measurement.record import Diameter, LesionMeasures, PatientMeasures
 from nnunet_multiphase.measurement.shapes import Chord, axial_diameters, diameter_3d
@@ -45,6 +46,7 @@ def measure_patient(
     *,
     probability: sitk.Image | None = None,
     liver: Liver | None = None,
+    bounds: Bounds | None = None,
 ) -> PatientMeasures:
     """Measure every lesion of a segmentation, in whatever order its grid is stored.
 
@@ -56,6 +58,7 @@ def measure_patient(
             padding, where there are no data.
         probability: Of lesion, 0..1.
         liver: The liver.
+        bounds: Where a model looked for them at all phases, on an upright grid; None: it is not known.
 
     Returns:
         The measures, from the largest lesion to the smallest.
@@ -76,6 +79,7 @@ def measure_patient(
         grid,
         numbers,
         phases_hu,
+        Ends(numbers, phases_hu, reference, bounds),
         probability=None if probability is None else _array(probability),
         organ=organ,
         place=_Place(organ, numbers, grid.GetSpacing()) if is_known and organ is not None else None,
@@ -107,6 +111,7 @@ class _Patient:
     grid: sitk.Image
     numbers: np.ndarray
     phases_hu: Mapping[str, np.ndarray]
+    ends: Ends
     probability: np.ndarray | None
     organ: np.ndarray | None
     place: _Place | None  # where the liver is known well enough to tell by
@@ -167,6 +172,7 @@ def _lesion(
         surface_distance_mm=None
         if place is None or outside
         else place.surface.distance_mm(np.argwhere(inside)[:, ::-1] + start),
+        cut_off=patient.ends.of(number, tight),
         added=further_measures(lesion, phases_hu, tuple(spacing_mm[::-1])),
     )
 

@@ -9,6 +9,9 @@ from typing import Literal
 Point = tuple[float, float, float]
 """In SimpleITK's physical (LPS) frame, mm."""
 
+End = Literal["volume", "phases", "window"]
+"""What a lesion is cut off by: the reference volume's end, another phase's, or that of where was looked about the liver."""
+
 
 @dataclass(frozen=True)
 class Attenuation:
@@ -51,6 +54,7 @@ class LesionMeasures:
             depth.
         confidence: Mean probability of lesion over its voxels, 0..1.
         surface_distance_mm: From its nearest voxel to the liver's surface; 0 where it reaches it.
+        cut_off: What it reaches the end of, with more of it beyond, may be; volume and diameters are lower bounds then.
         added: Name -> value of what other distributions measure (`further`).
     """
 
@@ -71,6 +75,7 @@ class LesionMeasures:
     outside_liver: bool | None = None
     confidence: float | None = None
     surface_distance_mm: float | None = None
+    cut_off: tuple[End, ...] = ()
     added: Mapping[str, float | None] = field(default_factory=dict)
 
 
@@ -98,6 +103,11 @@ class PatientMeasures:
     def burden_ml(self) -> float:
         """Give the volume of all lesions."""
         return sum(lesion.volume_ml for lesion in self.lesions)
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Tell whether some lesion is cut off, so that the burden is a lower bound."""
+        return any(lesion.cut_off for lesion in self.lesions)
 
     @property
     def burden_percent(self) -> float | None:

@@ -81,6 +81,7 @@ def _row(lesion: LesionMeasures, phases: Sequence[str]) -> dict[str, object]:
         "surface_distance_mm": lesion.surface_distance_mm,
         "outside_liver": lesion.outside_liver,
         "confidence": lesion.confidence,
+        "cut_off": "; ".join(lesion.cut_off),
         # Under names that ours will never have.
         **{f"added_{name}": lesion.added.get(name) for name in further_names()},
     }

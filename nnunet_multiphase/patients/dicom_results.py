@@ -10,11 +10,18 @@ import SimpleITK as sitk
 
 from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.dicom_out.source import source_files
+from nnunet_multiphase.dicom_out.told import Told
 from nnunet_multiphase.dicom_out.write import DicomFiles, write_dicom
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.lesions import label_lesions, lesion_image
+from nnunet_multiphase.prediction.coverage import coverage_shares
+from nnunet_multiphase.prediction.summary import failed_phases
+from nnunet_multiphase.prediction.to_know import warnings_of
 from nnunet_multiphase.prediction.write import CasePrediction
 from nnunet_multiphase.volumes.orientation import as_stored, stored_grid, turned
+
+MUCH_SHARE = 0.05
+"""Of the volume that was not looked at: phases' ranges differ by a few slices anyway."""
 
 
 def write_dicom_results(
@@ -39,7 +46,30 @@ def write_dicom_results(
         )
     files = source_files(volumes[reference], what)
     lesions = numbered_lesions(sitk.ReadImage(str(prediction.segmentation)), lesion_labels)
-    return write_dicom(files, lesions, prediction.measures, output)
+    return write_dicom(files, lesions, prediction.measures, output, told=told_of(prediction))
+
+
+def told_of(prediction: CasePrediction) -> Told:
+    """Gather what the page and the terminal warn of: whoever opens a report in a PACS sees neither."""
+    warnings = tuple(
+        f"{'' if warning.kind == 'note' else f'{warning.kind.upper()}: '}{warning.about}: {warning.text}"
+        for warning in warnings_of(prediction)
+    )
+    model = prediction.model
+    return Told(warnings, "" if model is None else model.told(), tuple(_lacking(prediction)))
+
+
+def _lacking(prediction: CasePrediction) -> list[str]:
+    """Say in short what the results are partial for."""
+    outside, _ = coverage_shares(prediction.aligned)
+    cut_off = sum(bool(lesion.cut_off) for lesion in prediction.measures.lesions)
+    told = {
+        f"failed: {', '.join(failed_phases(prediction))}": bool(failed_phases(prediction)),
+        f"lacking: {', '.join(prediction.filled)}": bool(prediction.filled),
+        f"{100 * outside:.0f} % not seen": outside >= MUCH_SHARE,
+        f"{cut_off} cut off": cut_off > 0,
+    }
+    return [text for text, holds in told.items() if holds]
 
 
 def numbered_lesions(labels: sitk.Image, lesion_labels: Sequence[int]) -> sitk.Image:

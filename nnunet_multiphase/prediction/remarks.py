@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nnunet_multiphase.measurement.ends import told_of_ends
 from nnunet_multiphase.measurement.record import PatientMeasures
 from nnunet_multiphase.prediction.prepare import PreparedCase, named_folder
 from nnunet_multiphase.prediction.window import LEAST_DRAWN_ML, is_small
@@ -49,4 +50,5 @@ def remarks_on(prepared: PreparedCase, measures: PatientMeasures) -> tuple[str, 
             f"{len(outside)} of {len(measures.lesions)} lesions ({volume_ml:.2f} ml) lie outside the liver: they are false, "
             "or the liver is incomplete"
         )
+    found += told_of_ends(measures.lesions, "--everywhere looks beyond")
     return tuple(found)

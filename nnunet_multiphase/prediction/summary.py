@@ -61,7 +61,7 @@ def _number(measures: PatientMeasures) -> str:
     """Tell how many lesions there are and how much of the liver they are."""
     text = f"{len(measures.lesions)} lesion(s)"
     if measures.lesions:
-        text += f", {measures.burden_ml:.2f} ml"
+        text += f", {'at least ' if measures.is_cut_off else ''}{measures.burden_ml:.2f} ml"
     if measures.burden_percent is not None:
         text += f", {measures.burden_percent:.1f} % of the liver"
     return text
@@ -76,6 +76,7 @@ def _told(lesion: LesionMeasures) -> str:
         )
     for what, holds in (("hyperenhancement", lesion.arterial_hyperenhancement), ("washout", lesion.washout)):
         text += f", {what}" if holds else ""
+    text += ", cut off" if lesion.cut_off else ""
     return text if lesion.confidence is None else f"{text}, confidence {lesion.confidence:.2f}"
 
 

@@ -22,6 +22,7 @@ from nnunet_multiphase.measurement.record import PatientMeasures
 from nnunet_multiphase.measurement.table import write_measures_csv, write_measures_json
 from nnunet_multiphase.models.identity import Identity
 from nnunet_multiphase.phases import PHASES
+from nnunet_multiphase.prediction.bounds import bounds_of
 from nnunet_multiphase.prediction.coverage import coverage_shares
 from nnunet_multiphase.prediction.liver import liver_of
 from nnunet_multiphase.prediction.other_grids import labels_on_phases
@@ -197,6 +198,7 @@ def _measures(
         {phase: image for phase, image in aligned.images.items() if phase not in failed},
         probability=found.lesion_probability,
         liver=liver_of(prepared, found.labels, lesions, liver_labels),
+        bounds=bounds_of(prepared, found.window),
     )
 
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from nnunet_multiphase.html.page import Table, data_uri
 from nnunet_multiphase.html.templates import render
+from nnunet_multiphase.measurement.ends import named_ends
 from nnunet_multiphase.measurement.record import Attenuation, LesionMeasures
 from nnunet_multiphase.phases import PHASE_TITLES
 from nnunet_multiphase.report.enhancement_curve import enhancement_curve
@@ -28,6 +29,8 @@ TABLE = (
     "HU: mean in the lesion / in the liver within 10 mm around it. Depth: from the lesion to the liver's surface. "
     "-: not measured."
 )
+
+CUT_OFF = "Cut off: volume and diameters are lower bounds."
 
 
 def key_slice(lesion: LesionMeasures, grid: sitk.Image) -> int:
@@ -72,6 +75,7 @@ def lesion_card(
         perpendicular=f"{lesion.perpendicular.mm:.1f}",
         slice=first_slice + z,
         height=f"{sum(end[2] for end in lesion.axial.ends_mm) / 2:.1f}",
+        cut_off=named_ends(lesion.cut_off),
         figures=figures,
         curve=enhancement_curve(lesion, list(volumes)),
         measured=_measured(lesion),
@@ -83,6 +87,8 @@ def lesion_table(lesions: Sequence[LesionMeasures], phases: Sequence[str]) -> Ta
     header = ["lesion", "ml", "axial mm", "across mm", "3-D mm"]
     header += [f"{phase} HU" for phase in phases]
     header += ["hyper-enhancement", "washout", "side", "depth mm", "confidence"]
+    some_cut = any(lesion.cut_off for lesion in lesions)
+    header += ["cut off by"] if some_cut else []
     rows = [
         [
             str(lesion.id),
@@ -94,10 +100,11 @@ def lesion_table(lesions: Sequence[LesionMeasures], phases: Sequence[str]) -> Ta
             lesion.side or "-",
             _or_dash(lesion.surface_distance_mm, 0),
             _or_dash(lesion.confidence, 2),
+            *([named_ends(lesion.cut_off) or "-"] if some_cut else []),
         ]
         for lesion in lesions
     ]
-    return Table(header, rows, TABLE)
+    return Table(header, rows, f"{TABLE} {CUT_OFF}" if some_cut else TABLE)
 
 
 def _frame(lesion: LesionMeasures, plane: np.ndarray, grid: sitk.Image) -> Box2:

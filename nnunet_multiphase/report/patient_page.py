@@ -17,9 +17,9 @@ from nnunet_multiphase.models.identity import Identity
 from nnunet_multiphase.phases import PHASE_TITLES, PHASES
 from nnunet_multiphase.prediction.prepare import PreparedCase
 from nnunet_multiphase.prediction.segmented import SegmentedCase
+from nnunet_multiphase.prediction.to_know import warnings_of
 from nnunet_multiphase.prediction.write import CasePrediction
 from nnunet_multiphase.report.patient_lesions import MOST_CARDS, key_slice, lesion_card, lesion_table
-from nnunet_multiphase.report.patient_warnings import warnings_of
 from nnunet_multiphase.report.slice_viewer import slice_viewer
 from nnunet_multiphase.report.slices import (
     numbered,
@@ -103,7 +103,7 @@ def _summary(measures: PatientMeasures, model: Identity | None) -> Markup:
     return render(
         "report/patient_summary.html",
         found=count(len(measures.lesions), "lesion") if some else "No lesion found",
-        burden=f"{measures.burden_ml:.2f} ml" if some else "",
+        burden=f"{'at least ' * measures.is_cut_off}{measures.burden_ml:.2f} ml" if some else "",
         share=f"{share:.1f} %" if some and share is not None else "",
         liver=f"{measures.liver_ml:.0f} ml" if measures.liver_ml is not None else "",
         reference=PHASE_TITLES.get(measures.reference, measures.reference),

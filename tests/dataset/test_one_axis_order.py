@@ -41,7 +41,7 @@ LIGHT = replace(QUICK, swarm_particles=6, swarm_iterations=2, top_samples=400, b
 REFERENCE = {"spacing_mm": (9.0, 8.0, 10.0), "tilt_degrees": 12.0}
 MOVING = {"spacing_mm": (10.0, 10.0, 9.0), "tilt_degrees": -8.0}
 CHANNELS = ("nc", "art", "pv")
-WORDS = ("arterial_hyperenhancement", "washout", "side", "outside_liver")
+WORDS = ("arterial_hyperenhancement", "washout", "side", "outside_liver", "cut_off")
 """Columns of the lesion table that are no numbers."""
 
 

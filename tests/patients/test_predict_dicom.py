@@ -38,6 +38,12 @@ def test_results_refer_to_the_series_as_the_pacs_has_it(predict, tree: Path, tmp
     }
 
 
+def test_the_report_tells_what_the_terminal_does(predict, tree: Path, tmp_path: Path) -> None:
+    assert predict(tree)[0] == 0
+    said = pydicom.dcmread(tmp_path / "out" / "patient_001_sr.dcm").ContentSequence[-1].TextValue
+    assert said.endswith("To know before relying on it: (1) CHECK: Before you read on: no liver is known.")
+
+
 def test_the_terminal_does_not_identify(predict, tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert predict(tree)[0] == 0
     told = capsys.readouterr()

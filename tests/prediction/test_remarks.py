@@ -36,7 +36,8 @@ def told(
         unused_liver=Path("liver_pv.nii.gz") if unused else None,
     )
     lesions = [
-        SimpleNamespace(outside_liver=o, volume_ml=v) for o, v in ((False, 5.0), (True, 2.0), (True, 1.5))
+        SimpleNamespace(outside_liver=o, volume_ml=v, cut_off=())
+        for o, v in ((False, 5.0), (True, 2.0), (True, 1.5))
     ]
     measures = SimpleNamespace(liver_source=source, lesions=lesions if source == "mask" else [])
     prepared = SimpleNamespace(

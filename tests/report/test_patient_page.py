@@ -71,6 +71,18 @@ def test_warnings_come_before_all_numbers(page):
     assert titles == ["Warnings", "In short", "Lesions", "Table", "Registration", "Slices"]
 
 
+def test_a_lesion_that_is_cut_off_says_so_on_its_card_and_in_its_row(tmp_path, page):
+    mask = lesions()
+    mask[0:4, 20:24, 20:24] = 1
+    html = page_of(tmp_path, mask=mask)
+    assert "mm reaches the end of the volume: volume and diameters are lower bounds" in text_of(html)
+    assert html.count("lower bounds</b>") == 1
+    assert re.search(r"<t[hd]>cut off by</t[hd]>", html)
+    assert "lesions, at least " in text_of(html)
+    assert "lower bounds" not in page
+    assert "cut off" not in page
+
+
 def test_number_burden_and_reference_are_said_in_a_line(page):
     # 100 voxels of 45 cubic mm; of 150 ml.
     assert "2 lesions, 4.50 ml, 3.0 % of the liver (150 ml), measured on the portal venous phase." in text_of(

@@ -1,4 +1,4 @@
-"""Say what a reader of a patient's page has to know before the numbers."""
+"""Say what a reader of a patient's page or DICOM report has to know before the numbers."""
 
 from __future__ import annotations
 
