@@ -7,6 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.evaluation.borrowed import BorrowedWatch
 from nnunet_multiphase.evaluation.case_files import (
     DrawnMasks,
     drawn_masks,
@@ -138,7 +139,7 @@ def _scored(
     cases: list[CaseScore] = []
     lesions: list[LesionScore] = []
     further: list[ClassScore] = []
-    mirrors, exchanged = MirrorWatch(), ExchangeWatch(classes)
+    mirrors, exchanged, borrowed = MirrorWatch(), ExchangeWatch(classes), BorrowedWatch(classes)
     for case, prediction, truth in sides:
         score, rows = evaluate_case(
             prediction, truth, case=case, iou_threshold=iou_threshold, classes=classes
@@ -148,6 +149,8 @@ def _scored(
         further.extend(evaluate_classes(prediction, truth, case=case, classes=classes))
         mirrors.look(prediction, truth, classes.prediction.lesion, classes.truth.lesion)
         exchanged.look(prediction, truth)
+        borrowed.look(case, prediction, truth)
+    borrowed.refuse()
     note = "; ".join(filter(None, (classes.note, mirrors.note(), exchanged.note())))
     return Scores(cases, lesions, iou_threshold, further, _labels(classes), note)
 
