@@ -9,7 +9,13 @@ from pathlib import Path
 from nnunet_multiphase.cases.case import CaseFolder, assemble_case
 from nnunet_multiphase.cases.case_name import case_id
 from nnunet_multiphase.cases.mask_choice import ONE_MASK, MaskChoice, MaskRule, by_preference, choose_masks
-from nnunet_multiphase.cases.near_miss import exact_name, misplaced, seems_to_be, unread_phase
+from nnunet_multiphase.cases.near_miss import (
+    as_channel,
+    exact_name,
+    misplaced,
+    seems_to_be,
+    unread_phase,
+)
 from nnunet_multiphase.errors import CohortError, InputError
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.volumes.volume_file import volume_stem
@@ -99,7 +105,7 @@ def _list_folder(path: Path, name: str) -> _Listing:
             seems = seems_to_be(entry)
             problems.append(
                 f"case {name}: {entry} names no known phase: expected {EXPECTED_NAMES}; "
-                + (seems or "rename or remove the file")
+                + (seems or as_channel(stem) or "rename or remove the file")
             )
         elif (meant.kind, meant.phase) in found:
             other = found[meant.kind, meant.phase].name

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 BEST_FIRST = ("pv", "art", "dl", "nc")
 """The reference where neither a mask nor the model says which: what shows the liver and most lesions best."""
 
+NO_LESIONS = "take the file away: prediction needs no lesion mask"
+NO_LIVER = "take the file away: prediction does without a liver mask"
+
 READERS = 2
 """Files read at once: most of it is unpacking."""
 
@@ -157,7 +160,13 @@ def _checked_volumes(
 def _case_of(case_folder: Path | CaseFolder, reference: str | None) -> CaseFolder:
     """Read a folder's layout, or take one as it was put together, with the wanted reference."""
     if not isinstance(case_folder, CaseFolder):
-        return read_case_folder(Path(case_folder), reference=reference, require_lesions=False)
+        case = read_case_folder(Path(case_folder), reference=reference, require_lesions=False)
+        # No option says here what a mask's labels are: --lesion-labels means the model's.
+        return replace(
+            case,
+            lesions=None if case.lesions is None else replace(case.lesions, without=NO_LESIONS),
+            liver=None if case.liver is None else replace(case.liver, without=NO_LIVER),
+        )
     if reference is not None and reference not in case_folder.images:
         raise InputError(
             f"case {case_folder.name}: it lacks the wanted reference phase {reference}: found "

@@ -40,6 +40,8 @@ class MaskFiles:
     values: tuple[int, ...] | None = (1,)  # the labels that are the mask; None: all but 0
     others: tuple[int, ...] = ()  # further labels that may occur
     organ: str = field(default="", compare=False)  # lesions or liver, for messages
+    without: str = field(default="", compare=False)
+    """What helps where no option says what labels mean and the file may as well be taken away; empty: options do."""
 
     def __str__(self) -> str:
         """Name the files, for a message."""
@@ -129,7 +131,12 @@ def _other_labels(path: Path, files: MaskFiles, expected: tuple[int, ...], found
         if len(expected) == 2
         else ", ".join(map(str, sorted(expected)))
     )
-    mend = _mend_labels(files.organ, [int(v) for v in found if v], "/".join(map(str, sorted(expected))))
+    wanted = "/".join(map(str, sorted(expected)))
+    mend = (
+        f"write it as {wanted}"
+        if files.without
+        else _mend_labels(files.organ, [int(v) for v in found if v], wanted)
+    )
     return f"{path} is not a mask: expected only the values {allowed}, found {shown}; {mend}"
 
 
@@ -174,7 +181,7 @@ def _read_segments(
     path: Path, segments: list[Segment], files: MaskFiles, grid: sitk.Image, grid_name: str
 ) -> sitk.Image:
     """Read a mask that Slicer wrote, and put it where it was cropped from."""
-    chosen, unclear = choose_segments(segments, files.values, files.organ)
+    chosen, unclear = choose_segments(segments, files.values, files.organ, options=not files.without)
     if unclear:
         raise InputError(f"{path} {unclear}")
     image = read_unchecked(path)
