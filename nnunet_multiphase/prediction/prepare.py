@@ -37,6 +37,13 @@ READERS = 2
 """Files read at once: most of it is unpacking."""
 
 
+class AbsentPhaseError(InputError):
+    """Say that a patient lacks a phase of the model's; where it should have come from the caller may know better."""
+
+    lacks = ""
+    """The sentence without what to do."""
+
+
 @dataclass(frozen=True)
 class PreparedCase:
     """One patient's phases, registered and ready for a network."""
@@ -185,8 +192,10 @@ def _absent_phases(case: CaseFolder, channels: Sequence[str], missing: str) -> t
         )
     if absent and missing != "fill":
         where = "the case" if named_folder(case) is None else case.path
-        raise InputError(
-            f"case {case.name}: the model expects {', '.join(channels)}, {where} lacks {', '.join(absent)}; "
-            "add the file or pass --missing fill"
+        lacks = (
+            f"case {case.name}: the model expects {', '.join(channels)}, {where} lacks {', '.join(absent)}"
         )
+        error = AbsentPhaseError(f"{lacks}; add the file or pass --missing fill")
+        error.lacks = lacks
+        raise error
     return absent
