@@ -114,6 +114,25 @@ def classes_of_record(
     return LabelClasses(lesion, others, ignore)
 
 
+def organs_among(
+    record: Mapping[str, Any], where: object, lesion: Sequence[int]
+) -> dict[str, tuple[int, ...]]:
+    """Find labels said to be lesion that only an organ's class holds.
+
+    Args:
+        record, where: As `classes_of_record` takes them.
+        lesion: Values that count as lesion.
+
+    Returns:
+        Organ -> those of its values; empty where each is in some other class, too, as of a liver that lesions are a part of.
+    """
+    classes = classes_of_record(record, where, ()).others
+    organs = {name for name in classes if _is_organ(name) and not _is_lesion(name)}
+    elsewhere = {v for name, values in classes.items() if name not in organs for v in values}
+    found = {name: tuple(v for v in classes[name] if v in lesion and v not in elsewhere) for name in organs}
+    return {name: found[name] for name in classes if found.get(name)}
+
+
 def _values_of(name: str, value: object, where: object) -> tuple[int, ...]:
     """Read the values of a class: one, or several of a region."""
     values = value if isinstance(value, list | tuple) else [value]

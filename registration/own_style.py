@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,8 +18,10 @@ def own_style() -> Iterator[None]:
     import matplotlib
 
     try:
-        with matplotlib.rc_context():
+        with matplotlib.rc_context(), warnings.catch_warnings():
             matplotlib.rcdefaults()
+            # A case may be called by letters that its font lacks: boxes stand for them, and the file's name has them.
+            warnings.filterwarnings("ignore", message=r"Glyph \d+ .*missing from")
             yield
     finally:
         gc.collect()

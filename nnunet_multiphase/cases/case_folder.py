@@ -10,6 +10,7 @@ from nnunet_multiphase.cases.case import CaseFolder, assemble_case
 from nnunet_multiphase.cases.case_name import case_id
 from nnunet_multiphase.cases.mask_choice import ONE_MASK, MaskChoice, MaskRule, by_preference, choose_masks
 from nnunet_multiphase.cases.near_miss import (
+    as_channel,
     exact_name,
     is_second_half,
     lesions_below,
@@ -106,7 +107,7 @@ def _list_folder(path: Path, name: str) -> _Listing:
             seems = seems_to_be(entry)
             problems.append(
                 f"case {name}: {entry} names no known phase: expected {EXPECTED_NAMES}; "
-                + (seems or "rename or remove the file")
+                + (seems or as_channel(stem) or "rename or remove the file")
             )
         elif (meant.kind, meant.phase) in found:
             other = found[meant.kind, meant.phase].name

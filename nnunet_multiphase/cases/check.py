@@ -154,13 +154,14 @@ def _check_mask(
 ) -> None:
     """Read a mask on its phase's grid."""
     grid = judged.grids[phase]
+    without = f", or {files.without}" if files.without else ""
     try:
         image = read_mask(files, grid, case.images[phase].name)
     except GridError as error:
-        judged.problems.append(f"case {case.name}: {error}{_where_it_fits(files, case, read)}")
+        judged.problems.append(f"case {case.name}: {error}{_where_it_fits(files, case, read)}{without}")
         return
     except InputError as error:
-        judged.problems.append(f"case {case.name}: {error}")
+        judged.problems.append(f"case {case.name}: {error}{without}")
         return
     mask = sitk.GetArrayFromImage(image)
     judged.parts[f"{kind} on {phase}"] = digest = digest_of_mask(image)

@@ -174,5 +174,5 @@ def find_exchanged_for_liver(lesions: np.ndarray, liver: np.ndarray) -> Finding 
     return Finding(
         "mask-size",
         f"fills {100 * share:.0f} % of the liver mask: the labels or the files of liver and lesions seem to be exchanged; "
-        "correct them, or say which label is which (--lesion-labels and --liver-labels)",
+        "correct them, or say which label is which (setup's --lesion-labels and --liver-labels)",
     )

@@ -92,6 +92,23 @@ def likeness(stem: str, folder: str) -> Likeness | None:
     return Likeness(kind or "image", phase)
 
 
+def as_channel(stem: str) -> str:
+    """Say what helps where a file is called as nnU-Net calls a channel; the empty text: it is not.
+
+    >>> as_channel("case_001_0001").partition(",")[0]
+    'it is called as a channel of nnU-Net is'
+    >>> as_channel("case_001")
+    ''
+    """
+    if not re.search(r"._\d{4}$", stem):
+        return ""
+    return (
+        "it is called as a channel of nnU-Net is, such as in imagesTs: predict a folder of such files with "
+        "nnUNetv2_predict, or make a folder a patient and call each file by its phase (`phases` in dataset.json lists the "
+        "channels' phases in order)"
+    )
+
+
 def seems_to_be(path: Path) -> str:
     """Say what a volume file under an unexpected name seems to be and what helps; the empty text: nothing is known.
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nnunet_multiphase.cases.case import CaseFolder
     from nnunet_multiphase.dicomweb.service import Service
     from nnunet_multiphase.patients.inputs import Patient
     from nnunet_multiphase.prediction import Model, PreparedCase
@@ -70,7 +69,7 @@ def predict_here(
     from nnunet_multiphase.patients.ahead import made_ahead
 
     options = _registration_options(args, model)
-    for patient, prepared in made_ahead(patients, lambda p: _prepared(model, p.case, options)):
+    for patient, prepared in made_ahead(patients, lambda p: _prepared(args, model, p, options)):
         yield predict_one(args, model, patient, prepared, service)
 
 
@@ -157,10 +156,27 @@ def _registration_options(args: argparse.Namespace, model: Model) -> dict[str, A
     return {"reference": args.reference, "missing": args.missing, "accept": args.accept, **how}
 
 
-def _prepared(model: Model, case: Path | CaseFolder, options: dict[str, Any]) -> PreparedCase:
-    from nnunet_multiphase.prediction import prepare_for
+def _prepared(
+    args: argparse.Namespace, model: Model, patient: Patient, options: dict[str, Any]
+) -> PreparedCase:
+    from nnunet_multiphase.errors import InputError
+    from nnunet_multiphase.patients.inputs import IMPORTED
+    from nnunet_multiphase.prediction import AbsentPhaseError, prepare_for
 
-    return prepare_for(model, case, **options)
+    try:
+        return prepare_for(model, patient.case, **options)
+    except AbsentPhaseError as error:
+        if patient.loose:
+            advice = "give its file with --phase PHASE=FILE"
+        elif patient.dicom:  # the folder is the import's own, and made anew each time
+            table = args.output / f"{IMPORTED}_series.csv"
+            advice = (
+                f"no series was taken for it: see {table}, correct its columns phase and use, and pass the copy with "
+                "--series-table"
+            )
+        else:
+            raise
+        raise InputError(f"{error.lacks}; {advice}, or pass --missing fill") from error
 
 
 def _predict_on_worker(args: argparse.Namespace, patient: Patient) -> Outcome:
@@ -169,7 +185,7 @@ def _predict_on_worker(args: argparse.Namespace, patient: Patient) -> Outcome:
     with contextlib.redirect_stdout(printed):
         model = _kept_model(repr(sorted(vars(args).items(), key=str)), args)
         options = _registration_options(args, model)
-        outcome = predict_one(args, model, patient, lambda: _prepared(model, patient.case, options), None)
+        outcome = predict_one(args, model, patient, lambda: _prepared(args, model, patient, options), None)
     outcome.told = "\n".join(filter(None, [outcome.told, printed.getvalue().strip()]))
     return outcome
 

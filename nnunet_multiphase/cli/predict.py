@@ -131,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
     from nnunet_multiphase.cli.patients import load, predict_here, predict_on_cluster
     from nnunet_multiphase.models.identity import identity_of
     from nnunet_multiphase.models.model import told_of_classes
-    from nnunet_multiphase.prediction import refuse_other_labels
+    from nnunet_multiphase.prediction import note_failure, refuse_other_labels
 
     if args.dask_scheduler is not None and args.store:
         raise InputError(
@@ -160,11 +160,12 @@ def run(args: argparse.Namespace) -> int:
             predicted += outcome.predicted
             failures += outcome.failures
             if not outcome.predicted:
-                failed[outcome.name] = by_name[outcome.name].without_paths("; ".join(outcome.failures))
+                why = by_name[outcome.name].without_paths("; ".join(outcome.failures))
+                failed[outcome.name] = why
+                note_failure(args.output, outcome.name, why)
             astray += outcome.astray
     finally:  # also where Ctrl-C ends it
-        if predicted:
-            write_index(args, failures, failed)
+        write_index(args, failures, failed)
         for failure in failures:
             print(f"error: {printable(failure)}", file=sys.stderr)
     if args.strict and astray:

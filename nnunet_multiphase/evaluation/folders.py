@@ -1,12 +1,14 @@
 """Score a folder of predictions against a folder of truth, once it is clear what the labels mean."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
 from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.evaluation.borrowed import BorrowedWatch
 from nnunet_multiphase.evaluation.case_files import (
     DrawnMasks,
     drawn_masks,
@@ -24,6 +26,7 @@ from nnunet_multiphase.evaluation.label_choice import (
     listed,
     read_labels,
 )
+from nnunet_multiphase.evaluation.left_by_predict import doubts_of_labels
 from nnunet_multiphase.evaluation.lesions import require_same_grid
 from nnunet_multiphase.evaluation.matching import IOU_THRESHOLD
 from nnunet_multiphase.evaluation.mirrored import MirrorWatch
@@ -90,14 +93,20 @@ def evaluate_folders(
             )
     if not common:
         raise InputError(f"{prediction_folder} and {truth_folder} have no case in common; compare file names")
-    if truths[common[0]].is_dir():
+    are_drawn = truths[common[0]].is_dir()
+    classes = classes_from_records(prediction_folder, None if are_drawn else truth_folder, options)
+    if are_drawn:
         drawn = {case: drawn_masks(truths[case]) for case in common}
-        return _evaluate_drawn(
-            {case: predictions[case] for case in common}, drawn, prediction_folder, iou_threshold, options
+        scores = _evaluate_drawn(
+            {case: predictions[case] for case in common}, drawn, classes, iou_threshold, options
         )
-    pairs = {case: (predictions[case], truths[case]) for case in common}
-    classes = classes_from_records(prediction_folder, truth_folder, options)
-    return evaluate_pairs(pairs, iou_threshold=iou_threshold, classes=classes, options=options)
+    else:
+        pairs = {case: (predictions[case], truths[case]) for case in common}
+        scores = evaluate_pairs(pairs, iou_threshold=iou_threshold, classes=classes, options=options)
+    said = options.lesion is not None or options.prediction_lesion is not None
+    counted = None if said or classes is None else classes.prediction.lesion
+    doubts = doubts_of_labels(prediction_folder, common, counted)
+    return replace(scores, note="; ".join(filter(None, (scores.note, doubts))))
 
 
 def evaluate_pairs(
@@ -138,7 +147,7 @@ def _scored(
     cases: list[CaseScore] = []
     lesions: list[LesionScore] = []
     further: list[ClassScore] = []
-    mirrors, exchanged = MirrorWatch(), ExchangeWatch(classes)
+    mirrors, exchanged, borrowed = MirrorWatch(), ExchangeWatch(classes), BorrowedWatch(classes)
     for case, prediction, truth in sides:
         score, rows = evaluate_case(
             prediction, truth, case=case, iou_threshold=iou_threshold, classes=classes
@@ -148,6 +157,8 @@ def _scored(
         further.extend(evaluate_classes(prediction, truth, case=case, classes=classes))
         mirrors.look(prediction, truth, classes.prediction.lesion, classes.truth.lesion)
         exchanged.look(prediction, truth)
+        borrowed.look(case, prediction, truth)
+    borrowed.refuse()
     note = "; ".join(filter(None, (classes.note, mirrors.note(), exchanged.note())))
     return Scores(cases, lesions, iou_threshold, further, _labels(classes), note)
 
@@ -218,12 +229,11 @@ def _by_lesion_labels(
 def _evaluate_drawn(
     predictions: Mapping[str, Path],
     drawn: Mapping[str, DrawnMasks],
-    prediction_folder: Path,
+    of_record: BothClasses | None,
     iou_threshold: float,
     options: LabelOptions,
 ) -> Scores:
     """Score predictions against the masks of case folders: lesions, and the liver where there is a mask of it."""
-    of_record = classes_from_records(prediction_folder, None, options)
     found = {} if of_record is not None else _values(predictions)
     masks = {
         f"case {case}: {files.lesions}": _held(_read_drawn(files.lesions, files, case, options))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -52,6 +53,7 @@ class BothClasses:
     truth: LabelClasses
     said_by: str
     note: str = ""  # a second reading that the user should know of
+    borrowed: tuple[str, ...] = ()  # "prediction", "truth": what the other side's dataset.json alone explains
 
     @property
     def others(self) -> list[str]:
@@ -105,19 +107,52 @@ def classes_from_records(
     if prediction_folder is not None:
         above = [prediction_folder.parent.parent] if prediction_folder.name == "validation" else []
         of_prediction = read_record(prediction_folder, prediction_folder.parent, *above)
-    sides = []
-    for own, lesion in (
-        (of_prediction or of_truth, options.prediction_lesion or options.lesion),
-        (of_truth or of_prediction, options.lesion),
+    sides, borrowed = [], []
+    for side, own, other, lesion in (
+        ("prediction", of_prediction, of_truth, options.prediction_lesion or options.lesion),
+        ("truth", of_truth, of_prediction, options.lesion),
     ):
-        if own is None:
+        record = own or other
+        if record is None:
             return None
-        classes = classes_of_record(own[1], own[0], lesion)
+        if lesion is None and (own is None or own == other):
+            borrowed.append(side)
+        try:
+            classes = (
+                _said_of_borrowed(record, lesion)
+                if own is None and lesion is not None
+                else classes_of_record(record[1], record[0], lesion)
+            )
+        except InputError as error:
+            if lesion is None or side == "truth" or options.prediction_lesion is not None:
+                raise
+            raise InputError(
+                f"{error}, or say with --prediction-lesion-labels what is lesion in the predictions"
+            ) from error
         others = {**classes.others, **({LIVER: options.liver} if options.liver else {})}
         ignore = classes.ignore if options.ignore is None else options.ignore
         sides.append(LabelClasses(classes.lesion, others, ignore))
     paths = dict.fromkeys(str(found[0]) for found in (of_truth, of_prediction) if found)
-    return BothClasses(sides[0], sides[1], " and ".join(paths))
+    return BothClasses(sides[0], sides[1], " and ".join(paths), borrowed=tuple(borrowed))
+
+
+def _said_of_borrowed(record: tuple[Path, dict[str, Any]], lesion: tuple[int, ...]) -> LabelClasses:
+    """Take the user's word for the lesions of files that another side's record was not written for.
+
+    Other numbers than the record's lesions are then no class of it either, such as lesions with a number each.
+    """
+    path, content = record
+    try:
+        classes = classes_of_record(content, path, lesion)
+    except InputError:
+        return LabelClasses(lesion, {})
+    try:
+        if classes_of_record(content, path).lesion == lesion:
+            return classes
+    except InputError:  # no class there is called lesion: that is why the user says it
+        return classes
+    others = {name: values for name, values in classes.others.items() if not {*values} & {*lesion}}
+    return LabelClasses(lesion, others, classes.ignore)
 
 
 def classes_from_values(
@@ -236,7 +271,8 @@ def refuse_unknown(
     if unknown:
         raise InputError(
             f"{what} holds the label{'s' * (len(unknown) > 1)} {listed(unknown)}, expected only 0 and those of "
-            f"{classes.described()} ({said_by}); correct the file, or say what is lesion with --lesion-labels"
+            f"{classes.described()} ({said_by}); correct the file, or say what is lesion with --lesion-labels, "
+            "and with --prediction-lesion-labels where the predictions are numbered otherwise"
         )
 
 

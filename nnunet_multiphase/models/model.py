@@ -17,7 +17,13 @@ from nnunet_multiphase.alignment.named_registration import (
     how_to_register,
 )
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.label_classes import LIVER, classes_of_record, refuse_lost_labels
+from nnunet_multiphase.label_classes import (
+    LIVER,
+    LabelClasses,
+    classes_of_record,
+    organs_among,
+    refuse_lost_labels,
+)
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.volumes.orientation import AXES
 
@@ -146,8 +152,19 @@ def usual_reference(model: Model) -> str | None:
 
 
 def told_of_classes(model: Model, lesion_labels: Sequence[int] | None = None) -> str:
-    """Say which of a model's classes are in its masks and not counted as lesions; empty where there are none."""
-    classes = classes_of_record(model.record, "the model's dataset.json", lesion_labels)
+    """Say which of a model's classes are in its masks and not counted as lesions, and which organ is; empty where none."""
+    where = "the model's dataset.json"
+    classes = classes_of_record(model.record, where, lesion_labels)
+    organs = organs_among(model.record, where, classes.lesion)
+    told = "; ".join(
+        f"label{'s' * (len(values) > 1)} {' '.join(map(str, values))} will be measured as lesions, for --lesion-labels says "
+        f"so, and the model calls {'it' if len(values) == 1 else 'them'} {name}: leave out what is no lesion"
+        for name, values in organs.items()
+    )
+    return "; ".join(filter(None, (told, _told_of_passed_over(classes))))
+
+
+def _told_of_passed_over(classes: LabelClasses) -> str:
     if not classes.passed_over:
         return ""
     named = ", ".join(

@@ -30,8 +30,18 @@ if TYPE_CHECKING:
 BEST_FIRST = ("pv", "art", "dl", "nc")
 """The reference where neither a mask nor the model says which: what shows the liver and most lesions best."""
 
+NO_LESIONS = "take the file away: prediction needs no lesion mask"
+NO_LIVER = "take the file away: prediction does without a liver mask"
+
 READERS = 2
 """Files read at once: most of it is unpacking."""
+
+
+class AbsentPhaseError(InputError):
+    """Say that a patient lacks a phase of the model's; where it should have come from the caller may know better."""
+
+    lacks = ""
+    """The sentence without what to do."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +167,13 @@ def _checked_volumes(
 def _case_of(case_folder: Path | CaseFolder, reference: str | None) -> CaseFolder:
     """Read a folder's layout, or take one as it was put together, with the wanted reference."""
     if not isinstance(case_folder, CaseFolder):
-        return read_case_folder(Path(case_folder), reference=reference, require_lesions=False)
+        case = read_case_folder(Path(case_folder), reference=reference, require_lesions=False)
+        # No option says here what a mask's labels are: --lesion-labels means the model's.
+        return replace(
+            case,
+            lesions=None if case.lesions is None else replace(case.lesions, without=NO_LESIONS),
+            liver=None if case.liver is None else replace(case.liver, without=NO_LIVER),
+        )
     if reference is not None and reference not in case_folder.images:
         raise InputError(
             f"case {case_folder.name}: it lacks the wanted reference phase {reference}: found "
@@ -176,8 +192,10 @@ def _absent_phases(case: CaseFolder, channels: Sequence[str], missing: str) -> t
         )
     if absent and missing != "fill":
         where = "the case" if named_folder(case) is None else case.path
-        raise InputError(
-            f"case {case.name}: the model expects {', '.join(channels)}, {where} lacks {', '.join(absent)}; "
-            "add the file or pass --missing fill"
+        lacks = (
+            f"case {case.name}: the model expects {', '.join(channels)}, {where} lacks {', '.join(absent)}"
         )
+        error = AbsentPhaseError(f"{lacks}; add the file or pass --missing fill")
+        error.lacks = lacks
+        raise error
     return absent

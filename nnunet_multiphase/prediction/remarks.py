@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import unicodedata
+
+from nnunet_multiphase.cases.case_name import MOST_BYTES
 from nnunet_multiphase.measurement.ends import told_of_ends
 from nnunet_multiphase.measurement.record import PatientMeasures
 from nnunet_multiphase.prediction.prepare import PreparedCase, named_folder
 from nnunet_multiphase.prediction.window import LEAST_DRAWN_ML, is_small
+
+
+def _why_renamed(folder: str, case: str) -> str:
+    plain = unicodedata.normalize("NFC", folder)
+    if len(plain.encode()) <= MOST_BYTES:
+        return "other characters are not safe in file names"
+    kept = case.rpartition("_")[0]
+    too = "" if plain.startswith(kept) else ", and so are some of its characters"
+    return f"its {len(plain.encode())} bytes, more than {MOST_BYTES}, are not safe in file names{too}"
 
 
 def remarks_on(prepared: PreparedCase, measures: PatientMeasures) -> tuple[str, ...]:
@@ -20,7 +32,7 @@ def remarks_on(prepared: PreparedCase, measures: PatientMeasures) -> tuple[str, 
     folder = named_folder(case)
     if folder not in (None, case.name):
         found.append(
-            f"the results of {folder} are called {case.name}: other characters are not safe in file names"
+            f"the results of {folder} are called {case.name}: {_why_renamed(str(folder), case.name)}"
         )
     found += [
         f"the file of {phase} was passed over: it is damaged or implausible, and the model does not use that phase"

@@ -25,6 +25,7 @@ from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.prediction.bounds import bounds_of
 from nnunet_multiphase.prediction.coverage import coverage_shares
 from nnunet_multiphase.prediction.liver import liver_of
+from nnunet_multiphase.prediction.not_predicted import forget_failure
 from nnunet_multiphase.prediction.other_grids import labels_on_phases
 from nnunet_multiphase.prediction.prepare import PreparedCase
 from nnunet_multiphase.prediction.remarks import remarks_on
@@ -92,7 +93,11 @@ def write_prediction(
             target.parent.mkdir(parents=True)
             write_volume(labels, target)
         known = _known_of(prepared, found, rows, remarks)
-        known = {"model": None if model is None else model.record(), **known}
+        known = {
+            "model": None if model is None else model.record(),
+            "lesion_labels": sorted(lesion_labels),
+            **known,
+        }
         phases = [phase for phase in PHASES if phase in aligned.images]
         write_measures_csv(measures, partial / f"{case.name}_lesions.csv", phases)
         write_measures_json(measures, partial / f"{case.name}_lesions.json", known)
@@ -172,6 +177,7 @@ def place_files(partial: Path, output: Path, case: str) -> None:
         for final in sorted(sources, key=lambda path: (path == labels, path)):
             final.parent.mkdir(parents=True, exist_ok=True)
             sources[final].replace(final)
+        forget_failure(output, case)
     except BaseException:
         for path in (labels, *sources):  # half a patient's files would be taken for all of them
             path.unlink(missing_ok=True)

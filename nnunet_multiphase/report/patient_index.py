@@ -10,6 +10,13 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from nnunet_multiphase.evaluation.left_by_predict import (
+    MEASURES,
+    NOT_PREDICTED,
+    made_by,
+    noted_failures,
+    told_apart,
+)
 from nnunet_multiphase.html.page import Section, Text, write_report
 from nnunet_multiphase.html.sorted_table import Body, Cell, Line, column_kind, count, mark, sorted_table
 from nnunet_multiphase.html.templates import render
@@ -17,7 +24,6 @@ from nnunet_multiphase.json_file import load_json
 from nnunet_multiphase.report.patient_page import NOTE
 
 INDEX = "index.html"
-MEASURES = "_lesions.json"
 WORST_FIRST = ("failed", "check", "ok", "")
 KINDS = {"failed": "lost", "check": "look", "ok": "used"}
 """Verdict -> class of its label and its row."""
@@ -62,15 +68,17 @@ def write_patient_index(folder: Path, failed: Mapping[str, str] | None = None) -
 
     Args:
         folder: Holds <case>_lesions.json of each patient, and <case>.html where it has a page.
-        failed: Patient -> why it was not predicted this time; what an earlier run left of it is not listed.
+        failed: Patient -> why it was not predicted this time, besides those that earlier runs noted; what a run before left
+            of it is not listed.
 
     Returns:
         The path. What cannot be read as measures is no patient.
     """
     folder = Path(folder)
-    failed = failed or {}
-    rows = [row for path in sorted(folder.glob(f"*{MEASURES}")) if (row := _row(path)) is not None]
-    rows = [row for row in rows if row.case not in failed]
+    failed = {**noted_failures(folder), **(failed or {})}
+    read = [(row, path) for path in sorted(folder.glob(f"*{MEASURES}")) if (row := _row(path)) is not None]
+    rows = [row for row, _ in read if row.case not in failed]
+    apart = told_apart({row.case: made_by(path) for row, path in read if row.case not in failed})
     rows.sort(key=lambda row: WORST_FIRST.index(row.verdict))
     table = sorted_table(
         COLUMNS,
@@ -81,11 +89,15 @@ def write_patient_index(folder: Path, failed: Mapping[str, str] | None = None) -
         wide=True,
     )
     found = f"{count(len(rows), 'patient')}, {sum(row.lesions > 0 for row in rows)} with lesions."
+    told = [Text(f"Not all were predicted alike: {apart}.")] if apart else []
     return write_report(
         folder / INDEX,
         title="Predicted patients",
         lead=NOTE,
-        sections=[*_not_predicted(failed), Section("Patients, the doubtful first", [Text(found), table])],
+        sections=[
+            *_not_predicted(failed),
+            Section("Patients, the doubtful first", [Text(found), *told, table]),
+        ],
         styles=("html/sorted_table.css", "report/patient_index.css"),
         script="html/sorted_table.js",
     )
@@ -96,7 +108,11 @@ def _not_predicted(failed: Mapping[str, str]) -> list[Section]:
     if not failed:
         return []
     listed = render("report/not_predicted.html", failed=sorted(failed.items()))
-    return [Section(f"Not predicted: {count(len(failed), 'patient')}", [listed])]
+    until = Text(
+        f"A patient stays here until predicted under that name; who was renamed or is not wanted goes with its file in "
+        f"{NOT_PREDICTED}."
+    )
+    return [Section(f"Not predicted: {count(len(failed), 'patient')}", [listed, until])]
 
 
 def _row(path: Path) -> Row | None:

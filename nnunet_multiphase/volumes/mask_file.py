@@ -43,6 +43,8 @@ class MaskFiles:
     preset: str = field(
         default="", compare=False
     )  # that knows the labels, so that no option names them; the same
+    without: str = field(default="", compare=False)
+    """What helps where no option says what labels mean and the file may as well be taken away; empty: options do."""
 
     def __str__(self) -> str:
         """Name the files, for a message."""
@@ -129,7 +131,9 @@ def _other_labels(path: Path, files: MaskFiles, expected: tuple[int, ...], found
     shown = ", ".join(f"{v:.9g}" for v in found[:6]) + (", ..." if len(found) > 6 else "")
     allowed = (" and " if len(expected) == 2 else ", ").join(map(str, expected))
     wanted = "/".join(map(str, expected))
-    if files.preset:
+    if files.without:
+        mend = f"write it as {wanted}"
+    elif files.preset:
         mend = (
             f"write it as {wanted}, or leave --preset {files.preset} out and name files and labels with --pattern, "
             "--lesion-labels, --liver-labels and --other-labels"
@@ -180,7 +184,7 @@ def _read_segments(
     path: Path, segments: list[Segment], files: MaskFiles, grid: sitk.Image, grid_name: str
 ) -> sitk.Image:
     """Read a mask that Slicer wrote, and put it where it was cropped from."""
-    chosen, unclear = choose_segments(segments, files.values, files.organ)
+    chosen, unclear = choose_segments(segments, files.values, files.organ, options=not files.without)
     if unclear:
         raise InputError(f"{path} {unclear}")
     image = read_unchecked(path)

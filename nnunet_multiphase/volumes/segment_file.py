@@ -44,7 +44,7 @@ def list_segments(metadata: sitk.ImageFileReader | sitk.Image) -> list[Segment]:
 
 
 def choose_segments(
-    segments: Sequence[Segment], values: Sequence[int] | None, organ: str
+    segments: Sequence[Segment], values: Sequence[int] | None, organ: str, *, options: bool = True
 ) -> tuple[list[Segment], str]:
     """Choose the segments that a mask means.
 
@@ -52,6 +52,7 @@ def choose_segments(
         segments: Of the file, at least one.
         values: The labels that the user gave, or (1,), which is what is expected where nobody said anything; None: all.
         organ: What the mask is of: lesions or liver; empty: unknown.
+        options: Whether the user can say by an option which is meant.
 
     Returns:
         The chosen ones, and a clause that says why there is no clear choice, else empty.
@@ -63,7 +64,8 @@ def choose_segments(
         chosen = list(segments)
     elif values == (1,):
         return [], (
-            f"holds the segments {named}: expected one; say which of them with {option}, or export one alone"
+            f"holds the segments {named}: expected one; {f'say which of them with {option}, or ' if options else ''}"
+            "export one alone"
         )
     if len({segment.value for segment in chosen}) < len(chosen) and values is not None:
         return [], f"holds the segments {named}, some under one number in several layers: export one alone"

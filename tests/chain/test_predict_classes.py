@@ -119,6 +119,22 @@ def test_classes_that_are_not_counted_are_named() -> None:
         assert told_of_classes(model(organs)) == ""
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [
+        CLASSES,
+        {"background": 0, "liver": [1, 2], "lesion": 2},
+        {"background": 0, "liver": 1, "liver tumour": 2},
+    ],
+)
+def test_an_organ_that_counts_as_lesion_is_told(labels: dict) -> None:
+    for chosen in ([1, 2], [1]):
+        told = told_of_classes(model(labels), chosen)
+        assert told.startswith("label 1 will be measured as lesions")
+        assert "the model calls it liver" in told
+    assert told_of_classes(model(labels), [2]) == told_of_classes(model(labels)) == ""
+
+
 def test_what_labels_mean_is_written_beside_and_nothing_of_the_training_cases(tmp_path: Path) -> None:
     write_label_record(model(CLASSES), tmp_path)
     assert json.loads((tmp_path / "dataset.json").read_text()) == {

@@ -10,6 +10,9 @@ from nnunet_multiphase import prediction
 from nnunet_multiphase.cli.main import main
 from nnunet_multiphase.errors import CohortError, InputError
 from nnunet_multiphase.prediction import find_model_folder, trained_folds
+from nnunet_multiphase.prediction.not_predicted import forget_failure, note_failure
+from nnunet_multiphase.prediction.write import place_files
+from nnunet_multiphase.report.patient_index import write_patient_index
 
 CHECKPOINT = "checkpoint_final.pth"
 
@@ -248,3 +251,35 @@ def test_a_patient_called_as_the_list_is_refused(
     monkeypatch.setattr(prediction, "load_for_runtime", lambda *_, **__: model)
     assert main(["predict", str(tmp_path / "Index"), "-m", str(tmp_path), "-o", str(tmp_path / "out")]) == 2
     assert "Index.html is the list of all patients" in capsys.readouterr().err
+
+
+def index_of(out: Path) -> str:
+    return (out / "index.html").read_text(encoding="utf-8")
+
+
+def test_who_failed_stays_named_until_predicted(predict, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert predict({"one": ValueError("bad"), "two": ValueError("worse")}) == 2
+    assert "Not predicted: 2 patients" in index_of(out)  # also where nobody was
+    forget_failure(out, "two")
+    write_patient_index(out)  # as a run of other patients does
+    assert "Not predicted: 1 patient" in (html := index_of(out))
+    assert "case one: ValueError: bad" in html
+    forget_failure(out, "one")
+    assert "Not predicted" not in write_patient_index(out).read_text(encoding="utf-8")
+    assert not (out / "not_predicted").exists()
+
+
+def test_a_run_that_is_killed_forgets_nobody_who_failed_before(predict, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("nnunet_multiphase.cli.predict.write_index", lambda *_: None)  # it never came to that
+    predict({"one": ValueError("bad"), "two": KeyboardInterrupt()})
+    assert "case one: ValueError: bad" in write_patient_index(tmp_path / "out").read_text(encoding="utf-8")
+
+
+def test_a_patient_who_is_predicted_is_taken_off_the_list(tmp_path: Path) -> None:
+    note_failure(tmp_path, "one", "bad")
+    partial = tmp_path / ".one.partial"
+    partial.mkdir()
+    (partial / "one.nii.gz").touch()
+    place_files(partial, tmp_path, "one")
+    assert not (tmp_path / "not_predicted").exists()

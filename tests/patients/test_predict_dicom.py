@@ -13,6 +13,7 @@ from dicom_results import frames, two_lesions
 from planted import leaks
 
 from nnunet_multiphase.patients.dicom_results import numbered_lesions
+from nnunet_multiphase.prediction.prepare import prepare_case
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +74,26 @@ def test_one_patients_trouble_is_told_and_costs_no_other(
         "not written"
     )
     assert (tmp_path / "out" / f"{spoilt}.nii.gz").exists()
+
+
+@pytest.mark.parametrize("way", ["tree", "series"])
+def test_a_phase_that_dicom_lacks_is_asked_for_where_it_comes_from(
+    predict, tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], way: str
+) -> None:
+    inputs: list[object] = [tree]
+    if way == "series":
+        save(phase_series("pv"), tmp_path / "s1")
+        inputs = ["--phase", f"pv={tmp_path / 's1'}", "--case", "one"]
+    status, _ = predict(*inputs, prepare=lambda case: prepare_case(case, ("art", "pv", "dl")))
+    assert status == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    table = tmp_path / "out" / "imported_series.csv"
+    if way == "tree":
+        assert f"lacks dl; no series was taken for it: see {table}, correct its columns phase and use" in said
+        assert table.exists()
+    else:
+        assert "lacks art, dl; give its file with --phase PHASE=FILE, or pass --missing fill" in said
+    assert "add the file" not in said
 
 
 def test_a_tag_that_cannot_be_read_is_told_without_its_value(

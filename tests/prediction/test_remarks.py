@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from nnunet_multiphase.cases.case_name import case_id
 from nnunet_multiphase.prediction.remarks import remarks_on
 
 
@@ -55,6 +56,13 @@ def test_a_name_that_was_changed_is_told(tmp_path: Path) -> None:
     assert "the results of odd name are called odd_name" in told(tmp_path / "odd name")
     (tmp_path / "odd_name").mkdir()
     assert "are called" not in told(tmp_path / "odd_name")
+
+
+def test_a_name_that_is_only_too_long_is_told_so(tmp_path: Path) -> None:
+    for name, more in (("x" * 170, ""), ("x y" * 60, ", and so are some of its characters")):
+        said = told(tmp_path / name, name=case_id(name))
+        assert f"its {len(name)} bytes, more than 128, are not safe in file names{more}" in said
+        assert said.count("characters") == bool(more)
 
 
 def test_the_folder_of_loose_files_is_not_told(tmp_path: Path) -> None:

@@ -52,6 +52,19 @@ def test_a_figure_is_gone_when_it_was_not_drawn_to_its_end() -> None:
     assert seen[0]() is None
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_name_in_letters_that_the_font_lacks_is_no_warning() -> None:
+    def draw() -> None:
+        figure = Figure()
+        FigureCanvasAgg(figure)
+        figure.text(0, 0, "\u5f20")
+        figure.savefig(io.BytesIO(), format="png")
+
+    with pytest.raises(UserWarning, match="missing from"):
+        draw()
+    own_style()(draw)()
+
+
 def test_the_process_keeps_its_style() -> None:
     with matplotlib.rc_context({"font.size": 31}):
         own_style()(lambda: None)()

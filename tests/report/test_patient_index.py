@@ -93,6 +93,17 @@ def test_the_list_does_not_depend_on_when_the_files_came(folder, html, tmp_path)
     assert write_patient_index(tmp_path).read_text(encoding="utf-8") == html
 
 
+def test_patients_of_two_models_or_other_lesion_labels_are_told_apart(tmp_path):
+    add(tmp_path, "one", model={"name": "m"}, lesion_labels=[2])
+    add(tmp_path, "two", model={"name": "m", "runtime": "onnx"}, lesion_labels=[2])
+    add(tmp_path, "old")
+    assert "alike" not in write_patient_index(tmp_path).read_text(encoding="utf-8")
+    add(tmp_path, "three", model={"name": HOSTILE}, lesion_labels=[1, 2])
+    html = write_patient_index(tmp_path).read_text(encoding="utf-8")
+    assert "one, two by name m, lesion labels 2" in html
+    assert "<script>alert" not in html
+
+
 def options(output, *, page=True):
     return Namespace(output=output, page=page)
 
