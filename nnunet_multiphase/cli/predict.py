@@ -131,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
     from nnunet_multiphase.cli.patients import load, predict_here, predict_on_cluster
     from nnunet_multiphase.models.identity import identity_of
     from nnunet_multiphase.models.model import told_of_classes
-    from nnunet_multiphase.prediction import note_failure, refuse_other_labels
+    from nnunet_multiphase.prediction import note_failures, refuse_other_labels
 
     if args.dask_scheduler is not None and args.store:
         raise InputError(
@@ -153,6 +153,7 @@ def run(args: argparse.Namespace) -> int:
         outcomes = predict_on_cluster(args, patients)
     astray, predicted = [], 0
     failed: dict[str, str] = {}
+    noted = 0
     try:
         for outcome in outcomes:
             if outcome.told:
@@ -162,10 +163,12 @@ def run(args: argparse.Namespace) -> int:
             if not outcome.predicted:
                 why = by_name[outcome.name].without_paths("; ".join(outcome.failures))
                 failed[outcome.name] = why
-                note_failure(args.output, outcome.name, why)
+            # Not where nothing lies yet: a first run in which nobody is predicted leaves no folder.
+            noted = note_failures(args.output, failed, noted)
             astray += outcome.astray
     finally:  # also where Ctrl-C ends it
-        write_index(args, failures, failed)
+        if args.output.is_dir():
+            write_index(args, failures, failed)
         for failure in failures:
             print(f"error: {printable(failure)}", file=sys.stderr)
     if args.strict and astray:

@@ -16,7 +16,7 @@ from nnunet_multiphase.models.nnunet_model import NnUNetModel, load_model, resta
 from nnunet_multiphase.moved import find_former_names
 from nnunet_multiphase.prediction.case import predict_case, prepare_for, segment_case
 from nnunet_multiphase.prediction.coverage import coverage_shares
-from nnunet_multiphase.prediction.not_predicted import note_failure
+from nnunet_multiphase.prediction.not_predicted import note_failures
 from nnunet_multiphase.prediction.prepare import AbsentPhaseError, PreparedCase, prepare_case
 from nnunet_multiphase.prediction.records import refuse_other_labels, write_label_record
 from nnunet_multiphase.prediction.segmented import SegmentedCase
@@ -42,7 +42,7 @@ __all__ = [
     "model_lesion_labels",
     "model_liver_labels",
     "model_phases",
-    "note_failure",
+    "note_failures",
     "opened_model",
     "predict_case",
     "prediction_summary",

@@ -10,7 +10,7 @@ from nnunet_multiphase import prediction
 from nnunet_multiphase.cli.main import main
 from nnunet_multiphase.errors import CohortError, InputError
 from nnunet_multiphase.prediction import find_model_folder, trained_folds
-from nnunet_multiphase.prediction.not_predicted import forget_failure, note_failure
+from nnunet_multiphase.prediction.not_predicted import forget_failure, note_failures
 from nnunet_multiphase.prediction.write import place_files
 from nnunet_multiphase.report.patient_index import write_patient_index
 
@@ -259,6 +259,7 @@ def index_of(out: Path) -> str:
 
 def test_who_failed_stays_named_until_predicted(predict, tmp_path: Path) -> None:
     out = tmp_path / "out"
+    out.mkdir()  # an earlier run's
     assert predict({"one": ValueError("bad"), "two": ValueError("worse")}) == 2
     assert "Not predicted: 2 patients" in index_of(out)  # also where nobody was
     forget_failure(out, "two")
@@ -270,14 +271,20 @@ def test_who_failed_stays_named_until_predicted(predict, tmp_path: Path) -> None
     assert not (out / "not_predicted").exists()
 
 
+def test_a_first_run_in_which_nobody_is_predicted_leaves_no_folder(predict, tmp_path: Path) -> None:
+    assert predict({"one": ValueError("bad"), "two": ValueError("worse")}) == 2
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_run_that_is_killed_forgets_nobody_who_failed_before(predict, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("nnunet_multiphase.cli.predict.write_index", lambda *_: None)  # it never came to that
+    (tmp_path / "out").mkdir()
     predict({"one": ValueError("bad"), "two": KeyboardInterrupt()})
     assert "case one: ValueError: bad" in write_patient_index(tmp_path / "out").read_text(encoding="utf-8")
 
 
 def test_a_patient_who_is_predicted_is_taken_off_the_list(tmp_path: Path) -> None:
-    note_failure(tmp_path, "one", "bad")
+    note_failures(tmp_path, {"one": "bad"})
     partial = tmp_path / ".one.partial"
     partial.mkdir()
     (partial / "one.nii.gz").touch()
