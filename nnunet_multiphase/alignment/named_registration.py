@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.extensions import REGISTRATIONS, added
 
 if TYPE_CHECKING:
     from registration import RegistrationResult, RegistrationSettings
@@ -51,6 +50,8 @@ def finder(find: FindTransform | str) -> FindTransform:
     """
     if not isinstance(find, str):
         return find
+    from nnunet_multiphase.extensions import REGISTRATIONS
+
     there = added_names()
     if find not in there:
         raise InputError(
@@ -71,4 +72,7 @@ def name_of(find: FindTransform | str) -> str:
 
 
 def _added() -> dict[str, object]:
+    # importlib.metadata takes 30 ms, and whoever asks for --help or for ours needs it not.
+    from nnunet_multiphase.extensions import REGISTRATIONS, added
+
     return added(REGISTRATIONS, frozenset(MODELS))
