@@ -132,17 +132,16 @@ def load_model(
     predictor = _predictor(device, mirroring=mirroring, step_size=step_size, progress=progress)
     _read_weights(predictor, model_folder, ready, checkpoint)
     from nnunet_multiphase.training.mixed_folds import refuse_mixed_folds  # with torch, as late as that
-    from nnunet_multiphase.training.trained_with import refuse_misfit_folds
+    from nnunet_multiphase.training.trained_with import held_by, refuse_misfit_folds
 
-    trainers = refuse_mixed_folds(model_folder, ready, checkpoint, mirroring=mirroring)
+    held = {fold: held_by(model_folder / f"fold_{fold}" / checkpoint) for fold in ready}
+    trainers = refuse_mixed_folds(model_folder, held, mirroring=mirroring)
     if predictor.configuration_manager.previous_stage_name is not None:
         raise InputError(
             f"{model_folder} is a cascade, which needs the low-resolution prediction first: "
             "use nnUNetv2_predict, or a 3d_fullres model"
         )
-    refuse_misfit_folds(
-        model_folder, ready, checkpoint, predictor.plans_manager.plans, predictor.dataset_json
-    )
+    refuse_misfit_folds(model_folder, held, predictor.plans_manager.plans, predictor.dataset_json)
     model = NnUNetModel(predictor, _identity(predictor, model_folder, ready, checkpoint))
     if len(trainers) > 1 and model.identity is not None:
         model.identity = replace(model.identity, trainer=text_or_none(" and ".join(trainers)))

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.training.trained_with import held_by
+from nnunet_multiphase.training.trained_with import Held, arguments_in
 
 MIRRORED = "inference_allowed_mirroring_axes"
 
 
-def refuse_mixed_folds(
-    model_folder: Path, folds: Sequence[str], checkpoint: str, *, mirroring: bool
-) -> tuple[str, ...]:
+def refuse_mixed_folds(model_folder: Path, held: Mapping[str, Held], *, mirroring: bool) -> tuple[str, ...]:
     """Refuse folds of several configurations, or that may be mirrored along other axes; warn of several trainers.
 
     Args:
-        model_folder: With fold_*; its checkpoints may be trusted.
-        folds: Names of the folds that vote, without fold_.
-        checkpoint: File name in the folds' folders.
+        model_folder: Named in messages.
+        held: Name of each fold that votes, without fold_ -> what its checkpoint holds (`held_by`).
         mirroring: Whether predictions are averaged over mirrored inputs at all.
 
     Returns:
@@ -31,7 +27,6 @@ def refuse_mixed_folds(
     Raises:
         InputError: It names the folds, and those that go together.
     """
-    held = {fold: held_by(model_folder / f"fold_{fold}" / checkpoint) for fold in folds}
     _refuse_several("configurations", model_folder, {fold: _configuration(of) for fold, of in held.items()})
     if mirroring:
         axes = {fold: _axes(of) for fold, of in held.items()}
@@ -59,13 +54,12 @@ def _refuse_several(what: str, model_folder: Path, told: Mapping[str, str | None
     )
 
 
-def _configuration(held: Mapping[str, Any]) -> str | None:
-    arguments = held.get("init_args")
-    told = arguments.get("configuration") if isinstance(arguments, Mapping) else None
+def _configuration(held: Held) -> str | None:
+    told = arguments_in(held).get("configuration")
     return None if told is None else str(told)
 
 
-def _axes(held: Mapping[str, Any]) -> str | None:
+def _axes(held: Held) -> str | None:
     """Name the axes; None: the checkpoint does not say."""
     if MIRRORED not in held:
         return None

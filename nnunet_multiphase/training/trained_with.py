@@ -11,7 +11,7 @@ import json
 import math
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +41,13 @@ OF_PHASES = tuple(f"{name} of " for name in INTENSITIES)
 CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_best.pth", "checkpoint_latest.pth")
 FOLD = re.compile(r"fold_([0-9]+|all)")
 MOST_SHOWN = 2
+Held = Mapping[str, Any]
+"""What a checkpoint holds."""
 Arguments = Mapping[str, Any]
 """nnU-Net's `init_args`: plans, configuration, dataset_json and more."""
 
 
-def held_by(checkpoint: Path) -> Mapping[str, Any]:
+def held_by(checkpoint: Path) -> Held:
     """Read what a checkpoint that may be trusted holds, weights only when they are used; empty where it cannot be read."""
     try:
         # Of torch's present form, a zip, no more than what is asked for is read.
@@ -57,9 +59,9 @@ def held_by(checkpoint: Path) -> Mapping[str, Any]:
     return held if isinstance(held, Mapping) else {}
 
 
-def arguments_of(checkpoint: Path) -> Arguments:
-    """Read nnU-Net's `init_args` of a checkpoint that may be trusted, without its weights; empty where it has none."""
-    arguments = held_by(checkpoint).get("init_args")
+def arguments_in(held: Held) -> Arguments:
+    """Give nnU-Net's `init_args` of what a checkpoint holds; empty where it has none."""
+    arguments = held.get("init_args")
     return arguments if isinstance(arguments, Mapping) else {}
 
 
@@ -104,7 +106,7 @@ def refuse_folds_of_other_plans(model_folder: Path, fold: int | str, now: Argume
         there = next((folder / file for file in CHECKPOINTS if (folder / file).is_file()), None)
         if name is None or there is None or name[1] == str(fold):
             continue
-        told = told_of_other_plans(arguments_of(there), now)
+        told = told_of_other_plans(arguments_in(held_by(there)), now)
         if told:
             raise InputError(
                 f"fold {name[1]} in {model_folder} was trained with other plans or another dataset.json ({told}), and would "
@@ -141,17 +143,15 @@ def _remedy(model_folder: Path) -> str:
 
 def refuse_misfit_folds(
     model_folder: Path,
-    folds: Sequence[str],
-    checkpoint: str,
+    held: Mapping[str, Held],
     plans: Mapping[str, Any],
     record: Mapping[str, Any],
 ) -> None:
     """Refuse folds that were trained with other plans than those that they would predict with.
 
     Args:
-        model_folder: With plans.json and fold_*; its checkpoints may be trusted.
-        folds: Names of the folds that vote, without fold_.
-        checkpoint: File name in the folds' folders.
+        model_folder: Named in messages.
+        held: Name of each fold that votes, without fold_ -> what its checkpoint holds (`held_by`).
         plans: The content of plans.json.
         record: The content of dataset.json.
 
@@ -159,14 +159,11 @@ def refuse_misfit_folds(
         InputError: It names them, and the folds that fit.
     """
     now = {"plans": plans, "dataset_json": record}
-    told = {
-        fold: told_of_other_plans(arguments_of(model_folder / f"fold_{fold}" / checkpoint), now)
-        for fold in folds
-    }
-    misfit = [fold for fold in folds if told[fold]]
+    told = {fold: told_of_other_plans(arguments_in(of), now) for fold, of in held.items()}
+    misfit = [fold for fold in held if told[fold]]
     if not misfit:
         return
-    fitting = [fold for fold in folds if not told[fold]]
+    fitting = [fold for fold in held if not told[fold]]
     remedy = (
         f"leave them out (-f {' '.join(fitting)}), or train them again"
         if fitting

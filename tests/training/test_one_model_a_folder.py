@@ -12,7 +12,7 @@ from tiny_dataset import Dataset
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.training.mixed_folds import MIRRORED, refuse_mixed_folds
 from nnunet_multiphase.training.plans_file import refuse_plans_under_another_name
-from nnunet_multiphase.training.trained_with import told_of_other_plans
+from nnunet_multiphase.training.trained_with import Held, held_by, told_of_other_plans
 
 FINAL = "checkpoint_final.pth"
 ALL = (0, 1, 2)
@@ -73,10 +73,14 @@ def fold(tmp_path: Path) -> Make:
     return write
 
 
+def held(folder: Path) -> dict[str, Held]:
+    return {fold: held_by(folder / f"fold_{fold}" / FINAL) for fold in ("0", "1")}
+
+
 def test_folds_of_one_model_are_taken_without_a_word(fold: Make, tmp_path: Path, caplog):
     fold(0)
     fold(1)
-    assert refuse_mixed_folds(tmp_path, ["0", "1"], FINAL, mirroring=True) == ("A",)
+    assert refuse_mixed_folds(tmp_path, held(tmp_path), mirroring=True) == ("A",)
     assert caplog.text == ""
 
 
@@ -84,22 +88,22 @@ def test_folds_of_several_configurations_are_refused(fold: Make, tmp_path: Path)
     fold(0)
     fold(1, configuration="3d_lowres")
     with pytest.raises(InputError, match=r"fold 0: 3d_fullres, fold 1: 3d_lowres.*\(-f 0\)"):
-        refuse_mixed_folds(tmp_path, ["0", "1"], FINAL, mirroring=False)
+        refuse_mixed_folds(tmp_path, held(tmp_path), mirroring=False)
 
 
 def test_folds_that_were_not_all_mirrored_are_refused_where_it_matters(fold: Make, tmp_path: Path):
     fold(0)
     fold(1, axes=None)
     with pytest.raises(InputError, match=r"fold 0: \[0, 1, 2\], fold 1: none.*\(-f 0\)"):
-        refuse_mixed_folds(tmp_path, ["0", "1"], FINAL, mirroring=True)
-    refuse_mixed_folds(tmp_path, ["0", "1"], FINAL, mirroring=False)
+        refuse_mixed_folds(tmp_path, held(tmp_path), mirroring=True)
+    refuse_mixed_folds(tmp_path, held(tmp_path), mirroring=False)
 
 
 def test_folds_of_several_trainers_are_told_and_all_named(fold: Make, tmp_path: Path, caplog):
     fold(0)
     fold(1, trainer="B")
     with caplog.at_level(logging.WARNING):
-        assert refuse_mixed_folds(tmp_path, ["0", "1"], FINAL, mirroring=True) == ("A", "B")
+        assert refuse_mixed_folds(tmp_path, held(tmp_path), mirroring=True) == ("A", "B")
     assert "0 by A, 1 by B" in caplog.text
 
 
