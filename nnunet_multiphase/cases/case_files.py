@@ -1,4 +1,4 @@
-"""Hold what a layout finds of one case."""
+"""Hold what a layout finds of each case, and what it leaves."""
 
 from __future__ import annotations
 
@@ -22,3 +22,20 @@ class CaseFiles:
         """Give what is drawn ("lesions" or "liver"), with its files, for each phase."""
         yield from (("lesions", paths) for paths in self.lesions.values())
         yield from (("liver", paths) for paths in self.livers.values())
+
+
+@dataclass
+class Listing:
+    """What the patterns of a layout find below a folder.
+
+    Attributes:
+        found: What matches, by patient and case.
+        problems: A sentence each.
+        unmatched: Files that match no pattern, below the folder.
+        folders: The same of folders.
+    """
+
+    found: dict[CaseKey, CaseFiles] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    unmatched: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from nnunet_multiphase.cases.case import CaseFolder, assemble_case
-from nnunet_multiphase.cases.case_files import CaseFiles, CaseKey
+from nnunet_multiphase.cases.case_files import CaseFiles, CaseKey, Listing
 from nnunet_multiphase.cases.case_name import case_id, patient_id
 from nnunet_multiphase.cases.layout import CHANNEL, Index, Layout, check_layout, compile_within, one_form
 from nnunet_multiphase.cases.look_alikes import find_copied_masks, find_look_alikes, find_versions
@@ -58,24 +57,14 @@ def scan_layout(raw: Path, layout: Layout, masks: MaskRule) -> tuple[list[CaseFo
     return cases, problems + _doubles(cases), unmatched
 
 
-@dataclass
-class _Listing:
-    """What the patterns of a layout find below a folder."""
-
-    found: dict[CaseKey, CaseFiles] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    unmatched: list[str] = field(default_factory=list)
-    folders: list[str] = field(default_factory=list)  # that match no pattern
-
-
-def _match_paths(raw: Path, layout: Layout) -> _Listing:
+def _match_paths(raw: Path, layout: Layout) -> Listing:
     """Sort the files below a folder by the patterns they match."""
     image = compile_within(layout, layout.image.removesuffix(CHANNEL))
     masks = {"lesions": layout.lesions, "livers": "" if _one_file_for_both(layout) else layout.liver}
     masks = {kind: pattern for kind, pattern in masks.items() if pattern}
     any_mask = [compile_within(layout, pattern) for pattern in masks.values()]
     listed, folders = _paths(raw, layout, image, *any_mask)
-    listing = _Listing(folders=folders)
+    listing = Listing(folders=folders)
     rest: list[tuple[Path, str]] = []
     for path, relative in listed:
         match = image.fullmatch(relative)
@@ -99,7 +88,7 @@ def _match_paths(raw: Path, layout: Layout) -> _Listing:
     return listing
 
 
-def _add_image(path: Path, match: re.Match[str], layout: Layout, listing: _Listing) -> None:
+def _add_image(path: Path, match: re.Match[str], layout: Layout, listing: Listing) -> None:
     """Note a file or folder as a phase of its case, or as all phases."""
     groups = match.groupdict()
     theirs = groups.get("phase", next(iter(layout.phase_names)))
@@ -118,7 +107,7 @@ def _add_image(path: Path, match: re.Match[str], layout: Layout, listing: _Listi
         case.images[phase] = path
 
 
-def _add_mask(path: Path, kind: str, match: re.Match[str], layout: Layout, listing: _Listing) -> None:
+def _add_mask(path: Path, kind: str, match: re.Match[str], layout: Layout, listing: Listing) -> None:
     """Note a file or folder as a mask of its case."""
     groups = match.groupdict()
     phase = layout.phase_names[groups["phase"]] if "phase" in groups else layout.drawn_on
@@ -136,18 +125,17 @@ def _add_mask(path: Path, kind: str, match: re.Match[str], layout: Layout, listi
     (case.lesions if kind == "lesions" else case.livers).setdefault(phase, []).append(path)
 
 
-def _find_near_misses(raw: Path, layout: Layout, listing: _Listing) -> None:
+def _find_near_misses(raw: Path, layout: Layout, listing: Listing) -> None:
     """Note what is nearly named, or nearly where, a pattern looks, and leave out the cases that this explains."""
-    found = listing.found
-    told, elsewhere = find_misplaced(raw, listing.unmatched, listing.folders, layout, found)
+    told, elsewhere = find_misplaced(raw, layout, listing)
     listing.problems += [
-        *find_look_alikes(raw, listing.unmatched, listing.folders, layout, found),
-        *find_copied_masks(raw, found),
-        *find_versions(raw, layout, found),
+        *find_look_alikes(raw, layout, listing),
+        *find_copied_masks(raw, listing.found),
+        *find_versions(raw, layout, listing.found),
         *told,
     ]
-    for key in [key for key, case in found.items() if not case.images and key[1] in elsewhere]:
-        del found[key]
+    for key in [key for key, case in listing.found.items() if not case.images and key[1] in elsewhere]:
+        del listing.found[key]
 
 
 def _read_index(

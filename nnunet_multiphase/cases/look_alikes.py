@@ -6,11 +6,11 @@ A mask may be in several files, which are united: a case that has one may still 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from nnunet_multiphase.cases.case_files import CaseFiles, CaseKey
+from nnunet_multiphase.cases.case_files import CaseFiles, CaseKey, Listing
 from nnunet_multiphase.cases.layout import CHANNEL, Layout, compile_within, one_form
 from nnunet_multiphase.cases.near_miss import is_second_half, likeness
 from nnunet_multiphase.volumes.volume_file import FORMATS, volume_stem
@@ -67,27 +67,19 @@ class _Match:
     copy_sign: bool
 
 
-def find_look_alikes(
-    raw: Path,
-    unmatched: Sequence[str],
-    folders: Sequence[str],
-    layout: Layout,
-    found: Mapping[CaseKey, CaseFiles],
-) -> list[str]:
+def find_look_alikes(raw: Path, layout: Layout, listing: Listing) -> list[str]:
     """Name what looks like a phase or mask that a case lacks, and is not taken for it.
 
     Args:
         raw: The cohort's folder.
-        unmatched: Files below it that match no pattern.
-        folders: Folders below it that match none.
         layout: The patterns.
-        found: What matches, by patient and case.
+        listing: What they find there.
 
     Returns:
         A sentence for each; a copy or other format of an image that is used is none.
     """
     problems = []
-    for match in _nearly_matching(raw, unmatched, folders, layout, found):
+    for match in _nearly_matching(raw, layout, listing):
         what = {
             "image": f"its {match.phase}",
             "lesions": "a lesion mask of it",
@@ -103,7 +95,7 @@ def find_look_alikes(
             f"case {match.case}: {raw / match.path} would be {what[match.kind.what]} by the pattern {match.kind.pattern} "
             f"but for {why}"
         )
-    return problems + _tumour_folders(raw, folders, layout, found)
+    return problems + _tumour_folders(raw, layout, listing)
 
 
 def find_copied_masks(raw: Path, found: Mapping[CaseKey, CaseFiles]) -> list[str]:
@@ -146,17 +138,11 @@ def find_versions(raw: Path, layout: Layout, found: Mapping[CaseKey, CaseFiles])
     return problems
 
 
-def _nearly_matching(
-    raw: Path,
-    unmatched: Sequence[str],
-    folders: Sequence[str],
-    layout: Layout,
-    found: Mapping[CaseKey, CaseFiles],
-) -> Iterator[_Match]:
+def _nearly_matching(raw: Path, layout: Layout, listing: Listing) -> Iterator[_Match]:
     """Give the paths that nearly match a pattern and are of use."""
     kinds = _kinds(layout)
     theirs = {name.casefold(): phase for name, phase in layout.phase_names.items()}
-    for relative in (*unmatched, *folders):
+    for relative in (*listing.unmatched, *listing.folders):
         if is_second_half(raw / relative):
             continue
         plain = _plain_name(relative)
@@ -172,7 +158,7 @@ def _nearly_matching(
                 phase = theirs[groups["phase"].casefold()]
             owners = tuple(
                 files
-                for (patient, case), files in found.items()
+                for (patient, case), files in listing.found.items()
                 if case.casefold() == groups["case"].casefold()
                 and groups.get("patient", patient).casefold() == patient.casefold()
             )
@@ -207,20 +193,18 @@ def _is_lacking(raw: Path, match: _Match, plain: str) -> bool:
     )
 
 
-def _tumour_folders(
-    raw: Path, folders: Sequence[str], layout: Layout, found: Mapping[CaseKey, CaseFiles]
-) -> list[str]:
+def _tumour_folders(raw: Path, layout: Layout, listing: Listing) -> list[str]:
     """Name the folders beside those of lesion masks that are called after a tumour in other words."""
     if _ending(layout.lesions) or not layout.lesions or layout.lesions == layout.image:
         return []
     where, _, _ = layout.lesions.rpartition("/")
-    of_folders = any(path.is_dir() for case in found.values() for path in case.images.values())
+    of_folders = any(path.is_dir() for case in listing.found.values() for path in case.images.values())
     if "{case}" not in where or not of_folders:
         return []
     beside, nearly = compile_within(layout, where), _kinds(layout)[0].nearly
     problems = []
-    names = {case for _, case in found}
-    for relative in folders:
+    names = {case for _, case in listing.found}
+    for relative in listing.folders:
         parent, _, name = relative.rpartition("/")
         match = beside.fullmatch(parent)
         if match is None or match["case"] not in names or nearly.fullmatch(_plain_name(relative)):

@@ -3,41 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from nnunet_multiphase.cases.case_files import CaseFiles, CaseKey
+from nnunet_multiphase.cases.case_files import CaseFiles, Listing
 from nnunet_multiphase.cases.layout import CHANNEL, Layout, compile_within
 
 _ARCHIVE = re.compile(r"\.(?:zip|7z|rar|tar|tgz|tar\.(?:gz|bz2|xz))$", re.IGNORECASE)
 
 
-def find_misplaced(
-    raw: Path,
-    unmatched: Sequence[str],
-    folders: Sequence[str],
-    layout: Layout,
-    found: Mapping[CaseKey, CaseFiles],
-) -> tuple[list[str], set[str]]:
+def find_misplaced(raw: Path, layout: Layout, listing: Listing) -> tuple[list[str], set[str]]:
     """Find what a case without any image, or without any mask, has at another depth of folders.
 
     Args:
         raw: The cohort's folder.
-        unmatched: Files below it that match no pattern.
-        folders: Folders below it that match none.
         layout: The patterns.
-        found: What matches, by patient and case.
+        listing: What they find there.
 
     Returns:
         A sentence for each folder that the patterns do not name, and the cases whose images are in one.
     """
     kinds = {"images": layout.image.removesuffix(CHANNEL), "lesions": layout.lesions, "liver": layout.liver}
     expressions = {what: compile_within(layout, pattern) for what, pattern in kinds.items() if pattern}
+    found = listing.found
+    others = (*listing.unmatched, *listing.folders)
     deep: dict[tuple[str, str], list[str]] = {}  # what is in which folder too many -> paths
     cases: set[str] = set()
     names = {name for _, name in found}
     any_images = any(case.images for case in found.values())
-    for relative in (*unmatched, *folders):
+    for relative in others:
         for what, expression in expressions.items():
             hit = _hit(relative, expression, names)
             if hit is None:
@@ -61,14 +55,14 @@ def find_misplaced(
         and not deep
         and any(
             expression.fullmatch(f"{raw.resolve().name}/{relative}")
-            for relative in (*unmatched, *folders)
+            for relative in others
             for expression in expressions.values()
         )
     ):
         problems.append(
             f"{raw}: what {kinds['images']} matches lies in it; give the folder above, {raw.resolve().parent}"
         )
-    return problems + _archives(raw, unmatched, layout, kinds.values()), cases
+    return problems + _archives(raw, listing.unmatched, layout, kinds.values()), cases
 
 
 def _hit(relative: str, expression: re.Pattern[str], names: set[str]) -> tuple[re.Match[str], str] | None:
