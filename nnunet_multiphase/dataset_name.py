@@ -11,6 +11,11 @@ from nnunet_multiphase.errors import InputError
 FOLDERS = ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")
 
 
+def nnunet_places() -> dict[str, Path]:
+    """Give the folders that nnU-Net's variables name, as they are written; those that are not set are left out."""
+    return {name: Path(os.environ[name]) for name in FOLDERS if os.environ.get(name)}
+
+
 def dataset_names(given: str | int) -> list[str]:
     """List the datasets that a number or name may mean.
 
@@ -31,9 +36,10 @@ def dataset_names(given: str | int) -> list[str]:
         raise InputError(
             f"-d {given}: expected a dataset's number, such as 501, or its whole name, such as Dataset501_MultiPhaseLiver"
         )
-    places = [Path(os.environ[variable]) for variable in FOLDERS if os.environ.get(variable)]
     pattern = f"Dataset{int(text):03d}_*"
-    return sorted({path.name for place in places for path in place.glob(pattern) if path.is_dir()})
+    return sorted(
+        {path.name for place in nnunet_places().values() for path in place.glob(pattern) if path.is_dir()}
+    )
 
 
 def dataset_name(given: str | int) -> str | None:

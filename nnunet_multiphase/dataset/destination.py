@@ -12,7 +12,7 @@ from itertools import combinations
 from pathlib import Path
 
 from nnunet_multiphase.alone import alone
-from nnunet_multiphase.dataset_name import FOLDERS
+from nnunet_multiphase.dataset_name import nnunet_places
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.exchange import hidden, put_aside, remove_folder, settle_folder
 from nnunet_multiphase.split_record import SPLITS
@@ -100,11 +100,8 @@ def choose_destination(dataset_id: int, name: str, *, overwrite: bool) -> Destin
     """
     destination = name_destination(dataset_id, name, overwrite=overwrite)
     refuse_one_for_two()
-    for variable in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
-        place = os.environ.get(variable)
-        if not place or not Path(place).is_dir():
-            continue
-        for found in sorted(Path(place).glob(f"Dataset{dataset_id:03d}_*")):
+    for variable, place in nnunet_places().items():
+        for found in sorted(place.glob(f"Dataset{dataset_id:03d}_*")):
             if found.name != destination.name:
                 raise InputError(
                     f"dataset id {dataset_id} is taken: {found} exists, and nnU-Net allows one name per number; "
@@ -125,7 +122,7 @@ def refuse_one_for_two() -> None:
     Raises:
         InputError: Which.
     """
-    places = {name: Path(os.environ[name]).resolve() for name in FOLDERS if os.environ.get(name)}
+    places = {name: place.resolve() for name, place in nnunet_places().items()}
     for first, second in combinations(places, 2):
         if places[first] == places[second]:
             raise InputError(
@@ -151,8 +148,8 @@ def refuse_entangled(cohort: Path, destination: Destination, *, case_folders: bo
             raise InputError(
                 f"{cohort} lies in {replaced}, which the new dataset would replace: choose another --dataset-id or --name"
             )
-    places = {name: Path(os.environ[name]).resolve() for name in FOLDERS if os.environ.get(name)}
-    for variable, place in places.items() if case_folders else ():
+    for variable, named in nnunet_places().items() if case_folders else ():
+        place = named.resolve()
         if place.is_relative_to(raw) and not "".join(place.relative_to(raw).parts[:1]).startswith("."):
             where = "the cohort itself" if place == raw else f"within the cohort {cohort}"
             raise InputError(
