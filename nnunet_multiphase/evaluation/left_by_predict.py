@@ -65,11 +65,16 @@ def doubts_of_labels(labels: Path, cases: Iterable[str], counted: Sequence[int] 
 def made_by(measures: Path) -> dict[str, str]:
     """Read from a patient's measures how they were made: property -> value as text; what is not known is left out."""
     try:
-        content = load_json(measures)
-        model = content.get("model")
-        labels = content.get("lesion_labels")
-    except (OSError, ValueError, AttributeError):
+        return how_made(load_json(measures))
+    except (OSError, ValueError):
         return {}
+
+
+def how_made(content: object) -> dict[str, str]:
+    """Tell it from the content of the measures, as `made_by` does."""
+    if not isinstance(content, Mapping):
+        return {}
+    model, labels = content.get("model"), content.get("lesion_labels")
     known = {} if not isinstance(model, Mapping) else dict(model)
     told = {
         str(key).replace("_", " "): _text(value)

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from nnunet_multiphase.evaluation.left_by_predict import (
     MEASURES,
     NOT_PREDICTED,
-    made_by,
+    how_made,
     noted_failures,
     told_apart,
 )
@@ -61,6 +61,7 @@ class Row:
     burden_percent: float | None
     verdict: str
     to_know: tuple[str, ...]
+    made: dict[str, str]  # as `how_made` tells
 
 
 def write_patient_index(folder: Path, failed: Mapping[str, str] | None = None) -> Path:
@@ -76,9 +77,9 @@ def write_patient_index(folder: Path, failed: Mapping[str, str] | None = None) -
     """
     folder = Path(folder)
     failed = {**noted_failures(folder), **(failed or {})}
-    read = [(row, path) for path in sorted(folder.glob(f"*{MEASURES}")) if (row := _row(path)) is not None]
-    rows = [row for row, _ in read if row.case not in failed]
-    apart = told_apart({row.case: made_by(path) for row, path in read if row.case not in failed})
+    rows = [row for path in sorted(folder.glob(f"*{MEASURES}")) if (row := _row(path)) is not None]
+    rows = [row for row in rows if row.case not in failed]
+    apart = told_apart({row.case: row.made for row in rows})
     rows.sort(key=lambda row: WORST_FIRST.index(row.verdict))
     table = sorted_table(
         COLUMNS,
@@ -135,6 +136,7 @@ def _row(path: Path) -> Row | None:
             None if content["burden_percent"] is None else float(content["burden_percent"]),
             next(verdict for verdict in WORST_FIRST if verdict in verdicts or not verdict),
             tuple(map(str, to_know)),
+            how_made(content),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
