@@ -43,6 +43,16 @@ def printable(text: str) -> str:
     )
 
 
+def first_of(names: Sequence[object], most: int = 5) -> str:
+    """Name things for a message, the first of many.
+
+    >>> first_of(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more
+
+
 def told_by_system(error: OSError) -> str:
     """Say in a sentence which file the system refused and why, and what to do where that is known.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.errors import InputError, first_of
 from nnunet_multiphase.json_file import load_json
 
 SPLITS = "splits_final.json"
@@ -39,7 +39,7 @@ def told_of_cases_without_fold(path: Path, folds: Sequence[Fold], cases: Collect
     if not left:
         return ""
     return (
-        f"{len(left)} of {len(cases)} training cases {_are(left)} in no fold of {path} ({listed_cases(left)}): no training "
+        f"{len(left)} of {len(cases)} training cases {_are(left)} in no fold of {path} ({first_of(left)}): no training "
         "but fold all learns from them, and none is validated on them; add them there, unless they are meant to stay out"
     )
 
@@ -49,7 +49,7 @@ def refuse_unknown_cases(path: Path, fold: Fold, preprocessed: Collection[str]) 
     unknown = sorted(_held([fold]) - set(preprocessed))
     if unknown:
         raise InputError(
-            f"{path} names {listed_cases(unknown)}, which {_are(unknown)} not among the {len(preprocessed)} preprocessed "
+            f"{path} names {first_of(unknown)}, which {_are(unknown)} not among the {len(preprocessed)} preprocessed "
             "cases: correct the names there, or preprocess the dataset again"
         )
 
@@ -88,9 +88,9 @@ def told_of_own_folds(own: Path, given: Path, cases: Collection[str]) -> str:
     unknown, missing = sorted(_held(folds) - set(cases)), sorted((set(cases) & _held(came)) - _held(folds))
     if unknown or missing:
         wrong = (
-            f"the first names {listed_cases(unknown)}, which {_are(unknown)} not in the dataset"
+            f"the first names {first_of(unknown)}, which {_are(unknown)} not in the dataset"
             if unknown
-            else f"the first lacks {listed_cases(missing)}"
+            else f"the first lacks {first_of(missing)}"
         )
         raise InputError(
             f"{own} and {given} hold different folds, and {wrong}: has the dataset changed since? {remedy}"
@@ -104,8 +104,3 @@ def _held(folds: Sequence[Fold]) -> set[str]:
 
 def _are(cases: Sequence[str]) -> str:
     return "are" if len(cases) > 1 else "is"
-
-
-def listed_cases(cases: Sequence[str]) -> str:
-    """Name cases for a message, the first five of many."""
-    return ", ".join(cases[:5]) + (f" and {len(cases) - 5} more" if len(cases) > 5 else "")

@@ -5,8 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from nnunet_multiphase.benchmark.layout import Plan
-from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.split_record import listed_cases
+from nnunet_multiphase.errors import InputError, first_of
 
 
 def refuse_wrong_folds(
@@ -76,7 +75,7 @@ def _problem(
             )
         twice = [case for case, times in Counter(cases).items() if times > 1]
         if twice:
-            return f"{part} names {listed_cases(twice)} twice; name each case once"
+            return f"{part} names {first_of(twice)} twice; name each case once"
     learnt = {patients.get(case, case): case for case in reversed(train)}
     both = sorted({*train} & {*val})
     if both:
@@ -96,4 +95,4 @@ def _problem(
 
 
 def _are(cases: Sequence[str]) -> str:
-    return f"{listed_cases(cases)} {'are' if len(cases) > 1 else 'is'}"
+    return f"{first_of(cases)} {'are' if len(cases) > 1 else 'is'}"

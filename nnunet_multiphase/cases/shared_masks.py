@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.check import CaseReport
+from nnunet_multiphase.errors import first_of
 from nnunet_multiphase.volumes.mask_file import MaskFiles
 
 
@@ -54,10 +55,9 @@ def find_equal_masks(reports: Sequence[CaseReport]) -> list[str]:
         alike = [(report, kind) for report, kind in others if report.case != first.case]
         alike = [(report, kind) for report, kind in alike if not _share_a_volume(first, report)]
         if alike:
-            shown = ", ".join(f"{report.case} ({kind})" for report, kind in alike[:6])
-            more = f" and {len(alike) - 6} more" if len(alike) > 6 else ""
+            shown = first_of([f"{report.case} ({kind})" for report, kind in alike], 6)
             notes.append(
-                f"case {first.case} ({what}) has the same mask, voxel by voxel, as {shown}{more}: see whether one file was "
+                f"case {first.case} ({what}) has the same mask, voxel by voxel, as {shown}: see whether one file was "
                 "copied for the others"
             )
     return notes

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.layout import one_form
 from nnunet_multiphase.cases.near_miss import likeness
+from nnunet_multiphase.errors import first_of
 from nnunet_multiphase.volumes.volume_file import volume_stem
 
 _FEW = 10
@@ -44,11 +45,10 @@ def list_unmatched(
     lesions = [name for name in lesions if not any(str(raw / name) in problem for problem in problems)]
     if not lesions:
         return listed, []
-    shown = ", ".join(lesions[:3]) + (f" and {len(lesions) - 3} more" if len(lesions) > 3 else "")
     one = len(lesions) == 1
     return listed, [
-        f"not used, as {'it matches' if one else 'they match'} no pattern, though called after lesions: {shown}; "
-        "correct the patterns if lesions are drawn there"
+        f"not used, as {'it matches' if one else 'they match'} no pattern, though called after lesions: "
+        f"{first_of(lesions, 3)}; correct the patterns if lesions are drawn there"
     ]
 
 

@@ -30,7 +30,7 @@ from nnunet_multiphase.dataset.progress import in_order
 from nnunet_multiphase.dataset.records import write_records
 from nnunet_multiphase.dataset.split import make_folds
 from nnunet_multiphase.dataset.workers import Run, dask_workers, local_workers
-from nnunet_multiphase.errors import CohortError, InputError
+from nnunet_multiphase.errors import CohortError, InputError, first_of
 from nnunet_multiphase.split_record import Fold
 
 if TYPE_CHECKING:
@@ -244,8 +244,7 @@ def _warnings(
     warnings += plan.found.notes
     ignored = plan.found.ignored
     if ignored:
-        shown = ", ".join(ignored[:3]) + (f" and {len(ignored) - 3} more" if len(ignored) > 3 else "")
-        warnings.append(f"ignored {len(ignored)} file(s): {shown}")
+        warnings.append(f"ignored {len(ignored)} file(s): {first_of(ignored, 3)}")
     for outcome in outcomes:
         for row in outcome.rows:
             if row.warnings and row.status == "present" and not outcome.failure:

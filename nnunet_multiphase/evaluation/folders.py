@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.errors import InputError, first_of
 from nnunet_multiphase.evaluation.borrowed import BorrowedWatch
 from nnunet_multiphase.evaluation.case_files import (
     DrawnMasks,
@@ -82,13 +82,13 @@ def evaluate_folders(
         missing = sorted(set(truths) - set(predictions))
         if missing:
             raise InputError(
-                f"no prediction for case {_list(missing)} in {prediction_folder}, though its truth is in "
+                f"no prediction for case {first_of(missing)} in {prediction_folder}, though its truth is in "
                 f"{truth_folder}; {_nearly(missing[0], predictions) or 'predict it'}, {way_out}"
             )
         unknown = sorted(set(predictions) - set(truths))
         if unknown:
             raise InputError(
-                f"no truth for case {_list(unknown)} in {truth_folder}, though its prediction is in "
+                f"no truth for case {first_of(unknown)} in {truth_folder}, though its prediction is in "
                 f"{prediction_folder}; add the truth, {way_out}"
             )
     if not common:
@@ -314,7 +314,3 @@ def _nearly(case: str, predictions: Mapping[str, Path]) -> str:
         if name.lower() in (case.lower(), f"{case}_0000".lower()):
             return f"if {path.name} is it, rename it to {case}{path.name[len(name) :].lower()}"
     return ""
-
-
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from nnunet_multiphase.errors import first_of
 from nnunet_multiphase.json_file import load_json
 
 MEASURES = "_lesions.json"
@@ -15,7 +16,6 @@ GRIDS = "grids"
 
 UNLIKE = ("runtime",)
 """Of a model's record: what makes no other answer."""
-MOST_NAMED = 5
 
 
 def noted_failures(folder: Path) -> dict[str, str]:
@@ -45,7 +45,7 @@ def doubts_of_labels(labels: Path, cases: Iterable[str], counted: Sequence[int] 
     found = []
     if stale:
         found.append(
-            f"{_named(stale)} could not be predicted in a later run: the labels there are an earlier run's; predict "
+            f"{first_of(stale)} could not be predicted in a later run: the labels there are an earlier run's; predict "
             f"anew, or take them away ({folder / NOT_PREDICTED} says why)"
         )
     made = {case: made_by(folder / f"{case}{MEASURES}") for case in cases}
@@ -56,7 +56,7 @@ def doubts_of_labels(labels: Path, cases: Iterable[str], counted: Sequence[int] 
         unlike = [case for case, text in others.items() if text != _text(sorted(counted))]
         if unlike:
             found.append(
-                f"the table of {_named(unlike)} counts the labels {others[unlike[0]]} as lesions, here "
+                f"the table of {first_of(unlike)} counts the labels {others[unlike[0]]} as lesions, here "
                 f"{_text(sorted(counted))} count; --prediction-lesion-labels says which"
             )
     return "; ".join(found)
@@ -102,12 +102,7 @@ def told_apart(made: Mapping[str, Mapping[str, str]]) -> str:
         text = ", ".join(f"{key} {known[key]}" for key in differing if key in known)
         if text:
             groups.setdefault(text, []).append(case)
-    return "; ".join(f"{_named(cases)} by {text}" for text, cases in groups.items())
-
-
-def _named(cases: Sequence[str]) -> str:
-    more = len(cases) - MOST_NAMED
-    return ", ".join(cases[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return "; ".join(f"{first_of(cases)} by {text}" for text, cases in groups.items())
 
 
 def _text(value: object) -> str:

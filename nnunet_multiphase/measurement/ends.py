@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import binary_dilation
 
+from nnunet_multiphase.errors import first_of
 from nnunet_multiphase.measurement.record import End, LesionMeasures
 from nnunet_multiphase.phases import FILL_HU
 from registration.padding import reaches_edge
@@ -133,12 +134,11 @@ def told_of_ends(lesions: Sequence[LesionMeasures], where: str = "") -> list[str
             by_ends.setdefault(lesion.cut_off, []).append(lesion.id)
     found = []
     for ends, numbers in by_ends.items():
-        named = ", ".join(map(str, numbers[:MOST_NAMED]))
-        named += f" and {len(numbers) - MOST_NAMED} more" if len(numbers) > MOST_NAMED else ""
         who, whose = ("lesion {} reaches", "its") if len(numbers) == 1 else ("lesions {} reach", "their")
         more = f" ({where})" if where and "window" in ends else ""
         found.append(
-            f"{who.format(named)} {named_ends(ends)}{more}: {whose} volume and diameters are lower bounds"
+            f"{who.format(first_of(numbers, MOST_NAMED))} {named_ends(ends)}{more}: {whose} volume and diameters "
+            "are lower bounds"
         )
     return found
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.split_record import Fold, listed_cases
+from nnunet_multiphase.errors import InputError, first_of
+from nnunet_multiphase.split_record import Fold
 
 SPLIT = "multiphase_split"
 """Among nnU-Net's `init_args`: the cases that the training learns from and is validated on."""
@@ -34,7 +34,7 @@ def told_of_known_validation_cases(before: Fold | None, validated: Collection[st
     if not known:
         return ""
     return (
-        f"the split has changed since the checkpoint: it has learnt from {listed_cases(known)}, which would be validated "
+        f"the split has changed since the checkpoint: it has learnt from {first_of(known)}, which would be validated "
         "now, and look better than new cases do"
     )
 
@@ -44,7 +44,7 @@ def told_of_changed_split(before: Fold | None, now: Fold) -> str:
     if not before:
         return ""
     told = [
-        f"{len(cases)} {what} ({listed_cases(sorted(cases))})"
+        f"{len(cases)} {what} ({first_of(sorted(cases))})"
         for what, cases in (
             ("more to learn from", set(now["train"]) - set(before["train"])),
             ("fewer to learn from", set(before["train"]) - set(now["train"])),
@@ -79,6 +79,6 @@ def told_of_changed_record(before: Mapping[str, Any], now: Mapping[str, Any]) ->
     moved = sorted(case for case in then if here.get(case, then[case]) != then[case])
     if moved:
         told.append(
-            f"{len(moved)} of {len(then)} cases have another reference phase than at the checkpoint: {listed_cases(moved)}"
+            f"{len(moved)} of {len(then)} cases have another reference phase than at the checkpoint: {first_of(moved)}"
         )
     return told
