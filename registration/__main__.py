@@ -29,6 +29,8 @@ REMARKS = "remarks"
 BESIDE = ".registration_"
 LEAST_RANGE_HU = 100.0
 """Air and water are 1000 apart."""
+SOFT_HU, LEAST_SOFT = (-150.0, 300.0), 0.015
+"""Soft tissue and fat, and the least share of a volume's voxels that is that: a thin patient in a wide field has more."""
 RIGID_ONLY = (".mat", ".xfm")
 """Formats of transforms that hold no composite one."""
 STALE_S = 3600
@@ -159,9 +161,7 @@ def _run(options: argparse.Namespace, alone: bool, read_folder: ReadFolder | Non
             print(f"  {path} {padded}")
         if image.HasMetaDataKey(REMARKS) and image.GetMetaData(REMARKS):
             print(f"  {image.GetMetaData(REMARKS)}")
-    if result.verdict != "ok":
-        for path, image in ((options.reference, reference), (options.moving, moving)):
-            print(*_unlike_hu(path, image), sep="", end="")
+        print(*_unlike_hu(path, image), sep="", end="")
     if result.deformation is not None:
         print("  deformed" if result.deformation.accepted else f"  not deformed: {result.deformation.reason}")
     return result.verdict
@@ -184,16 +184,28 @@ def _check_there(options: argparse.Namespace, read_folder: ReadFolder | None) ->
 
 
 def _unlike_hu(path: Path, image: sitk.Image) -> list[str]:
-    """Say of values that are no HU that they may be why nothing fitted."""
-    from registration.volume import extremes
+    """Say of values that are no HU that nothing may fit, or seem to: cut to the window, tissue of one value has no edges."""
+    import numpy as np
+    import SimpleITK as sitk
 
-    low, high = extremes(image)
+    from registration.padding import NO_HU_BELOW
+
+    values = sitk.GetArrayViewFromImage(image)
+    low, high = float(values.min()), float(values.max())
     if high - low < LEAST_RANGE_HU:
         return [f"  {path} holds values from {low:g} to {high:g}, no HU: export it again in HU\n"]
+    measured = values >= NO_HU_BELOW  # scanners pad with -2000 before they take the intercept off
+    low = float(np.min(values, where=measured, initial=high))
     if low >= 0:
         return [
             f"  {path} holds nothing below 0 ({low:g} to {high:g}) where HU have fat and air: is the rescale intercept "
             "(mostly -1024) missing?\n"
+        ]
+    least, most = SOFT_HU
+    if np.count_nonzero((values > least) & (values < most)) < LEAST_SOFT * np.count_nonzero(measured):
+        return [
+            f"  {path} holds next to nothing from {least:g} to {most:g} where HU have soft tissue: was the rescale "
+            "intercept (mostly -1024) applied twice, or is it another one?\n"
         ]
     return []
 

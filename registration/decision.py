@@ -24,6 +24,10 @@ LEAST_EDGES = (
     0.1  # of a region that failed, to be believed before the body's: in noise they agree by some hundredths
 )
 MOST_EXPECTED_MM = 8.0  # of a motion that nobody need look at
+NO_LIVER = (
+    "no liver was found in the reference: the body's motion is returned, but the liver may have breathed unseen (a liver "
+    "mask settles it)"
+)
 UNKNOWN = "the motion is known to about {:.0f} mm only"
 
 
@@ -89,6 +93,7 @@ def decide(signs: Signs, body: Candidate, region: Candidate | None, settings: Re
     than the body's, by some tenths of a mm (docs/results_registration.md). And only where what it found can be believed: a
     region that fails gives the body's motion, to be checked, because nobody saw how it breathed; unless the region's
     edges, which no fit was made on, agree better by its own motion than by the body's: then that is returned, as failed.
+    A liver that was looked for and not found breathed unseen likewise.
     """
     body_known = uncertainty(body.complete, body.motion)
     if region is None:
@@ -96,6 +101,9 @@ def decide(signs: Signs, body: Candidate, region: Candidate | None, settings: Re
         expected = body_known.error_mm(body.complete.samples.points) * MODEL_ERROR
         if settings.region != "body":  # a liver was looked for
             expected = float(np.hypot(expected, UNSEEN_BREATH_MM))
+            # Nobody saw how it breathed, as where it was found and could not be fitted.
+            verdict = "check" if verdict == "ok" else verdict
+            reasons = (NO_LIVER, *reasons)
         return _answer(body, body.motion, "body", expected, evidence, verdict, reasons, settings)
 
     points = region.complete.samples.points

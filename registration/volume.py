@@ -118,12 +118,6 @@ def check_one_value(mask: sitk.Image, name: str) -> None:
         )
 
 
-def extremes(image: sitk.Image) -> tuple[float, float]:
-    """Give the lowest and the highest value."""
-    values = sitk.GetArrayViewFromImage(image)
-    return float(values.min()), float(values.max())
-
-
 def check_contrast(volume: Volume, name: str) -> None:
     """Refuse a volume of one value.
 

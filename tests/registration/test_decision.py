@@ -160,4 +160,19 @@ def test_without_edges_the_body_is_judged_by_itself(choose: Any) -> None:
 
 def test_a_liver_that_was_not_found_may_have_breathed(choose: Any) -> None:
     answer = choose(0.0, Signs(body_by_the_bodys=GOOD), region=False)
-    assert answer.expected_error_mm == pytest.approx(np.hypot(0.18, 5.0))
+    # Told to be checked, it holds what the halves disagree by, too.
+    assert answer.expected_error_mm == pytest.approx(np.hypot(np.hypot(0.18, 5.0), GOOD.disagreement_mm))
+    assert answer.verdict == "check"
+    assert "no liver was found" in answer.reasons[0]
+
+
+def test_without_a_liver_a_match_that_failed_has_failed(choose: Any) -> None:
+    answer = choose(0.0, Signs(body_by_the_bodys=replace(GOOD, sharpness=0.1)), region=False)
+    assert answer.verdict == "failed"
+    assert "no liver was found" in answer.reasons[0]
+
+
+def test_a_body_that_was_asked_for_needs_no_liver(choose: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(__name__ + ".SETTINGS", RegistrationSettings(region="body"))
+    answer = choose(0.0, Signs(body_by_the_bodys=GOOD), region=False)
+    assert (answer.verdict, answer.reasons) == ("ok", ())

@@ -134,8 +134,16 @@ def test_a_format_that_keeps_neither_sides_nor_slice_distance_is_asked_about_bot
             lambda image: sitk.Cast(image > -300, sitk.sitkInt16),
             "moved.nii.gz holds values from 0 to 1, no HU",
         ),
+        (
+            lambda image: sitk.Cast(sitk.ConstantPad(image + 1024, [8] * 3, [8] * 3, -2000), sitk.sitkInt16),
+            "moved.nii.gz holds nothing below 0",
+        ),
+        (
+            lambda image: image - 1024,
+            "moved.nii.gz holds next to nothing from -150 to 300 where HU have soft tissue",
+        ),
     ],
-    ids=["offset", "mask"],
+    ids=["offset", "mask", "offset in padding", "offset taken off twice"],
 )
 def test_values_that_are_no_hu_are_named_where_nothing_fits(
     files: Path,
@@ -149,6 +157,28 @@ def test_values_that_are_no_hu_are_named_where_nothing_fits(
     arguments = [str(files / "reference.nii.gz"), str(tmp_path / "moved.nii.gz")]
     assert main([*arguments, "--transform", str(tmp_path / "t.tfm")]) == 0
     assert said in capsys.readouterr().out
+
+
+def test_an_offset_of_both_volumes_is_named_whatever_the_verdict(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registration.decision.judge", lambda *_: ("ok", ()))
+    for name in ("reference", "moving"):
+        image = sitk.Clamp(sitk.ReadImage(str(files / f"{name}.nii.gz")), lowerBound=-1024)
+        sitk.WriteImage(image + 1024, str(tmp_path / f"{name}.nii.gz"))
+    given = [str(tmp_path / "reference.nii.gz"), str(tmp_path / "moving.nii.gz")]
+    assert main([*given, "--transform", str(tmp_path / "t.tfm")]) == 0
+    said = capsys.readouterr().out
+    for path in given:
+        assert f"{path} holds nothing below 0" in said
+
+
+def test_volumes_in_hu_are_no_reason_for_a_word_about_them(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [str(files / "reference.nii.gz"), str(files / "moving.nii.gz")]
+    assert main([*given, "--transform", str(tmp_path / "t.tfm")]) == 0
+    assert "HU have" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
