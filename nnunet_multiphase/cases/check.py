@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from scipy import ndimage
 
 from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.judged import Judged, find_exchanged_for_liver
+from nnunet_multiphase.cases.plausible_masks import find_vessels_for_liver
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.mask_file import GridError, MaskFiles, read_mask
 from nnunet_multiphase.volumes.orientation import upright
@@ -23,6 +25,8 @@ from registration.padding import tell_padding
 STRAY_SHARE = 0.05
 """Share of a lesion mask that may lie outside the liver mask: edges are drawn by different hands."""
 MISPLACED_SHARE = 0.9
+SURROUNDED_SHARE = 0.5
+"""Of what touches lesions that were cut out of a liver mask, more is liver: half of it at the liver's edge."""
 
 
 @dataclass(frozen=True)
@@ -184,9 +188,15 @@ def _check_mask(
 def _check_together(judged: _Checked, case: CaseFolder) -> None:
     """Ask whether lesions and liver belong together."""
     lesions, liver = judged.drawn.get("lesions"), judged.drawn.get("liver")
+    if liver is not None:
+        thin = find_vessels_for_liver(liver, lesions, judged.grids[case.reference])
+        if judged.add(f"case {case.name}: {case.liver}", [thin]):
+            return
     if lesions is None or liver is None or not lesions.any():
         return
     outside = float((lesions & ~liver).sum() / lesions.sum())
+    if outside > MISPLACED_SHARE and _are_cut_out(lesions, liver):
+        return  # a liver around its lesions: what is fitted and learned is the same
     if outside > MISPLACED_SHARE:
         judged.problems.append(
             f"case {case.name}: {100 * outside:.0f} % of {case.lesions} lie outside {case.liver}: they do not belong "
@@ -197,6 +207,15 @@ def _check_together(judged: _Checked, case: CaseFolder) -> None:
             f"case {case.name}: {100 * outside:.0f} % of the lesions lie outside the liver mask"
         )
     judged.add(f"case {case.name}: {case.lesions}", [find_exchanged_for_liver(lesions, liver)])
+
+
+def _are_cut_out(lesions: np.ndarray, liver: np.ndarray) -> bool:
+    """Tell whether lesions fill holes of a liver mask: liver is what mostly touches them. Both boolean (z, y, x)."""
+    box = tuple(
+        slice(max(0, s.start - 1), s.stop + 1) for s in ndimage.find_objects(lesions.astype(np.uint8))[0]
+    )
+    near = ndimage.binary_dilation(lesions[box]) & ~lesions[box]
+    return bool(liver[box][near].mean() >= SURROUNDED_SHARE) if near.any() else False
 
 
 def _where_it_fits(files: MaskFiles, case: CaseFolder, read: Callable[[Path], sitk.Image]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.case_folder import EXPECTED_NAMES, read_case_folder
 from nnunet_multiphase.cases.case_name import case_id
+from nnunet_multiphase.cases.known_sets import told_of_known_set
 from nnunet_multiphase.cases.mask_choice import ONE_MASK, MaskRule
 from nnunet_multiphase.cases.near_miss import flat_pattern, is_system_folder, lesions_below
 from nnunet_multiphase.cases.other_form import told_of_other_form
@@ -42,7 +43,7 @@ def scan_cohort(raw: Path, masks: MaskRule = ONE_MASK) -> tuple[list[CaseFolder]
         return [], [f"{raw} is not a folder: expected one with a folder per case ({EXPECTED_NAMES} in each)"]
     folders = case_folders(raw)
     if other_form := told_of_other_form(raw, folders, f"a folder per case ({EXPECTED_NAMES} in each)"):
-        return [], [f"{raw} {other_form}"]
+        return [], [f"{raw} {told_of_known_set(raw) or other_form}"]
     cases: list[CaseFolder] = []
     problems: list[str] = []
     seen: dict[str, str] = {}
@@ -66,6 +67,8 @@ def scan_cohort(raw: Path, masks: MaskRule = ONE_MASK) -> tuple[list[CaseFolder]
             problems += error.problems
         except InputError as error:
             problems.append(str(error))
+    if not cases and (known := told_of_known_set(raw)):
+        return [], [f"{raw} {known}"]
     files = [entry for entry in raw.iterdir() if entry.is_file() and not entry.name.startswith(".")]
     if not folders and files:
         problems.append(

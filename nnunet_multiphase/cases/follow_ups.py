@@ -14,6 +14,7 @@ _VISIT = r"(?:baseline|bl|follow[_\-]?up|fu|visit|time[_\-]?point|tp|ses|session
 _NUMBERED = r"(?:t|v|d|w|m|y|day|week|month|year|mo|wk|yr|scan|study|exam)"
 
 _BEHIND_DATE = re.compile(rf"(?P<who>.+?){_SIGN}+{_DATE.format('a')}(?:[_\-t]\d{{4}}(?:\d\d)?)?")
+_BEHIND_YEAR = re.compile(rf"(?P<who>.+\d){_SIGN}+(?:199\d|20[0-3]\d)")
 _BEFORE_DATE = re.compile(rf"{_DATE.format('a')}{_SIGN}+(?P<who>.+)")
 _BEHIND_VISIT = re.compile(rf"(?P<who>.+?){_SIGN}+{_VISIT}{_SIGN}?\d{{0,2}}")
 _BEHIND_NUMBER = re.compile(rf"(?P<who>.+?){_SIGN}+{_NUMBERED}{_SIGN}?\d{{1,3}}")
@@ -66,7 +67,11 @@ def _patient_in(name: str) -> str:
     >>> _patient_in("hcc_001_20190101"), _patient_in("p7_fu2"), _patient_in("case_001"), _patient_in("site1_20190101")
     ('hcc_001', 'p7', '', '')
     """
-    if match := _BEHIND_DATE.fullmatch(name) or _BEHIND_NUMBER.fullmatch(name):
+    if (
+        match := _BEHIND_DATE.fullmatch(name)
+        or _BEHIND_NUMBER.fullmatch(name)
+        or _BEHIND_YEAR.fullmatch(name)
+    ):
         who = match["who"]
         return who if re.search(r"\d", who) and not _NO_PATIENT.fullmatch(who) else ""
     if match := _BEFORE_DATE.fullmatch(name):  # 20190101_02 may be the day's second patient

@@ -14,6 +14,7 @@ from nnunet_multiphase.cases.plausible_masks import (
     MOST_LESIONS_DARK,
     NOT_LIVER_HU,
     find_implausible_mask_size,
+    find_vessels_for_liver,
 )
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.orientation import turned, upright
@@ -121,6 +122,9 @@ def judge_masks(
         if kind == "lesions" and dark.get(phase, 0.0) <= MOST_LESIONS_DARK:
             judged.told = {"lesion-hu"}
         judged.mask(called, kind, phase, mask, known[phase], liver_drawn="liver" in drawn)
+    if "liver" in drawn:
+        thin = find_vessels_for_liver(drawn["liver"], drawn.get("lesions"), masks["liver"])
+        judged.add(CALLED["liver"], [thin])
     if len(drawn) == 2 and drawn["lesions"].any():
         judged.add(CALLED["lesions"], [find_exchanged_for_liver(drawn["lesions"], drawn["liver"])])
     refuse(judged)

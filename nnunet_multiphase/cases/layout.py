@@ -45,6 +45,7 @@ class Layout:
         index: The set's own table; the patterns are not looked at then.
         above: Patterns of folders that may lie above all of these paths, as the set's archives bring them.
         unused: Patterns of folders that the set brings and nobody here needs; they are not looked into.
+        case_start: How the set's cases begin, where its patterns alone would fit other sets: to recognise it by.
         versions_apart: Folders that a * above {case} matches are versions of the same masks, never to be united.
         distrust: Why the headers cannot be believed; such a cohort is refused unless the user insists.
     """
@@ -63,6 +64,7 @@ class Layout:
     above: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     versions_apart: bool = False
+    case_start: str = ""
 
     def __post_init__(self) -> None:
         """Write the files' names for phases in one form, as the paths they are looked for in."""

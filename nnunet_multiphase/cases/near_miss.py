@@ -215,6 +215,13 @@ def _unread_folder(folder: Path, found: Container[object]) -> str:
     inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     volumes = [path for path in inside if path.is_file() and volume_stem(path) is not None]
     what = like.phase if like.kind == "image" else "a mask"
+    if len(volumes) > 1 and like.kind != "image":
+        ending = volumes[0].name[len(volume_stem(volumes[0]) or "") :]
+        return (
+            f"is a folder of {len(volumes)} volumes that seem to be masks, as of so many cases: say where each case's files "
+            f"are with setup's --pattern '{{phase}}/{{case}}{ending}' --phase-names PHASE=FOLDER --lesions "
+            f"'{folder.name}/{{case}}{ending}' --drawn-on PHASE, and give the folder that holds them as RAW"
+        )
     if volumes:
         return (
             f"is a folder that seems to hold {what}: move {folder.name}/{volumes[0].name} up to "

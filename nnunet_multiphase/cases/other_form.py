@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nnunet_multiphase.cases.layout import one_form
 from nnunet_multiphase.cases.near_miss import exact_name, likeness
+from nnunet_multiphase.cases.nnunet_form import told_of_nnunet_form
 from nnunet_multiphase.dicom.files import is_dicom
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.volumes.volume_file import volume_stem
@@ -38,16 +39,9 @@ def told_of_other_form(raw: Path, folders: Sequence[Path], expected: str) -> str
             f"seems to hold DICOM studies ({files.relative_to(raw)}): expected {expected}; make case folders of them with "
             f"`nnunet-multiphase import-dicom {raw} NEW_FOLDER`, and give setup the new folder"
         )
-    if (raw / "imagesTr").is_dir():
-        what, options = (
-            "is a dataset in nnU-Net's form",
-            (
-                "--pattern 'imagesTr/{case}_{phase}.nii.gz' --phase-names nc=0000 art=0001 ... --lesions "
-                "'labelsTr/{case}.nii.gz' --drawn-on PHASE"
-            ),
-        )
-    else:
-        what, options = _folder_of_each_phase(folders) or _bids(folders) or ("", "")
+    if nnunet := told_of_nnunet_form(raw, expected):
+        return nnunet
+    what, options = _folder_of_each_phase(folders) or _bids(folders) or ("", "")
     return f"{what}: expected {expected}; say how it is named with {options}" if what else ""
 
 

@@ -87,6 +87,7 @@ PRESETS: dict[str, Layout] = {
         drawn_on="pv",
         lesion_labels=(2,),
         liver_labels=(1, 2),
+        case_start="liver_",
     ),
     # The same; label 1 is the vessels, and there is no liver mask.
     "msd-hepaticvessel": Layout(
@@ -96,6 +97,7 @@ PRESETS: dict[str, Layout] = {
         drawn_on="pv",
         lesion_labels=(2,),
         further_labels=(1,),
+        case_start="hepaticvessel_",
     ),
     # Its archives unpack to media/nas/..., in a folder of the archive's name where the program makes one.
     "lits": Layout(

@@ -13,6 +13,7 @@ from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.table_text import Row, Table, no_answer
 from nnunet_multiphase.volumes.volume_file import split_channel, volume_stem
 from nnunet_multiphase.words.descriptions import phases_named
+from nnunet_multiphase.words.labels import meanings_in
 from nnunet_multiphase.words.search import fold, words_apart
 
 _PATIENT = re.compile(
@@ -23,6 +24,8 @@ _DRAWN_ON = re.compile(
     r"\b(ref|reference|referenz|drawn|annotated|annotation|segmented|segmentation|labell?ed|contoured|phase|masks?|lesions?"
     r"|tumou?rs?)\b"
 )
+_NO_CT = re.compile(r"\b(pet|suv|spect|mri?|mrt|irm|rm|t[12]w|dwi|adc|cbct|ultrasound|dose|rtdose)\b")
+"""Names of volumes that nobody takes for a phase."""
 _FILES = (*PHASES, "lesions", "liver")
 """Columns that hold paths."""
 
@@ -155,6 +158,9 @@ def _told_of_volumes(column: _Column, root: Path, used: Collection[Path], said: 
     like = likeness(re.sub(r"\d+$", "", column.words).strip(), "")
     kind = None if like is None else like.phase if like.kind == "image" else like.kind
     plain = kind in ("lesions", "liver") or (kind in PHASES and kind not in said)
+    means = meanings_in(column.words)
+    if not plain and "lesion" not in means and (_NO_CT.search(column.words) or "place" in means):
+        return ""  # a PET, a dose, the spleen
     for row, cell in column.cells:
         for part in _parts(cell):
             path = root / part
@@ -176,7 +182,7 @@ def _mend(kind: str | None, said: Collection[str]) -> str:
         return f"it seems to be a mask of the liver: {'keep one of both' if 'liver' in said else 'call it liver'}"
     if kind in PHASES:
         return f"it seems to be {kind}: {'keep one of both' if kind in said else f'call it {kind}'}"
-    return f"expected one of {', '.join(_FILES)}: call it what it is"
+    return f"expected one of {', '.join(_FILES)}: if it is one of them, call it so"
 
 
 def _phase_in(cell: str) -> str:

@@ -10,13 +10,17 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from nnunet_multiphase.dicomweb.access import (
+    TOKEN,
+    bearer,
+    refuse_unusable_certificates,
+    told_of_login,
+    told_of_tls,
+)
 from nnunet_multiphase.errors import InputError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
-
-TOKEN = "DICOMWEB_TOKEN"
-"""Environment variable with a token to be shown to the service (OAuth's bearer)."""
 
 _TIMEOUT_S = 60.0  # without a byte
 _LONGEST_S = 600.0  # for a whole answer: 1 MB/s bring an image of 500 frames
@@ -36,14 +40,14 @@ class Service:
 def connect(url: str) -> Service:
     """Make ready to speak to a service; nothing is sent yet.
 
-    User name and password come from ~/.netrc, a token from the variable DICOMWEB_TOKEN, the certificates of a hospital's
-    own authority from the file in REQUESTS_CA_BUNDLE.
+    A token comes from the variable DICOMWEB_TOKEN, which counts first, user name and password from ~/.netrc, the
+    certificates of a hospital's own authority from the file in REQUESTS_CA_BUNDLE.
 
     Args:
         url: Root of the service, such as http://host:8042/dicom-web.
 
     Raises:
-        InputError: No such URL, or dicomweb-client is not installed.
+        InputError: No such URL, dicomweb-client is not installed, or there are no certificates where some are named.
     """
     try:
         parts = urlsplit(url)
@@ -66,14 +70,16 @@ def connect(url: str) -> Service:
             f"--dicomweb needs {' and '.join(missing)}, which this environment lacks: "
             'run pip install "nnunet-multiphase[dicomweb]"'
         )
+    if parts.scheme == "https":
+        refuse_unusable_certificates()
     from dicomweb_client.web import DICOMwebClient
 
     from nnunet_multiphase.dicomweb.session import BoundedSession, Bounds
 
-    token = os.environ.get(TOKEN)
-    headers = {"Authorization": f"Bearer {token}"} if token else None
     session = BoundedSession(Bounds(_LONGEST_S, _LARGEST_LIST, _LARGEST_IMAGE, _PAUSE_S))
-    client = DICOMwebClient(url.rstrip("/"), session=session, headers=headers, timeout=_TIMEOUT_S)
+    if token := os.environ.get(TOKEN):
+        session.auth = bearer(token)
+    client = DICOMwebClient(url.rstrip("/"), session=session, timeout=_TIMEOUT_S)
     client.set_http_retry_params(retry=False)  # the session asks again, also where an answer breaks off
     return Service(url, client)
 
@@ -108,10 +114,7 @@ def told(service: Service, what: str, *, absent: str = "") -> Iterator[None]:
             "ask those who run it"
         ) from error
     except requests.exceptions.SSLError as error:
-        raise InputError(
-            f"{url}: its certificate is not trusted here; name the file of your authority's certificates in the variable "
-            "REQUESTS_CA_BUNDLE"
-        ) from error
+        raise InputError(told_of_tls(error, url)) from error
     except requests.exceptions.Timeout as error:
         raise InputError(_silent(url, what)) from error
     except (
@@ -136,8 +139,8 @@ def told(service: Service, what: str, *, absent: str = "") -> Iterator[None]:
         status = error.response.status_code if error.response is not None else 0
         if status in (401, 403):
             raise InputError(
-                f"{url} answers {status} ({'log in' if status == 401 else 'forbidden'}), {what}: put the user name and "
-                f"password for {urlsplit(url).hostname} into ~/.netrc, or a token into the variable {TOKEN}"
+                f"{url} answers {status} ({'log in' if status == 401 else 'forbidden'}), {what}: "
+                f"{told_of_login(error.response, url)}"
             ) from error
         if status == 404 and absent:
             raise InputError(f"{url}: {absent}") from error

@@ -80,7 +80,7 @@ def read_volume(path: Path, *, drawing: bool = False) -> sitk.Image:
     Args:
         path: A .nii or .nii.gz file, any other that SimpleITK reads (.nrrd, .mha), or a folder with the DICOM files
             of one series. `#2` behind a file's name takes the third volume of a 4D file.
-        drawing: It is a mask: as a DICOM folder it need not be CT in HU.
+        drawing: It is a mask: as a DICOM folder it need not be CT in HU, and no HU are asked for.
 
     Returns:
         The volume in the file's own pixel type.
@@ -100,7 +100,7 @@ def read_volume(path: Path, *, drawing: bool = False) -> sitk.Image:
     before = state_of(path)
     with _quiet_itk:
         reader = read_information(path)
-        _check_shape(path, reader, channel)
+        _check_shape(path, reader, channel, drawing=drawing)
         try:
             check_nifti(path, reader)
         except ValueError as error:
@@ -208,7 +208,7 @@ def _header_of(path: Path) -> Path:
     return path.with_suffix(".HDR" if path.suffix.isupper() else ".hdr")
 
 
-def _check_shape(path: Path, reader: sitk.ImageFileReader, channel: int | None) -> None:
+def _check_shape(path: Path, reader: sitk.ImageFileReader, channel: int | None, *, drawing: bool) -> None:
     """Make sure that there is one volume, or the wanted one of several."""
     size, components = reader.GetSize(), reader.GetNumberOfComponents()
     volumes = volumes_in(reader)
@@ -218,9 +218,13 @@ def _check_shape(path: Path, reader: sitk.ImageFileReader, channel: int | None) 
             f"{path} is not one 3D volume: expected three dimensions, found {shape}; export one volume per file"
         )
     if components in COLOURS and reader.GetPixelID() == sitk.sitkVectorUInt8:
+        wanted = (
+            "of labels, such as 0 and 1; write the mask as one number a voxel"
+            if drawing
+            else "of HU; export the CT itself and no picture of it"
+        )
         raise InputError(
-            f"{path} is a colour image ({components} values of 8 bits a voxel): expected one volume of HU; export the CT "
-            "itself and no picture of it"
+            f"{path} is a colour image ({components} values of 8 bits a voxel): expected one volume {wanted}"
         )
     if channel is None and volumes > 1:
         numbers = " ".join(f"{phase}={n}" for n, phase in enumerate(PHASES[:volumes]))

@@ -50,7 +50,9 @@ def test_patients_of_all_lines_or_of_none_pass(tmp_path: Path, patients: tuple[s
         ("Spätphase", "x/dl.nii", "seems to be dl: call it dl"),
         ("arterial", "x/deep", "seems to be art: call it art"),
         ("liver_mask", "x/m2.nii", "seems to be a mask of the liver: call it liver"),
-        ("pet", "x/m2.nii", "expected one of nc, art, pv, dl, lesions, liver"),
+        ("scan", "x/m2.nii", "expected one of nc, art, pv, dl, lesions, liver"),
+        ("t1", "x/m2.nii", "expected one of nc, art, pv, dl, lesions, liver"),  # a time point, perhaps
+        ("PET tumor", "x/m2.nii", "holds files"),
         ("", "x/m2.nii", "a column without a name holds files"),
     ],
 )
@@ -89,6 +91,9 @@ def test_a_column_that_names_another_reference_is_refused(tmp_path: Path, column
         ("source", ("old/1.nii", "old/2.nii")),
         ("folder", ("x", "x")),
         ("lesions again", ("x/m.nii", "x/m.nii")),
+        ("pet", ("x/m2.nii", "x/m2.nii")),
+        ("T1w MRI", ("x/m2.nii", "")),
+        ("spleen mask", ("x/m2.nii", "")),
         ("lesions2", ("", "n/a")),
         ("", ("0", "1")),
     ],

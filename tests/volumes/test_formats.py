@@ -258,8 +258,11 @@ def test_a_colour_image_is_no_4d_file(tmp_path: Path, ending: str) -> None:
     grey = sitk.Cast(sitk.Clamp(oblique_volume(), sitk.sitkInt16, 0, 255), sitk.sitkUInt8)
     path = tmp_path / f"pv{ending}"
     sitk.WriteImage(sitk.Compose(grey, grey, grey), str(path))
-    with pytest.raises(InputError, match=r"is a colour image \(3 values of 8 bits a voxel\)"):
+    colour = r"is a colour image \(3 values of 8 bits a voxel\): expected one volume of"
+    with pytest.raises(InputError, match=f"{colour} HU; export the CT itself"):
         read_volume(path)
+    with pytest.raises(InputError, match=f"{colour} labels, such as 0 and 1; write the mask as one number"):
+        read_volume(path, drawing=True)
 
 
 @pytest.mark.skipif(os.sep != "/", reason="there the path is right")
