@@ -10,9 +10,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 import registration
+from nnunet_multiphase import api_kinds as kinds
 from nnunet_multiphase.alignment import align as alignment
 from nnunet_multiphase.api_input import (
     Volume,
@@ -141,6 +140,7 @@ def align_phases(
     from nnunet_multiphase.cases.given import judge_masks, judge_phases, told_of_copies
 
     refuse_other_settings(settings)
+    kinds.refuse_other_flags(registered=registered)
     accept, names = accepted_checks(accept), known_names(phases)
     reference = reference_name(reference, names)
     if on_failure not in ON_FAILURE:
@@ -233,9 +233,18 @@ def build_dataset(
     from nnunet_multiphase.cases.inputs import Inputs
     from nnunet_multiphase.dataset import build
     from nnunet_multiphase.dataset.options import DatasetOptions
-    from nnunet_multiphase.dataset.target_classes import LESIONS
+    from nnunet_multiphase.dataset.target_classes import LESIONS, TargetClasses
 
     refuse_other_settings(settings)
+    kinds.refuse_other_paths(raw=raw)
+    kinds.refuse_other_texts(name=name)
+    kinds.refuse_other_numbers(dataset_id=dataset_id, folds=folds, seed=seed, jobs=jobs)
+    kinds.refuse_other_numbers(whole=False, test_fraction=test_fraction)
+    kinds.refuse_other_flags(overwrite=overwrite, progress=progress)
+    kinds.refuse_other_records("inputs", inputs or Inputs(), Inputs)
+    kinds.refuse_other_records("targets", targets or LESIONS, TargetClasses)
+    if phases is not None:
+        kinds.refuse_other_names(phases)
     options = DatasetOptions(
         inputs or Inputs(),
         missing=missing,
@@ -249,7 +258,7 @@ def build_dataset(
     )
     return build.build_dataset(
         Path(raw),
-        dataset_id,
+        int(dataset_id),
         name,
         options,
         jobs=jobs,
@@ -280,7 +289,7 @@ def load_predictor(
 
     Args:
         model: Folder that nnU-Net trained into, zip that nnU-Net exported, folder that `nnunet-multiphase export` wrote, or
-            the number of a dataset, whose model lies in nnUNet_results.
+            the number or the whole name of a dataset (Dataset501_X), whose model lies in nnUNet_results.
         folds: Fold or folds whose networks vote, by number, or "all"; None: all that are trained.
         device: "cpu", "cuda" or "mps"; None: a GPU where there is one.
         runtime: What runs it; None: torch, or what an exported model was exported for.
@@ -301,13 +310,10 @@ def load_predictor(
     """
     from nnunet_multiphase.prediction import find_model_folder, load_for_runtime
 
-    if isinstance(model, str) and model.isdecimal() and not Path(model).exists():
-        model = int(model)
-    source = (
-        find_model_folder(int(model), trainer, plans, configuration)
-        if isinstance(model, int | np.integer)
-        else Path(model)
-    )
+    kinds.refuse_other_flags(mirroring=mirroring, trusted=trusted)
+    kinds.refuse_other_numbers(whole=False, step_size=step_size)
+    named = kinds.is_dataset(model)
+    source = find_model_folder(str(model), trainer, plans, configuration) if named else Path(str(model))
     return load_for_runtime(
         source,
         runtime,
@@ -369,6 +375,9 @@ def predict_case(
     from nnunet_multiphase import prediction
 
     refuse_other_settings(settings)
+    kinds.refuse_no_model(predictor)
+    kinds.refuse_other_paths(output=output)
+    kinds.refuse_other_flags(all_grids=all_grids, everywhere=everywhere)
     accept = accepted_checks(accept)
     prediction.refuse_other_labels(predictor, Path(output))
     predicted = prediction.predict_case(

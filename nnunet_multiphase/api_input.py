@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -53,9 +53,10 @@ def lesion_values(lesion_labels: Sequence[int] | int | None) -> tuple[int, ...] 
     """Give the values that are lesion; a single one may come as a number."""
     if lesion_labels is None:
         return None
-    given = [lesion_labels] if isinstance(lesion_labels, int | np.integer) else lesion_labels
-    if isinstance(given, str) or not all(
-        isinstance(value, int | np.integer) and value > 0 for value in given
+    # ndarray and set are no Sequence, and are as good
+    given = [*lesion_labels] if isinstance(lesion_labels, Iterable) else [lesion_labels]
+    if not given or not all(
+        isinstance(value, int | np.integer) and not isinstance(value, bool) and value > 0 for value in given
     ):
         raise InputError(f"lesion_labels {lesion_labels!r}: expected whole numbers above 0, such as [1]")
     return tuple(int(value) for value in given)
@@ -125,6 +126,8 @@ def _seems_to_be(name: str) -> str:
 
 def accepted_checks(accept: Collection[str]) -> tuple[str, ...]:
     """Give the checks that are overruled; a single one may come as a text."""
+    if not isinstance(accept, Iterable):
+        raise InputError(f"accept {accept!r}: expected a list of checks, such as ['spacing']; none is []")
     given = (accept,) if isinstance(accept, str) else tuple(accept)
     for check in given:
         if check not in CHECKS:

@@ -25,6 +25,7 @@ from nnunet_multiphase.api_input import (
     refuse_several_values,
     tell,
 )
+from nnunet_multiphase.api_kinds import refuse_other_flags, refuse_other_numbers
 from nnunet_multiphase.errors import InputError
 
 if TYPE_CHECKING:
@@ -167,6 +168,8 @@ def evaluate(
     from nnunet_multiphase.evaluation.matching import IOU_THRESHOLD
 
     threshold = IOU_THRESHOLD if iou_threshold is None else iou_threshold
+    refuse_other_numbers(whole=False, iou_threshold=threshold)
+    refuse_other_flags(partial=partial)
     labels = lesion_values(lesion_labels)
     sides = [path_or_image(side) for side in (prediction, truth)]
     folders = [isinstance(side, Path) and side.is_dir() for side in sides]

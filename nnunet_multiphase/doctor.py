@@ -267,6 +267,14 @@ def _check_folder(variable: str, environment: Mapping[str, str], *, needed_for_t
         )
     folder = Path(value)
     if not folder.is_dir():
+        if value.startswith("~"):  # mkdir would make another folder, for the shell expands it
+            whole = folder.expanduser()
+            return Check(
+                variable,
+                bad,
+                f"{value} is no folder: a ~ in quotes is not expanded",
+                f"export {variable}={whole}",
+            )
         return Check(variable, bad, f"{value} is no folder", f"mkdir -p {value}")
     if not os.access(folder, os.W_OK | os.X_OK):
         return Check(variable, bad, f"{value} is not writable", "choose another folder or change its owner")

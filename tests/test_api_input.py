@@ -44,7 +44,7 @@ BOTH = {"pv": ABDOMEN, "art": OTHER}
         (lambda: mp.RegistrationSettings(seed="0"), "seed must be a whole number"),
         (lambda: mp.align_phases([CT, CT], "pv"), "phases are a list: expected a dict"),
         (lambda: mp.lesion_table(MASK, [CT]), "phases are a list: expected a dict"),
-        (lambda: mp.build_dataset("raw", "901", "Name"), "--dataset-id '901' cannot be used"),
+        (lambda: mp.build_dataset("raw", "901", "Name"), "dataset_id must be a whole number, but is '901'"),
         (lambda: mp.lesion_table(CLASSES), r"several values beside 0 \(1, 2\): say which are lesion"),
         (lambda: mp.lesion_table(PROBABILITIES), "the segmentation is no label file"),
         (lambda: mp.lesion_table(CT), "expected 0 and above, found -"),

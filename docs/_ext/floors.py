@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("api", "api_segmentation", "demo"),
     ("report",),
-    ("benchmark", "patients", "api_input"),
+    ("benchmark", "patients", "api_input", "api_kinds"),
     ("prediction", "dataset"),
     ("dicom_out", "models"),
     ("measurement", "doctor"),

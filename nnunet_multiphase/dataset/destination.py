@@ -50,12 +50,16 @@ def nnunet_folder(variable: str) -> Path:
     """Read one of nnU-Net's folder variables.
 
     Raises:
-        InputError: It is not set, or names a file.
+        InputError: It is not set, names a file, or begins with a ~ that no shell has expanded.
     """
     value = os.environ.get(variable)
     if not value:
         raise InputError(
             f"{variable} is not set: nnU-Net looks for datasets there; type `export {variable}=/path/to/{variable}` first"
+        )
+    if value.startswith("~"):  # nnU-Net would look for a folder of that name below wherever it is started
+        raise InputError(
+            f"{variable} is {value}: a ~ in quotes is not expanded; type `export {variable}={Path(value).expanduser()}`"
         )
     folder = Path(os.path.abspath(value))
     there = next(place for place in (folder, *folder.parents) if place.exists())
@@ -81,6 +85,11 @@ def name_destination(dataset_id: int, name: str, *, overwrite: bool = False) -> 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise InputError(
             f"--name {name!r} cannot be used: it may hold letters, digits, _ and -; for example MultiPhaseLiver"
+        )
+    if re.match(r"Dataset\d{3,}_", name):
+        raise InputError(
+            f"--name {name!r} cannot be used: the folder would be called Dataset{dataset_id:03d}_{name}; give what comes "
+            f"after the number, such as --name {name.partition('_')[2] or 'MultiPhaseLiver'}"
         )
     raw, preprocessed = nnunet_folder("nnUNet_raw"), nnunet_folder("nnUNet_preprocessed")
     full_name = f"Dataset{dataset_id:03d}_{name}"

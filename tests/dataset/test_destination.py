@@ -162,3 +162,14 @@ def test_the_folder_that_is_renamed_holds_no_open_file(destination: Destination)
         assert destination.lock.is_file()
         assert destination.lock.parent == partial.parent
     assert not destination.lock.exists()
+
+
+def test_a_whole_name_is_not_taken_for_the_part_after_the_number(nnunet_folders: tuple[Path, Path]) -> None:
+    with pytest.raises(InputError, match=r"would be called Dataset501_Dataset501_Tiny; .* --name Tiny"):
+        name_destination(501, "Dataset501_Tiny")
+
+
+def test_a_home_that_was_not_expanded_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("nnUNet_raw", "~/raw")
+    with pytest.raises(InputError, match="nnUNet_raw is ~/raw: a ~ in quotes is not expanded"):
+        name_destination(501, "Tiny")

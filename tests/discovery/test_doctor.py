@@ -114,6 +114,12 @@ def test_writable_folder_is_ok(tmp_path: Path) -> None:
     assert _check_folder("nnUNet_raw", {"nnUNet_raw": str(tmp_path)}, needed_for_training=True).status == "ok"
 
 
+def test_a_home_that_was_not_expanded_is_told_and_not_made() -> None:
+    check = _check_folder("nnUNet_raw", {"nnUNet_raw": "~/no_such_raw"}, needed_for_training=True)
+    assert "a ~ in quotes is not expanded" in check.found
+    assert check.advice == f"export nnUNet_raw={Path.home() / 'no_such_raw'}"
+
+
 def test_file_in_place_of_a_folder_fails(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()

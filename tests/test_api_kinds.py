@@ -1,0 +1,68 @@
+"""An argument of another kind is refused in a sentence, and never taken for something else."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+import nnunet_multiphase as mp
+
+MASK = sitk.GetImageFromArray(np.pad(np.ones((4, 4, 4), np.uint8), 4))
+
+
+def build(**other: Any) -> Any:
+    return mp.build_dataset(**{"raw": "raw", "dataset_id": 501, "name": "Tiny", **other})
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: mp.align_phases({"pv": MASK}, "pv", registered="no"), "registered must be True or False"),
+        (lambda: mp.evaluate(MASK, MASK, partial="no"), "partial must be True or False, but is 'no'"),
+        (lambda: mp.load_predictor("model", trusted="no"), "trusted must be True or False, but is 'no'"),
+        (lambda: mp.predict_case("model", "case", "out"), "the predictor is 'model': expected what load_pr"),
+        (lambda: mp.load_predictor(None), "model None: expected a path, or the number"),
+        (lambda: mp.load_predictor(True), "model True: expected"),
+        (lambda: mp.load_predictor(5.0), "model 5.0: expected"),
+        (lambda: mp.lesion_table(MASK, lesion_labels=[]), r"lesion_labels \[\]: expected whole numbers"),
+        (lambda: mp.lesion_table(MASK, lesion_labels=True), "lesion_labels True: expected whole numbers"),
+        (lambda: mp.lesion_table(MASK, lesion_labels=1.0), "lesion_labels 1.0: expected whole numbers"),
+        (lambda: mp.register(MASK, MASK, accept=None), "accept None: expected a list of checks"),
+        (
+            lambda: mp.evaluate(MASK, MASK, iou_threshold="0.1"),
+            "iou_threshold must be a number, but is '0.1'",
+        ),
+        (lambda: mp.evaluate(MASK, MASK, iou_threshold=True), "iou_threshold must be a number, but is True"),
+        (lambda: build(dataset_id="501"), "dataset_id must be a whole number, but is '501'"),
+        (lambda: build(dataset_id=True), "dataset_id must be a whole number, but is True"),
+        (lambda: build(name=None), "name must be a text, but is None"),
+        (lambda: build(raw=None), "raw must be a path"),
+        (lambda: build(folds="5"), "folds must be a whole number"),
+        (lambda: build(seed="a"), "seed must be a whole number"),
+        (lambda: build(jobs="2"), "jobs must be a whole number"),
+        (lambda: build(test_fraction="0.2"), "test_fraction must be a number"),
+        (lambda: build(overwrite="no"), "overwrite must be True or False"),
+        (lambda: build(inputs="table.csv"), "inputs must be Inputs, but is 'table.csv'"),
+        (lambda: build(targets="liver"), "targets must be TargetClasses, but is 'liver'"),
+        (lambda: build(phases="pv"), r"phases 'pv': expected a list of them, such as \['art', 'pv'\]"),
+        (lambda: build(phases={"art", "pv"}), "expected a list of them"),
+        (lambda: build(phases=[1, 2]), r"phases\[0\] must be a text, but is 1"),
+    ],
+)
+def test_an_argument_of_another_kind_is_refused(call: Callable[[], Any], said: str) -> None:
+    with pytest.raises(mp.InputError, match=said):
+        call()
+
+
+@pytest.mark.parametrize("labels", [1, np.uint8(1), [1], (1,), {1}, np.array([1])])
+def test_labels_may_come_in_any_collection(labels: Any) -> None:
+    assert mp.evaluate(MASK, MASK, lesion_labels=labels).summary()["dice_mean"] == 1
+
+
+def test_a_model_is_found_by_its_datasets_whole_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("nnUNet_results", str(tmp_path))
+    with pytest.raises(mp.InputError, match=r"no trained model .* for dataset Dataset501_Liver"):
+        mp.load_predictor("Dataset501_Liver")
