@@ -12,6 +12,7 @@ from nnunet_multiphase.cases.known_sets import told_of_lits_elsewhere
 from nnunet_multiphase.cases.layout import Layout
 from nnunet_multiphase.cases.layout_scan import scan_layout
 from nnunet_multiphase.cases.mask_choice import ONE_MASK, MaskRule
+from nnunet_multiphase.cases.named_labels import find_contradicted_labels
 from nnunet_multiphase.cases.patient_table import (
     PATIENT_TABLE,
     assign_patients,
@@ -91,6 +92,7 @@ def find_cases(raw: Path, inputs: Inputs) -> Found:
             )
         if preset == "lits" and not cases and (told := told_of_lits_elsewhere(raw)):
             problems = [f"{raw} {told}"]
+        problems += find_contradicted_labels(cases)
         names = {case.name: case.name for case in cases}
         cases, problems = assign_patients(cases, problems, raw / PATIENT_TABLE, names)
         problems = [*problems, *find_patients_alike(cases, raw / PATIENT_TABLE)]
