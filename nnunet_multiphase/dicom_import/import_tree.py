@@ -58,6 +58,7 @@ from nnunet_multiphase.dicom_import.pseudonyms import (
     name_joined,
     pseudonyms_path,
     read_pseudonyms,
+    told_of_order,
     write_pseudonyms,
 )
 from nnunet_multiphase.dicom_import.series_page import write_series_page
@@ -203,6 +204,7 @@ def _import_tree(roots: Sequence[Path], options: _Options, say: Callable[[str], 
     if any(not patient_id and study != NOBODYS_STUDY for patient_id, study in volumes):
         told.remarks.append("studies without PatientID: each counts as a patient of its own")
     told.remarks += _halves(joined, names, known)
+    told.remarks += told_of_order(studies, names)
     told.remarks += mixed_patients(studies, names)
     told.remarks += people_under_two_ids(studies, names)
     told.remarks += refused_joins(studies, joined, names) if options.join_studies else []

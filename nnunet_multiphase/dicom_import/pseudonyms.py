@@ -98,6 +98,34 @@ def name_joined(
     return names | {key: names[head] for key, head in to.items()}
 
 
+def told_of_order(studies: Iterable[Study], names: Mapping[StudyKey, Name]) -> list[str]:
+    """Say whose examinations are numbered otherwise than they followed each other, as an earlier one came in later.
+
+    Args:
+        studies: All studies of a tree; the dates of others are not known.
+        names: Of these studies.
+
+    Returns:
+        A sentence for each such patient, without dates.
+    """
+    dates: dict[str, dict[str, str]] = {}  # patient -> case -> its first date
+    for study in studies:
+        name = names[study.patient_id, study.uid]
+        cases = dates.setdefault(name.patient, {})
+        if study.date:
+            cases[name.case] = min(study.date, cases.get(name.case, study.date))
+    told = []
+    for patient, of_cases in sorted(dates.items()):
+        numbered = sorted(of_cases, key=lambda case: int(case[len(patient) + 1 :] or 1))
+        in_time = sorted(numbered, key=lambda case: of_cases[case])  # stable: one day's keep their numbers
+        if in_time != numbered:
+            told.append(
+                f"the examinations of {patient} followed each other as {', '.join(in_time)}: cases keep the numbers of an "
+                "earlier import"
+            )
+    return told
+
+
 def read_pseudonyms(path: Path) -> dict[StudyKey, Name]:
     """Read an earlier import's names; empty where there is no such file.
 

@@ -25,6 +25,21 @@ def test_studies_are_cases_in_the_order_of_their_dates(first: str, second: str, 
     assert cases == {"patient_001": uid("P1", first), "patient_001_2": uid("P1", second)}
 
 
+def test_an_earlier_examination_that_comes_in_later_is_told(tmp_path: Path) -> None:
+    save(phase_series("pv", description="pv", study="b", StudyDate="20220101"), tmp_path / "tree")
+    assert not any(
+        "followed" in remark for remark in import_tree(tmp_path / "tree", tmp_path / "raw").remarks
+    )
+    save(phase_series("pv", description="pv", study="a", StudyDate="20200101"), tmp_path / "tree")
+    told = [r for r in import_tree(tmp_path / "tree", tmp_path / "raw").remarks if "followed" in r]
+    assert told == [
+        "the examinations of patient_001 followed each other as patient_001_2, patient_001: cases keep the numbers of an "
+        "earlier import"
+    ]
+    fresh = import_tree(tmp_path / "tree", tmp_path / "fresh")
+    assert not any("followed" in remark for remark in fresh.remarks)
+
+
 def test_studies_stay_with_their_patient(tmp_path: Path) -> None:
     for patient, study in (("P1", "one"), ("P1", "other"), ("P2", "one")):
         save(phase_series("pv", description="pv", patient=patient, study=study), tmp_path / "tree")
