@@ -116,7 +116,10 @@ def told_of_order(studies: Iterable[Study], names: Mapping[StudyKey, Name]) -> l
             cases[name.case] = min(study.date, cases.get(name.case, study.date))
     told = []
     for patient, of_cases in sorted(dates.items()):
-        numbered = sorted(of_cases, key=lambda case: int(case[len(patient) + 1 :] or 1))
+        numbers = {case: case[len(patient) + 1 :] or "1" for case in of_cases}
+        if not all(number.isdecimal() for number in numbers.values()):
+            continue  # named by hand in the key file
+        numbered = sorted(of_cases, key=lambda case: int(numbers[case]))
         in_time = sorted(numbered, key=lambda case: of_cases[case])  # stable: one day's keep their numbers
         if in_time != numbered:
             told.append(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from dicom_phantom import phase_series, save, uid
 from four_phases import files
 
 from nnunet_multiphase.dicom_import.import_tree import import_tree
+from nnunet_multiphase.dicom_import.pseudonyms import Name, told_of_order
 from nnunet_multiphase.errors import InputError
 
 pytestmark = pytest.mark.slow
@@ -38,6 +41,15 @@ def test_an_earlier_examination_that_comes_in_later_is_told(tmp_path: Path) -> N
     ]
     fresh = import_tree(tmp_path / "tree", tmp_path / "fresh")
     assert not any("followed" in remark for remark in fresh.remarks)
+
+
+def test_cases_that_were_named_by_hand_are_in_no_order() -> None:
+    studies: Any = [SimpleNamespace(patient_id="P1", uid=uid, date=uid) for uid in ("20200101", "20220101")]
+    names = {
+        ("P1", "20200101"): Name("patient_001", "patient_001_base"),
+        ("P1", "20220101"): Name("patient_001", "patient_001"),
+    }
+    assert told_of_order(studies, names) == []
 
 
 def test_studies_stay_with_their_patient(tmp_path: Path) -> None:
