@@ -8,7 +8,7 @@ from pathlib import Path
 from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.case_table import scan_table, table_phases
 from nnunet_multiphase.cases.cohort import ignored_files, scan_cohort
-from nnunet_multiphase.cases.known_sets import told_of_lits_elsewhere
+from nnunet_multiphase.cases.known_sets import told_for_preset
 from nnunet_multiphase.cases.layout import Layout
 from nnunet_multiphase.cases.layout_scan import scan_layout
 from nnunet_multiphase.cases.mask_choice import ONE_MASK, MaskRule
@@ -90,7 +90,7 @@ def find_cases(raw: Path, inputs: Inputs) -> Found:
             problems.append(
                 f"the liver pattern {inputs.layout.liver!r} matches no file: correct it, or leave --liver out"
             )
-        if preset == "lits" and not cases and (told := told_of_lits_elsewhere(raw)):
+        if preset and not cases and (told := told_for_preset(raw, preset)):
             problems = [f"{raw} {told}"]
         problems += find_contradicted_labels(cases)
         names = {case.name: case.name for case in cases}

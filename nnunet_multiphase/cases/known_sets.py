@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from nnunet_multiphase.cases.layout import CHANNEL, Index, Layout, compile_within, one_form
 from nnunet_multiphase.cases.near_miss import exact_name, is_system_folder
+from nnunet_multiphase.cases.nnunet_form import told_of_nnunet_form
 from nnunet_multiphase.cases.presets import all_presets
 from nnunet_multiphase.errors import first_of
 from nnunet_multiphase.volumes.volume_file import volume_stem
@@ -52,9 +53,16 @@ def _deeper_set(raw: Path, paths: Sequence[str]) -> str:
     return ""
 
 
-def told_of_lits_elsewhere(raw: Path) -> str:
-    """Say which patterns read LiTS's files where they lie in other folders than its archives'; empty: there are none."""
-    return _lits_elsewhere(_paths_below(raw))
+def told_for_preset(raw: Path, preset: str) -> str:
+    """Say what reads a cohort in which a preset finds no case, though its files are much like the set's; empty: nothing."""
+    if preset == "lits":
+        return _lits_elsewhere(_paths_below(raw))
+    stems = [volume_stem(Path(path)) or "" for path in _paths_below(raw) if path.startswith("imagesTr/")]
+    if all_presets()[preset].image == "imagesTr/{case}.nii.gz" and any(
+        re.search(r"._\d{4}$", s) for s in stems
+    ):
+        return told_of_nnunet_form(raw, f"imagesTr/{{case}}.nii.gz, as --preset {preset} has it")
+    return ""
 
 
 def _paths_below(raw: Path) -> list[str]:

@@ -271,6 +271,18 @@ def lesions_below(folder: Path) -> str:
     return ""
 
 
+def liver_below(folder: Path) -> str:
+    """Name the liver in a folder within a case's, as TotalSegmentator writes structures; the empty text: none."""
+    found = sorted(
+        path
+        for path in folder.glob("*/*")
+        if path.is_file()
+        and (volume_stem(path) or "").lower() == "liver"
+        and not is_system_folder(path.parent)
+    )
+    return found[0].relative_to(folder).as_posix() if found else ""
+
+
 def flat_pattern(files: Iterable[Path]) -> str:
     """Give the pattern that files without case folders seem to follow, such as {case}_{phase}.nii.gz, or the empty text."""
     for path in files:

@@ -10,6 +10,7 @@ from pathlib import Path
 from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.check import CaseReport, check_case, find_copies
 from nnunet_multiphase.cases.inputs import Found, find_cases
+from nnunet_multiphase.cases.near_miss import liver_below
 from nnunet_multiphase.cases.shared_masks import find_equal_masks, find_shared_files
 from nnunet_multiphase.dataset.options import DatasetOptions
 from nnunet_multiphase.dataset.progress import in_order
@@ -138,6 +139,11 @@ def _no_liver(case: CaseFolder) -> str:
     """Say that a case has no liver mask where the liver is to be found."""
     own_folder = all(path.parent == case.path for path in case.images.values())
     found = f"found {case.unused_liver} on another phase" if case.unused_liver is not None else "found none"
+    if own_folder and case.unused_liver is None and (below := liver_below(case.path)):
+        return (
+            f"case {case.name}: --labels liver lesion needs liver_{case.reference}.nii.gz, found {below}: if that liver was "
+            f"drawn on {case.reference}, the reference, move it up under that name"
+        )
     wanted = f"liver_{case.reference}.nii.gz" if own_folder else f"a liver mask on {case.reference}"
     return (
         f"case {case.name}: --labels liver lesion needs {wanted}, the reference, {found}; draw it, say which labels of the "

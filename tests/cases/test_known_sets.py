@@ -153,3 +153,11 @@ def test_folders_of_images_and_masks_are_no_cases(tmp_path: Path) -> None:
     assert "train_masks is a folder of 2 volumes that seem to be masks, as of so many cases" in problem
     options = options_in(problem.replace("FOLDER", "train_images").partition(", and give")[0])
     assert [case.name for case in found_by(tmp_path / "set", options).cases] == ["0", "1"]
+
+
+def test_a_preset_for_files_with_nnunets_numbers_is_told_the_patterns(tmp_path: Path) -> None:
+    labels = {"background": 0, "liver": 1, "tumor": 2, "cyst": 3}
+    write_nnunet(tmp_path, {"channel_names": {"0": "CT"}, "labels": labels}, "_0000")
+    problem = problem_of(tmp_path, PRESETS["msd-liver"])
+    assert "expected imagesTr/{case}.nii.gz, as --preset msd-liver has it" in problem
+    assert [case.name for case in found_by(tmp_path, options_in(problem)).cases] == ["case_0001"]

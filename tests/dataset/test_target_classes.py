@@ -104,15 +104,24 @@ def test_one_file_of_liver_and_lesion_gives_the_same(cohort: Path, made: Built, 
     assert same.label("case_1").read_bytes() == made.label("case_1").read_bytes()
 
 
-@pytest.mark.parametrize("where", ["nowhere", "on pv"])
+@pytest.mark.parametrize("where", ["nowhere", "on pv", "below"])
 def test_a_case_without_liver_on_the_reference_is_named(cohort: Path, tmp_path: Path, where: str) -> None:
     raw = tmp_path / "raw"
     shutil.copytree(cohort, raw)
-    (raw / "case_1" / "liver_art.nii.gz").unlink()
+    mask = raw / "case_1" / "liver_art.nii.gz"
+    if where == "below":  # as TotalSegmentator writes it
+        (raw / "case_1" / "segmentations").mkdir()
+        mask.rename(raw / "case_1" / "segmentations" / "liver.nii.gz")
+    else:
+        mask.unlink()
     if where == "on pv":
         pv = sitk.ReadImage(str(raw / "case_1" / "pv.nii.gz"))
         sitk.WriteImage(mask_image(pv, LIVER), str(raw / "case_1" / "liver_pv.nii.gz"))
-    found = "found none" if where == "nowhere" else r"found .*liver_pv\.nii\.gz on another phase"
+    found = {
+        "nowhere": "found none",
+        "on pv": r"found .*liver_pv\.nii\.gz on another phase",
+        "below": r"found segmentations/liver\.nii\.gz: if that liver was drawn on art, .*, move it up",
+    }[where]
     with pytest.raises(
         InputError, match=rf"case case_1: --labels liver lesion needs liver_art\.nii\.gz.*{found}"
     ):
