@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from nnunet_multiphase.cases.layout import CHANNEL, Index, Layout, compile_within, one_form
 from nnunet_multiphase.cases.near_miss import exact_name, is_system_folder
-from nnunet_multiphase.cases.nnunet_form import told_of_nnunet_form
+from nnunet_multiphase.cases.nnunet_form import CHANNEL_NUMBER, told_of_nnunet_form, volumes_in
 from nnunet_multiphase.cases.presets import all_presets
 from nnunet_multiphase.errors import first_of
 from nnunet_multiphase.volumes.volume_file import volume_stem
@@ -57,9 +57,8 @@ def told_for_preset(raw: Path, preset: str) -> str:
     """Say what reads a cohort in which a preset finds no case, though its files are much like the set's; empty: nothing."""
     if preset == "lits":
         return _lits_elsewhere(_paths_below(raw))
-    stems = [volume_stem(Path(path)) or "" for path in _paths_below(raw) if path.startswith("imagesTr/")]
     if all_presets()[preset].image == "imagesTr/{case}.nii.gz" and any(
-        re.search(r"._\d{4}$", s) for s in stems
+        CHANNEL_NUMBER.search(volume_stem(path) or "") for path in volumes_in(raw / "imagesTr")
     ):
         return told_of_nnunet_form(raw, f"imagesTr/{{case}}.nii.gz, as --preset {preset} has it")
     return ""

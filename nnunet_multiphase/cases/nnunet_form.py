@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nnunet_multiphase.cases.near_miss import likeness
 from nnunet_multiphase.errors import InputError, first_of, printable
 from nnunet_multiphase.label_classes import LabelClasses, classes_of_record, read_record
+from nnunet_multiphase.phase_record import channel_names
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.volumes.volume_file import volume_stem
 
@@ -17,6 +18,8 @@ _NO_CT = re.compile(
     r"(?<![a-z])(mri?|t[12][a-z]*|dwi|adc|flair|pet|pt|suv|us|ultrasound|x-?ray)(?![a-z])", re.IGNORECASE
 )
 _MOST_NAMED = 6
+CHANNEL_NUMBER = re.compile(r"._(\d{4})$")
+"""What nnU-Net puts behind a case's name, once the file's ending is off."""
 
 
 def told_of_nnunet_form(raw: Path, expected: str) -> str:
@@ -36,44 +39,40 @@ def told_of_nnunet_form(raw: Path, expected: str) -> str:
     except InputError:
         known = None  # what it says is not needed
     record = {} if known is None else known[1]
-    names = _channel_names(record)
+    told = channel_names(record)
+    names = {str(n): str(name) for n, name in told.items()} if isinstance(told, Mapping) else {}
     if names and all(_NO_CT.search(name) for name in names.values()):
         return (
             "is a dataset in nnU-Net's form, whose dataset.json calls the channels "
             f"{first_of([printable(name) for name in names.values()])}: expected CT, which this package is made for"
         )
+    images = volumes_in(raw / "imagesTr")
+    ending = images[0].name[len(volume_stem(images[0]) or "") :] if images else ".nii.gz"
+    stems = {volume_stem(path) or "" for path in images}
+    cases = {volume_stem(path) for path in volumes_in(raw / "labelsTr")}
+    # As the Medical Segmentation Decathlon's, or amos_0001: no number of a channel.
+    plain = bool(stems) and (bool(stems & cases) or not any(map(CHANNEL_NUMBER.search, stems)))
+    how = (
+        f"--pattern '{{phase}}/{{case}}{ending}' --phase-names PHASE=imagesTr"
+        if plain
+        else f"--pattern 'imagesTr/{{case}}_{{phase}}{ending}' --phase-names {_channels_phases(stems, record, names)}"
+    )
     return (
-        f"is a dataset in nnU-Net's form: expected {expected}; say how it is named with {_image_options(raw, record, names)}"
-        f" --lesions 'labelsTr/{{case}}{_ending(raw)}' --drawn-on PHASE{_label_options(record)}"
+        f"is a dataset in nnU-Net's form: expected {expected}; say how it is named with {how}"
+        f" --lesions 'labelsTr/{{case}}{ending}' --drawn-on PHASE{_label_options(record)}"
     )
 
 
-def _channel_names(record: Mapping[str, Any]) -> dict[str, str]:
-    """Give what dataset.json calls each channel; `modality` in older ones."""
-    told = record.get("channel_names", record.get("modality"))
-    return {str(n): str(name) for n, name in told.items()} if isinstance(told, Mapping) else {}
-
-
-def _image_options(raw: Path, record: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    """Write --pattern and --phase-names for what lies in imagesTr."""
-    stems = {stem for path in _volumes(raw, "imagesTr") if (stem := volume_stem(path)) is not None}
-    cases = {volume_stem(path) for path in _volumes(raw, "labelsTr")}
-    numbers = sorted({match[1] for stem in stems if (match := re.search(r"._(\d{4})$", stem))})
-    if stems and (
-        not numbers or stems & cases
-    ):  # as the Medical Segmentation Decathlon's, or amos_0001: no number
-        return f"--pattern '{{phase}}/{{case}}{_ending(raw)}' --phase-names PHASE=imagesTr"
+def _channels_phases(stems: Collection[str], record: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """Write what --phase-names is to say of the channels in imagesTr."""
+    numbers = sorted({match[1] for stem in stems if (match := CHANNEL_NUMBER.search(stem))})
     ours = record.get("phases")
     ours = [str(phase) for phase in ours] if isinstance(ours, list | tuple) else []
     phases = {number: _phase_of(int(number), names, ours) for number in numbers}
     known = list(filter(None, phases.values()))
     if numbers and len(known) == len(set(known)) == len(numbers):
-        said = " ".join(f"{phase}={number}" for number, phase in phases.items())
-    elif len(numbers) == 1:
-        said = f"PHASE={numbers[0]}"
-    else:
-        said = "nc=0000 art=0001 ..."
-    return f"--pattern 'imagesTr/{{case}}_{{phase}}{_ending(raw)}' --phase-names {said}"
+        return " ".join(f"{phase}={number}" for number, phase in phases.items())
+    return f"PHASE={numbers[0]}" if len(numbers) == 1 else "nc=0000 art=0001 ..."
 
 
 def _phase_of(channel: int, names: Mapping[str, str], ours: Sequence[str]) -> str:
@@ -125,14 +124,10 @@ def _numbers(values: Sequence[int] | set[int]) -> str:
     return " ".join(map(str, sorted(values)))
 
 
-def _volumes(raw: Path, folder: str) -> list[Path]:
+def volumes_in(folder: Path) -> list[Path]:
+    """List the volumes directly in a folder, by name; none where there is no such folder."""
     return sorted(
         path
-        for path in ((raw / folder).iterdir() if (raw / folder).is_dir() else ())
+        for path in (folder.iterdir() if folder.is_dir() else ())
         if not path.name.startswith(".") and volume_stem(path) is not None
     )
-
-
-def _ending(raw: Path) -> str:
-    first = next(iter(_volumes(raw, "imagesTr")), None)
-    return ".nii.gz" if first is None else first.name[len(volume_stem(first) or "") :]
