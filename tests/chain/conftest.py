@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from without_network import attempts, without_network
+from child_processes import attempts, with_fewer_samples, without_network
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
     log = tmp_path_factory.mktemp("watch") / "log"
     # None of nnU-Net's variables: the demo must need none.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("nnUNet_")}
-    options = ["--cases", "6", "--epochs", "1", "--iterations", "2", "--jobs", "2"]
+    options = ["--cases", "6", "--epochs", "1", "--iterations", "2", "--jobs", "1"]
     done = subprocess.run(
         [sys.executable, "-m", "nnunet_multiphase.cli.main", "demo", str(folder), *options],
-        env=without_network(log, environment),
+        env=with_fewer_samples(without_network(log, environment)),
         capture_output=True,
         encoding="utf-8",
         errors="replace",

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from child_processes import with_fewer_samples
 from tiny_dataset import FOLDERS, write_raw
 
 pytestmark = pytest.mark.slow
@@ -22,7 +23,9 @@ def shell(tmp_path_factory: pytest.TempPathFactory):
     root = tmp_path_factory.mktemp("typed")
     folders = {name: str(root / name) for name in FOLDERS}
     # one worker each: every one that nnU-Net starts imports torch anew
-    environment = os.environ | folders | {"nnUNet_n_proc_DA": "1", "nnUNet_def_n_proc": "1"}
+    environment = with_fewer_samples(
+        os.environ | folders | {"nnUNet_n_proc_DA": "1", "nnUNet_def_n_proc": "1"}
+    )
     for name in FOLDERS:
         (root / name).mkdir()
     write_raw(root, DATASET, {"background": 0, "lesion": 1}, cases=5)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from without_network import ROOT, attempts, without_network
+from child_processes import ROOT, attempts, without_network
 
 CONNECT = {
     "a connection": "import socket; socket.create_connection(('127.0.0.1', 9))",

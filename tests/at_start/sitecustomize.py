@@ -1,8 +1,9 @@
-"""Python reads this at its start, in child processes too, where the folder is in PYTHONPATH; see without_network.py."""
+"""Python reads this at its start, in child processes too, where the folder is in PYTHONPATH; see child_processes.py."""
 
 import os
 import sys
 
+from fewer_samples import draw
 from network_watch import watch
 
 
@@ -13,3 +14,5 @@ def _note(line):
 
 if "NO_NETWORK_LOG" in os.environ:
     watch(_note, also_here=True)
+if "FEWER_SAMPLES" in os.environ:
+    draw(float(os.environ["FEWER_SAMPLES"]))
