@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from numbers import Integral
 from pathlib import Path
 
 from nnunet_multiphase.dataset_name import dataset_name
 from nnunet_multiphase.errors import InputError
 
-Folds = int | str | Sequence[int | str]
+Folds = int | str | Iterable[int | str]
 """A fold's number or "all", or several of them."""
 
 FOLD = re.compile(r"0|[1-9][0-9]*|all")
