@@ -5,7 +5,7 @@ imports, because the interpreter's start-up (nnunet_multiphase_autoload.pth) pas
 asked for.
 """
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

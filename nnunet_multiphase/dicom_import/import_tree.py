@@ -61,6 +61,7 @@ from nnunet_multiphase.dicom_import.pseudonyms import (
     told_of_order,
     write_pseudonyms,
 )
+from nnunet_multiphase.dicom_import.remarks import halves_of_joined, remark_on, unused_masks
 from nnunet_multiphase.dicom_import.series_page import write_series_page
 from nnunet_multiphase.dicom_import.series_table import (
     page_rows,
@@ -203,7 +204,7 @@ def _import_tree(roots: Sequence[Path], options: _Options, say: Callable[[str], 
     told = _Told(list(masks.remarks), list(tree.lost))
     if any(not patient_id and study != NOBODYS_STUDY for patient_id, study in volumes):
         told.remarks.append("studies without PatientID: each counts as a patient of its own")
-    told.remarks += _halves(joined, names, known)
+    told.remarks += halves_of_joined(joined, names, known)
     told.remarks += told_of_order(studies, names)
     told.remarks += mixed_patients(studies, names)
     told.remarks += people_under_two_ids(studies, names)
@@ -218,9 +219,9 @@ def _import_tree(roots: Sequence[Path], options: _Options, say: Callable[[str], 
     everything_chosen = [choice for chosen in choices.values() for choice in chosen]
     previous = write_series_table(series_table_path(out), everything_chosen)
     write_series_page(series_page_path(out), page_rows(everything_chosen, looks))
-    told.remarks += [remark for choice in everything_chosen if (remark := _remark(choice))]
+    told.remarks += [remark for choice in everything_chosen if (remark := remark_on(choice))]
     previous_masks = write_mask_table(mask_table_path(out), masks.rows)
-    told.remarks += _unused_masks(choices, names, masks)
+    told.remarks += unused_masks(choices, names, masks)
     written: dict[str, dict[str, Volume]] = {}
     if options.dry_run:
         told.remarks += [sentence for case in sorted(masks.failures) for sentence in masks.failures[case]]
@@ -383,18 +384,6 @@ def _studies(tree: Tree) -> set[Study]:
     return {Study(*key, date, frozenset(persons[key])) for key, date in dates.items()}
 
 
-def _halves(
-    joined: Mapping[StudyKey, StudyKey], names: Mapping[StudyKey, Name], known: Mapping[StudyKey, Name]
-) -> list[str]:
-    """Tell of cases of which an earlier import joined studies that are not in this tree."""
-    lost = {names[key].case for key in known.keys() - joined.keys()}
-    here = {names[key].case for key in joined}
-    return [
-        f"case {case}: it was joined from several studies, of which some are not in this tree; give them all together"
-        for case in sorted(lost & here)
-    ]
-
-
 def _to_be_joined(
     out: Path,
     names: Mapping[StudyKey, Name],
@@ -421,37 +410,3 @@ def _remove_joined(out: Path, gone: Mapping[str, Name]) -> list[str]:
         for case, name in sorted(gone.items())
         if remove_case(out, Name(name.patient, case))
     ]
-
-
-def _remark(choice: Choice) -> str:
-    """Say of a volume what the user should look at; empty if there is nothing."""
-    if not choice.problems:
-        return ""
-    number = f" (no. {choice.volume.number})" if choice.volume.number is not None else ""
-    used = f"used as {choice.phase}" if choice.use else "not used"
-    return (
-        f"case {choice.name.case}, series {choice.volume.key}{number}, {used}: {'; '.join(choice.problems)}"
-    )
-
-
-def _unused_masks(
-    choices: Mapping[StudyKey, Sequence[Choice]], names: Mapping[StudyKey, Name], masks: Found
-) -> list[str]:
-    """Tell of masks on series that are not used; a case whose only lesion masks they are cannot be written."""
-    remarks: list[str] = []
-    for key, chosen in choices.items():
-        case = names[key].case
-        kept = any("lesions" in choice.masks for choice in chosen if choice.use)
-        for choice in (choice for choice in chosen if choice.masks and not choice.use):
-            lost = (
-                f"the {' and '.join(choice.masks)} mask on series {choice.volume.key} is lost, because that series "
-                "is not used"
-            )
-            if "lesions" in choice.masks and not kept and choice.volume.modality == "CT":
-                masks.tell(
-                    case,
-                    f"{lost}, and there is no other lesion mask; use it (series table), or set taken_as to no (mask table)",
-                )
-            else:
-                remarks.append(f"case {case}: {lost}")
-    return remarks

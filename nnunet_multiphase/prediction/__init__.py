@@ -13,7 +13,6 @@ from nnunet_multiphase.models.model import (
 from nnunet_multiphase.models.model_folder import find_model_folder, trained_folds
 from nnunet_multiphase.models.model_source import opened_model
 from nnunet_multiphase.models.nnunet_model import NnUNetModel, load_model, restart_from_initial_weights
-from nnunet_multiphase.moved import find_former_names
 from nnunet_multiphase.prediction.case import predict_case, prepare_for, segment_case
 from nnunet_multiphase.prediction.coverage import coverage_shares
 from nnunet_multiphase.prediction.not_predicted import note_failures
@@ -57,5 +56,3 @@ __all__ = [
     "write_label_record",
     "write_prediction",
 ]
-
-find_former_names()

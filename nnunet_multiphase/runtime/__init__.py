@@ -1,5 +1,0 @@
-"""Where exported models were; see `moved`."""
-
-from nnunet_multiphase.moved import find_former_names
-
-find_former_names()
