@@ -187,6 +187,9 @@ def evaluate(
             partial=partial,
             options=LabelOptions(lesion=labels),
         )
+    gone = next((side for side in sides if isinstance(side, Path) and not side.exists()), None)
+    if gone is not None:
+        raise InputError(f"{gone} does not exist: expected a folder of segmentations or one of them")
     if any(folders):
         raise InputError(
             "of prediction and truth one is a folder and the other a single segmentation; give two of a kind"

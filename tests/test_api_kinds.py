@@ -104,6 +104,11 @@ def test_phases_may_come_in_any_order_keeping_collection(phases: Any) -> None:
     assert {type(phase) for phase in listed_names(["art"])} == {str}
 
 
+def test_a_folder_that_is_not_there_is_not_taken_for_a_segmentation(tmp_path: Path) -> None:
+    with pytest.raises(mp.InputError, match="nowhere does not exist: expected a folder"):
+        mp.evaluate(tmp_path / "nowhere", tmp_path)
+
+
 def test_a_table_may_be_named_by_a_text() -> None:
     assert mp.Inputs(table="cases.csv").table == Path("cases.csv")  # type: ignore[arg-type]
 
