@@ -10,17 +10,15 @@ __version__ = "1.0.0"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nnunet_multiphase.alignment.align import AlignedPhases
-    from nnunet_multiphase.api import (
-        align_phases,
-        build_dataset,
-        load_predictor,
-        predict_case,
-        register,
-    )
+    from nnunet_multiphase.api import align_phases, build_dataset, register
+    from nnunet_multiphase.api_prediction import load_predictor, predict_case
     from nnunet_multiphase.api_segmentation import evaluate, lesion_table
     from nnunet_multiphase.autoload import make_findable
     from nnunet_multiphase.cases.inputs import Inputs
+    from nnunet_multiphase.cases.layout import Layout
+    from nnunet_multiphase.cases.mask_choice import MaskRule
     from nnunet_multiphase.dataset.build import DatasetSummary
+    from nnunet_multiphase.dataset.target_classes import TargetClasses
     from nnunet_multiphase.errors import InputError
     from nnunet_multiphase.evaluation.scores import Scores
     from nnunet_multiphase.measurement.record import LesionMeasures, PatientMeasures
@@ -34,12 +32,15 @@ __all__ = [
     "DatasetSummary",
     "InputError",
     "Inputs",
+    "Layout",
     "LesionMeasures",
+    "MaskRule",
     "Model",
     "PatientMeasures",
     "RegistrationResult",
     "RegistrationSettings",
     "Scores",
+    "TargetClasses",
     "align_phases",
     "build_dataset",
     "evaluate",
@@ -56,15 +57,20 @@ _HOMES = {
     "DatasetSummary": "nnunet_multiphase.dataset.build",
     "InputError": "nnunet_multiphase.errors",
     "Inputs": "nnunet_multiphase.cases.inputs",
+    "Layout": "nnunet_multiphase.cases.layout",
     "LesionMeasures": "nnunet_multiphase.measurement.record",
+    "MaskRule": "nnunet_multiphase.cases.mask_choice",
     "Model": "nnunet_multiphase.models.model",
     "PatientMeasures": "nnunet_multiphase.measurement.record",
     "RegistrationResult": "registration.settings",
     "RegistrationSettings": "registration.settings",
     "Scores": "nnunet_multiphase.evaluation.scores",
+    "TargetClasses": "nnunet_multiphase.dataset.target_classes",
     "evaluate": "nnunet_multiphase.api_segmentation",
     "lesion_table": "nnunet_multiphase.api_segmentation",
+    "load_predictor": "nnunet_multiphase.api_prediction",
     "make_findable": "nnunet_multiphase.autoload",
+    "predict_case": "nnunet_multiphase.api_prediction",
 }
 """Public name -> the module that it is loaded from; the others are in `nnunet_multiphase.api`."""
 

@@ -6,7 +6,7 @@ cannot be trusted. The command line goes to the steps themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +17,6 @@ from nnunet_multiphase.api_input import (
     Volume,
     accepted_checks,
     known_names,
-    lesion_values,
     read_drawn_on,
     read_given,
     read_mask,
@@ -26,21 +25,20 @@ from nnunet_multiphase.api_input import (
     refuse_other_settings,
     tell,
 )
+from nnunet_multiphase.api_words import told_in_python
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import ON_FAILURE
 
 if TYPE_CHECKING:
     from nnunet_multiphase.alignment.align import AlignedPhases
     from nnunet_multiphase.alignment.named_registration import FindTransform
-    from nnunet_multiphase.cases.case import CaseFolder
     from nnunet_multiphase.cases.inputs import Inputs
     from nnunet_multiphase.dataset.build import DatasetSummary
     from nnunet_multiphase.dataset.target_classes import TargetClasses
-    from nnunet_multiphase.models.model import Model
-    from nnunet_multiphase.prediction.write import CasePrediction
     from registration import RegistrationResult, RegistrationSettings
 
 
+@told_in_python
 def register(
     reference: Volume,
     moving: Volume,
@@ -66,9 +64,9 @@ def register(
         it; `verdict` is "ok", "check" or "failed", `reasons` say why, `expected_error_mm` how well it fits.
 
     Raises:
-        InputError: A file is missing or damaged, its header leaves sides or sizes open, or a volume holds no HU or a body of
-            another size than people's. One volume given twice is a warning.
-        ValueError: A volume is not 3-D, too small, constant, not finite or damaged, or a mask is empty or elsewhere.
+        InputError: A file is missing or damaged, its header leaves sides or sizes open, a volume holds no HU, is too small
+            or shows a body of another size than people's, or a mask is empty or elsewhere. One volume given twice is a
+            warning.
 
     >>> import nnunet_multiphase as mp
     >>> result = mp.register("cohort/case_001/pv.nii.gz", "cohort/case_001/art.nii.gz")
@@ -86,15 +84,16 @@ def register(
         for volume, called in ((reference, "the reference"), (moving, "the moving volume"))
     )
     tell(judge_pair(stays, moves, accept).warnings)
-    return registration.register(
-        stays.image,
-        moves.image,
-        reference_mask=read_mask(reference_mask),
-        lesion_mask=read_mask(lesion_mask),
-        settings=settings,
-    )
+    masks = {"reference_mask": read_mask(reference_mask), "lesion_mask": read_mask(lesion_mask)}
+    try:
+        return registration.register(stays.image, moves.image, **masks, settings=settings)
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
+@told_in_python
 def align_phases(
     phases: Mapping[str, Volume],
     reference: str,
@@ -143,17 +142,19 @@ def align_phases(
     kinds.refuse_other_flags(registered=registered)
     accept, names = accepted_checks(accept), known_names(phases)
     reference = reference_name(reference, names)
-    if on_failure not in ON_FAILURE:
-        raise InputError(f"on_failure {on_failure!r}: expected one of {', '.join(ON_FAILURE)}")
+    kinds.refuse_other_choices(on_failure, ON_FAILURE, "on_failure")
+    if reference not in names:
+        raise InputError(
+            f"the reference {reference!r} is not among the phases ({', '.join(names) or 'there are none'})"
+        )
     given = read_phases(phases, accept)
-    grid = given[reference].image if reference in given else None
+    grid = given[reference].image
     liver = read_drawn_on(grid, liver_mask, "the liver mask")
     lesions = read_drawn_on(grid, lesion_mask, "the lesion mask")
     known = {names[name]: phase for name, phase in given.items()}
     judged = judge_phases(known, accept, liver_drawn=liver is not None)
-    if grid is not None:
-        drawn = {kind: mask for kind, mask in (("liver", liver), ("lesions", lesions)) if mask is not None}
-        judge_masks(judged, drawn, {names[reference]: grid})
+    drawn = {kind: mask for kind, mask in (("liver", liver), ("lesions", lesions)) if mask is not None}
+    judge_masks(judged, drawn, {names[reference]: grid})
     aligned = alignment.align_phases(
         {name: phase.image for name, phase in given.items()},
         reference,
@@ -168,6 +169,7 @@ def align_phases(
     return aligned
 
 
+@told_in_python
 def build_dataset(
     raw: str | Path,
     dataset_id: int,
@@ -176,7 +178,7 @@ def build_dataset(
     inputs: Inputs | None = None,
     missing: Literal["error", "skip", "fill"] = "error",
     on_failure: Literal["check", "drop-phase", "drop-case", "header"] = "check",
-    phases: Sequence[str] | None = None,
+    phases: Iterable[str] | None = None,
     targets: TargetClasses | None = None,
     test_fraction: float = 0.2,
     folds: int = 5,
@@ -209,7 +211,8 @@ def build_dataset(
         test_fraction: Share of the patients for imagesTs, 0 to below 1.
         folds: Cross-validation folds, at least 2.
         seed: Of the split and the registrations.
-        jobs: Worker processes; the dataset does not depend on it.
+        jobs: Worker processes; the dataset does not depend on it. In a script, call it below `if __name__ == "__main__":`
+            where it is more than one, as Python asks for.
         dask_scheduler: Address of a Dask cluster to work on instead.
         overwrite: Replace a dataset of the same number and name.
         settings: How to register; its seed is replaced by `seed`.
@@ -243,13 +246,15 @@ def build_dataset(
     kinds.refuse_other_flags(overwrite=overwrite, progress=progress)
     kinds.refuse_other_records("inputs", inputs or Inputs(), Inputs)
     kinds.refuse_other_records("targets", targets or LESIONS, TargetClasses)
-    if phases is not None:
-        kinds.refuse_other_names(phases)
+    kinds.refuse_other_finders(find)
+    kinds.refuse_no_function(finish=finish)
+    if dask_scheduler is not None:
+        kinds.refuse_other_texts(dask_scheduler=dask_scheduler)
     options = DatasetOptions(
         inputs or Inputs(),
         missing=missing,
         on_failure=on_failure,
-        phases=phases,
+        phases=None if phases is None else kinds.listed_names(phases),
         targets=targets or LESIONS,
         test_fraction=test_fraction,
         folds=folds,
@@ -269,129 +274,3 @@ def build_dataset(
         find=find,
         finish=finish,
     )
-
-
-def load_predictor(
-    model: str | Path | int,
-    *,
-    folds: int | str | Sequence[int | str] | None = None,
-    device: str | None = None,
-    runtime: Literal["torch", "onnx", "openvino"] | None = None,
-    trainer: str = "MultiPhaseSCAMTrainer",
-    plans: str = "nnUNetMultiPhaseSCAMPlans",
-    configuration: str = "3d_fullres",
-    checkpoint: str = "checkpoint_final.pth",
-    mirroring: bool = True,
-    step_size: float = 0.5,
-    trusted: bool = False,
-) -> Model:
-    """Load a trained model, once for any number of patients.
-
-    Args:
-        model: Folder that nnU-Net trained into, zip that nnU-Net exported, folder that `nnunet-multiphase export` wrote, or
-            the number or the whole name of a dataset (Dataset501_X), whose model lies in nnUNet_results.
-        folds: Fold or folds whose networks vote, by number, or "all"; None: all that are trained.
-        device: "cpu", "cuda" or "mps"; None: a GPU where there is one.
-        runtime: What runs it; None: torch, or what an exported model was exported for.
-        trainer, plans, configuration: Which model, where `model` is a number or a zip of several.
-        checkpoint: File name in the folds' folders.
-        mirroring: Average over mirrored inputs: up to 8 times slower, slightly better.
-        step_size: From window to window, in patches.
-        trusted: Load it even if its checkpoint could run a program; only for models whose maker you know.
-
-    Returns:
-        What `predict_case` takes.
-
-    Raises:
-        InputError: It is damaged, not to be trusted, or not there.
-
-    >>> import nnunet_multiphase as mp
-    >>> predictor = mp.load_predictor("model", runtime="onnx", mirroring=False)
-    """
-    from nnunet_multiphase.prediction import find_model_folder, load_for_runtime
-
-    kinds.refuse_other_flags(mirroring=mirroring, trusted=trusted)
-    kinds.refuse_other_numbers(whole=False, step_size=step_size)
-    named = kinds.is_dataset(model)
-    source = find_model_folder(str(model), trainer, plans, configuration) if named else Path(str(model))
-    return load_for_runtime(
-        source,
-        runtime,
-        wanted=f"{trainer}__{plans}__{configuration}",
-        folds=folds,
-        device=device,
-        checkpoint=checkpoint,
-        mirroring=mirroring,
-        step_size=step_size,
-        trusted=trusted,
-    )
-
-
-def predict_case(
-    predictor: Model,
-    case: str | Path | CaseFolder,
-    output: str | Path,
-    *,
-    reference: str | None = None,
-    missing: Literal["error", "fill"] = "error",
-    lesion_labels: Sequence[int] | int | None = None,
-    settings: RegistrationSettings | None = None,
-    find: FindTransform | str | None = None,
-    accept: Collection[str] = (),
-    all_grids: bool = False,
-    everywhere: bool = False,
-) -> CasePrediction:
-    """Register, segment and measure one patient, and write the results.
-
-    Args:
-        predictor: From `load_predictor`.
-        case: Folder that holds nc/art/pv/dl.nii.gz (those the model was trained on), and liver_<phase>.nii.gz if known.
-        output: Receives <case>.nii.gz, <case>_lesions.csv and .json, registration/, and dataset.json, which says what the
-            labels mean.
-        reference: Phase to bring the others to; None: as most of the model's training cases.
-        missing: A phase that is not there: an error, or air in its channel ("fill").
-        lesion_labels: Labels that are lesion; None: as the model's dataset.json says.
-        settings: How to register; None: as the model's training data were.
-        find: Another registration than ours, as in `build_dataset`.
-        accept: Names of the checks of plausibility that are overruled (docs/data.md).
-        all_grids: Also write the labels on every other phase's grid.
-        everywhere: Look beyond the surroundings of the liver, too.
-
-    Returns:
-        The paths, `measures` of the lesions, `warnings` and `remarks` to be read before the numbers are believed.
-
-    Raises:
-        InputError: A phase is missing, implausible or damaged, another run is at this case in this folder, or predictions
-            with other labels lie there.
-
-    >>> import nnunet_multiphase as mp
-    >>> predictor = mp.load_predictor("model", runtime="onnx", mirroring=False)
-    >>> prediction = mp.predict_case(predictor, "cohort/case_001", "predicted")
-    >>> prediction.segmentation.name, prediction.lesion_csv.name
-    ('case_001.nii.gz', 'case_001_lesions.csv')
-    >>> (prediction.segmentation.parent / "dataset.json").is_file()
-    True
-    """
-    from nnunet_multiphase import prediction
-
-    refuse_other_settings(settings)
-    kinds.refuse_no_model(predictor)
-    kinds.refuse_other_paths(output=output)
-    kinds.refuse_other_flags(all_grids=all_grids, everywhere=everywhere)
-    accept = accepted_checks(accept)
-    prediction.refuse_other_labels(predictor, Path(output))
-    predicted = prediction.predict_case(
-        predictor,
-        Path(case) if isinstance(case, str) else case,
-        Path(output),
-        reference=reference,
-        missing=missing,
-        lesion_labels=lesion_values(lesion_labels),
-        settings=settings,
-        find=find,
-        accept=accept,
-        all_grids=all_grids,
-        everywhere=everywhere,
-    )
-    prediction.write_label_record(predictor, Path(output))
-    return predicted

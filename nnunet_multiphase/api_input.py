@@ -20,6 +20,7 @@ from registration.nifti_bytes import unit_code
 from registration.volume import check_one_value
 
 if TYPE_CHECKING:
+    from nnunet_multiphase.cases.case import CaseFolder
     from nnunet_multiphase.cases.given import GivenPhase
 
 Volume: TypeAlias = sitk.Image | str | Path
@@ -46,10 +47,14 @@ def path_or_image(volume: Volume) -> sitk.Image | Path:
             f"an image of {size} voxels with {volume.GetNumberOfComponentsPerPixel()} value(s) each is no volume: expected "
             "three axes and one value; take the part that is meant, such as image[:, :, :, 0]"
         )
-    return volume
+    kind = volume.GetPixelIDTypeAsString()
+    if kind.startswith("complex"):
+        raise InputError(f"an image of {kind} is no volume: expected one real number a voxel")
+    # Of a label map SimpleITK gives no array: it ends the whole process.
+    return sitk.LabelMapToLabel(volume) if kind.startswith("label") else volume
 
 
-def lesion_values(lesion_labels: Sequence[int] | int | None) -> tuple[int, ...] | None:
+def lesion_values(lesion_labels: Iterable[int] | int | None) -> tuple[int, ...] | None:
     """Give the values that are lesion; a single one may come as a number."""
     if lesion_labels is None:
         return None
@@ -146,6 +151,24 @@ def refuse_other_settings(settings: object) -> None:
         )
 
 
+def refuse_output(output: Path, case: Path | CaseFolder) -> None:
+    """Refuse a folder for the results that is the case's own, whose phases they would be taken for or written over."""
+    if output.exists() and not output.is_dir():
+        raise InputError(f"output {output} is a file: expected a folder for the results")
+    if isinstance(case, Path):
+        if output.resolve() == case.resolve():
+            raise InputError(
+                f"output {output} is the case's own folder: results among the phases would be taken for phases; name another"
+            )
+        return
+    labels = (output / f"{case.name}.nii.gz").resolve()
+    over = next((path for path in case.images.values() if path.resolve() == labels), None)
+    if over is not None:
+        raise InputError(
+            f"output {output}: the labels would be written over {over}, a phase; name another folder"
+        )
+
+
 def read_given(volume: Volume, called: str, accept: Collection[str]) -> GivenPhase:
     """Read a volume in HU, and keep what its file says beside."""
     from nnunet_multiphase.cases.given import GivenPhase
@@ -170,7 +193,7 @@ def read_phases(
 def tell(warned: Sequence[str]) -> None:
     """Warn the program that called a public function, which calls this."""
     for warning in warned:
-        warnings.warn(warning, stacklevel=3)
+        warnings.warn(warning, stacklevel=4)  # between the two is what words its refusals
 
 
 def read_placed(volume: Volume, accept: Collection[str], *, drawing: bool = False) -> sitk.Image:

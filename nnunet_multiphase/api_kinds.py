@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nnunet_multiphase.errors import InputError
+
+if TYPE_CHECKING:
+    from nnunet_multiphase.alignment.named_registration import FindTransform
 
 
 def refuse_other_flags(**flags: object) -> None:
@@ -41,17 +45,48 @@ def refuse_other_paths(**paths: object) -> None:
             raise InputError(f"{name} must be a path, as a text or a pathlib.Path, but is {given!r}")
 
 
-def refuse_other_names(phases: object) -> None:
-    """Refuse what is no list of texts: a single text would be taken letter by letter, a set has no order."""
-    if isinstance(phases, str) or not isinstance(phases, Sequence):
+def listed_names(phases: object) -> tuple[str, ...]:
+    """Give names in their order; a single text would be taken letter by letter, a set has no order."""
+    if isinstance(phases, str | set | frozenset | Mapping) or not isinstance(phases, Iterable):
         raise InputError(f"phases {phases!r}: expected a list of them, such as ['art', 'pv']")
-    refuse_other_texts(**{f"phases[{n}]": phase for n, phase in enumerate(phases)})
+    given = [*phases]
+    refuse_other_texts(**{f"phases[{n}]": phase for n, phase in enumerate(given)})
+    return tuple(map(str, given))
 
 
 def refuse_other_records(name: str, given: object, kind: type) -> None:
     """Refuse what is no record of a kind."""
     if not isinstance(given, kind):
         raise InputError(f"{name} must be {kind.__name__}, but is {given!r}")
+
+
+def refuse_other_choices(given: object, choices: Collection[str], name: str) -> None:
+    """Refuse what is none of the words that an argument takes."""
+    if given not in choices:
+        raise InputError(f"{name} {given!r}: expected one of {', '.join(choices)}")
+
+
+def refuse_no_function(**functions: object) -> None:
+    """Refuse what can be called by nobody."""
+    for name, given in functions.items():
+        if not callable(given):
+            raise InputError(f"{name} must be a function, but is {given!r}")
+
+
+def refuse_other_finders(find: FindTransform | str | None) -> None:
+    """Refuse what registers nothing, and the names of our own ways, which are settings."""
+    from nnunet_multiphase.alignment.named_registration import MODELS
+
+    if isinstance(find, str) and find in MODELS:
+        raise InputError(
+            f"find {find!r} is our own registration: say settings=RegistrationSettings(model={find!r}) instead"
+        )
+    if find is not None and not isinstance(find, str):
+        refuse_no_function(find=find)
+        if not hasattr(find, "__name__"):
+            raise InputError(
+                f"find must be a function of a module, whose name tells which it was, but is {find!r}"
+            )
 
 
 def refuse_no_model(predictor: object) -> None:

@@ -6,7 +6,7 @@ As in `api`, each function is the step of the same name, and reads and refuses w
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,8 @@ from nnunet_multiphase.api_input import (
     refuse_several_values,
     tell,
 )
-from nnunet_multiphase.api_kinds import refuse_other_flags, refuse_other_numbers
+from nnunet_multiphase.api_kinds import refuse_other_flags, refuse_other_numbers, refuse_other_texts
+from nnunet_multiphase.api_words import told_in_python
 from nnunet_multiphase.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,13 +34,14 @@ if TYPE_CHECKING:
     from nnunet_multiphase.measurement.record import PatientMeasures
 
 
+@told_in_python
 def lesion_table(
     segmentation: Volume,
     phases: Mapping[str, Volume] | None = None,
     *,
     reference: str = "",
     liver: Volume | None = None,
-    lesion_labels: Sequence[int] | int | None = None,
+    lesion_labels: Iterable[int] | int | None = None,
     case: str = "",
     accept: Collection[str] = (),
 ) -> PatientMeasures:
@@ -81,6 +83,7 @@ def lesion_table(
     from nnunet_multiphase.prediction.liver import drawn_liver
     from nnunet_multiphase.volumes.orientation import turned
 
+    refuse_other_texts(case=case)
     accept, names = accepted_checks(accept), known_names(phases or {}, needed=True)
     reference = names.get(reference_name(reference, names), reference)
     lesions = turned(_lesions(read_placed(segmentation, accept, drawing=True), lesion_values(lesion_labels)))
@@ -115,7 +118,7 @@ def _lesions(labels: sitk.Image, wanted: tuple[int, ...] | None) -> sitk.Image:
     if wanted is not None and values.any() and not np.isin(values, wanted).any():
         warnings.warn(
             f"the segmentation holds no voxel of lesion_labels {listed(wanted)}, only {listed(values[values != 0])}",
-            stacklevel=3,
+            stacklevel=4,  # through the function that is called, and what words its refusals
         )
     return labels if wanted is None else lesion_image(labels, wanted)
 
@@ -134,12 +137,13 @@ def _lesions_apart(table: PatientMeasures) -> list[str]:
     ]
 
 
+@told_in_python
 def evaluate(
     prediction: Volume,
     truth: Volume,
     *,
     iou_threshold: float | None = None,
-    lesion_labels: Sequence[int] | int | None = None,
+    lesion_labels: Iterable[int] | int | None = None,
     partial: bool = False,
 ) -> Scores:
     """Score segmentations against the truth, case by case and lesion by lesion.
@@ -169,6 +173,8 @@ def evaluate(
 
     threshold = IOU_THRESHOLD if iou_threshold is None else iou_threshold
     refuse_other_numbers(whole=False, iou_threshold=threshold)
+    if not 0 < threshold <= 1:
+        raise InputError(f"iou_threshold {threshold}: expected an overlap above 0 and at most 1")
     refuse_other_flags(partial=partial)
     labels = lesion_values(lesion_labels)
     sides = [path_or_image(side) for side in (prediction, truth)]
@@ -181,11 +187,14 @@ def evaluate(
             partial=partial,
             options=LabelOptions(lesion=labels),
         )
+    gone = next((side for side in sides if isinstance(side, Path) and not side.exists()), None)
+    if gone is not None:
+        raise InputError(f"{gone} does not exist: expected a folder of segmentations or one of them")
     if any(folders):
         raise InputError(
             "of prediction and truth one is a folder and the other a single segmentation; give two of a kind"
         )
     scores = evaluate_pair(*sides, iou_threshold=threshold, lesion_labels=labels)
     if scores.note:
-        warnings.warn(scores.note, stacklevel=2)
+        warnings.warn(scores.note, stacklevel=3)
     return scores

@@ -247,7 +247,7 @@ def _check_device(report: dict[str, Any]) -> Check:
         return Check("device", "ok", f"{len(device['gpus'])} GPU: {', '.join(device['gpus'])}")
     if device["mps"]:
         return Check("device", "ok", "Apple GPU; train with -device mps")
-    found = f"CPU only, {device['threads']} threads"
+    found = f"CPU only, {device['threads']} thread{'s' * (device['threads'] != 1)}"
     if device["cuda_build"]:
         return Check("device", "warn", found, "torch has GPU support but sees none: is the driver installed?")
     return Check(

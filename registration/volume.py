@@ -65,8 +65,13 @@ def check_image(image: sitk.Image, name: str) -> None:
         name: What the message calls it.
 
     Raises:
+        TypeError: It is no image, such as an array or a path.
         ValueError: Not a 3D grey-value volume of at least 4 x 4 x 4 voxels, placed nowhere, or its values are not finite.
     """
+    if not isinstance(image, sitk.Image):
+        raise TypeError(
+            f"{name} must be a SimpleITK.Image, but is a {type(image).__name__}; read a file with SimpleITK.ReadImage"
+        )
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
         raise ValueError(
             f"{name} must be one 3D volume of grey values, but has {image.GetDimension()} dimensions and "

@@ -21,9 +21,9 @@ PICTURE = ROOT / "docs" / "images" / "structure.png"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("cli",),
-    ("api", "api_segmentation", "demo"),
+    ("api", "api_prediction", "api_segmentation", "demo"),
     ("report",),
-    ("benchmark", "patients", "api_input", "api_kinds"),
+    ("benchmark", "patients", "api_input", "api_kinds", "api_words"),
     ("prediction", "dataset"),
     ("dicom_out", "models"),
     ("measurement", "doctor"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
 
 from nnunet_multiphase.cases.case import CaseFolder
@@ -21,17 +22,42 @@ from nnunet_multiphase.cases.patient_table import (
 )
 from nnunet_multiphase.cases.presets import all_presets
 from nnunet_multiphase.cases.unmatched_files import list_unmatched
+from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
+
+_SUCH_AS = {
+    "layout": "Layout(image='{case}/{phase}.nii.gz', phase_names={'venous': 'pv'}, lesions='{case}/mask_{phase}.nii.gz')",
+    "masks": "MaskRule(several='merge')",
+}
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Say in what form a cohort comes; by default as case folders (docs/data.md)."""
+    """Say in what form a cohort comes; by default as case folders (docs/data.md).
+
+    Attributes:
+        layout: How the files are named, in other folders or under other names.
+        table: Path of a table of the cases.
+        masks: Which mask counts, and which of its labels.
+        trust_headers: Also where the layout distrusts them.
+    """
 
     layout: Layout | None = None
     table: Path | None = None
     masks: MaskRule = ONE_MASK
-    trust_headers: bool = False  # also where the layout distrusts them
+    trust_headers: bool = False
+
+    def __post_init__(self) -> None:
+        """Take a table's path as a text, too, and refuse what is of another kind."""
+        for name, kind in (("layout", Layout), ("masks", MaskRule)):
+            given = getattr(self, name)
+            if not isinstance(given, kind) and (given is not None or name == "masks"):
+                raise InputError(
+                    f"{name} must be {kind.__name__}, such as {_SUCH_AS[name]}, but is {given!r}"
+                )
+        if self.table is not None and not isinstance(self.table, str | PathLike):
+            raise InputError(f"table must be a path, but is {self.table!r}")
+        object.__setattr__(self, "table", None if self.table is None else Path(self.table))
 
     @property
     def phases(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.phases import PHASES
+from nnunet_multiphase.phases import PHASES, SEVERAL
 from nnunet_multiphase.volumes.mask_file import MaskFiles
 
 
@@ -23,6 +23,12 @@ class MaskRule:
     )  # in the mask files of case folders and tables; a layout has its own
     liver_labels: tuple[int, ...] | None = None  # None: 1, in a liver mask of its own
     other_labels: tuple[int, ...] = ()  # of something else, that may occur
+
+    def __post_init__(self) -> None:
+        """Refuse words that mean nothing: a misspelt one would be taken for the last of them."""
+        for name, choices in (("several", SEVERAL), ("absent", ("error", "skip"))):
+            if getattr(self, name) not in choices:
+                raise InputError(f"{name} {getattr(self, name)!r}: expected one of {', '.join(choices)}")
 
     def lesion_files(self, paths: Sequence[Path]) -> MaskFiles:
         """Name a mask of lesions, with the labels that count in it."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.synchronize import Event
 from typing import Any
 
 from nnunet_multiphase.dataset.convert import limit_threads
@@ -20,6 +21,14 @@ Run = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[tuple[int, Any]]]
 CONNECT_SECONDS = 20
 WORKERLESS_SECONDS = 600
 """How long a Dask cluster may be without a worker: a nanny takes seconds to start another, a queue some minutes."""
+_KILLED = (
+    "a worker process was killed, most likely for lack of memory: use fewer --jobs; the same command goes on where this one "
+    "stopped"
+)
+_NOT_STARTED = (
+    "no worker process could start: each runs the calling script's top level anew, so what that does has to stand below "
+    '`if __name__ == "__main__":`; or work without them (1 for --jobs)'
+)
 _LOOK_SECONDS = 0.1
 _FETCH_SECONDS = 5
 """For a result, which is a case's figures and no volume; it is asked for again."""
@@ -34,17 +43,16 @@ def local_workers(jobs: int, threads: int) -> Iterator[Run]:
         threads: Of each.
 
     Raises:
-        InputError: A worker was killed.
+        InputError: A worker was killed, or none could start.
     """
     if jobs == 1:
         yield lambda function, items: ((i, function(item)) for i, item in enumerate(items))
         return
     before = set(multiprocessing.active_children())
+    context = multiprocessing.get_context("spawn")
+    started = context.Event()
     executor = ProcessPoolExecutor(
-        max_workers=jobs,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(threads,),
+        max_workers=jobs, mp_context=context, initializer=_start_worker, initargs=(threads, started)
     )
 
     def run(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[int, Any]]:
@@ -60,16 +68,14 @@ def local_workers(jobs: int, threads: int) -> Iterator[Run]:
             child.terminate()
         executor.shutdown(wait=True, cancel_futures=True)
         if isinstance(error, BrokenProcessPool):
-            raise InputError(
-                "a worker process was killed, most likely for lack of memory: use fewer --jobs; "
-                "the same command goes on where this one stopped"
-            ) from error
+            raise InputError(_KILLED if started.is_set() else _NOT_STARTED) from error
         raise
     executor.shutdown(wait=True)
 
 
-def _start_worker(threads: int) -> None:
+def _start_worker(threads: int, started: Event) -> None:
     """Keep a worker to its share of the cores, and let it not outlive a parent that was killed."""
+    started.set()
     limit_threads(threads)
     end_with_parent()
 

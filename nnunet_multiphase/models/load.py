@@ -46,6 +46,8 @@ def load_for_runtime(
     Raises:
         InputError: The model is damaged, not to be trusted, or none that the runtime can run.
     """
+    if not 0 < step_size <= 1:
+        raise InputError(f"step_size {step_size}: expected a share of the patch, above 0 and at most 1")
     if source.is_dir() and is_exported(source):
         if runtime == "torch":
             raise InputError(

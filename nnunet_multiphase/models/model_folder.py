@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from numbers import Integral
 from pathlib import Path
 
 from nnunet_multiphase.dataset_name import dataset_name
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.errors import InputError, first_of
 
-Folds = int | str | Sequence[int | str]
+Folds = int | str | Iterable[int | str]
 """A fold's number or "all", or several of them."""
 
 FOLD = re.compile(r"0|[1-9][0-9]*|all")
@@ -56,9 +56,15 @@ def find_model_folder(dataset_id: int | str, trainer: str, plans: str, configura
     dataset = dataset_name(dataset_id)
     found = Path(results) / str(dataset) / name
     if dataset is None or not found.is_dir():
+        there = (
+            sorted(path.parent.name for path in found.parent.glob("*__*__*/plans.json")) if dataset else []
+        )
+        others = f"; trained are {first_of(there)}: to take one of them, name it with -tr, -p and -c" * bool(
+            there
+        )
         raise InputError(
             f"no trained model {name} for dataset {dataset_id} under {results}: train it with "
-            f"`nnUNetv2_train {dataset_id} {configuration} 0 -tr {trainer} -p {plans}` or pass -m MODEL_FOLDER"
+            f"`nnUNetv2_train {dataset_id} {configuration} 0 -tr {trainer} -p {plans}` or pass -m MODEL_FOLDER{others}"
         )
     return found
 

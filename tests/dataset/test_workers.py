@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +30,10 @@ IN_THIS_PROCESS = {
 
 def double(number: int) -> int:
     return 2 * number
+
+
+def end_at_once(number: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def slow_double(number: int) -> int:
@@ -66,6 +72,24 @@ def test_results_carry_the_positions_of_their_items() -> None:
 def test_processes_give_the_same() -> None:
     with local_workers(2, 1) as run:
         assert sorted(run(double, [5, 6, 7])) == [(0, 10), (1, 12), (2, 14)]
+
+
+def test_a_script_that_works_at_its_top_level_is_told_why_no_worker_starts(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from nnunet_multiphase.dataset.workers import local_workers\n"
+        "with local_workers(2, 1) as run:\n"
+        "    list(run(abs, [1, 2]))\n"
+    )
+    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "no worker process could start" in ended.stderr.splitlines()[-1]
+    assert '`if __name__ == "__main__":`' in ended.stderr.splitlines()[-1]
+
+
+def test_a_worker_that_was_killed_is_told_as_such() -> None:
+    with pytest.raises(InputError, match="a worker process was killed"), local_workers(2, 1) as run:
+        list(run(end_at_once, [1, 2]))
 
 
 def test_dask_gives_the_same(cluster: LocalCluster) -> None:

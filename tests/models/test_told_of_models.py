@@ -30,6 +30,21 @@ def test_an_ensemble_and_results_that_are_not_there_are_told(tmp_path: Path, mon
         find_model_folder(961, *ASKED, "3d_fullres")
 
 
+def test_the_models_that_a_dataset_has_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("nnUNet_results", str(tmp_path))
+    model = (
+        tmp_path / "Dataset961_Tiny" / "MultiPhaseSCAMTrainer_tryout__nnUNetMultiPhaseSCAMPlans__3d_fullres"
+    )
+    model.mkdir(parents=True)
+    with pytest.raises(InputError, match=r"or pass -m MODEL_FOLDER$"):
+        find_model_folder(961, *ASKED, "3d_fullres")
+    (model / "plans.json").write_text("{}")
+    with pytest.raises(
+        InputError, match=r"trained are MultiPhaseSCAMTrainer_tryout__.*: to take one of them, name"
+    ):
+        find_model_folder(961, *ASKED, "3d_fullres")
+
+
 def test_what_torch_says_of_other_weights_is_understood():
     wide, narrow = torch.nn.Module(), torch.nn.Module()
     for module, outputs in ((wide, 3), (narrow, 2)):
