@@ -24,8 +24,9 @@ PLANNERS: dict[str, str] = {
     "MultiPhaseSCAMPlannerLinearMasks": "nnunet_multiphase.planning.ablations",
     "MultiPhaseSCAMPlannerFocalLoss": "nnunet_multiphase.planning.ablations",
     "MultiPhaseSCAMPlannerDiceLoss": "nnunet_multiphase.planning.ablations",
+    "MultiPhaseFingerprintExtractor": "nnunet_multiphase.planning.fingerprint",
 }
-"""Class name -> dotted module, for every planner nnU-Net may be asked for by name."""
+"""Class name -> dotted module, for whatever nnU-Net's planning may be asked for by name."""
 
 
 def make_findable() -> None:

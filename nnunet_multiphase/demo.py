@@ -139,6 +139,7 @@ def _plan(settings: DemoSettings) -> str:
     return _nnunet(
         "nnUNetv2_plan_and_preprocess",
         *["-d", str(DATASET_ID), "-pl", "MultiPhaseSCAMPlanner", "-c", "3d_fullres"],
+        *["-fpe", "MultiPhaseFingerprintExtractor"],  # nnU-Net's takes 5 GB for four phases
         # For the fingerprint nnU-Net starts eight otherwise, each of which imports torch.
         *["-np", jobs, "-npfp", jobs],
         *["--verify_dataset_integrity", "-gpu_memory_target", str(PATCH_GB)],

@@ -9,9 +9,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
-from at_start.network_watch import watch
 from dicom_runs import predict, series_rows  # noqa: F401 (fixtures)
 from hypothesis import HealthCheck, settings
+from no_network.network_watch import watch
 from setup_runs import nnunet_folders, setup_command  # noqa: F401 (fixtures)
 
 settings.register_profile(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from child_processes import attempts, with_fewer_samples, without_network
+from without_network import attempts, without_network
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
     options = ["--cases", "6", "--epochs", "1", "--iterations", "2", "--jobs", "1"]
     done = subprocess.run(
         [sys.executable, "-m", "nnunet_multiphase.cli.main", "demo", str(folder), *options],
-        env=with_fewer_samples(without_network(log, environment)),
+        env=without_network(log, environment),
         capture_output=True,
         encoding="utf-8",
         errors="replace",

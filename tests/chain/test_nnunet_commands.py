@@ -1,5 +1,6 @@
 """The own-data commands of the README, typed in a shell: plain nnU-Net, nothing of ours but the names."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,6 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from child_processes import with_fewer_samples
 from tiny_dataset import FOLDERS, write_raw
 
 pytestmark = pytest.mark.slow
@@ -23,9 +23,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory):
     root = tmp_path_factory.mktemp("typed")
     folders = {name: str(root / name) for name in FOLDERS}
     # one worker each: every one that nnU-Net starts imports torch anew
-    environment = with_fewer_samples(
-        os.environ | folders | {"nnUNet_n_proc_DA": "1", "nnUNet_def_n_proc": "1"}
-    )
+    environment = os.environ | folders | {"nnUNet_n_proc_DA": "1", "nnUNet_def_n_proc": "1"}
     for name in FOLDERS:
         (root / name).mkdir()
     write_raw(root, DATASET, {"background": 0, "lesion": 1}, cases=5)
@@ -47,11 +45,36 @@ def shell(tmp_path_factory: pytest.TempPathFactory):
     return root, typed
 
 
+def assert_fingerprint_is_the_foregrounds(root):
+    """Compare what was drawn with all voxels of the lesions: of each case as many, however large its lesions are."""
+    told = json.loads((root / "nnUNet_preprocessed" / DATASET / "dataset_fingerprint.json").read_text())
+    raw = root / "nnUNet_raw" / DATASET
+    labels = sorted((raw / "labelsTr").iterdir())
+    inside = [sitk.GetArrayFromImage(sitk.ReadImage(str(label))) > 0 for label in labels]
+    assert len(told["spacings"]) == len(labels)
+    for channel, drawn in told["foreground_intensity_properties_per_channel"].items():
+        images = [
+            raw / "imagesTr" / label.name.replace(".nii.gz", f"_{int(channel):04d}.nii.gz")
+            for label in labels
+        ]
+        values = [
+            sitk.GetArrayFromImage(sitk.ReadImage(str(image)))[mask]
+            for image, mask in zip(images, inside, strict=True)
+        ]
+        # of a million draws the mean of values that spread by 500 HU at most is known to half a HU
+        assert drawn["mean"] == pytest.approx(np.mean([v.mean() for v in values]), abs=3)
+        assert drawn["percentile_99_5"] <= max(v.max() for v in values)
+
+
 def test_plan_train_and_predict_as_the_readme_says(shell):
     root, typed = shell
     options = "-tr MultiPhaseSCAMTrainer_tryout -p nnUNetMultiPhaseSCAMPlans -device cpu"
     # --verify_dataset_integrity is in the demo's; each pool of workers imports torch anew
-    typed("nnUNetv2_plan_and_preprocess -d 951 -pl MultiPhaseSCAMPlanner -c 3d_fullres -npfp 1 -np 1")
+    typed(
+        "nnUNetv2_plan_and_preprocess -d 951 -pl MultiPhaseSCAMPlanner -fpe MultiPhaseFingerprintExtractor "
+        "-c 3d_fullres -npfp 1 -np 1"
+    )
+    assert_fingerprint_is_the_foregrounds(root)
     typed(f"nnUNetv2_train 951 3d_fullres 0 {options}")
     images = root / "nnUNet_raw" / DATASET / "imagesTr"
     typed(f"nnUNetv2_predict -i {images} -o {root / 'out'} -d 951 -c 3d_fullres -f 0 -npp 0 -nps 0 {options}")

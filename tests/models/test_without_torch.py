@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from child_processes import attempts, without_network
 from tiny_model import Exported
+from without_network import attempts, without_network
 
 from nnunet_multiphase import models
 

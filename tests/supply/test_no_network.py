@@ -7,9 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from child_processes import attempts, without_network
-
-ROOT = Path(__file__).resolve().parents[2]
+from without_network import ROOT, attempts, without_network
 
 CONNECT = {
     "a connection": "import socket; socket.create_connection(('127.0.0.1', 9))",

@@ -1,9 +1,8 @@
-"""Python reads this at its start, in child processes too, where the folder is in PYTHONPATH; see child_processes.py."""
+"""Python reads this at its start, in child processes too, where the folder is in PYTHONPATH; see without_network.py."""
 
 import os
 import sys
 
-from fewer_samples import draw
 from network_watch import watch
 
 
@@ -14,5 +13,3 @@ def _note(line):
 
 if "NO_NETWORK_LOG" in os.environ:
     watch(_note, also_here=True)
-if "FEWER_SAMPLES" in os.environ:
-    draw(float(os.environ["FEWER_SAMPLES"]))
