@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from nnunet_multiphase.prepared_images import told_of_unfit_images, what_plans_a
 from nnunet_multiphase.split_record import (
     SPLITS,
     Fold,
+    fetch_folds,
     read_folds,
     refuse_fold_that_is_not_there,
     refuse_unknown_cases,
@@ -60,7 +62,7 @@ class ComparedTrainer(nnUNetTrainer):
         if self.fold != "all":
             splits = Path(self.preprocessed_dataset_folder_base) / SPLITS
             if not splits.is_file():
-                self.do_split()  # writes nnU-Net's own folds
+                self.do_split()  # fetches them, or writes nnU-Net's own
             folds = read_folds(splits)
             refuse_fold_that_is_not_there(splits, folds, self.fold)
             cases = self.dataset_class.get_identifiers(self.preprocessed_dataset_folder)
@@ -77,13 +79,26 @@ class ComparedTrainer(nnUNetTrainer):
         """Give the fold's cases, and warn where `--val` would validate those that the network has learnt from.
 
         Raises:
-            InputError: Images are not of the size that the plans ask for; `--val` would judge the network by them, too.
+            InputError: Images are not of the size that the plans ask for; `--val` would judge the network by them, too. Or
+                there are no folds, and too few cases for nnU-Net's own.
         """
+        if self.fold != "all":
+            self._fetch_folds()
         training, validation = super().do_split()
         self._refuse_unfit_images({*training, *validation})
         if self.fold != "all":
             self._warn(told_of_known_validation_cases(self.split_before, validation))
         return training, validation
+
+    def _fetch_folds(self) -> None:
+        raw = os.environ.get("nnUNet_raw")
+        told = fetch_folds(
+            Path(self.preprocessed_dataset_folder_base) / SPLITS,
+            Path(raw) / self.plans_manager.dataset_name / SPLITS if raw else None,
+            self.dataset_class.get_identifiers(self.preprocessed_dataset_folder),
+        )
+        if told:
+            self.print_to_log_file(told)
 
     def _refuse_unfit_images(self, cases: set[str]) -> None:
         asked = what_plans_ask(self.plans_manager.plans, self.configuration_name, self.dataset_json)
