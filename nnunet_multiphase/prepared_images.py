@@ -104,7 +104,7 @@ def told_of_unfit_images(
             f"{case} in {folder} (and {len(unfit) - 1} more of {len(cases)} cases) {told}: "
             if len(unfit) > 1
             else f"{case} in {folder} {told}: "
-        ) + _remedy(preprocessed.name, asked)
+        ) + what_to_preprocess(preprocessed.name, asked)
     for case in sorted(cases) if previous else ():
         there, image = (_stored_shape(of, case) for of in (previous, folder))
         if there and image and there[-3:] != image[-3:]:
@@ -135,7 +135,8 @@ def _told_of_case(folder: Path, case: str, asked: Asked) -> str:
     )
 
 
-def _remedy(dataset: str, asked: Asked) -> str:
+def what_to_preprocess(dataset: str, asked: Asked) -> str:
+    """Say what makes the images anew as plans ask for them."""
     own = asked.home or asked.configuration
     command = f"nnUNetv2_preprocess -d {dataset} -plans_name {asked.plans} -c {own}"
     if asked.home is None:

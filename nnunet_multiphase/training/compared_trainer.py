@@ -10,7 +10,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.label_classes import refuse_lost_labels
-from nnunet_multiphase.prepared_images import told_of_unfit_images, what_plans_ask
+from nnunet_multiphase.prepared_images import told_of_unfit_images, what_plans_ask, what_to_preprocess
 from nnunet_multiphase.split_record import (
     SPLITS,
     Fold,
@@ -27,6 +27,7 @@ from nnunet_multiphase.training.gone_on_with import (
     told_of_changed_split,
     told_of_known_validation_cases,
 )
+from nnunet_multiphase.training.normalised_by import told_of_other_normalisation
 from nnunet_multiphase.training.pretrained import compare_trainings
 from nnunet_multiphase.training.trained_with import refuse_folds_of_other_plans, refuse_other_plans
 
@@ -36,6 +37,8 @@ class ComparedTrainer(nnUNetTrainer):
 
     split_before: Fold | None = None
     """Of the checkpoint that is gone on from, where it tells."""
+    normalisation_seen = False
+    """Images are read for it, so once is enough: nnU-Net asks for the split before training, and again to validate."""
 
     def on_train_start(self) -> None:
         """Start as nnU-Net does, unless folds of the model would predict otherwise with the plans that it writes then.
@@ -79,8 +82,8 @@ class ComparedTrainer(nnUNetTrainer):
         """Give the fold's cases, and warn where `--val` would validate those that the network has learnt from.
 
         Raises:
-            InputError: Images are not of the size that the plans ask for; `--val` would judge the network by them, too. Or
-                there are no folds, and too few cases for nnU-Net's own.
+            InputError: Images are not of the size or the intensities that the plans ask for; `--val` would judge the
+                network by them, too. Or there are no folds, and too few cases for nnU-Net's own.
         """
         if self.fold != "all":
             self._fetch_folds()
@@ -109,6 +112,18 @@ class ComparedTrainer(nnUNetTrainer):
         told = told_of_unfit_images(preprocessed, asked, cases, Path(before) if before else None)
         if told:
             raise InputError(told)
+        if not self.normalisation_seen:
+            self.normalisation_seen = True
+            plans, folder = self.plans_manager.plans, self.preprocessed_dataset_folder
+            told = told_of_other_normalisation(
+                plans,
+                self.configuration_manager.configuration,
+                sorted(cases),
+                lambda case: self.dataset_class(folder, [case]).load_case(case)[0],
+                self.dataset_json.get("phases") or (),
+            )
+            if told:
+                raise InputError(f"{folder}, {told}: {what_to_preprocess(preprocessed.name, asked)}")
 
     def load_checkpoint(self, filename_or_checkpoint: dict | str) -> None:
         """Load as nnU-Net does, and compare the training of the checkpoint with this one.
