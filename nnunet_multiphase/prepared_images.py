@@ -144,7 +144,7 @@ def what_to_preprocess(dataset: str, asked: Asked) -> str:
             f"these images were made for others; give {asked.configuration} a data_identifier of its own in the plans, "
             f"such as {asked.plans}_{asked.configuration}, and run {command}"
         )
-    return f"they were made with other plans; run {command}, or put back the plans of before"
+    return f"these images were made with other plans; run {command}, or put back the plans of before"
 
 
 class _Head(io.BufferedReader):

@@ -26,7 +26,7 @@ from nnunet_multiphase.training.divergence import refuse_divergence
 from nnunet_multiphase.training.focal_dice import FocalDiceLoss
 from nnunet_multiphase.training.phase_augmentation import drop_phases, misalign_phases
 from nnunet_multiphase.training.phase_channels import PhaseChannels, read_phase_channels
-from nnunet_multiphase.training.plans_file import refuse_plans_under_another_name
+from nnunet_multiphase.training.plans_file import refuse_plans_under_another_name, told_of_other_network
 from nnunet_multiphase.training.plans_settings import SETTINGS, read_settings
 from nnunet_multiphase.training.pretrained import watch_pretrained_weights
 
@@ -153,6 +153,8 @@ class MultiPhaseSCAMTrainer(ComparedTrainer):
                 self.print_to_log_file(
                     f"WARNING: {self.configuration_name}: {problem} for the next training."
                 )
+        else:
+            self.print_to_log_file(told_of_other_network(self.plans_manager.plans, network))
         self._write_down_settings()
         super().on_train_start()
 
