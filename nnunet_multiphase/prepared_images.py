@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from nnunet_multiphase.errors import first_of
+
 KNOWN_RESAMPLING = {
     *("resample_data_or_seg_to_shape", "resample_torch_fornnunet", "resample_torch_simple"),
 }
@@ -105,6 +107,13 @@ def told_of_unfit_images(
             if len(unfit) > 1
             else f"{case} in {folder} {told}: "
         ) + what_to_preprocess(preprocessed.name, asked)
+    lacking = [case for case in sorted(cases) if previous and not _is_stored(previous, case)]
+    if lacking:
+        return (
+            f"{len(lacking)} of {len(cases)} cases ({first_of(lacking)}) have no prediction of the low resolution in "
+            f"{previous}, as where a fold of it was not trained: train all folds of the low resolution first, and where "
+            "they were trained before these images were preprocessed, validate them again (--val)"
+        )
     for case in sorted(cases) if previous else ():
         there, image = (_stored_shape(of, case) for of in (previous, folder))
         if there and image and there[-3:] != image[-3:]:
@@ -170,6 +179,10 @@ def _before_resampling(file: Path) -> tuple[tuple[int, ...], tuple[float, ...]] 
         return tuple(map(int, size)), tuple(map(float, spacing))
     except Exception:  # whoever needs the file says what is wrong with it
         return None
+
+
+def _is_stored(folder: Path, case: str) -> bool:
+    return any((folder / f"{case}{ending}").is_file() for ending in (".b2nd", ".npy", ".npz"))
 
 
 def _stored_shape(folder: Path | None, case: str) -> tuple[int, ...] | None:
