@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from nnunet_multiphase.errors import first_of
+
 KNOWN_RESAMPLING = {
     *("resample_data_or_seg_to_shape", "resample_torch_fornnunet", "resample_torch_simple"),
 }
@@ -104,7 +106,14 @@ def told_of_unfit_images(
             f"{case} in {folder} (and {len(unfit) - 1} more of {len(cases)} cases) {told}: "
             if len(unfit) > 1
             else f"{case} in {folder} {told}: "
-        ) + _remedy(preprocessed.name, asked)
+        ) + what_to_preprocess(preprocessed.name, asked)
+    lacking = [case for case in sorted(cases) if previous and not _is_stored(previous, case)]
+    if lacking:
+        return (
+            f"{len(lacking)} of {len(cases)} cases ({first_of(lacking)}) have no prediction of the low resolution in "
+            f"{previous}, as where a fold of it was not trained: train all folds of the low resolution first, and where "
+            "they were trained before these images were preprocessed, validate them again (--val)"
+        )
     for case in sorted(cases) if previous else ():
         there, image = (_stored_shape(of, case) for of in (previous, folder))
         if there and image and there[-3:] != image[-3:]:
@@ -135,7 +144,8 @@ def _told_of_case(folder: Path, case: str, asked: Asked) -> str:
     )
 
 
-def _remedy(dataset: str, asked: Asked) -> str:
+def what_to_preprocess(dataset: str, asked: Asked) -> str:
+    """Say what makes the images anew as plans ask for them."""
     own = asked.home or asked.configuration
     command = f"nnUNetv2_preprocess -d {dataset} -plans_name {asked.plans} -c {own}"
     if asked.home is None:
@@ -143,7 +153,7 @@ def _remedy(dataset: str, asked: Asked) -> str:
             f"these images were made for others; give {asked.configuration} a data_identifier of its own in the plans, "
             f"such as {asked.plans}_{asked.configuration}, and run {command}"
         )
-    return f"they were made with other plans; run {command}, or put back the plans of before"
+    return f"these images were made with other plans; run {command}, or put back the plans of before"
 
 
 class _Head(io.BufferedReader):
@@ -169,6 +179,10 @@ def _before_resampling(file: Path) -> tuple[tuple[int, ...], tuple[float, ...]] 
         return tuple(map(int, size)), tuple(map(float, spacing))
     except Exception:  # whoever needs the file says what is wrong with it
         return None
+
+
+def _is_stored(folder: Path, case: str) -> bool:
+    return any((folder / f"{case}{ending}").is_file() for ending in (".b2nd", ".npy", ".npz"))
 
 
 def _stored_shape(folder: Path | None, case: str) -> tuple[int, ...] | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from nnunet_multiphase.errors import InputError, first_of
 from nnunet_multiphase.json_file import load_json
+from nnunet_multiphase.whole_file import whole_file
 
 SPLITS = "splits_final.json"
+NNUNETS_FOLDS = 5
 Fold = dict[str, list[str]]
 """nnU-Net's record: {"train": cases, "val": cases}."""
 
@@ -96,6 +99,39 @@ def told_of_own_folds(own: Path, given: Path, cases: Collection[str]) -> str:
             f"{own} and {given} hold different folds, and {wrong}: has the dataset changed since? {remedy}"
         )
     return f"{own} holds other folds than {given}: trainings use the first; {remedy}"
+
+
+def fetch_folds(own: Path, given: Path | None, cases: Collection[str]) -> str:
+    """Put the folds of the raw dataset where trainings read them, as planning does, if none lie there any more.
+
+    nnU-Net would draw five folds by case, which may put a patient's cases on both sides, where somebody removed the file to
+    train with those of the raw dataset.
+
+    Args:
+        own: splits_final.json of the preprocessed dataset.
+        given: That of the raw dataset; None: nobody says where that is.
+        cases: The preprocessed ones.
+
+    Returns:
+        What was done; empty where `own` is there, or where nnU-Net has to draw folds.
+
+    Raises:
+        InputError: `given` cannot be read, or nnU-Net cannot draw five folds of so few cases.
+    """
+    if own.is_file():
+        return ""
+    if given is not None and given.is_file():
+        read_folds(given)
+        with whole_file(own) as partial:
+            shutil.copyfile(given, partial)
+        return f"{own} was not there: copied from {given}"
+    if len(cases) < NNUNETS_FOLDS:
+        raise InputError(
+            f"{own} is not there, and the dataset has {len(cases)} preprocessed cases, too few for nnU-Net, which draws "
+            'five folds: train fold all, or write your folds into that file, such as [{"train": ["case_1", "case_2"], '
+            '"val": ["case_3"]}]'
+        )
+    return ""
 
 
 def _held(folds: Sequence[Fold]) -> set[str]:

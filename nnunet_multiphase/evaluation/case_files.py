@@ -28,8 +28,19 @@ def find_images(folder: Path) -> dict[str, Path]:
             raise InputError(f"case {case} has two images, {images[case]} and {path.name}; keep one")
         images[case] = path
     if not images:
-        raise InputError(f"{folder} holds no image; expected <case>.nii.gz files")
+        raise InputError(f"{folder} holds no image; expected <case>.nii.gz files{_where_they_are(folder)}")
     return images
+
+
+def _where_they_are(folder: Path) -> str:
+    """Point to the folders with images in a folder of a model, or of one of its folds; empty where there are none."""
+    below = [
+        path
+        for pattern in ("crossval_results_*", "validation", "fold_*/validation")
+        for path in sorted(folder.glob(pattern))
+        if any(file.name.endswith(IMAGE_ENDINGS) for file in path.iterdir())
+    ]
+    return f": it is a model's folder, give {below[0]}" if below else ""
 
 
 def find_truths(folder: Path) -> dict[str, Path]:

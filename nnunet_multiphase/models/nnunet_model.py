@@ -134,6 +134,7 @@ def load_model(
     from nnunet_multiphase.training.mixed_folds import refuse_mixed_folds  # with torch, as late as that
     from nnunet_multiphase.training.trained_with import held_by, refuse_misfit_folds
 
+    _refuse_no_numbers(predictor, model_folder, ready, checkpoint)
     held = {fold: held_by(model_folder / f"fold_{fold}" / checkpoint) for fold in ready}
     trainers = refuse_mixed_folds(model_folder, held, mirroring=mirroring)
     if predictor.configuration_manager.previous_stage_name is not None:
@@ -179,6 +180,8 @@ def _read_weights(
 ) -> None:
     try:
         predictor.initialize_from_trained_model_folder(str(model_folder), ready, checkpoint)
+    except InputError as error:  # our network's
+        raise InputError(f"{model_folder}, {checkpoint} of fold {ready[0]}: {error}") from error
     except Exception as error:  # torch and nnU-Net raise many kinds
         lines = [line.strip() for line in str(error).strip().splitlines()] or [""]
         first = " ".join(lines[:2] if "loading state_dict" in lines[0] else lines[:1])[:MOST_SHOWN]
@@ -205,6 +208,26 @@ def _read_weights(
             f"{model_folder} cannot be loaded ({type(error).__name__}: {first}): plans.json, dataset.json and "
             f"{checkpoint} do not fit one another or are damaged; restore what nnU-Net wrote"
         ) from error
+
+
+def _refuse_no_numbers(
+    predictor: nnUNetPredictor, model_folder: Path, folds: Sequence[str], checkpoint: str
+) -> None:
+    """Raise InputError where a fold's training has diverged; of any network, not ours alone."""
+    from nnunet_multiphase.network.finite_weights import told_of_no_numbers
+
+    told = {
+        fold: said
+        for fold, weights in zip(folds, predictor.list_of_parameters, strict=True)
+        if (said := told_of_no_numbers(weights))
+    }
+    if told:
+        left = [fold for fold in folds if fold not in told]
+        raise InputError(
+            f"{model_folder}, {checkpoint} of fold {', '.join(told)}: {next(iter(told.values()))}, as of a training "
+            "that has diverged: train it anew with a lower learning rate, or name --checkpoint checkpoint_best.pth"
+            + (f", or leave it out (-f {' '.join(left)})" if left else "")
+        )
 
 
 def _trainer_not_found(checkpoint: Path) -> str | None:

@@ -1,6 +1,6 @@
 """Segment with a light U-Net whose spatial convolutions are all dilated and whose skips pass a SCAM."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.network.architecture import ArchitectureSettings
 from nnunet_multiphase.network.availability import silence_absent_phases
 from nnunet_multiphase.network.encoder_decoder import Decoder, Encoder
+from nnunet_multiphase.network.finite_weights import told_of_no_numbers
 from nnunet_multiphase.network.residual_block import ResidualBlock
 from nnunet_multiphase.network.scam import (
     GATE_WEIGHT_STD,
@@ -73,6 +74,22 @@ class DilatedSCAMUNet(nn.Module):
         if self.channels_last_on_cpu and x.device.type == "cpu":
             x = x.contiguous(memory_format=torch.channels_last_3d if x.ndim == 5 else torch.channels_last)
         return self.decoder(self.encoder(x))
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        """Load weights as torch does, unless they are no numbers, with which nnU-Net would predict background everywhere.
+
+        Raises:
+            InputError: They hold NaN or infinite values.
+        """
+        told = told_of_no_numbers(state_dict)
+        if told:
+            raise InputError(
+                f"{told}, as of a training that has diverged: take weights from before (checkpoint_best.pth), or train anew "
+                "with a lower learning rate"
+            )
+        return super().load_state_dict(state_dict, strict=strict, assign=assign)
 
     def compute_conv_feature_map_size(self, input_size: Sequence[int]) -> int:
         """Return how many numbers all convolutions put out for one image: what nnU-Net estimates memory from.

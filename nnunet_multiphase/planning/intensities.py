@@ -103,7 +103,7 @@ def dataset_intensity_properties(
         Channel number as a string -> the properties of `intensity_properties`.
 
     Raises:
-        InputError: A channel has no foreground voxel with data in any case.
+        InputError: A channel has no foreground voxel with data in any case, or no case a foreground voxel.
     """
     names = sorted(cases)
     max_voxels = max(1, MAX_VOXELS // max(1, len(names)))
@@ -123,6 +123,11 @@ def dataset_intensity_properties(
         per_case = list(pool.map(read, range(len(names))))
     tell_constant({name: constant for name, (_, constant) in zip(names, per_case, strict=True)})
     properties = {}
+    if per_case and not any(len(values) for found, _ in per_case for values in found):
+        raise InputError(
+            f"none of the masks of {len(names)} training cases holds a foreground voxel with data: expected lesions in some "
+            "of them, for a network learns nothing from negative patients alone; see that labelsTr holds the masks drawn"
+        )
     for channel, name in enumerate(channel_names):
         values = np.concatenate([found[channel] for found, _ in per_case]) if per_case else np.empty(0)
         if len(values) == 0:

@@ -113,7 +113,7 @@ class MultiPhaseSCAMPlanner(ExperimentPlanner):
         measured = dataset_intensity_properties(
             self.dataset,
             self.determine_reader_writer(),
-            list(channel_names(self.dataset_json).values()),
+            named_phases(self.dataset_json) or list(channel_names(self.dataset_json).values()),
             ignore_label=self.dataset_json["labels"].get("ignore"),
             seed=self.intensity_seed,
             tell_constant=partial(refuse_other_fill, self.dataset_json),

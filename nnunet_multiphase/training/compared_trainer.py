@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.label_classes import refuse_lost_labels
-from nnunet_multiphase.prepared_images import told_of_unfit_images, what_plans_ask
+from nnunet_multiphase.prepared_images import told_of_unfit_images, what_plans_ask, what_to_preprocess
 from nnunet_multiphase.split_record import (
     SPLITS,
     Fold,
+    fetch_folds,
     read_folds,
     refuse_fold_that_is_not_there,
     refuse_unknown_cases,
@@ -25,6 +27,7 @@ from nnunet_multiphase.training.gone_on_with import (
     told_of_changed_split,
     told_of_known_validation_cases,
 )
+from nnunet_multiphase.training.normalised_by import told_of_other_normalisation
 from nnunet_multiphase.training.pretrained import compare_trainings
 from nnunet_multiphase.training.trained_with import refuse_folds_of_other_plans, refuse_other_plans
 
@@ -34,6 +37,8 @@ class ComparedTrainer(nnUNetTrainer):
 
     split_before: Fold | None = None
     """Of the checkpoint that is gone on from, where it tells."""
+    normalisation_seen = False
+    """Images are read for it, so once is enough: nnU-Net asks for the split before training, and again to validate."""
 
     def on_train_start(self) -> None:
         """Start as nnU-Net does, unless folds of the model would predict otherwise with the plans that it writes then.
@@ -60,7 +65,7 @@ class ComparedTrainer(nnUNetTrainer):
         if self.fold != "all":
             splits = Path(self.preprocessed_dataset_folder_base) / SPLITS
             if not splits.is_file():
-                self.do_split()  # writes nnU-Net's own folds
+                self.do_split()  # fetches them, or writes nnU-Net's own
             folds = read_folds(splits)
             refuse_fold_that_is_not_there(splits, folds, self.fold)
             cases = self.dataset_class.get_identifiers(self.preprocessed_dataset_folder)
@@ -77,13 +82,26 @@ class ComparedTrainer(nnUNetTrainer):
         """Give the fold's cases, and warn where `--val` would validate those that the network has learnt from.
 
         Raises:
-            InputError: Images are not of the size that the plans ask for; `--val` would judge the network by them, too.
+            InputError: Images are not of the size or the intensities that the plans ask for; `--val` would judge the
+                network by them, too. Or there are no folds, and too few cases for nnU-Net's own.
         """
+        if self.fold != "all":
+            self._fetch_folds()
         training, validation = super().do_split()
         self._refuse_unfit_images({*training, *validation})
         if self.fold != "all":
             self._warn(told_of_known_validation_cases(self.split_before, validation))
         return training, validation
+
+    def _fetch_folds(self) -> None:
+        raw = os.environ.get("nnUNet_raw")
+        told = fetch_folds(
+            Path(self.preprocessed_dataset_folder_base) / SPLITS,
+            Path(raw) / self.plans_manager.dataset_name / SPLITS if raw else None,
+            self.dataset_class.get_identifiers(self.preprocessed_dataset_folder),
+        )
+        if told:
+            self.print_to_log_file(told)
 
     def _refuse_unfit_images(self, cases: set[str]) -> None:
         asked = what_plans_ask(self.plans_manager.plans, self.configuration_name, self.dataset_json)
@@ -94,6 +112,18 @@ class ComparedTrainer(nnUNetTrainer):
         told = told_of_unfit_images(preprocessed, asked, cases, Path(before) if before else None)
         if told:
             raise InputError(told)
+        if not self.normalisation_seen:
+            self.normalisation_seen = True
+            plans, folder = self.plans_manager.plans, self.preprocessed_dataset_folder
+            told = told_of_other_normalisation(
+                plans,
+                self.configuration_manager.configuration,
+                sorted(cases),
+                lambda case: self.dataset_class(folder, [case]).load_case(case)[0],
+                self.dataset_json.get("phases") or (),
+            )
+            if told:
+                raise InputError(f"{folder}, {told}: {what_to_preprocess(preprocessed.name, asked)}")
 
     def load_checkpoint(self, filename_or_checkpoint: dict | str) -> None:
         """Load as nnU-Net does, and compare the training of the checkpoint with this one.

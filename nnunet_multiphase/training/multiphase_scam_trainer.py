@@ -22,10 +22,11 @@ from nnunet_multiphase.network.patch_fit import undivided
 from nnunet_multiphase.phase_record import told_of_unknown_cases
 from nnunet_multiphase.training.augmentation import follow_method, patch_size_before_scaling
 from nnunet_multiphase.training.compared_trainer import ComparedTrainer
+from nnunet_multiphase.training.divergence import refuse_divergence
 from nnunet_multiphase.training.focal_dice import FocalDiceLoss
 from nnunet_multiphase.training.phase_augmentation import drop_phases, misalign_phases
 from nnunet_multiphase.training.phase_channels import PhaseChannels, read_phase_channels
-from nnunet_multiphase.training.plans_file import refuse_plans_under_another_name
+from nnunet_multiphase.training.plans_file import refuse_plans_under_another_name, told_of_other_network
 from nnunet_multiphase.training.plans_settings import SETTINGS, read_settings
 from nnunet_multiphase.training.pretrained import watch_pretrained_weights
 
@@ -152,6 +153,8 @@ class MultiPhaseSCAMTrainer(ComparedTrainer):
                 self.print_to_log_file(
                     f"WARNING: {self.configuration_name}: {problem} for the next training."
                 )
+        else:
+            self.print_to_log_file(told_of_other_network(self.plans_manager.plans, network))
         self._write_down_settings()
         super().on_train_start()
 
@@ -214,6 +217,13 @@ class MultiPhaseSCAMTrainer(ComparedTrainer):
         """Start the epoch, with draws of its own: a resumed training draws what an uninterrupted one would."""
         super().on_train_epoch_start()
         self.phase_rng = np.random.default_rng([self.seed, self.current_epoch, self.local_rank])
+
+    def on_train_epoch_end(self, train_outputs: list[dict]) -> None:
+        """End the epoch's steps, unless the training has diverged (InputError)."""
+        losses = [step["loss"] for step in train_outputs]
+        rate, say = self.initial_lr, self.print_to_log_file
+        refuse_divergence(losses, self.network, epoch=self.current_epoch, learning_rate=rate, say=say)
+        super().on_train_epoch_end(train_outputs)
 
     def train_step(self, batch: dict) -> dict:
         """Take nnU-Net's step on a batch whose phases were moved a little and partly left out."""

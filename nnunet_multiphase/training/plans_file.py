@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.json_file import load_json
 
@@ -37,6 +39,14 @@ def refuse_plans_under_another_name(preprocessed: Path, plans: Mapping[str, Any]
     raise InputError(
         f"{file} says plans_name {name}, by which the model's folder is called: it would be trained into the folder of "
         f'{name}.json, over its folds; write "plans_name": "{file.stem}" into {file.name}'
+    )
+
+
+def told_of_other_network(plans: Mapping[str, Any], network: nn.Module) -> str:
+    """Say that plans are for another network than the method's, as nnU-Net's own are, which a training without -p takes."""
+    return (
+        f"The plans {plans.get('plans_name')} are for {type(network).__name__}, which is not the method's network: that is "
+        "trained with the plans of MultiPhaseSCAMPlanner (-p nnUNetMultiPhaseSCAMPlans)."
     )
 
 

@@ -340,6 +340,7 @@ def test_a_trained_model_says_which_it_is(
     predictor = exported.model.predictor
     monkeypatch.setattr(type(predictor), "initialize_from_trained_model_folder", lambda *_: None)
     monkeypatch.setattr(predict_from_raw_data, "nnUNetPredictor", lambda **_: predictor)
+    monkeypatch.setattr(predictor, "list_of_parameters", predictor.list_of_parameters[:1] * 2)
     for name in ("fold_0", "fold_1"):
         (tmp_path / "private" / "M" / name).mkdir(parents=True)
         (tmp_path / "private" / "M" / name / "checkpoint_final.pth").touch()

@@ -52,3 +52,16 @@ def test_channel_without_any_data_is_named():
     cases = {"a": {"images": [], "label": ""}}
     with pytest.raises(InputError, match=r"channel 1 \(art\) has no data"):
         dataset_intensity_properties(cases, Reader, ["nc", "art"])
+
+
+def test_masks_without_any_foreground_are_told_as_such():
+    class Reader:
+        def read_images(self, files):
+            return np.arange(8.0).reshape(1, 2, 2, 2), {}
+
+        def read_seg(self, file):
+            return np.full((1, 2, 2, 2), 3), {}
+
+    cases = {"a": {"images": [], "label": ""}, "b": {"images": [], "label": ""}}
+    with pytest.raises(InputError, match="none of the masks of 2 training cases holds a foreground voxel"):
+        dataset_intensity_properties(cases, Reader, ["nc"], ignore_label=3)

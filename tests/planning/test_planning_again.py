@@ -55,6 +55,16 @@ def test_plans_name_the_phases_of_their_channels(raw: Path, tmp_path: Path):
     assert saved["phases"] == ["nc", "art", "pv", "dl"]
 
 
+def test_a_phase_that_no_case_has_is_named_by_its_phase(raw: Path):
+    for file in (raw / "imagesTr").glob("*_0003.nii.gz"):
+        image = sitk.ReadImage(str(file))
+        sitk.WriteImage(image * 0 - 1024, str(file))
+    cases = [path.name.removesuffix(".nii.gz") for path in (raw / "labelsTr").iterdir()]
+    change_description(raw, filled={case: ["dl"] for case in cases} | {"case_002": ["art", "dl"]})
+    with pytest.raises(InputError, match=r"channel 3 \(dl\) has no data inside any mask of 4 training cases"):
+        MultiPhaseSCAMPlanner(903).plan_experiment()
+
+
 def test_plans_of_a_dataset_that_names_no_phases_name_none(raw: Path):
     change_description(raw, phases=None)
     assert "phases" not in MultiPhaseSCAMPlanner(903).plan_experiment()

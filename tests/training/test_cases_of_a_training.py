@@ -31,7 +31,7 @@ def start(plain: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> St
         fold: int | str = 0, *, splits: list | None = SPLITS, plans: dict | None = None, **description: object
     ) -> MultiPhaseSCAMTrainer:
         file = copied / "splits_final.json"
-        file.unlink() if splits is None else file.write_text(json.dumps(splits))
+        file.unlink(missing_ok=True) if splits is None else file.write_text(json.dumps(splits))
         trainer = MultiPhaseSCAMTrainer(
             {**plain.plans, "continue_training": False, **(plans or {})},
             "3d_fullres",
@@ -68,6 +68,29 @@ def test_a_fold_that_the_split_lacks_is_refused(start: Start):
 def test_what_was_trained_on_another_fold_is_still_validated(start: Start):
     training, validation = start(1).do_split()  # as --val asks
     assert len(training) + len(validation) == 4
+
+
+def test_folds_that_were_removed_come_anew_from_the_raw_dataset(start: Start, plain: Dataset):
+    trainer = start(splits=None)
+    training, validation = trainer.get_tr_and_val_datasets()
+    assert (sorted(training.identifiers), sorted(validation.identifiers)) == (CASES[2:], CASES[:2])
+    raw = plain.root / "nnUNet_raw" / plain.name / "splits_final.json"
+    own = Path(trainer.preprocessed_dataset_folder_base) / "splits_final.json"
+    assert own.read_bytes() == raw.read_bytes()
+    assert f"copied from {raw}" in log_of(trainer)
+
+
+@pytest.mark.parametrize("raw", ["there", "unset"])
+def test_fewer_cases_than_nnunets_five_folds_are_told(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raw: str
+):
+    monkeypatch.delenv("nnUNet_raw") if raw == "unset" else monkeypatch.setenv("nnUNet_raw", str(tmp_path))
+    with pytest.raises(
+        InputError, match=r"4 preprocessed cases, .* draws five folds: train fold all, or write"
+    ):
+        start(splits=None).get_tr_and_val_datasets()
+    everything, _ = start("all", splits=None).get_tr_and_val_datasets()
+    assert sorted(everything.identifiers) == CASES
 
 
 def test_a_case_that_no_fold_holds_is_in_the_log(start: Start):

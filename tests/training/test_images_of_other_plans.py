@@ -90,11 +90,22 @@ def test_a_cascade_is_told_to_preprocess_the_configuration_that_makes_its_images
 
 
 def test_a_low_resolution_predicted_for_other_images_is_told(plain: Dataset, tmp_path: Path):
-    np.savez(tmp_path / f"{CASES[1]}.npz", seg=np.zeros((10, 16, 16), np.uint8))
+    for case, shape in zip(CASES, [(20, 32, 32), *[(10, 16, 16)] * 3], strict=True):
+        np.savez(tmp_path / f"{case}.npz", seg=np.zeros(shape, np.uint8))
     asked = what_plans_ask(plain.plans, "3d_fullres", plain.description)
     assert asked is not None
     said = told_of_unfit_images(plain.preprocessed, asked, CASES, tmp_path)
     assert said.startswith("case_001: what the low resolution predicted has 10 x 16 x 16 voxels")
+
+
+def test_a_cascade_whose_low_resolution_lacks_folds_is_told_to_train_them(plain: Dataset, tmp_path: Path):
+    for case in CASES[:2]:  # of one fold
+        np.savez(tmp_path / f"{case}.npz", seg=np.zeros((20, 32, 32), np.uint8))
+    asked = what_plans_ask(plain.plans, "3d_fullres", plain.description)
+    assert asked is not None
+    said = told_of_unfit_images(plain.preprocessed, asked, CASES, tmp_path)
+    assert said.startswith("2 of 4 cases (case_002, case_003) have no prediction of the low resolution in")
+    assert "train all folds of the low resolution first" in said
 
 
 def test_images_of_other_channels_are_told(plain: Dataset):

@@ -161,7 +161,7 @@ def test_no_fold_is_trained_beside_folds_of_other_plans(start, begun):
     assert beside.read_bytes() == before
     start(fold=1).on_train_start()
     begun.unlink()
-    start(brighter, fold=1).on_train_start()  # nobody predicts with the others any more
+    start(pooled, fold=1).on_train_start()  # nobody predicts with the others any more
 
 
 def test_a_fold_of_other_plans_does_not_vote(trained: TrainingRecord, tmp_path: Path):
