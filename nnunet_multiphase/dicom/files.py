@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 
-from pydicom.valuerep import VR
-
 PREAMBLE = 128
 _SUFFIXES = {".dcm", ".dicom", ".dic", ".ima", ".ct", ".acr"}
-_VALUE_REPRESENTATIONS = {str(vr.value).encode() for vr in VR if len(vr.value) == 2}
+_VALUE_REPRESENTATIONS = frozenset(  # DICOM PS3.5, table 6.2-1; `setup` asks without pydicom whether a tree is DICOM
+    b"AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN UR US UT UV".split()
+)
 _PACKED_ELSEWHERE = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07")  # 7z and rar: nothing here looks into them
 _MEMBERS_LOOKED_AT = 50
 

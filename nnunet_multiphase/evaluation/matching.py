@@ -95,7 +95,9 @@ def _best_pairs(iou_of: Mapping[tuple[int, int], float]) -> dict[int, int]:
     predictions, rows = np.unique(pairs[:, 0], return_inverse=True)
     truths, columns = np.unique(pairs[:, 1], return_inverse=True)
     shape = (len(predictions) + len(truths),) * 2
-    touching = coo_array((np.ones(len(pairs)), (rows, len(predictions) + columns)), shape=shape)
+    # SciPy before 1.12 takes no other indices, and its complaint about them is lost.
+    ends = rows.astype(np.int32), (len(predictions) + columns).astype(np.int32)
+    touching = coo_array((np.ones(len(pairs)), ends), shape=shape)
     # Lesions that overlap nowhere decide nothing about one another: group by group, thousands of specks fit in memory.
     group_of = connected_components(touching, directed=False)[1][rows]
     chosen: dict[int, int] = {}

@@ -15,9 +15,10 @@ from dicom_phantom import phase_series, save
 from imported_pv import imported, save_numbered
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.valuerep import VR
 
 from nnunet_multiphase.cli.main import main
-from nnunet_multiphase.dicom import header
+from nnunet_multiphase.dicom import files, header
 from nnunet_multiphase.dicom.files import Kind, kind_of
 from nnunet_multiphase.errors import InputError
 
@@ -160,3 +161,7 @@ def test_folder_that_may_not_be_read_is_a_failure(tmp_path: Path) -> None:
 def test_study_of_too_few_ct_images_is_a_failure(tmp_path: Path) -> None:
     save(phase_series("pv", description="pv")[:6], tmp_path / "tree")
     assert imported(tmp_path).failures == ("case patient_001: no series can be used, see the series table",)
+
+
+def test_value_representations_are_the_standards() -> None:
+    assert {str(vr.value).encode() for vr in VR if len(vr.value) == 2} == files._VALUE_REPRESENTATIONS
