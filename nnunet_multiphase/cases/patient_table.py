@@ -12,6 +12,7 @@ from nnunet_multiphase.cases.case_name import loose_patient_id, patient_id
 from nnunet_multiphase.cases.follow_ups import find_follow_ups
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.table_text import read_table, unused_columns_note
+from nnunet_multiphase.volumes.volume_file import is_dead_link, told_of_dead_link
 
 PATIENT_TABLE = "patients.csv"
 PATIENT_LOOKALIKE = r"patients?\.(csv|tsv|txt|xlsx?|ods)"
@@ -39,6 +40,8 @@ def assign_patients(
         if entry.name != table.name and re.fullmatch(PATIENT_LOOKALIKE, entry.name, re.IGNORECASE)
     ]
     problems = [*problems, *unread]
+    if is_dead_link(table):
+        return cases, [*problems, told_of_dead_link(table)]
     if not table.exists():
         return cases, problems
     try:
