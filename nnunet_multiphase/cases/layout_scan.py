@@ -15,6 +15,7 @@ from nnunet_multiphase.cases.look_alikes import find_copied_masks, find_look_ali
 from nnunet_multiphase.cases.mask_choice import MaskRule, choose_masks
 from nnunet_multiphase.cases.misplaced_files import find_misplaced
 from nnunet_multiphase.cases.near_miss import is_lost_folder, is_system_folder
+from nnunet_multiphase.cases.stored_path import stored_path
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.table_text import read_table
 from nnunet_multiphase.volumes.mask_file import MaskFiles
@@ -173,10 +174,10 @@ def _read_index(
         if phase in case.images:
             problems.append(f"{where}: {theirs} is there twice; keep one line")
             continue
-        case.images[phase] = raw / image
+        case.images[phase] = stored_path(raw, image)
         for column, masks in ((index.lesions, case.lesions), (index.liver, case.livers)):
             if row[column]:
-                masks.setdefault(phase, []).append(raw / row[column])
+                masks.setdefault(phase, []).append(stored_path(raw, row[column]))
     return found, problems
 
 
