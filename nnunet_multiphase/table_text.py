@@ -20,6 +20,11 @@ _NO_ANSWER = re.compile(
     r"nan|#?n/?a|<na>|n\.a\.|none|null|nil|[-\u2013\u2014]+|[./\\?]|missing|absent|unknown"
 )
 
+_SHORTENED = re.compile(r"[+-]?\d([.,]\d+)?E\+\d{2,3}")
+"""As Excel and LibreOffice show a number of many digits, and save it."""
+_FORMULAS_ERROR = re.compile(r"#{2,}|#[^\W\d_]+[/ ]?\w*[?!]")
+"""#REF!, #NAME?, #DIV/0!, #WERT!, and what stands for a column that is too narrow."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -100,6 +105,22 @@ def no_answer(cell: str) -> bool:
     (True, True, False, False)
     """
     return _NO_ANSWER.fullmatch(cell.strip().casefold()) is not None
+
+
+def told_of_spoilt_cell(cell: str) -> str:
+    """Say that a spreadsheet has put something else in the place of a name; the empty text: it has not.
+
+    >>> told_of_spoilt_cell("1.23E+11").partition(",")[0], told_of_spoilt_cell("12E4"), told_of_spoilt_cell("0012")
+    ("is '1.23E+11'", '', '')
+    """
+    if _SHORTENED.fullmatch(cell.strip()):
+        return (
+            f"is {cell.strip()!r}, a number that a spreadsheet has shortened: several names may have become one; format the "
+            "column as text before the names are filled in, and save it again"
+        )
+    if _FORMULAS_ERROR.fullmatch(cell.strip()):
+        return f"is {cell.strip()!r}, a spreadsheet's sign of a formula that fails or a column too narrow: fill in the name"
+    return ""
 
 
 def unused_columns_note(path: Path, table: Table) -> list[str]:

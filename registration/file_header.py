@@ -35,6 +35,11 @@ class NiftiHeader:
     qform: np.ndarray | None  # (4, 4) index to world (RAS), header's unit; None: code 0
     sform: np.ndarray | None
 
+    @property
+    def limit(self) -> float:
+        """Give how far two readings of the header may put a corner apart."""
+        return max(FORMS_APART_MM, 0.5 * max(self.spacing))
+
 
 def find_unclear_header(path: Path) -> Finding | None:
     """Say the first of what a volume's header leaves open, as `unclear_headers`; None where it leaves nothing."""
@@ -48,8 +53,8 @@ def unclear_headers(path: Path) -> list[Finding]:
         path: Of a volume that can be read. A folder (DICOM) leaves nothing open.
 
     Returns:
-        What it is, where a NIfTI header has no voxel size, no orientation, or two that disagree, an NRRD or MHA none, or the
-        format keeps none.
+        What it is, where a NIfTI header has no voxel size, no orientation, or two of either that disagree, an NRRD or MHA
+        none, or the format keeps none.
     """
     if path.is_dir():
         return []
@@ -104,9 +109,11 @@ def _unclear_nifti(path: Path) -> Finding | None:
             "says nothing about which side is the patient's right (qform and sform code are 0); write the orientation into "
             "the header, or export it again",
         )
+    if header.qform is None and header.sform is not None:
+        return _two_sizes(header.sform, header)
     if header.qform is not None and header.sform is not None:
-        apart = _most_apart(header)
-        far = apart > max(FORMS_APART_MM, 0.5 * max(header.spacing))
+        apart = _most_apart(header.qform, header.sform, header.size)
+        far = apart > header.limit
         if far and off_right_angles(header.sform) >= ROUNDING_DEGREES:
             lost = f"; its qform, up to {apart:.0f} mm apart, cannot hold the tilt: who takes that loses it"
             return Finding("orientation", tilted(", in its sform") + lost)
@@ -117,6 +124,26 @@ def _unclear_nifti(path: Path) -> Finding | None:
                 "the other, or its code to 0",
             )
     return None
+
+
+def _two_sizes(sform: np.ndarray, header: NiftiHeader) -> Finding | None:
+    """Say that a header's only form has other voxels than its pixdim: ITK takes these, nibabel and FSL the form's.
+
+    With a qform, which is made of pixdim, the two forms disagree.
+    """
+    lengths = np.linalg.norm(sform[:3, :3], axis=0)
+    if not (np.isfinite(lengths).all() and lengths.min() > 0):
+        return None
+    resized = sform.copy()
+    resized[:3, :3] *= np.array(header.spacing) / lengths
+    if _most_apart(resized, sform, header.size) <= header.limit:
+        return None
+    by_pixdim, by_form = (" x ".join(f"{mm:.4g}" for mm in size) for size in (header.spacing, lengths))
+    return Finding(
+        "spacing",
+        f"gives two sizes of its voxels: {by_pixdim} in pixdim, {by_form} in its sform, as after a change of one alone, and "
+        "programs read either (here pixdim); write the right one into both",
+    )
 
 
 def refuse_unclear_header(path: Path, accept: Collection[str] = ()) -> None:
@@ -183,13 +210,11 @@ def _quaternion_matrix(
     return matrix
 
 
-def _most_apart(header: NiftiHeader) -> float:
+def _most_apart(one: np.ndarray, other: np.ndarray, size: tuple[int, int, int]) -> float:
     """Give the largest distance between a corner by one form and by the other, in the header's unit."""
-    assert header.qform is not None
-    assert header.sform is not None
-    last = np.array(header.size) - 1
+    last = np.array(size) - 1
     corners = [[i * last[0], j * last[1], k * last[2], 1] for i in (0, 1) for j in (0, 1) for k in (0, 1)]
-    return float(np.linalg.norm(np.array(corners) @ (header.qform - header.sform).T, axis=1).max())
+    return float(np.linalg.norm(np.array(corners) @ (one - other).T, axis=1).max())
 
 
 def off_right_angles(form: np.ndarray) -> float:

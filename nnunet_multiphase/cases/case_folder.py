@@ -20,7 +20,7 @@ from nnunet_multiphase.cases.near_miss import (
 )
 from nnunet_multiphase.errors import CohortError, InputError
 from nnunet_multiphase.phases import PHASES
-from nnunet_multiphase.volumes.volume_file import volume_stem
+from nnunet_multiphase.volumes.volume_file import is_dead_link, told_of_dead_link, volume_stem
 
 EXPECTED_NAMES = (
     f"{', '.join(f'{phase}.nii.gz' for phase in PHASES)}, lesions_<phase>.nii.gz or liver_<phase>.nii.gz"
@@ -60,6 +60,8 @@ def read_case_folder(
     """
     path = Path(path)
     if not path.is_dir():
+        if is_dead_link(path):
+            raise InputError(told_of_dead_link(path))
         raise InputError(f"{path} is not a folder: expected one with {EXPECTED_NAMES}")
     # Not resolve(): a case that is a link keeps the link's name.
     name = case_id(Path(os.path.abspath(path)).name)

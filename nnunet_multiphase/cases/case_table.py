@@ -8,10 +8,11 @@ from nnunet_multiphase.cases.case import CaseFolder, assemble_case
 from nnunet_multiphase.cases.case_name import case_id, patient_id
 from nnunet_multiphase.cases.follow_ups import find_follow_ups
 from nnunet_multiphase.cases.mask_choice import MaskRule, choose_masks
+from nnunet_multiphase.cases.stored_path import stored_path
 from nnunet_multiphase.cases.table_columns import find_lost_columns, find_unnamed_patients, told_of_cells
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
-from nnunet_multiphase.table_text import Row, Table, read_table, unused_columns_note
+from nnunet_multiphase.table_text import Row, Table, read_table, told_of_spoilt_cell, unused_columns_note
 
 COLUMNS = ("case", "patient", *PHASES, "lesions", "liver", "reference")
 NEEDED = ("case", "lesions")
@@ -45,6 +46,9 @@ def scan_table(table: Path, root: Path, masks: MaskRule) -> tuple[list[CaseFolde
         if not name:
             problems.append(f"{where}: no case is named; fill in the column case or remove the line")
             continue
+        if spoilt := told_of_spoilt_cell(name):
+            problems.append(f"{where}: the case {spoilt}")
+            continue
         if case_id(name).casefold() in seen:
             problems.append(f"{where}: case {name} is there twice; keep one line")
             continue
@@ -69,8 +73,8 @@ def _read_case(row: Row, where: str, root: Path, masks: MaskRule) -> CaseFolder:
     """
     if strange := told_of_cells(row, root):
         raise InputError(f"{where}: {strange}")
-    images = {phase: root / row[phase] for phase in PHASES if row[phase]}
-    lesions = tuple(root / part.strip() for part in row["lesions"].split("|") if part.strip())
+    images = {phase: stored_path(root, row[phase]) for phase in PHASES if row[phase]}
+    lesions = tuple(stored_path(root, part.strip()) for part in row["lesions"].split("|") if part.strip())
     reference = row["reference"].lower() or ("pv" if "pv" in images else next(iter(images), ""))
     if not images:
         raise InputError(f"{where}: no phase; fill in one of {', '.join(PHASES)}")
@@ -85,7 +89,7 @@ def _read_case(row: Row, where: str, root: Path, masks: MaskRule) -> CaseFolder:
         )
     drawn = {reference: masks.lesion_files(lesions)} if lesions else {}
     choice = choose_masks(row["case"], images, drawn, masks)
-    own = {reference: root / row["liver"]} if row["liver"] else {}
+    own = {reference: stored_path(root, row["liver"])} if row["liver"] else {}
     livers = masks.livers(own, drawn)
     return assemble_case(
         case_id(row["case"]), root, images, choice, livers, patient=patient_id(row["patient"])

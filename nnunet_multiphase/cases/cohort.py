@@ -10,7 +10,7 @@ from nnunet_multiphase.cases.case_folder import EXPECTED_NAMES, read_case_folder
 from nnunet_multiphase.cases.case_name import case_id
 from nnunet_multiphase.cases.known_sets import told_of_known_set
 from nnunet_multiphase.cases.mask_choice import ONE_MASK, MaskRule
-from nnunet_multiphase.cases.near_miss import flat_pattern, is_system_folder, lesions_below
+from nnunet_multiphase.cases.near_miss import flat_pattern, is_lost_folder, is_system_folder, lesions_below
 from nnunet_multiphase.cases.other_form import told_of_other_form
 from nnunet_multiphase.cases.patient_table import PATIENT_TABLE, assign_patients
 from nnunet_multiphase.errors import CohortError, InputError
@@ -42,7 +42,8 @@ def scan_cohort(raw: Path, masks: MaskRule = ONE_MASK) -> tuple[list[CaseFolder]
     if not raw.is_dir():
         return [], [f"{raw} is not a folder: expected one with a folder per case ({EXPECTED_NAMES} in each)"]
     folders = case_folders(raw)
-    if other_form := told_of_other_form(raw, folders, f"a folder per case ({EXPECTED_NAMES} in each)"):
+    there = [folder for folder in folders if folder.is_dir()]
+    if other_form := told_of_other_form(raw, there, f"a folder per case ({EXPECTED_NAMES} in each)"):
         return [], [f"{raw} {told_of_known_set(raw) or other_form}"]
     cases: list[CaseFolder] = []
     problems: list[str] = []
@@ -88,11 +89,16 @@ def scan_cohort(raw: Path, masks: MaskRule = ONE_MASK) -> tuple[list[CaseFolder]
 
 
 def case_folders(raw: Path) -> list[Path]:
-    """List the folders of a cohort that are cases: all but hidden ones and those an archive left there, sorted."""
+    """List the folders of a cohort that are cases: all but hidden ones and those an archive left there, sorted.
+
+    A link that leads to nothing is listed as well: reading it says so. Left out, nobody would miss the case.
+    """
     return sorted(
         entry
         for entry in raw.iterdir()
-        if entry.is_dir() and not entry.name.startswith(".") and not is_system_folder(entry)
+        if (entry.is_dir() or is_lost_folder(entry))
+        and not entry.name.startswith(".")
+        and not is_system_folder(entry)
     )
 
 

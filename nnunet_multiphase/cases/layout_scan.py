@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from nnunet_multiphase.cases.case import CaseFolder, assemble_case
@@ -14,10 +14,12 @@ from nnunet_multiphase.cases.layout import CHANNEL, Index, Layout, check_layout,
 from nnunet_multiphase.cases.look_alikes import find_copied_masks, find_look_alikes, find_versions
 from nnunet_multiphase.cases.mask_choice import MaskRule, choose_masks
 from nnunet_multiphase.cases.misplaced_files import find_misplaced
-from nnunet_multiphase.cases.near_miss import is_system_folder
+from nnunet_multiphase.cases.near_miss import is_lost_folder, is_system_folder
+from nnunet_multiphase.cases.stored_path import stored_path
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.table_text import read_table
 from nnunet_multiphase.volumes.mask_file import MaskFiles
+from nnunet_multiphase.volumes.volume_file import told_of_dead_link
 
 
 def scan_layout(raw: Path, layout: Layout, masks: MaskRule) -> tuple[list[CaseFolder], list[str], list[str]]:
@@ -63,8 +65,14 @@ def _match_paths(raw: Path, layout: Layout) -> Listing:
     masks = {"lesions": layout.lesions, "livers": "" if _one_file_for_both(layout) else layout.liver}
     masks = {kind: pattern for kind, pattern in masks.items() if pattern}
     any_mask = [compile_within(layout, pattern) for pattern in masks.values()]
-    listed, folders = _paths(raw, layout, image, *any_mask)
+    deepest = max(pattern.count("/") for pattern in (layout.image, *masks.values()))
+    closed: list[OSError] = []
+    listed, folders = _paths(raw, layout, closed.append, image, *any_mask)
     listing = Listing(folders=folders)
+    listing.problems += [
+        f"{error.filename} cannot be opened ({error.strerror}): restore the permission to read it, or remove it"
+        for error in closed
+    ]
     rest: list[tuple[Path, str]] = []
     for path, relative in listed:
         match = image.fullmatch(relative)
@@ -85,6 +93,8 @@ def _match_paths(raw: Path, layout: Layout) -> Listing:
         else:
             if path.is_file():
                 listing.unmatched.append(relative)
+            elif is_lost_folder(path) and relative.count("/") < deepest:
+                listing.problems.append(told_of_dead_link(path))
     return listing
 
 
@@ -164,19 +174,21 @@ def _read_index(
         if phase in case.images:
             problems.append(f"{where}: {theirs} is there twice; keep one line")
             continue
-        case.images[phase] = raw / image
+        case.images[phase] = stored_path(raw, image)
         for column, masks in ((index.lesions, case.lesions), (index.liver, case.livers)):
             if row[column]:
-                masks.setdefault(phase, []).append(raw / row[column])
+                masks.setdefault(phase, []).append(stored_path(raw, row[column]))
     return found, problems
 
 
-def _paths(raw: Path, layout: Layout, *patterns: re.Pattern[str]) -> tuple[list[tuple[Path, str]], list[str]]:
+def _paths(
+    raw: Path, layout: Layout, closed: Callable[[OSError], None], *patterns: re.Pattern[str]
+) -> tuple[list[tuple[Path, str]], list[str]]:
     """List the files below a folder, and the folders that match a pattern instead of what is in them; and all others."""
     listed, passed = [], []
     unused = [compile_within(layout, pattern) for pattern in layout.unused]
     seen: set[str] = set()
-    for folder, folders, files in os.walk(raw, followlinks=True):
+    for folder, folders, files in os.walk(raw, onerror=closed, followlinks=True):
         folders.sort()
         real = os.path.realpath(folder)
         if real in seen:  # a link back

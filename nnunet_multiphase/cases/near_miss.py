@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnunet_multiphase.phases import PHASES
-from nnunet_multiphase.volumes.volume_file import FORMATS, count_volumes, volume_stem
+from nnunet_multiphase.volumes.volume_file import FORMATS, count_volumes, is_dead_link, volume_stem
 from nnunet_multiphase.words.descriptions import phases_named
 from nnunet_multiphase.words.labels import likely_kind, mask_kind, meanings_in, read_label
 
@@ -49,6 +49,12 @@ class Likeness:
 def is_system_folder(path: Path) -> bool:
     """Tell a folder that the system or an archive left there, such as __MACOSX."""
     return path.name.lower() in _SYSTEM_FOLDERS
+
+
+def is_lost_folder(path: Path) -> bool:
+    """Tell a link that leads to nothing and is not called as a file: a folder may be meant."""
+    called_as_file = path.suffix.lower() in SIDECARS or volume_stem(path) is not None
+    return is_dead_link(path) and not called_as_file and not is_system_folder(path)
 
 
 def is_second_half(entry: Path) -> bool:

@@ -11,7 +11,8 @@ from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.case_name import loose_patient_id, patient_id
 from nnunet_multiphase.cases.follow_ups import find_follow_ups
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.table_text import read_table, unused_columns_note
+from nnunet_multiphase.table_text import read_table, told_of_spoilt_cell, unused_columns_note
+from nnunet_multiphase.volumes.volume_file import is_dead_link, told_of_dead_link
 
 PATIENT_TABLE = "patients.csv"
 PATIENT_LOOKALIKE = r"patients?\.(csv|tsv|txt|xlsx?|ods)"
@@ -39,6 +40,8 @@ def assign_patients(
         if entry.name != table.name and re.fullmatch(PATIENT_LOOKALIKE, entry.name, re.IGNORECASE)
     ]
     problems = [*problems, *unread]
+    if is_dead_link(table):
+        return cases, [*problems, told_of_dead_link(table)]
     if not table.exists():
         return cases, problems
     try:
@@ -51,9 +54,13 @@ def assign_patients(
         if (known := patient_id(name)) in patients:
             listed.append(replace(case, patient=patients[known]))
         else:
-            problems.append(
-                f"case {case.name}: {table} does not say whose it is; add a line {name},<patient> or remove the table"
+            like = next((n for n in patients if loose_patient_id(n) == loose_patient_id(name)), "")
+            remedy = (
+                f"its line {like!r} seems to be meant (spreadsheets drop leading zeros): write {name} there"
+                if like
+                else f"add a line {name},<patient> or remove the table"
             )
+            problems.append(f"case {case.name}: {table} does not say whose it is; {remedy}")
     return listed, problems
 
 
@@ -77,6 +84,9 @@ def read_patients(table: Path) -> dict[str, str]:
                 f"{table}, line {row.number}: expected case,patient, found {case!r},{patient!r}; name the patient in every "
                 "line (merged cells of a spreadsheet must be filled down)"
             )
+        for what, name in (("case", case), ("patient", patient)):
+            if spoilt := told_of_spoilt_cell(name):
+                raise InputError(f"{table}, line {row.number}: the {what} {spoilt}")
         if patients.setdefault(case, patient) != patient:
             raise InputError(
                 f"{table}, line {row.number}: case {case} is of patient {patients[case]} and of {patient}; keep one line"

@@ -10,7 +10,7 @@ from pathlib import Path
 from nnunet_multiphase.cases.case_name import loose_patient_id
 from nnunet_multiphase.cases.near_miss import likeness
 from nnunet_multiphase.phases import PHASES
-from nnunet_multiphase.table_text import Row, Table, no_answer
+from nnunet_multiphase.table_text import Row, Table, no_answer, told_of_spoilt_cell
 from nnunet_multiphase.volumes.volume_file import split_channel, volume_stem
 from nnunet_multiphase.words.descriptions import phases_named
 from nnunet_multiphase.words.labels import meanings_in
@@ -103,6 +103,8 @@ def told_of_cells(row: Row, root: Path) -> str:
             f"its column patient holds {row['patient']!r}: name the patient, or leave the column empty in every line if "
             "each case is a patient of its own"
         )
+    if spoilt := told_of_spoilt_cell(row["patient"]):
+        return f"its patient {spoilt}"
     listed = [Path(part.strip()) for part in re.split(r"[;,\n]", row["lesions"])]
     several = len(listed) > 1 and all(volume_stem(file) is not None for file in listed)
     if several and not (root / row["lesions"]).is_file():

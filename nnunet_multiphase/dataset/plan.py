@@ -59,7 +59,7 @@ def plan_dataset(
     without_mask = tuple(case for case in found.cases if not case.has_lesion_mask)
     drawn = [case for case in found.cases if case.has_lesion_mask]
     complete, skipped, more_problems = _handle_missing(drawn, channels, options.missing)
-    problems = [*found.problems, *more_problems]
+    problems = [*found.problems, *_told_of_never_there(Path(raw), drawn, channels), *more_problems]
     if options.targets.liver:
         problems += [_no_liver(case) for case in complete if case.liver is None]
     reports = in_order(
@@ -104,6 +104,8 @@ def _handle_missing(
     used: list[CaseFolder] = []
     skipped: list[CaseFolder] = []
     problems: list[str] = []
+    never = _never_there(cases, channels)  # said once, for all
+    channels = tuple(phase for phase in channels if phase not in never)
     for case in cases:
         case = replace(case, images={phase: case.images[phase] for phase in channels if phase in case.images})
         absent = [phase for phase in channels if phase not in case.images]
@@ -133,6 +135,24 @@ def _handle_missing(
         # Its files are checked all the same, so that one run shows everything.
         used.append(case)
     return used, skipped, problems
+
+
+def _never_there(cases: Sequence[CaseFolder], channels: tuple[str, ...]) -> list[str]:
+    """List the chosen phases that none of several cases has; none where less than two phases would be left."""
+    lacking = [phase for phase in channels if all(phase not in case.images for case in cases)]
+    return lacking if len(cases) > 1 and len(channels) - len(lacking) > 1 else []
+
+
+def _told_of_never_there(raw: Path, cases: Sequence[CaseFolder], channels: tuple[str, ...]) -> list[str]:
+    """Say that no case has one of the phases: its channel would be air in all of them, or no case complete."""
+    never = _never_there(cases, channels)
+    if not never:
+        return []
+    return [
+        f"{raw}: no case has {' or '.join(never)}, so that nothing can be learned from "
+        f"{'its channel' if len(never) == 1 else 'their channels'}: pass --phases "
+        f"{' '.join(phase for phase in channels if phase not in never)}, or add the files"
+    ]
 
 
 def _no_liver(case: CaseFolder) -> str:

@@ -8,7 +8,7 @@ from nnunet_multiphase.cases.case_folder import read_case_folder
 from nnunet_multiphase.cases.case_name import case_id
 from nnunet_multiphase.cases.cohort import case_folders
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.volumes.volume_file import FORMATS, volume_stem
+from nnunet_multiphase.volumes.volume_file import FORMATS, told_of_dead_link, volume_stem
 
 IMAGE_ENDINGS = tuple(ending for ending in FORMATS if ending != ".img")
 """One file a volume: .img is the second half of .hdr."""
@@ -54,11 +54,14 @@ def find_truths(folder: Path) -> dict[str, Path]:
         Case name -> label file or case folder; `drawn_masks` gives the files of the latter.
 
     Raises:
-        InputError: No such folder, neither of both in it, or a case that is there twice.
+        InputError: No such folder, neither of both in it, a case that is there twice, or one behind a link to nothing.
     """
-    drawn = [path for path in case_folders(folder) if _has_lesion_mask(path)] if folder.is_dir() else []
+    folders = case_folders(folder) if folder.is_dir() else []
+    drawn = [path for path in folders if path.is_dir() and _has_lesion_mask(path)]
     if not drawn:
         return find_images(folder)
+    if lost := next((path for path in folders if not path.is_dir()), None):
+        raise InputError(told_of_dead_link(lost))
     truths: dict[str, Path] = {}
     for path in drawn:
         case = case_id(path.name)  # as `setup` and `predict` name it

@@ -81,10 +81,14 @@ def patients_in(folder: Path, output: Path | None = None) -> list[Path]:
         InputError: It holds volumes, and folders of patients too.
     """
     inner = [path for path in case_folders(folder) if not _is_same(path, output)]
-    holding = [path for path in inner if _volumes(path)]
+    holding = [path for path in inner if not path.is_dir() or _volumes(path)]  # or a link to nothing
     own = _volumes(folder)
     if own:
-        patients = [p for p in holding if p.name.lower() not in PHASES and any(map(_is_phase, _volumes(p)))]
+        patients = [
+            p
+            for p in holding
+            if p.name.lower() not in PHASES and p.is_dir() and any(map(_is_phase, _volumes(p)))
+        ]
         if patients:
             raise InputError(
                 f"{folder} holds {_named(own, folder)} and folders with phases of their own ({_named(patients, folder)}): "

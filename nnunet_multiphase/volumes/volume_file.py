@@ -129,8 +129,23 @@ def _files_meant(folder: Path) -> str:
     return f"; or, if {' or '.join(names[:3])}{more} in it is meant, give that file" if names else ""
 
 
+def is_dead_link(path: Path) -> bool:
+    """Tell a link that leads to nothing, as to a disk that is not mounted."""
+    return path.is_symlink() and not path.exists()
+
+
+def told_of_dead_link(path: Path) -> str:
+    """Say where a link that leads to nothing should lead, and what to do; a sentence."""
+    return (
+        f"{path} is a link to {path.readlink()}, where nothing is: mount the disk that it lies on, put it back, or remove "
+        "the link"
+    )
+
+
 def _not_there(path: Path) -> str:
     """Say that there is no such file, and where the path is another system's."""
+    if is_dead_link(path):
+        return told_of_dead_link(path)
     if os.sep == "/" and "\\" in str(path):
         return (
             f"{path} does not exist: it is a path as Windows writes it (\\ between folders), and this system has / there; "

@@ -6,6 +6,7 @@ import gzip
 import struct
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -16,6 +17,7 @@ from nnunet_multiphase.cases.check import check_case
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.volume_file import read_volume
 from registration.file_header import find_unclear_header, read_nifti_header
+from registration.finding import Finding
 
 pytestmark = pytest.mark.slow
 
@@ -64,6 +66,37 @@ def test_forms_that_disagree_are_refused(case: CaseFolder) -> None:
     assert finding is not None
     # The corner at x = 63: -5.6 * 63 against +5.6 * 63, from the same origin.
     assert "up to 706 mm apart" in finding.clause
+
+
+@pytest.mark.parametrize("pixdim", [(5.6, 5.6, 10.0), (5.6, 5.6, 2.5), (1.0, 1.0, 1.0), (5.0, 5.6, 5.0)])
+def test_an_sform_of_other_voxels_than_pixdim_is_refused(
+    case: CaseFolder, pixdim: tuple[float, float, float]
+) -> None:
+    path = case.images["art"]
+    image = nib.Nifti1Image(np.asarray(nib.load(path).dataobj), nib.load(path).affine)
+    assert find_unclear_header_of(image, path) is None  # as nibabel writes it: an sform alone
+    image.header["pixdim"][1:4] = pixdim
+    finding = find_unclear_header_of(image, path)
+    assert finding is not None
+    assert finding.check == "spacing"
+    assert f"{' x '.join(f'{mm:g}' for mm in pixdim)} in pixdim" in finding.clause
+    (problem,) = check_case(case).problems
+    assert "programs read either (here pixdim)" in problem
+    assert "--accept spacing" in problem
+
+
+def test_an_sform_that_rounding_moved_is_taken(case: CaseFolder) -> None:
+    path = case.images["art"]
+    image = nib.Nifti1Image(np.asarray(nib.load(path).dataobj), nib.load(path).affine)
+    image.header["pixdim"][1:4] *= 1.0005
+    assert find_unclear_header_of(image, path) is None
+
+
+def find_unclear_header_of(image: nib.Nifti1Image, path: Path) -> Finding | None:
+    """Write an image with its sform alone, and judge the file."""
+    image.header["qform_code"], image.header["sform_code"] = 0, 2
+    nib.save(image, path)
+    return find_unclear_header(path)
 
 
 def test_the_qform_is_read_as_itk_writes_it(tmp_path: Path) -> None:

@@ -266,6 +266,18 @@ def test_a_folder_beside_case_folders_that_is_none_fails_by_name(
     assert sentence in said
 
 
+@pytest.mark.parametrize(("beside", "expected"), [("p1/pv.nii.gz", 1), ("p1/", 2)])
+def test_a_link_to_nothing_beside_case_folders_fails_by_name(
+    predict, tmp_path: Path, capsys, beside: str, expected: int
+) -> None:
+    raw = lay(tmp_path / "raw", beside)
+    (raw / "p2").symlink_to("/nowhere/store")
+    status, _ = predict(raw, prepare=lambda case: read_case_folder(case, require_lesions=False))
+    said = capsys.readouterr().err
+    assert status == expected
+    assert f"error: case p2: {raw / 'p2'} is a link to /nowhere/store, where nothing is" in said
+
+
 def test_an_archive_beside_case_folders_is_told(predict, tmp_path: Path, capsys) -> None:
     raw = lay(tmp_path / "raw", "p1/pv.nii.gz", "p2.zip", "list.csv", "pv.nii.gz.part", "Thumbs.db", ".x.zip")
     assert predict(raw) == (0, [raw / "p1"])
