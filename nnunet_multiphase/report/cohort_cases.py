@@ -111,7 +111,7 @@ def read_cohort(dataset_folder: Path) -> Cohort:
 
     Raises:
         FileNotFoundError: quality.csv or dataset.json is absent.
-        ValueError: quality.csv has no column `case` or `phase`.
+        ValueError: quality.csv cannot be read, or has no column `case` or `phase`.
     """
     record = load_object(dataset_folder / "dataset.json", "restore it, or set the dataset up again")
     references, phases = record.get("reference_phase"), record.get("phases")
@@ -127,14 +127,17 @@ def _read_cases(folder: Path, references: dict[str, str]) -> tuple[set[str], lis
     # A table that went through a spreadsheet may begin with a byte order mark.
     with (folder / "quality.csv").open(newline="", encoding="utf-8-sig") as stream:
         table = csv.DictReader(stream)
-        present = set(table.fieldnames or ())
+        try:
+            present, lines = set(table.fieldnames or ()), list(table)
+        except csv.Error as error:  # a zero byte, until Python 3.11
+            raise ValueError(f"{folder / 'quality.csv'} cannot be read: {error}") from error
         if not present.issuperset(("case", "phase")):
             raise ValueError(
                 f"{folder / 'quality.csv'}: expected the columns case and phase, "
                 f"found {', '.join(sorted(present)) or 'none'}"
             )
         by_case: dict[str, list[dict[str, str]]] = {}
-        for line in table:
+        for line in lines:
             row = {column: read_cell(line[column] or "") for column in present}
             by_case.setdefault(row["case"], []).append(row)
     pictures = {path.stem: path for path in (folder / OVERVIEW).glob("*.png")}

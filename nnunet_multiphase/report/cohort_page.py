@@ -58,7 +58,7 @@ def write_cohort_page(dataset_folder: Path) -> Path:
 
     Raises:
         FileNotFoundError: quality.csv or dataset.json is absent.
-        ValueError: quality.csv has no column `case` or `phase`.
+        ValueError: quality.csv cannot be read, or has no column `case` or `phase`.
     """
     folder = Path(dataset_folder)
     cohort = read_cohort(folder)

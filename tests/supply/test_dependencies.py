@@ -51,7 +51,8 @@ def asked_for() -> dict[str, set[str]]:
 @cache
 def imported(*folders: str) -> dict[str, set[str]]:
     """Give the distributions that the code in some folders imports, each with the files that do."""
-    distributions = packages_distributions()
+    # Python 3.10 knows only what top_level.txt says, which newer wheels leave out.
+    distributions = {"sklearn": ["scikit-learn"], **packages_distributions()}
     ours = {
         path.stem for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in ("", ".py")
     }
