@@ -129,10 +129,11 @@ def _unclear_nifti(path: Path) -> Finding | None:
 def _two_sizes(sform: np.ndarray, header: NiftiHeader) -> Finding | None:
     """Say that a header's only form has other voxels than its pixdim: ITK takes these, nibabel and FSL the form's.
 
-    With a qform, which is made of pixdim, the two forms disagree.
+    With a qform, which is made of pixdim, the two forms disagree. A tilt stored as a shear is the reader's to refuse: its
+    slanted axis is longer than the slices are apart.
     """
     lengths = np.linalg.norm(sform[:3, :3], axis=0)
-    if not (np.isfinite(lengths).all() and lengths.min() > 0):
+    if not (np.isfinite(lengths).all() and lengths.min() > 0) or off_right_angles(sform) >= ROUNDING_DEGREES:
         return None
     resized = sform.copy()
     resized[:3, :3] *= np.array(header.spacing) / lengths

@@ -55,7 +55,8 @@ def test_missing_phase_is_named(setup_command: Setup, nnunet_folders: Folders, c
 def test_every_missing_phase_is_named_at_once(
     setup_command: Setup, nnunet_folders: Folders, cohort: Path
 ) -> None:
-    status, stderr = setup_command(cohort)  # all four phases wanted: nc and dl are missing in both
+    write_case(cohort / "case_3", phases=("nc", "art", "pv", "dl"), liver=True, seed=3)
+    status, stderr = setup_command(cohort)  # all four phases wanted: nc and dl are missing in the first two
     lines = error_lines(stderr)
     assert status == 2
     assert len(lines) == 2
