@@ -10,9 +10,9 @@ __version__ = "1.0.0"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nnunet_multiphase.alignment.align import AlignedPhases
-    from nnunet_multiphase.api import align_phases, build_dataset, register
-    from nnunet_multiphase.api_prediction import load_predictor, predict_case
-    from nnunet_multiphase.api_segmentation import evaluate, lesion_table
+    from nnunet_multiphase.api.prediction import load_predictor, predict_case
+    from nnunet_multiphase.api.segmentation import evaluate, lesion_table
+    from nnunet_multiphase.api.steps import align_phases, build_dataset, register
     from nnunet_multiphase.autoload import make_findable
     from nnunet_multiphase.cases.inputs import Inputs
     from nnunet_multiphase.cases.layout import Layout
@@ -66,13 +66,13 @@ _HOMES = {
     "RegistrationSettings": "registration.settings",
     "Scores": "nnunet_multiphase.evaluation.scores",
     "TargetClasses": "nnunet_multiphase.dataset.target_classes",
-    "evaluate": "nnunet_multiphase.api_segmentation",
-    "lesion_table": "nnunet_multiphase.api_segmentation",
-    "load_predictor": "nnunet_multiphase.api_prediction",
+    "evaluate": "nnunet_multiphase.api.segmentation",
+    "lesion_table": "nnunet_multiphase.api.segmentation",
+    "load_predictor": "nnunet_multiphase.api.prediction",
     "make_findable": "nnunet_multiphase.autoload",
-    "predict_case": "nnunet_multiphase.api_prediction",
+    "predict_case": "nnunet_multiphase.api.prediction",
 }
-"""Public name -> the module that it is loaded from; the others are in `nnunet_multiphase.api`."""
+"""Public name -> the module that it is loaded from; the others are in `nnunet_multiphase.api.steps`."""
 
 
 def __getattr__(name: str) -> object:
@@ -81,7 +81,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES.get(name, "nnunet_multiphase.api")), name)
+    return getattr(import_module(_HOMES.get(name, "nnunet_multiphase.api.steps")), name)
 
 
 def __dir__() -> list[str]:

@@ -21,9 +21,9 @@ PICTURE = ROOT / "docs" / "images" / "structure.png"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("cli",),
-    ("api", "api_prediction", "api_segmentation", "demo"),
+    ("api", "demo"),
     ("report",),
-    ("benchmark", "patients", "api_input", "api_kinds", "api_words"),
+    ("benchmark", "patients"),
     ("prediction", "dataset"),
     ("dicom_out", "models"),
     ("measurement", "doctor"),

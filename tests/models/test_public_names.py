@@ -16,14 +16,14 @@ import SimpleITK as sitk
 from tiny_model import Exported
 
 import nnunet_multiphase as mp
-from nnunet_multiphase import api, api_prediction, api_segmentation
+from nnunet_multiphase.api import prediction, segmentation, steps
 from nnunet_multiphase.phantom.cohort import make_case
 
 pytestmark = pytest.mark.slow
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 FUNCTIONS = [name for name in mp.__all__ if inspect.isfunction(getattr(mp, name))]
-HOMES = (api, api_prediction, api_segmentation)
+HOMES = (steps, prediction, segmentation)
 EXAMPLES = [test for home in HOMES for test in doctest.DocTestFinder().find(home) if test.examples]
 
 

@@ -13,7 +13,7 @@ import pytest
 import SimpleITK as sitk
 
 import nnunet_multiphase as mp
-from nnunet_multiphase.api_words import in_python
+from nnunet_multiphase.api.words import in_python
 
 MASK = sitk.GetImageFromArray(np.pad(np.ones((4, 4, 4), np.uint8), 4))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import SimpleITK as sitk
 
-from nnunet_multiphase.api_input import (
+from nnunet_multiphase.api.input import (
     Volume,
     accepted_checks,
     known_names,
@@ -25,8 +25,8 @@ from nnunet_multiphase.api_input import (
     refuse_several_values,
     tell,
 )
-from nnunet_multiphase.api_kinds import refuse_other_flags, refuse_other_numbers, refuse_other_texts
-from nnunet_multiphase.api_words import told_in_python
+from nnunet_multiphase.api.kinds import refuse_other_flags, refuse_other_numbers, refuse_other_texts
+from nnunet_multiphase.api.words import told_in_python
 from nnunet_multiphase.errors import InputError
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from nnunet_multiphase import api_kinds as kinds
-from nnunet_multiphase.api_input import accepted_checks, lesion_values, refuse_other_settings, refuse_output
-from nnunet_multiphase.api_words import told_in_python
+from nnunet_multiphase.api import kinds
+from nnunet_multiphase.api.input import accepted_checks, lesion_values, refuse_other_settings, refuse_output
+from nnunet_multiphase.api.words import told_in_python
 
 if TYPE_CHECKING:
     import torch

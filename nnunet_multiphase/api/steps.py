@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import registration
-from nnunet_multiphase import api_kinds as kinds
 from nnunet_multiphase.alignment import align as alignment
-from nnunet_multiphase.api_input import (
+from nnunet_multiphase.api import kinds
+from nnunet_multiphase.api.input import (
     Volume,
     accepted_checks,
     known_names,
@@ -25,7 +25,7 @@ from nnunet_multiphase.api_input import (
     refuse_other_settings,
     tell,
 )
-from nnunet_multiphase.api_words import told_in_python
+from nnunet_multiphase.api.words import told_in_python
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import ON_FAILURE
 

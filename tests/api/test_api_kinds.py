@@ -12,7 +12,7 @@ import SimpleITK as sitk
 
 import nnunet_multiphase as mp
 import registration
-from nnunet_multiphase.api_kinds import listed_names
+from nnunet_multiphase.api.kinds import listed_names
 
 MASK = sitk.GetImageFromArray(np.pad(np.ones((4, 4, 4), np.uint8), 4))
 

@@ -1,0 +1,1 @@
+"""The steps as functions for other programs; `nnunet_multiphase` names what is public."""
