@@ -1,6 +1,6 @@
 """Offer prediction to Python programs: a model loaded once, patients' raw phases in, measured lesions out.
 
-As in `api`, each function is the step of the same name, and reads and refuses what it is given.
+As in `steps`, each function is the step of the same name, and reads and refuses what it is given.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Offer to Python programs what is told of finished segmentations: their lesions measured, and scored against the truth.
 
-As in `api`, each function is the step of the same name, and reads and refuses what it is given.
+As in `steps`, each function is the step of the same name, and reads and refuses what it is given.
 """
 
 from __future__ import annotations

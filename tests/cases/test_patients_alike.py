@@ -5,17 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from unopened_cohort import unopened_cohort
 
 from nnunet_multiphase.cases.inputs import Inputs, find_cases
 from nnunet_multiphase.cases.layout import Layout
-
-
-def cohort(folder: Path, *cases: str) -> Path:
-    for case in cases:
-        (folder / case).mkdir(parents=True)
-        for name in ("nc", "pv", "lesions_pv"):
-            (folder / case / f"{name}.nii.gz").touch()
-    return folder
 
 
 @pytest.mark.parametrize(
@@ -33,7 +26,7 @@ def cohort(folder: Path, *cases: str) -> Path:
 def test_patients_that_differ_as_programs_write_them_are_refused(
     tmp_path: Path, one: str, other: str
 ) -> None:
-    raw = cohort(tmp_path, "p1", "p2")
+    raw = unopened_cohort(tmp_path, "p1", "p2")
     (raw / "patients.csv").write_text(f'case,patient\np1,{one}\np2,"{other}"\n', encoding="utf-8")
     (problem,) = find_cases(raw, Inputs()).problems
     assert problem.startswith("case p2: its patient ")
@@ -42,7 +35,7 @@ def test_patients_that_differ_as_programs_write_them_are_refused(
 
 
 def test_patients_that_differ_otherwise_pass(tmp_path: Path) -> None:
-    raw = cohort(tmp_path, "p1", "p2", "p3", "p4", "p5", "p6")
+    raw = unopened_cohort(tmp_path, "p1", "p2", "p3", "p4", "p5", "p6")
     (raw / "patients.csv").write_text("case,patient\np1,P07\np2,P7\np3,70\np4,7\np5,7\np6,0\n")
     found = find_cases(raw, Inputs())
     assert found.problems == []
@@ -50,13 +43,13 @@ def test_patients_that_differ_otherwise_pass(tmp_path: Path) -> None:
 
 
 def test_each_name_is_said_once(tmp_path: Path) -> None:
-    raw = cohort(tmp_path, "p1", "p2", "p3")
+    raw = unopened_cohort(tmp_path, "p1", "p2", "p3")
     (raw / "patients.csv").write_text("case,patient\np1,A\np2,a\np3,a\n")
     assert len(find_cases(raw, Inputs()).problems) == 1
 
 
 def test_folders_that_are_their_own_patients_pass(tmp_path: Path) -> None:
-    assert find_cases(cohort(tmp_path, "7", "007"), Inputs()).problems == []
+    assert find_cases(unopened_cohort(tmp_path, "7", "007"), Inputs()).problems == []
 
 
 def test_a_table_of_cases_is_looked_at_too(tmp_path: Path) -> None:
@@ -68,7 +61,7 @@ def test_a_table_of_cases_is_looked_at_too(tmp_path: Path) -> None:
 
 
 def test_patients_of_a_pattern_are_looked_at_too(tmp_path: Path) -> None:
-    raw = cohort(tmp_path, "007/x", "7/y")
+    raw = unopened_cohort(tmp_path, "007/x", "7/y")
     layout = Layout(
         image="{patient}/{case}/{phase}.nii.gz",
         phase_names={"nc": "nc", "pv": "pv"},

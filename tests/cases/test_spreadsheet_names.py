@@ -6,6 +6,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from unopened_cohort import unopened_cohort
 
 from nnunet_multiphase.cases.case_table import scan_table
 from nnunet_multiphase.cases.inputs import Inputs, find_cases
@@ -15,17 +16,9 @@ from nnunet_multiphase.table_text import told_of_spoilt_cell
 SPOILT = ["1,23E+09", "1.23457E+11", "4E+12", "1,23E+009", "#REF!", "#NAME?", "#WERT!", "#DIV/0!", "########"]
 
 
-def cohort(folder: Path, *cases: str) -> Path:
-    for case in cases:
-        (folder / case).mkdir(parents=True)
-        for name in ("nc", "pv", "lesions_pv"):
-            (folder / case / f"{name}.nii.gz").touch()
-    return folder
-
-
 @pytest.mark.parametrize("name", SPOILT)
 def test_a_patient_that_a_spreadsheet_has_shortened_is_refused(tmp_path: Path, name: str) -> None:
-    raw = cohort(tmp_path, "a", "b")
+    raw = unopened_cohort(tmp_path, "a", "b")
     table = raw / "cases.csv"
     table.write_text(f"case;patient;nc;pv;lesions\na;{name};1;2;3\nb;P2;4;5;6\n", encoding="utf-8")
     (problem,) = scan_table(table, raw, MaskRule())[1]
@@ -49,7 +42,7 @@ def test_ordinary_names_are_not_spoilt(name: str) -> None:
 
 
 def test_a_line_that_lost_its_zeros_is_named(tmp_path: Path) -> None:
-    raw = cohort(tmp_path, "001", "002")
+    raw = unopened_cohort(tmp_path, "001", "002")
     (raw / "patients.csv").write_text("case,patient\n1,7\n002,8\n")
     (problem,) = find_cases(raw, Inputs()).problems
     assert "its line '1' seems to be meant (spreadsheets drop leading zeros): write 001 there" in problem
@@ -57,7 +50,7 @@ def test_a_line_that_lost_its_zeros_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("stored", "written"), [("NFD", "NFC"), ("NFC", "NFD")])
 def test_accents_as_signs_of_their_own_are_found(tmp_path: Path, stored: str, written: str) -> None:
-    raw = cohort(tmp_path, unicodedata.normalize(stored, "Größe/Müller"))
+    raw = unopened_cohort(tmp_path, unicodedata.normalize(stored, "Größe/Müller"))
     path = unicodedata.normalize(written, "Größe/Müller")
     table = raw / "cases.csv"
     files = ",".join(f"{path}/{name}.nii.gz" for name in ("nc", "pv", "lesions_pv", "liver_pv"))
