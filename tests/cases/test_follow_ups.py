@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_patients_alike import cohort
+from unopened_cohort import unopened_cohort
 
 from nnunet_multiphase.cases.follow_ups import find_follow_ups
 from nnunet_multiphase.cases.inputs import Inputs, find_cases
@@ -76,7 +76,7 @@ ALIKE = ("HCC_001_20190101", "HCC_001_20200101", "HCC_002_20190101")
 
 
 def test_follow_ups_among_case_folders_are_told_until_a_table_says_whose_they_are(tmp_path: Path) -> None:
-    raw = cohort(tmp_path, *ALIKE)
+    raw = unopened_cohort(tmp_path, *ALIKE)
     found = find_cases(raw, Inputs())
     assert found.problems == []
     (note,) = found.notes
@@ -87,7 +87,7 @@ def test_follow_ups_among_case_folders_are_told_until_a_table_says_whose_they_ar
 
 def test_follow_ups_of_a_pattern_are_told(tmp_path: Path) -> None:
     layout = Layout("{case}/{phase}.nii.gz", {"nc": "nc", "pv": "pv"}, "{case}/lesions_{phase}.nii.gz")
-    assert len(find_cases(cohort(tmp_path, *ALIKE), Inputs(layout=layout)).notes) == 1
+    assert len(find_cases(unopened_cohort(tmp_path, *ALIKE), Inputs(layout=layout)).notes) == 1
 
 
 def test_follow_ups_of_a_table_are_told_until_it_names_patients(tmp_path: Path) -> None:
