@@ -22,7 +22,7 @@ from nnunet_multiphase.benchmark.raw_cases import keep_raw_cases
 from nnunet_multiphase.benchmark.settings import Cohort
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.json_file import write_json
-from nnunet_multiphase.split_record import SPLITS
+from nnunet_multiphase.split_record import NNUNETS_FOLDS, SPLITS, fetch_folds
 from nnunet_multiphase.whole_file import whole_file
 
 NOT_JUDGED = (UNREGISTERED, SIMPLEITK)
@@ -73,7 +73,7 @@ def make_datasets(
             say=say,
         )
         places[REGISTERED] = _build(work, REGISTERED, cohort, jobs, dask_scheduler, say)
-    _make_splits(places[REGISTERED])
+    _make_splits(places[REGISTERED], say)
     for kind in kinds:
         if kind in places:
             continue
@@ -233,19 +233,22 @@ def _same_cases(given: Place, other: Place) -> None:
             )
 
 
-def _make_splits(place: Place) -> None:
-    """Write the folds that nnU-Net would make when the first training starts, where there are none."""
-    file = place.preprocessed / SPLITS
+def _make_splits(place: Place, say: Callable[[str], None]) -> None:
+    """Write the folds that the first training would take, where there are none: the raw dataset's, or nnU-Net's own."""
+    file, came = place.preprocessed / SPLITS, place.raw / SPLITS
     if file.is_file():
+        return
+    cases = sorted(place.labels("Tr"))
+    if came.is_file():
+        say(fetch_folds(file, came, cases))
         return
     from nnunetv2.utilities.crossval_split import generate_crossval_split
 
-    cases = sorted(place.labels("Tr"))
-    if len(cases) < 5:
+    if len(cases) < NNUNETS_FOLDS:
         raise InputError(
             f"{place.raw} has {len(cases)} training cases: nnU-Net makes five folds of at least five; write {file} yourself"
         )
-    splits: Sequence[Mapping[str, Any]] = generate_crossval_split(cases, seed=12345, n_splits=5)
+    splits: Sequence[Mapping[str, Any]] = generate_crossval_split(cases, seed=12345, n_splits=NNUNETS_FOLDS)
     file.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(file) as beside:
         beside.write_text(json.dumps([{k: list(v) for k, v in s.items()} for s in splits], indent=4) + "\n")

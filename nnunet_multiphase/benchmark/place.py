@@ -108,6 +108,12 @@ def splits_of(place: Place) -> list[Fold]:
     return read_folds(place.preprocessed / SPLITS)
 
 
+def folds_file(place: Place) -> Path:
+    """Name the file whose folds trainings take: the raw dataset's, unless one lies where trainings read it."""
+    own, came = place.preprocessed / SPLITS, place.raw / SPLITS
+    return came if came.is_file() and not own.is_file() else own
+
+
 def patients_of(place: Place) -> dict[str, str]:
     """Read which case is of which patient, where `setup` wrote it down; otherwise a case is a patient.
 

@@ -30,6 +30,7 @@ from nnunet_multiphase.benchmark.place import (
     FOLDERS,
     Place,
     fingerprint,
+    folds_file,
     given_place,
     patients_of,
     reference_images,
@@ -42,7 +43,7 @@ from nnunet_multiphase.benchmark.split import refuse_split_patients, refuse_wron
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.evaluation.lesions import require_same_grid
 from nnunet_multiphase.label_classes import classes_of_record
-from nnunet_multiphase.split_record import SPLITS
+from nnunet_multiphase.split_record import NNUNETS_FOLDS, read_folds
 from nnunet_multiphase.volumes.volume_file import read_grid, read_volume
 from registration.volume_file import write_volume
 
@@ -199,10 +200,9 @@ def _prepare(
 def _early_refusals(settings: BenchmarkSettings, given: Place) -> None:
     """Refuse before hours of work: labels that are no lesion, folds that are not there or cannot be judged."""
     classes_of_record(given.record, given.raw / "dataset.json")
-    file = given.preprocessed / SPLITS
-    # Without a file there will be five folds.
-    splits = splits_of(given) if file.is_file() else None
-    count = 5 if splits is None else len(splits)
+    file = folds_file(given)
+    splits = read_folds(file) if file.is_file() else None
+    count = NNUNETS_FOLDS if splits is None else len(splits)
     for fold in settings.folds:
         if fold >= count:
             raise InputError(f"--folds {fold}: expected folds from 0 to {count - 1} ({file})")

@@ -329,6 +329,16 @@ def test_without_folds_nnunets_own_are_made(fakes, tmp_path):
     assert plan.validation_cases == (tuple(expected[4]["val"]),)
 
 
+def test_folds_that_were_removed_are_those_of_the_raw_dataset(fakes, tmp_path):
+    splits = fakes.root / "nnUNet_preprocessed" / DATASET / "splits_final.json"
+    folds = splits.read_text()
+    splits.rename(fakes.root / "nnUNet_raw" / DATASET / "splits_final.json")
+    with pytest.raises(InputError, match=r"--folds 2: expected folds from 0 to 1 .*nnUNet_raw"):
+        prepare(tmp_path / "out", replace(SETTINGS, contestants=("ours",), folds=(2,)), say=silent)
+    prepare(tmp_path / "out", replace(SETTINGS, contestants=("ours",)), say=silent)
+    assert splits.read_text() == folds
+
+
 def test_too_few_cases_for_nnunets_folds_are_refused(fakes, tmp_path):
     (fakes.root / "nnUNet_preprocessed" / DATASET / "splits_final.json").unlink()
     with pytest.raises(InputError, match="has 3 training cases"):
