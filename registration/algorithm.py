@@ -22,7 +22,7 @@ from registration.settings import (
     RegistrationResult,
     RegistrationSettings,
 )
-from registration.verdict import Match, judge, relative_sharpness
+from registration.verdict import Match, judge, reasons_told, relative_sharpness
 from registration.volume import (
     check_contrast,
     check_image,
@@ -119,7 +119,7 @@ def register(
         expected_error_mm=_expected_error_mm(answer, deformation),
         fitted=fitted,
         verdict=answer.verdict,
-        reasons=answer.reasons,
+        reasons=reasons_told(answer.reasons, deformation),
         evidence=answer.evidence,
         deformation=deformation,
     )

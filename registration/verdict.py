@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from registration.rigid import Parameters, RigidMotion
 from registration.search import IDENTITY, refine_roughly
-from registration.settings import Evidence, Judgement
+from registration.settings import Deformation, Evidence, Judgement
 from registration.similarity import MutualInformation
 
 DISPLACED_MM = 20.0
@@ -61,6 +61,8 @@ LEAST_EDGE_AGREEMENT = Limit(
 # rest outside the moving volume, they reached .72 by chance: what else they answer for asks for half of it.
 CONVINCING_EDGES = 0.6
 MOST_APART_MM = Limit(25.0, 40.0, "the {1} would have moved {0:.0f} mm against the body")
+
+BEFORE_DEFORMATION = "all this by the rigid fit, before the deformation that followed"
 
 
 def judge(evidence: Evidence, region: str) -> tuple[Judgement, tuple[str, ...]]:
@@ -104,6 +106,13 @@ def judge(evidence: Evidence, region: str) -> tuple[Judgement, tuple[str, ...]]:
         # was the less sharp for it, too.
         worst = "check"
     return worst, tuple(dict.fromkeys(reasons))
+
+
+def reasons_told(reasons: tuple[str, ...], deformation: Deformation | None) -> tuple[str, ...]:
+    """Give the reasons of a verdict, and say so where they are of a rigid fit that was deformed since."""
+    if not reasons or deformation is None or not deformation.accepted:
+        return reasons
+    return (*reasons, BEFORE_DEFORMATION)
 
 
 @dataclass(frozen=True)

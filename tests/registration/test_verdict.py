@@ -11,8 +11,8 @@ from registration_phantom import scan
 
 from registration import RegistrationSettings, register
 from registration.rigid import RigidMotion
-from registration.settings import Evidence
-from registration.verdict import judge, mean_distance
+from registration.settings import Deformation, Evidence
+from registration.verdict import BEFORE_DEFORMATION, judge, mean_distance, reasons_told
 
 pytestmark = pytest.mark.slow
 
@@ -64,6 +64,14 @@ def test_edges_that_agree_well_make_little_to_hold_on_to_no_failure() -> None:
         assert judge(replace(GOOD, **sign, edge_agreement=0.59), "liver")[0] == "failed"
         assert judge(replace(GOOD, **sign, edge_agreement=0.6), "liver")[0] == "check"
     assert judge(replace(GOOD, apart_mm=50.0, edge_agreement=0.9), "liver")[0] == "failed"
+
+
+def test_reasons_say_so_where_a_deformation_followed_what_they_are_of() -> None:
+    reasons = ("the match is hardly better",)
+    assert reasons_told(reasons, Deformation(True, "")) == (*reasons, BEFORE_DEFORMATION)
+    assert reasons_told((), Deformation(True, "")) == ()
+    for none in (None, Deformation(False, "noise")):
+        assert reasons_told(reasons, none) == reasons
 
 
 def test_moving_points_agrees_with_simpleitk() -> None:
