@@ -15,6 +15,8 @@ from nnunet_multiphase.measurement.record import Attenuation
 
 PLAIN_HU = 10.0
 """A difference of means from which on one is brighter than the other."""
+ENHANCED_HU = 60.0
+"""Soft tissue has less without contrast agent; what has more on some phase took it up."""
 LATE = ("dl", "pv")
 """Where washout is looked for, the later first."""
 
@@ -53,7 +55,7 @@ def dynamics(lesion: Mapping[str, Attenuation], around: Mapping[str, Attenuation
         if hu["art"] >= PLAIN_HU:
             relative = 100 * lost / hu["art"]
     contrast = {phase: hu[phase] - around[phase].mean_hu for phase in hu if phase in around}
-    return Dynamics(enhancement, absolute, relative, _hyperenhancement(contrast), _washout(contrast))
+    return Dynamics(enhancement, absolute, relative, _hyperenhancement(contrast), _washout(hu, contrast))
 
 
 def _hyperenhancement(contrast: Mapping[str, float]) -> bool | None:
@@ -63,9 +65,21 @@ def _hyperenhancement(contrast: Mapping[str, float]) -> bool | None:
     return contrast["art"] >= PLAIN_HU and contrast["art"] - contrast.get("nc", 0.0) >= PLAIN_HU
 
 
-def _washout(contrast: Mapping[str, float]) -> bool | None:
-    """Tell whether it becomes darker than the liver on a late phase, compared with the arterial one."""
+def _washout(hu: Mapping[str, float], contrast: Mapping[str, float]) -> bool | None:
+    """Tell whether it becomes darker than the liver on a late phase, compared with the arterial one.
+
+    Only what takes up contrast agent can lose it: a cyst, beside which the liver brightens, has no washout.
+    """
     late = [contrast[phase] for phase in LATE if phase in contrast]
     if "art" not in contrast or not late:
         return None
-    return any(value <= -PLAIN_HU and value <= contrast["art"] - PLAIN_HU for value in late)
+    darker = any(value <= -PLAIN_HU and value <= contrast["art"] - PLAIN_HU for value in late)
+    return _enhances(hu) if darker else False
+
+
+def _enhances(hu: Mapping[str, float]) -> bool | None:
+    """Tell whether a lesion takes up contrast agent at all; None where that cannot be told without `nc`."""
+    most = max(value for phase, value in hu.items() if phase != "nc")
+    if "nc" in hu:
+        return most - hu["nc"] >= PLAIN_HU
+    return True if most >= ENHANCED_HU else None

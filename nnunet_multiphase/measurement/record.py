@@ -48,8 +48,8 @@ class LesionMeasures:
         absolute_washout_percent: Washout from the arterial to the delayed (else portal venous) phase.
         relative_washout_percent: The same without the non-contrast phase.
         arterial_hyperenhancement: Whether it enhances more than the liver around it on the arterial phase.
-        washout: Whether it becomes darker than the liver around it on the portal venous or delayed phase, compared with the
-            arterial one.
+        washout: Whether it takes up contrast agent, and becomes darker than the liver around it on the portal venous or
+            delayed phase, compared with the arterial one.
         outside_liver: Whether it shares no face with the liver that was drawn or segmented: then it has neither side nor
             depth.
         confidence: Mean probability of lesion over its voxels, 0..1.

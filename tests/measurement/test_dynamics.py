@@ -52,6 +52,15 @@ def test_what_hardly_enhances_or_has_no_arterial_phase_has_no_absolute_washout(
             False,
         ),  # bright before contrast
         ({"art": 110, "pv": 112}, {"art": 70, "pv": 110}, True, False),
+        # a cyst, beside which the liver brightens; the same without nc, where it could be tissue of little contrast
+        (
+            {"nc": 15, "art": 17, "pv": 20, "dl": 18},
+            {"nc": 47, "art": 57, "pv": 98, "dl": 82},
+            False,
+            False,
+        ),
+        ({"art": 17, "pv": 20}, {"art": 57, "pv": 98}, False, None),
+        ({"art": 55, "pv": 70}, {"art": 60, "pv": 105}, False, True),  # it took contrast agent up
         ({"nc": 40, "pv": 80}, {"nc": 50, "pv": 110}, None, None),
         ({"art": 110}, {"art": 70}, True, None),
         ({"art": 110, "pv": 80}, {}, None, None),
