@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from registration.candidates import choose_region, fit_body, fit_region
-from registration.decision import Answer, Signs, decide
+from registration.decision import Answer, Signs, decide, settle
 from registration.deformable import deform
 from registration.layers import LayeredPair, helper_thread
 from registration.padding import without_padding
@@ -22,7 +22,7 @@ from registration.settings import (
     RegistrationResult,
     RegistrationSettings,
 )
-from registration.verdict import Match, judge, reasons_told, relative_sharpness
+from registration.verdict import Match, judge, relative_sharpness
 from registration.volume import (
     check_contrast,
     check_image,
@@ -105,6 +105,7 @@ def register(
     rigid = best.transform()
     fitted = pair.bottom_mask(judged.held)
     transform, deformation = _deformed(reference, moving, rigid, fitted, answer, lesion_mask, settings)
+    answer = settle(answer, deformation)
     return RegistrationResult(
         transform=transform,
         rigid=rigid,
@@ -116,10 +117,10 @@ def register(
         swarm_trace=swarm.trace,
         region=judged.name,
         motion_of=answer.motion_of,
-        expected_error_mm=_expected_error_mm(answer, deformation),
+        expected_error_mm=answer.expected_error_mm,
         fitted=fitted,
         verdict=answer.verdict,
-        reasons=reasons_told(answer.reasons, deformation),
+        reasons=answer.reasons,
         evidence=answer.evidence,
         deformation=deformation,
     )
@@ -182,10 +183,3 @@ def _deformed(
         model=settings.model,
         threads=settings.threads,
     )
-
-
-def _expected_error_mm(answer: Answer, deformation: Deformation | None) -> float:
-    """Give the deformation's own, where one was accepted."""
-    if deformation is not None and deformation.accepted and deformation.expected_error_mm is not None:
-        return deformation.expected_error_mm
-    return answer.expected_error_mm

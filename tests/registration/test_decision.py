@@ -10,10 +10,10 @@ import pytest
 
 from registration import decision
 from registration.candidates import Candidate
-from registration.decision import decide
+from registration.decision import decide, settle
 from registration.region import SamplePoints
 from registration.rigid import RigidMotion
-from registration.settings import Evidence, RegistrationSettings
+from registration.settings import Deformation, Evidence, RegistrationSettings
 from registration.verdict import judge
 
 GOOD = Evidence(
@@ -140,12 +140,26 @@ def test_edges_that_agree_by_chance_keep_no_region_that_failed(choose: Any) -> N
 
 def test_what_is_hardly_known_is_not_ok(choose: Any) -> None:
     torn = replace(GOOD, disagreement_mm=3.9, apart_mm=20.0)
-    known = choose(100.0, Signs(liver_by_its_own=torn), motion=12 * BREATHED)
-    assert known.expected_error_mm < 8.0
-    assert known.verdict == "ok"
+    known = choose(100.0, Signs(liver_by_its_own=torn), motion=4 * BREATHED)
+    assert known.expected_error_mm < 5.0
+    assert settle(known, None).verdict == "ok"
     unknown = choose(100.0, Signs(liver_by_its_own=torn), motion=20 * BREATHED)
     assert unknown.expected_error_mm > 8.0
     assert (unknown.verdict, unknown.reasons) == ("check", ("the motion is known to about 9 mm only",))
+
+
+def test_a_deformation_says_how_well_the_place_is_known_unless_it_began_far_off(choose: Any) -> None:
+    torn = replace(GOOD, disagreement_mm=3.9, apart_mm=20.0)
+    bent = Deformation(True, "", expected_error_mm=1.2)
+    doubtful = choose(100.0, Signs(liver_by_its_own=torn), motion=12 * BREATHED)
+    assert 5.0 < doubtful.expected_error_mm < 8.0
+    for without in (None, Deformation(False, "noise", significance=1.0)):
+        settled = settle(doubtful, without)
+        assert (settled.verdict, settled.expected_error_mm) == ("check", doubtful.expected_error_mm)
+        assert settled.reasons == (f"the motion is known to about {doubtful.expected_error_mm:.0f} mm only",)
+    settled = settle(doubtful, bent)
+    assert (settled.verdict, settled.expected_error_mm, settled.reasons) == ("ok", 1.2, ())
+    assert settle(choose(100.0, Signs(liver_by_its_own=torn), motion=20 * BREATHED), bent).verdict == "check"
 
 
 def test_without_edges_the_body_is_judged_by_itself(choose: Any) -> None:
