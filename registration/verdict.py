@@ -60,6 +60,10 @@ LEAST_EDGE_AGREEMENT = Limit(
 # A sign that only says that there is little to hold on to then asks for a look, and no more. Of a quarter of the liver, the
 # rest outside the moving volume, they reached .72 by chance: what else they answer for asks for half of it.
 CONVINCING_EDGES = 0.6
+# Edges and halves that agree as well as this are of an organ at its place, however unlike the body about it is: after a
+# breath of 25 to 40 mm the match is nearly as good 20 mm aside. Of 189 scans with slices missing, doubled or torn, and 108
+# provoked failures, none that little sharpness gave away had both.
+SURE_EDGES, SURE_DISAGREEMENT_MM = 0.8, 1.5
 MOST_APART_MM = Limit(25.0, 40.0, "the {1} would have moved {0:.0f} mm against the body")
 
 BEFORE_DEFORMATION = "all this by the rigid fit, before the deformation that followed"
@@ -75,8 +79,13 @@ def judge(evidence: Evidence, region: str) -> tuple[Judgement, tuple[str, ...]]:
     nothing_seen = not np.isfinite(evidence.disagreement_mm)
     convincing = evidence.edge_agreement is not None and evidence.edge_agreement >= CONVINCING_EDGES
     organ_is_there = convincing and evidence.overlap >= LEAST_OVERLAP.ok
+    sure = (
+        organ_is_there
+        and (evidence.edge_agreement or 0.0) >= SURE_EDGES
+        and evidence.disagreement_mm <= SURE_DISAGREEMENT_MM
+    )
     signs = [
-        (LEAST_SHARPNESS, (evidence.sharpness + evidence.region_sharpness) / 2, ""),
+        (LEAST_SHARPNESS, 1.0 if sure else (evidence.sharpness + evidence.region_sharpness) / 2, ""),
         # A field of view about the organ holds little of the body.
         (LEAST_OVERLAP, 1.0 if organ_is_there else evidence.body_overlap, "body"),
         (LEAST_OVERLAP, evidence.overlap, region),

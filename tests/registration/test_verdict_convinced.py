@@ -28,6 +28,16 @@ def test_a_field_of_view_about_the_liver_is_no_doubt_where_its_edges_agree() -> 
         assert "30% of the body" in reason
 
 
+def test_a_body_that_is_unlike_is_no_doubt_of_an_organ_that_is_plainly_at_its_place() -> None:
+    # A breath of 25 mm: .85 and .5 mm.
+    breath = replace(GOOD, sharpness=0.3, region_sharpness=0.8, edge_agreement=0.85)
+    assert judge(breath, "liver") == ("ok", ())
+    for less in ({"edge_agreement": 0.78}, {"disagreement_mm": 1.6}, {"overlap": 0.45}):
+        verdict, reasons = judge(replace(breath, **less), "liver")
+        assert verdict == "check"
+        assert "hardly better than 20 mm aside" in reasons[0]
+
+
 def test_edges_of_a_small_part_of_the_liver_do_not_answer_for_the_body() -> None:
     # Upper and lower half of a scan, one upon the other: edges of .72 on a quarter of the liver.
     part = replace(GOOD, body_overlap=0.4, overlap=0.4, edge_agreement=CONVINCING)
