@@ -70,7 +70,8 @@ def _error(result: RegistrationResult) -> str:
     known = not math.isnan(result.expected_error_mm)
     if result.verdict == "failed":
         within = f", within {result.expected_error_mm:.0f} mm" if known else ""
-        return f"Nobody knows where it lies{within}: nothing was measured on it, and what is outlined on it may lie elsewhere"
+        text = f"Nobody knows where it lies{within}: nothing was measured on it, and what is outlined on it may lie"
+        return f"{text} elsewhere"
     if not known:
         return "Nobody measured how far off it may be"
     return f"In nine of ten such registrations the mean error is below {result.expected_error_mm:.1f} mm"
