@@ -1,4 +1,4 @@
-"""A small cohort under names of its own, and its files one by one."""
+"""A small cohort under names of its own, its files one by one, and files that are names alone."""
 
 from __future__ import annotations
 
@@ -19,6 +19,14 @@ LAYOUT = Layout(
 )
 ONE = MaskRule()
 SIZE = (6, 5, 4)  # x, y, z
+
+
+def touch(folder: Path, *names: str) -> Path:
+    """Make empty files: only their names are read here."""
+    folder.mkdir(parents=True)
+    for name in names:
+        (folder / name).touch()
+    return folder
 
 
 def write_volume(path: Path, seed: int = 0) -> Path:
