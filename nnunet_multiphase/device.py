@@ -17,12 +17,17 @@ def choose_device(name: str | None) -> str:
     """
     import torch  # seconds: only when a network is about to run
 
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    there = {"cpu": 1, "cuda": gpus, "mps": int(torch.backends.mps.is_available())}
     if name is None:
-        return "cuda" if there["cuda"] else "cpu"
-    if not there.get(name.split(":")[0]):
-        found = ", ".join(device for device, is_there in there.items() if is_there)
+        return "cuda" if gpus else "cpu"
+    kind, sign, number = name.partition(":")
+    # torch would say only at the first weights that a number is none, and in its own words.
+    if not there.get(kind) or (sign and not (number.isdecimal() and int(number) < there[kind])):
+        found = [
+            device if count == 1 else f"{device}:{n}" for device, count in there.items() for n in range(count)
+        ]
         raise InputError(
-            f"device {name} is not to be had on this machine, which has {found}; pass --device with one of these"
+            f"device {name} is not to be had on this machine, which has {', '.join(found)}; pass --device with one of these"
         )
     return name

@@ -15,7 +15,7 @@ from typing import Any
 from nnunet_multiphase.errors import InputError
 
 PRESETS = "nnunet_multiphase.presets"
-"""Name of a preset -> `data.layout.Layout`."""
+"""Name of a preset -> `cases.layout.Layout`."""
 LESION_MEASURES = "nnunet_multiphase.lesion_measures"
 """Name of a column -> function of a lesion, as `measurement.further.FurtherMeasure` says."""
 REGISTRATIONS = "nnunet_multiphase.registrations"

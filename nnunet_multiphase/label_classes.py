@@ -86,13 +86,15 @@ def classes_of_record(
     labels: dict[str, tuple[int, ...]] = {}
     ignore = None
     for name, value in told.items():
-        if str(name).strip().isdigit():  # the Medical Segmentation Decathlon's form: "1": "liver"
+        if str(name).strip().isdecimal():  # the Medical Segmentation Decathlon's form: "1": "liver"
             name, value = str(value), int(name)
         values = _values_of(name, value, where)
         if name == "ignore":
             ignore = values[0]
         elif values != (0,):
-            labels[printable(str(name))] = values  # it is shown on terminals
+            shown = printable(str(name))  # on terminals
+            # Only in the Decathlon's form can a name stand twice; the earlier value belongs to the class as well.
+            labels[shown] = tuple(sorted({*labels.get(shown, ()), *values}))
     known = {value for values in labels.values() for value in values}
     said = ", ".join(f"{name} {_numbers(values)}" for name, values in labels.items()) or "no class"
     if lesion_labels is not None:

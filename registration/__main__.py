@@ -41,8 +41,8 @@ def build_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m registration",
-        description="Align a moving CT volume to a reference, rigidly. The transform maps reference points to "
-        "moving points in mm, as SimpleITK's resampling wants it.",
+        description="Align a moving CT volume to a reference: rigidly, and with --model also by a smooth deformation. The "
+        "transform maps reference points to moving points in mm, as SimpleITK's resampling wants it.",
     )
     parser.add_argument(
         "reference", type=Path, metavar="REFERENCE", help="volume to align to (NIfTI, NRRD, MetaImage ...)"
@@ -65,8 +65,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--model",
         choices=("rigid", "deformable", "auto"),
         default="rigid",
-        help="deformable: also a smooth deformation after the rigid fit, kept only where it stands out of the noise; "
-        "auto: only where it does so clearly",
+        help="rigid (default); deformable: also a smooth deformation after the rigid fit, kept only where it stands out of "
+        "the noise; auto: only where it does so clearly",
     )
     parser.add_argument(
         "--lesion-mask",

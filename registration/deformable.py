@@ -132,7 +132,8 @@ def deform(
     controls = refine(grid, (fits[0][1] + fits[1][1]) / 2, whole, LEVELS[-1], box, kept)
     around, added = everywhere(grid, box)
     middle = tuple(slice(a, a + n) for a, n in zip(added, box.values.shape, strict=True))
-    for _ in range(HALVINGS + 1):
+    for halvings in range(HALVINGS + 1):
+        controls = controls / 2 if halvings else controls
         volumes = jacobian(displacements(around, controls), box.spacing_zyx_mm)
         least, most = float(volumes.min()), float(volumes.max())
         change = float(volumes[middle][pair.wanted].mean() - 1)
@@ -140,7 +141,6 @@ def deform(
         harm = _harm(least, most, change, lesion_change)
         if not harm:
             break
-        controls = controls / 2
     field = displacements(grid, controls)
     before, after = whole.explained(np.zeros_like(field)), whole.explained(field)
     if not harm and after <= before:

@@ -58,7 +58,7 @@ def filter_plane(values, table):  # type: ignore[no-untyped-def]
             before = gain * source[i] + POLE * before
             into[i + 1] = before
         last = POLE / (POLE * POLE - np.float32(1.0))
-        before = last * (into[columns] + POLE * into[columns - 1])
+        before = last * (into[columns] + POLE * into[1 + reflected(columns - 2, columns)])
         into[columns] = before
         for i in range(columns - 2, -1, -1):
             before = POLE * (before - into[i + 1])
@@ -91,7 +91,7 @@ def filter_first_axis(table, first):  # type: ignore[no-untyped-def]
         for i in range(table.shape[1]):
             here[i] += POLE * before[i]
     last = POLE / (POLE * POLE - np.float32(1.0))
-    before, here = table[n - 1], table[n]
+    before, here = table[1 + reflected(n - 2, n)], table[n]
     for i in range(table.shape[1]):
         here[i] = last * (here[i] + POLE * before[i])
     for k in range(n - 2, -1, -1):

@@ -106,7 +106,7 @@ def predict_case(
         case: Folder that holds nc/art/pv/dl.nii.gz (those the model was trained on), and liver_<phase>.nii.gz if known.
         output: Folder, another than the case's; receives <case>.nii.gz, <case>_lesions.csv and .json, registration/, and
             dataset.json, which says what the labels mean.
-        reference: Phase to bring the others to; None: as most of the model's training cases.
+        reference: Phase to bring the others to; None: the masks' phase, else as most of the model's training cases.
         missing: A phase that is not there: an error, or air in its channel ("fill").
         lesion_labels: Labels that are lesion; None: as the model's dataset.json says.
         settings: How to register; None: as the model's training data were.

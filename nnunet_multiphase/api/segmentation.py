@@ -26,7 +26,7 @@ from nnunet_multiphase.api.input import (
     tell,
 )
 from nnunet_multiphase.api.kinds import refuse_other_flags, refuse_other_numbers, refuse_other_texts
-from nnunet_multiphase.api.words import told_in_python
+from nnunet_multiphase.api.words import in_python, told_in_python
 from nnunet_multiphase.errors import InputError
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def evaluate(
 
     Returns:
         The scores, with `summary()` (mean Dice, NSD at 2 mm, HD95, sensitivity, precision, F1, panoptic quality), `cases`
-        and `lesions`.
+        and `lesions`. A second reading of the labels, or predictions that seem mirrored or out of date, are a warning.
 
     Raises:
         InputError: A case lacks its counterpart, a file is damaged, grids differ, or it is not clear what is lesion.
@@ -179,22 +179,23 @@ def evaluate(
     labels = lesion_values(lesion_labels)
     sides = [path_or_image(side) for side in (prediction, truth)]
     folders = [isinstance(side, Path) and side.is_dir() for side in sides]
+    gone = next((side for side in sides if isinstance(side, Path) and not side.exists()), None)
+    if gone is not None:
+        raise InputError(f"{gone} does not exist: expected a folder of segmentations or one of them")
+    if any(folders) and not all(folders):
+        raise InputError(
+            "of prediction and truth one is a folder and the other a single segmentation; give two of a kind"
+        )
     if all(folders):
-        return evaluate_folders(
+        scores = evaluate_folders(
             str(prediction),
             str(truth),
             iou_threshold=threshold,
             partial=partial,
             options=LabelOptions(lesion=labels),
         )
-    gone = next((side for side in sides if isinstance(side, Path) and not side.exists()), None)
-    if gone is not None:
-        raise InputError(f"{gone} does not exist: expected a folder of segmentations or one of them")
-    if any(folders):
-        raise InputError(
-            "of prediction and truth one is a folder and the other a single segmentation; give two of a kind"
-        )
-    scores = evaluate_pair(*sides, iou_threshold=threshold, lesion_labels=labels)
+    else:
+        scores = evaluate_pair(*sides, iou_threshold=threshold, lesion_labels=labels)
     if scores.note:
-        warnings.warn(scores.note, stacklevel=3)
+        warnings.warn(in_python(scores.note), stacklevel=3)
     return scores

@@ -34,6 +34,8 @@ _WORDS: tuple[tuple[str, Words], ...] = (
         r"--(dataset-id|name|missing|runtime|device|checkpoint|jobs|dask-scheduler|reference|lesion-labels|accept)\b",
         lambda found: _argument(found[1]),
     ),
+    # What a function has no argument for.
+    (r"--(prediction-lesion-labels|ignore-label)\b", r"`nnunet-multiphase evaluate`'s --\1"),
     (r"-f\b", "folds"),
     (r"-o\b(?! [A-Z])", "output"),
     (r"the same command goes", "the same call goes"),

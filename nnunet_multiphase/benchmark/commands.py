@@ -20,6 +20,8 @@ TRAINER_SUFFIXES: dict[int, str] = {
 """Epochs -> what names nnU-Net's trainer of so many, and ours."""
 STEPS = (250, 50)
 """Training and validation steps of an epoch, in all of them."""
+ENDING = ".nii.gz"
+"""Of the predictions that are compared (`layout.prediction_file`)."""
 
 
 def nnunet_commands(
@@ -40,7 +42,7 @@ def nnunet_commands(
         against: The contestant that the others are compared with; None: the first.
 
     Raises:
-        InputError: nnU-Net has no trainer of this budget, or see `prepare.choose`.
+        InputError: nnU-Net has no trainer of this budget, or writes other files than are compared, or see `prepare.choose`.
     """
     chosen = choose(settings)
     suffix = TRAINER_SUFFIXES.get(settings.budget.epochs or 0)
@@ -50,6 +52,8 @@ def nnunet_commands(
             f"{STEPS[0]} training and {STEPS[1]} validation steps each; give such a "
             "--budget epochs=N, and leave --iterations and --val-iterations out"
         )
+    if settings.dataset is not None:
+        _refuse_other_files(given_place(settings.dataset))
     work = work.absolute()
     lines = []
     prepare = shlex.join([*typed, "--only", "prepare"])
@@ -76,6 +80,16 @@ def nnunet_commands(
                 lines += _training(work, contestant, settings, Training(contestant.name, seed, fold), suffix)
     lines += ["", "# compare", evaluate_line(work, typed, against)]
     return lines
+
+
+def _refuse_other_files(given: Place) -> None:
+    """Refuse a dataset of which nnU-Net's commands write predictions that nobody compares."""
+    ending = given.record["file_ending"]
+    if ending != ENDING:
+        raise InputError(
+            f"--print-commands: {given.dataset} has files of {ending}, as nnU-Net's predictions would be, and what is "
+            f"compared is {ENDING}; run the benchmark itself, which writes it"
+        )
 
 
 def evaluate_line(work: Path, typed: Sequence[str], against: str | None) -> str:

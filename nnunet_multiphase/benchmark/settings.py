@@ -12,7 +12,6 @@ from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.json_file import load_object, write_json
 
 SETTINGS = "settings.json"
-MAY_GROW = ("contestants", "folds", "seeds")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from nnunet_multiphase.whole_file import whole_file
 
 HEAD = """#!/usr/bin/env bash
 #SBATCH --job-name=benchmark-{step}
-#SBATCH --output={folder}/{step}-{number}.out
+#SBATCH --output={output}
 {options}set -euo pipefail
 cd {here}
 {exports}"""
@@ -71,8 +71,7 @@ def write_slurm_scripts(
     for step, (options, number, line) in steps.items():
         head = HEAD.format(
             step=step,
-            folder=folder,
-            number=number,
+            output=shlex.quote(f"{folder}/{step}-{number}.out"),
             options=options,
             here=shlex.quote(str(Path.cwd())),
             exports=exports,

@@ -82,7 +82,7 @@ def _patient_in(name: str) -> str:
 
 
 def _lettered(names: Iterable[str]) -> dict[str, set[str]]:
-    """Find names that differ in a letter behind a number, from a on, such as 7a and 7b; by what comes before the letter."""
+    """Find names that differ in a letter behind a number, as 7a and 7b; by what comes before the letter."""
     letters: dict[str, dict[str, str]] = {}
     for name in names:
         if match := _LETTER.fullmatch(name):

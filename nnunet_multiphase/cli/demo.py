@@ -10,11 +10,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options; defaults stand in `DemoSettings`."""
     parser.add_argument("folder", nargs="?", type=Path, default=Path("demo_run"), help="default: demo_run")
     parser.add_argument("--cases", type=int, default=None, help="synthetic patients")
-    parser.add_argument("--epochs", type=int, default=None)
+    parser.add_argument("--epochs", type=int, default=None, help="of the training")
     parser.add_argument("--iterations", type=int, default=None, help="training steps per epoch")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
-    parser.add_argument("--jobs", type=int, default=2, help="processes for registration and preprocessing")
+    parser.add_argument("--seed", type=int, default=0, help="of cohort, split and training (default: 0)")
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda or mps")
+    parser.add_argument(
+        "--jobs", type=int, default=2, help="processes for registration and preprocessing (default: 2)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from nnunet_multiphase.cli.trained_model import add_trained_model, model_name
+
 HELP = "write a trained model as ONNX, checked against torch, to predict without torch and nnU-Net"
 
 
@@ -29,10 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="folds to export (default: all that are trained; fold_all only if it is alone)",
     )
-    parser.add_argument("-tr", "--trainer", default="MultiPhaseSCAMTrainer")
-    parser.add_argument("-p", "--plans", default="nnUNetMultiPhaseSCAMPlans")
-    parser.add_argument("-c", "--configuration", default="3d_fullres")
-    parser.add_argument("--checkpoint", default="checkpoint_final.pth")
+    add_trained_model(parser)
     parser.add_argument(
         "--check",
         nargs="+",
@@ -42,18 +41,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="patients to compare with torch's answer on (default: noise with structure)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of that noise and of the registration")
-    parser.add_argument(
-        "--trust-model",
-        action="store_true",
-        help="load a zip, or a checkpoint that is more than weights: model files are pickles, which can run any program "
-        "when they are loaded, so only if you trust who made it",
-    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Export, compare, say what was found; 0, or 2 where the exported model does not answer as torch's."""
+    from nnunet_multiphase.errors import InputError
     from nnunet_multiphase.models.export import export_model, require_exporter
 
+    if args.seed < 0:
+        raise InputError(f"--seed {args.seed}: expected 0 or more")
     require_exporter()
     import numpy as np
 
@@ -68,8 +64,7 @@ def run(args: argparse.Namespace) -> int:
     from nnunet_multiphase.prediction.case import network_input
     from registration import RegistrationSettings
 
-    wanted = f"{args.trainer}__{args.plans}__{args.configuration}"
-    with opened_model(args.model, wanted, trusted=args.trust_model) as folder:
+    with opened_model(args.model, model_name(args), trusted=args.trust_model) as folder:
         folds = trained_folds(folder, args.folds, args.checkpoint)
         model = load_model(
             folder, folds, checkpoint=args.checkpoint, progress=False, trusted=args.trust_model

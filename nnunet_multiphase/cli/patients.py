@@ -39,12 +39,13 @@ class Outcome:
 
 def load(args: argparse.Namespace) -> Model:
     """Load the model that the options name; errors as in `load_for_runtime`."""
+    from nnunet_multiphase.cli.trained_model import model_name
     from nnunet_multiphase.prediction import load_for_runtime
 
     return load_for_runtime(
         _source(args),
         args.runtime,
-        wanted=f"{args.trainer}__{args.plans}__{args.configuration}",
+        wanted=model_name(args),
         folds=args.folds,
         device=args.device,
         checkpoint=args.checkpoint,

@@ -13,6 +13,7 @@ from nnunet_multiphase.cli.inputs import add_inputs, gathered_patients, given_in
 from nnunet_multiphase.cli.motion import add_registration_model
 from nnunet_multiphase.cli.pages import add_pages, write_index
 from nnunet_multiphase.cli.step_size import add_step_size
+from nnunet_multiphase.cli.trained_model import add_trained_model
 
 if TYPE_CHECKING:
     from nnunet_multiphase.patients.inputs import Given
@@ -30,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder with nc/art/pv/dl.nii.gz of a patient, or with DICOM files of any number of patients",
     )
     add_inputs(parser)
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help="folder for the results"
+    )
     model = parser.add_mutually_exclusive_group(required=True)
     model.add_argument(
         "-d",
@@ -54,22 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "and was compared with torch)",
     )
     parser.add_argument(
-        "--trust-model",
-        action="store_true",
-        help="load a zip, or a checkpoint that is more than weights: model files are pickles, which can run any program "
-        "when they are loaded, so only if you trust who made it",
-    )
-    parser.add_argument(
         "-f",
         "--folds",
         nargs="+",
         default=None,
         help="folds to average (default: all that are trained; fold_all only if it is alone)",
     )
-    parser.add_argument("-tr", "--trainer", default="MultiPhaseSCAMTrainer")
-    parser.add_argument("-p", "--plans", default="nnUNetMultiPhaseSCAMPlans")
-    parser.add_argument("-c", "--configuration", default="3d_fullres")
-    parser.add_argument("--checkpoint", default="checkpoint_final.pth")
+    add_trained_model(parser)
     parser.add_argument("--device", default=None, help="cpu, cuda or mps (default: cuda where there is one)")
     parser.add_argument(
         "--disable-tta", action="store_true", help="no mirroring: up to 8 times faster, slightly worse"
@@ -81,7 +75,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="phase to bring the others to (default: the masks', else as most training cases of the model, else pv)",
     )
     parser.add_argument(
-        "--missing", choices=("error", "fill"), default="error", help="what to do without a phase"
+        "--missing",
+        choices=("error", "fill"),
+        default="error",
+        help="a patient who lacks a phase of the model's: stop (default), or show the model air",
     )
     parser.add_argument(
         "--lesion-labels",

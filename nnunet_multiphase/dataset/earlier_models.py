@@ -10,9 +10,8 @@ from typing import Any
 from nnunet_multiphase.dataset.destination import Destination
 from nnunet_multiphase.dataset.plan import DatasetPlan
 from nnunet_multiphase.dataset.target_classes import TargetClasses
+from nnunet_multiphase.errors import first_of
 from nnunet_multiphase.json_file import load_json
-
-_SHOWN_CASES = 5
 
 
 def told_of_earlier_models(destination: Destination, plan: DatasetPlan, targets: TargetClasses) -> list[str]:
@@ -86,8 +85,7 @@ def _seen_cases(model: Path, record: Mapping[str, Any], raw: Path, test: Collect
     if not again:
         return []
     surely = set(again) <= seen or record.get("numTraining") == len(cases)
-    more = f" and {len(again) - _SHOWN_CASES} more" if len(again) > _SHOWN_CASES else ""
-    shown = ", ".join(again[:_SHOWN_CASES]) + more
+    shown = first_of(again)
     if surely:
         return [f"it was trained on what is for testing now ({shown}), so that its scores there say nothing"]
     return [f"it may have been trained on what is for testing now ({shown})"]

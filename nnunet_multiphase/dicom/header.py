@@ -329,7 +329,13 @@ def _date_time(day: str, time: str | None = None) -> float | None:
     seconds = _time_s(time)
     if seconds is None:
         return None
+    number = day_number(day)
+    return seconds if number is None else number * SECONDS_A_DAY + seconds
+
+
+def day_number(text: str) -> int | None:
+    """Turn DICOM's YYYYMMDD into a number of days; None if it is no date."""
     try:
-        return date(int(day[:4]), int(day[4:6]), int(day[6:8])).toordinal() * 86400.0 + seconds
+        return date(int(text[:4]), int(text[4:6]), int(text[6:8])).toordinal()
     except ValueError:
-        return seconds
+        return None

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 
-from nnunet_multiphase.dicom.header import SECONDS_A_DAY
+from nnunet_multiphase.dicom.header import SECONDS_A_DAY, day_number
 from nnunet_multiphase.dicom.volumes import Volume
 
 MOST_DAYS = 1
@@ -60,10 +59,5 @@ def _own_day(volume: Volume) -> int | None:
 
 
 def _study_day(volume: Volume) -> int | None:
-    days = []
-    for text in {part.study_date for part in volume.slices}:
-        try:
-            days.append(date(int(text[:4]), int(text[4:6]), int(text[6:8])).toordinal())
-        except ValueError:
-            continue
-    return min(days, default=None)
+    days = (day_number(text) for text in {part.study_date for part in volume.slices})
+    return min((day for day in days if day is not None), default=None)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nnunet_multiphase.alone import alone
-from nnunet_multiphase.dicom.kind import with_kinds
 from nnunet_multiphase.dicom.person import Person
 from nnunet_multiphase.dicom.regrid import resample_if_irregular
 from nnunet_multiphase.dicom.scan import NOBODYS_STUDY, Tree, scan_tree
@@ -22,9 +21,8 @@ from nnunet_multiphase.dicom_import.case_writer import (
     write_case,
     write_patients,
 )
-from nnunet_multiphase.dicom_import.choose import Choice, Correction, choose_volumes
-from nnunet_multiphase.dicom_import.coverage import with_coverage
-from nnunet_multiphase.dicom_import.evidence import Enhancement
+from nnunet_multiphase.dicom_import.choose import Choice, Correction
+from nnunet_multiphase.dicom_import.choose_in_studies import choose_in_studies
 from nnunet_multiphase.dicom_import.join import (
     mixed_cases,
     mixed_patients,
@@ -33,7 +31,6 @@ from nnunet_multiphase.dicom_import.join import (
     same_day_groups,
     worth_joining,
 )
-from nnunet_multiphase.dicom_import.look import Look, look_at, with_look
 from nnunet_multiphase.dicom_import.made_of import (
     InTree,
     Made,
@@ -47,10 +44,9 @@ from nnunet_multiphase.dicom_import.mask_table import (
     read_mask_table,
     write_mask_table,
 )
-from nnunet_multiphase.dicom_import.masks import Found, Layer, find_layers, mask_kinds
+from nnunet_multiphase.dicom_import.masks import Found, find_layers
 from nnunet_multiphase.dicom_import.nobody import perhaps_of_several
 from nnunet_multiphase.dicom_import.own_words import read_own_words
-from nnunet_multiphase.dicom_import.phase import guess_study
 from nnunet_multiphase.dicom_import.pseudonyms import (
     Name,
     Study,
@@ -71,8 +67,8 @@ from nnunet_multiphase.dicom_import.series_table import (
     write_series_table,
 )
 from nnunet_multiphase.dicom_import.two_ids import people_under_two_ids
-from nnunet_multiphase.errors import CohortError, InputError
-from nnunet_multiphase.words.descriptions import NO_OWN_WORDS, OwnWords
+from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.words.descriptions import NO_OWN_WORDS
 
 
 @dataclass(frozen=True)
@@ -211,7 +207,7 @@ def _import_tree(roots: Sequence[Path], options: _Options, say: Callable[[str], 
     told.remarks += refused_joins(studies, joined, names) if options.join_studies else []
     for case, sentence in mixed_cases(studies, joined, names).items():
         masks.tell(case, sentence)
-    choices, looks = _choose_all(volumes, names, masks.layers, corrections, own, say)
+    choices, looks = choose_in_studies(volumes, names, masks.layers, corrections, own, say)
     for case, sentence in perhaps_of_several(choices, names).items():
         masks.tell(case, sentence)
     used_phases = {key: {choice.phase for choice in chosen if choice.use} for key, chosen in choices.items()}
@@ -310,43 +306,6 @@ def _write_cases(
             write_patients(out, names.values())
             write_made_of(out, made)
     return written
-
-
-def _choose_all(
-    volumes: Mapping[StudyKey, Sequence[Volume]],
-    names: Mapping[StudyKey, Name],
-    layers: Sequence[Layer],
-    corrections: Mapping[str, Correction],
-    own: OwnWords,
-    say: Callable[[str], None],
-) -> tuple[dict[StudyKey, list[Choice]], dict[str, Look]]:
-    """Look, guess and choose, study by study; what the table wants in vain is told all at once."""
-    masks = mask_kinds(layers)
-    choices: dict[StudyKey, list[Choice]] = {}
-    all_looks: dict[str, Look] = {}
-    problems: list[str] = []
-    for key in sorted(volumes, key=lambda key: names[key].case):
-        found = with_kinds(volumes[key], own)
-        looks = {volume.key: look_at(volume) for volume in found}
-        all_looks |= {volume: look.without_voxels() for volume, look in looks.items()}
-        findings = {volume: look.finding for volume, look in looks.items() if look.finding is not None}
-        found = [with_look(volume, looks[volume.key]) for volume in found]
-        found = with_coverage(found, findings, set(masks))
-        with_phase = [volume for volume in found if volume.has_phase]
-        guesses = guess_study(with_phase, _enhancement_of(looks), own)
-        by_key = {volume.key: guess for volume, guess in zip(with_phase, guesses, strict=True)}
-        try:
-            choices[key] = choose_volumes(found, names[key], by_key, masks, corrections)
-        except InputError as error:
-            problems.append(str(error))
-        say(f"{names[key].case}: {len(found)} volume(s) looked at")
-    if problems:
-        raise CohortError(problems)
-    return choices, all_looks
-
-
-def _enhancement_of(looks: Mapping[str, Look]) -> Callable[[Volume], Enhancement | None]:
-    return lambda volume: looks[volume.key].enhancement
 
 
 def _check_tables(

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
 
+from nnunet_multiphase.dicom.header import day_number
 from nnunet_multiphase.dicom.person import disagreements
+from nnunet_multiphase.dicom_import.examinations import MOST_DAYS
 from nnunet_multiphase.dicom_import.pseudonyms import Name, Study, StudyKey
-
-MOST_DAYS = 1
-"""An examination may run past midnight; a follow-up is later."""
 
 
 def same_day_groups(studies: Iterable[Study]) -> list[list[StudyKey]]:
@@ -103,12 +101,12 @@ def _days(studies: Iterable[Study]) -> list[list[Study]]:
     """Group the studies of one PatientID that were made on one day, or the next; at least two each, earliest first."""
     groups: list[list[Study]] = []
     for study in sorted(studies, key=lambda study: (study.patient_id, study.date, study.uid)):
-        day = _day(study.date)
+        day = day_number(study.date)
         if not study.patient_id or day is None:
             continue
         first = groups[-1][0] if groups else None
         same = first is not None and first.patient_id == study.patient_id
-        if first is not None and same and day - (_day(first.date) or 0) <= MOST_DAYS:
+        if first is not None and same and day - (day_number(first.date) or 0) <= MOST_DAYS:
             groups[-1].append(study)
         else:
             groups.append([study])
@@ -172,10 +170,3 @@ def _number(name: Name | None) -> int:
     """Give the number of a patient's case: 1 for the first."""
     end = name.case.removeprefix(name.patient).lstrip("_") if name else ""
     return int(end) if end.isdigit() else 1
-
-
-def _day(text: str) -> int | None:
-    try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:8])).toordinal()
-    except ValueError:
-        return None

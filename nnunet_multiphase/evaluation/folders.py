@@ -42,6 +42,7 @@ from nnunet_multiphase.label_classes import LESION, LIVER, LabelClasses, whole_n
 from nnunet_multiphase.volumes.mask_file import MaskFiles, read_mask
 from nnunet_multiphase.volumes.orientation import turned
 from nnunet_multiphase.volumes.volume_file import read_grid
+from registration.volume import image_like
 
 Place = Callable[[str, sitk.Image, sitk.Image], sitk.Image]
 """Brings a case's prediction to the grid of its truth, or refuses it."""
@@ -203,9 +204,7 @@ def _labels_of(side: sitk.Image | Path, what: str) -> sitk.Image:
     if isinstance(side, Path):
         return read_labels(side, "given")
     values = whole_numbers(sitk.GetArrayViewFromImage(side), what)
-    labels = sitk.GetImageFromArray(values)
-    labels.CopyInformation(side)
-    return turned(labels)
+    return turned(image_like(values, side))
 
 
 def _values_of(labels: sitk.Image, what: str) -> dict[str, Sequence[int]]:
@@ -267,8 +266,7 @@ def _evaluate_drawn(
             numbers = values.astype(np.int32)
             if both.truth.ignore is not None:
                 numbers[tumour == both.truth.ignore] = 2
-            organ_truth = sitk.GetImageFromArray(numbers)
-            organ_truth.CopyInformation(truth)
+            organ_truth = image_like(numbers, truth)
             # Lesions are in the numbers of the liver, or are not, as in the predictions.
             of_truth = LabelClasses((1,) if whole else (), {LIVER: (1,)}, 2)
             classes = BothClasses(both.prediction, of_truth, both.said_by)

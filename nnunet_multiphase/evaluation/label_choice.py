@@ -21,6 +21,7 @@ from nnunet_multiphase.label_classes import (
 from nnunet_multiphase.volumes.orientation import turned
 from nnunet_multiphase.volumes.volume_file import read_volume
 from registration.file_header import unclear_headers
+from registration.volume import image_like
 
 WAY_OUT = (
     "no dataset.json beside or above says what they mean; say which labels are lesion with --lesion-labels (liver with "
@@ -84,9 +85,7 @@ def read_labels(path: Path, case: str) -> sitk.Image:
         values = whole_numbers(sitk.GetArrayFromImage(image), path)
     except InputError as error:
         raise InputError(f"case {case}: {error}".replace("expected HU", "expected labels")) from error
-    labels = sitk.GetImageFromArray(values)
-    labels.CopyInformation(image)
-    return labels
+    return image_like(values, image)
 
 
 def classes_from_records(

@@ -14,7 +14,7 @@ from scipy.spatial.distance import pdist
 from nnunet_multiphase.alignment.align import bounding_box, box_slices
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.orientation import turned
-from registration.volume import corner_distances_mm, grid_limit_mm
+from registration.volume import corner_distances_mm, grid_limit_mm, image_like
 
 CONNECTIVITY: Final = 26
 """Voxels that share a face, an edge or a corner belong to one lesion."""
@@ -69,9 +69,7 @@ def label_lesions(mask: np.ndarray) -> np.ndarray:
 def lesion_image(labels: sitk.Image, lesion_labels: Sequence[int]) -> sitk.Image:
     """Make the 0/1 mask of the labels that are lesion, on the same grid."""
     mask = np.isin(sitk.GetArrayViewFromImage(labels), list(lesion_labels))
-    image = sitk.GetImageFromArray(mask.astype(np.uint8))
-    image.CopyInformation(labels)
-    return image
+    return image_like(mask.astype(np.uint8), labels)
 
 
 def lesion_table(segmentation: sitk.Image) -> list[Lesion]:

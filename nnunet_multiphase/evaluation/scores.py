@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
+from nnunet_multiphase.alignment.align import bounding_box, box_slices
 from nnunet_multiphase.evaluation.label_choice import (
     BothClasses,
     LabelOptions,
@@ -37,6 +38,7 @@ from nnunet_multiphase.json_file import write_json
 from nnunet_multiphase.label_classes import LESION, LabelClasses, whole_numbers
 from nnunet_multiphase.table_cells import csv_cell, write_csv
 from nnunet_multiphase.volumes.orientation import turned
+from registration.volume import image_like
 
 WRONG_GRID = (
     "score what `nnunet-multiphase predict` wrote, on the phase's original grid, against the folder of case folders it "
@@ -134,37 +136,14 @@ class Scores:
 
     def class_summary(self, name: str) -> dict[str, float]:
         """Sum up a further class over the cases."""
-        scores = [score for score in self.classes if score.name == name]
-        return {
-            "cases": len(scores),
-            "dice_mean": _mean(c.dice for c in scores),
-            "dice_median": _median(c.dice for c in scores),
-            "dice_cases": _defined(c.dice for c in scores),
-            "nsd_mean": _mean(c.nsd for c in scores),
-            "hd95_mm_mean": _mean(c.hd95_mm for c in scores),
-            "hd95_mm_median": _median(c.hd95_mm for c in scores),
-            "hd95_cases": _defined(c.hd95_mm for c in scores),
-            "volume_error_ml_mean": _mean(c.volume_error_ml for c in scores),
-            "volume_error_ml_mean_absolute": _mean(abs(c.volume_error_ml) for c in scores),
-            "volume_error_relative_mean_absolute": _mean(abs(c.volume_error_relative) for c in scores),
-        }
+        return _summed_up([score for score in self.classes if score.name == name])
 
     def summary(self) -> dict[str, Any]:
         """Sum up the cases: plain numbers of the lesions, nan where no case defines one; `classes`: the further ones."""
         found, missed, false = (sum(getattr(c, k) for c in self.cases) for k in ("found", "missed", "false"))
         sensitivity, precision, f1 = detection_rates(found, missed, false)
         return {
-            "cases": len(self.cases),
-            "dice_mean": _mean(c.dice for c in self.cases),
-            "dice_median": _median(c.dice for c in self.cases),
-            "dice_cases": _defined(c.dice for c in self.cases),
-            "nsd_mean": _mean(c.nsd for c in self.cases),
-            "hd95_mm_mean": _mean(c.hd95_mm for c in self.cases),
-            "hd95_mm_median": _median(c.hd95_mm for c in self.cases),
-            "hd95_cases": _defined(c.hd95_mm for c in self.cases),
-            "volume_error_ml_mean": _mean(c.volume_error_ml for c in self.cases),
-            "volume_error_ml_mean_absolute": _mean(abs(c.volume_error_ml) for c in self.cases),
-            "volume_error_relative_mean_absolute": _mean(abs(c.volume_error_relative) for c in self.cases),
+            **_summed_up(self.cases),
             "lesions": found + missed,
             "lesions_found": found,
             "lesions_missed": missed,
@@ -234,7 +213,7 @@ def evaluate_case(
     )
     # Lesion numbers depend on sizes and scan order only, so the table of the whole image numbers them alike.
     truth_rows, prediction_rows = (
-        {lesion.id: lesion for lesion in lesion_table(mask_image(mask, truth))}
+        {lesion.id: lesion for lesion in lesion_table(image_like(mask.astype(np.uint8), truth))}
         for mask in (lesions_t, lesions_p)
     )
     lesions = []
@@ -305,13 +284,6 @@ def read_case_labels(
     return _Side(p, classes.prediction, counts), _Side(t, classes.truth, counts)
 
 
-def mask_image(mask: np.ndarray, grid: sitk.Image) -> sitk.Image:
-    """Make an image of 0 and 1 of a (z, y, x) mask, with a grid's geometry."""
-    image = sitk.GetImageFromArray(mask.astype(np.uint8))
-    image.CopyInformation(grid)
-    return image
-
-
 def _overlap_and_volumes(p: np.ndarray, t: np.ndarray, spacing_xyz: Sequence[float]) -> dict[str, float]:
     """Compare two (z, y, x) masks: Dice, NSD, HD95 and volumes under the records' names."""
     voxel_ml = math.prod(spacing_xyz) / 1000.0
@@ -367,11 +339,25 @@ def _cropped(p: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     union = p | t
     if not union.any():
         return p[:0], t[:0]
-    box = []
-    for axis in range(3):
-        hit = np.flatnonzero(union.any(axis=tuple(a for a in range(3) if a != axis)))
-        box.append(slice(hit[0], hit[-1] + 1))
-    return p[tuple(box)], t[tuple(box)]
+    box = box_slices(bounding_box(union))
+    return p[box], t[box]
+
+
+def _summed_up(scores: Sequence[CaseScore] | Sequence[ClassScore]) -> dict[str, float]:
+    """Sum up overlap, distance and volume over cases; nan where no case defines one."""
+    return {
+        "cases": len(scores),
+        "dice_mean": _mean(c.dice for c in scores),
+        "dice_median": _median(c.dice for c in scores),
+        "dice_cases": _defined(c.dice for c in scores),
+        "nsd_mean": _mean(c.nsd for c in scores),
+        "hd95_mm_mean": _mean(c.hd95_mm for c in scores),
+        "hd95_mm_median": _median(c.hd95_mm for c in scores),
+        "hd95_cases": _defined(c.hd95_mm for c in scores),
+        "volume_error_ml_mean": _mean(c.volume_error_ml for c in scores),
+        "volume_error_ml_mean_absolute": _mean(abs(c.volume_error_ml) for c in scores),
+        "volume_error_relative_mean_absolute": _mean(abs(c.volume_error_relative) for c in scores),
+    }
 
 
 def _kept(values: Iterable[float]) -> list[float]:

@@ -1,1 +1,1 @@
-"""Run an exported model: nnU-Net's steps around the network without torch and nnU-Net."""
+"""Say what a model is, and run one: what nnU-Net trained, by its predictor, or an export, without torch and nnU-Net."""

@@ -62,7 +62,7 @@ class ChannelWeighting(nn.Module):
 
     def weights(self, x: torch.Tensor) -> torch.Tensor:
         """Return SA(x) of shape (B, C)."""
-        pooled = x.flatten(2).mean(-1) if x.ndim == 3 else x.mean(tuple(range(2, x.ndim)))  # (B, C)
+        pooled = x.mean(tuple(range(2, x.ndim)))  # (B, C)
         return torch.sigmoid(self.conv(pooled[:, None])[:, 0])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

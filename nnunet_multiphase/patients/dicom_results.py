@@ -19,6 +19,7 @@ from nnunet_multiphase.prediction.summary import failed_phases
 from nnunet_multiphase.prediction.to_know import warnings_of
 from nnunet_multiphase.prediction.write import CasePrediction
 from nnunet_multiphase.volumes.orientation import as_stored, stored_grid, turned
+from registration.volume import image_like
 
 MUCH_SHARE = 0.05
 """Of the volume that was not looked at: phases' ranges differ by a few slices anyway."""
@@ -78,6 +79,5 @@ def numbered_lesions(labels: sitk.Image, lesion_labels: Sequence[int]) -> sitk.I
     Of equally large ones the first in scan order comes first, and the table was made of the upright volume.
     """
     upright = turned(lesion_image(labels, lesion_labels))
-    numbers = sitk.GetImageFromArray(label_lesions(sitk.GetArrayViewFromImage(upright)).astype(np.uint16))
-    numbers.CopyInformation(upright)
-    return as_stored(numbers, stored_grid(labels))
+    numbers = label_lesions(sitk.GetArrayViewFromImage(upright)).astype(np.uint16)
+    return as_stored(image_like(numbers, upright), stored_grid(labels))

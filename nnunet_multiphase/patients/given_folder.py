@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nnunet_multiphase.cases.cohort import case_folders
 from nnunet_multiphase.cases.near_miss import exact_name, is_system_folder, likeness
-from nnunet_multiphase.errors import InputError
+from nnunet_multiphase.errors import InputError, first_of
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.volumes.volume_file import volume_stem
 
@@ -140,8 +140,7 @@ def _is_visible(path: Path) -> bool:
 
 
 def _named(paths: list[Path], folder: Path) -> str:
-    text = ", ".join(str(path.relative_to(folder)) for path in paths[:_MOST_NAMED])
-    return text if len(paths) <= _MOST_NAMED else f"{text} and {len(paths) - _MOST_NAMED} more"
+    return first_of([path.relative_to(folder) for path in paths], _MOST_NAMED)
 
 
 def _is_same(path: Path, output: Path | None) -> bool:

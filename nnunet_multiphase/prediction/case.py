@@ -54,8 +54,8 @@ def predict_case(
         model: From `load_model`.
         case: Folder that holds nc/art/pv/dl.nii.gz (those the model was trained on) and, if known, liver_<phase>.nii.gz;
             or what such a folder would hold, as `inputs.py` makes it; or what `prepare_for` made of either.
-        output: Receives <case>.nii.gz, <case>_lesions.csv and, in registration/, the transforms, a quality table
-            and a before/after picture.
+        output: Receives <case>.nii.gz, <case>_lesions.csv and .json and, in registration/, the transforms, a quality
+            table and a before/after picture.
         reference: Phase to bring the others to; default: the masks' phase, else the one most of the
             model's training cases lie on, else pv, else the first of the model's.
         missing: "error", or "fill" to give the model air where a phase is absent.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -65,12 +66,14 @@ def _registration(prediction: CasePrediction) -> list[Warning]:
 
 
 def _error(result: RegistrationResult) -> str:
-    """Tell how far off a phase may be."""
+    """Tell how far off a phase may be; nan is of another registration than ours, which did not measure it."""
+    known = not math.isnan(result.expected_error_mm)
     if result.verdict == "failed":
-        return (
-            f"Nobody knows where it lies, within {result.expected_error_mm:.0f} mm: nothing was measured on it, and what is "
-            "outlined on it may lie elsewhere"
-        )
+        within = f", within {result.expected_error_mm:.0f} mm" if known else ""
+        text = f"Nobody knows where it lies{within}: nothing was measured on it, and what is outlined on it may lie"
+        return f"{text} elsewhere"
+    if not known:
+        return "Nobody measured how far off it may be"
     return f"In nine of ten such registrations the mean error is below {result.expected_error_mm:.1f} mm"
 
 

@@ -26,6 +26,8 @@ MOST_CASES = 4
 MARGIN_MM = 15.0
 LEAST_MM = 70.0
 QUALITY = 80
+AS_GOOD_AS_SAME = 1e-9
+"""A difference in Dice of no more is a rounding."""
 
 KEY = Markup('<p class="key"><i></i>truth <i class="prediction"></i>prediction</p>')
 
@@ -36,8 +38,8 @@ def worst_cases(part: Part) -> list[str]:
 
 
 def disputed_cases(part: Part, but: Sequence[str]) -> list[str]:
-    """List the cases in which the contestants' Dice lie furthest apart, but some."""
-    return _first(part, lambda dice: max(dice) - min(dice), but)
+    """List the cases in which the contestants' Dice lie furthest apart, but some; none where nobody differs."""
+    return _first(part, lambda dice: max(dice) - min(dice), but, least=AS_GOOD_AS_SAME)
 
 
 def case_pictures(results: Results, part: Part, case: str, work: Path) -> Markup:
@@ -85,8 +87,17 @@ def case_pictures(results: Results, part: Part, case: str, work: Path) -> Markup
     )
 
 
-def _first(part: Part, order: Callable[[Sequence[float]], float], but: Sequence[str]) -> list[str]:
-    """Sort cases by their contestants' Dice, means over trainings, largest first; without those that nobody defines."""
+def _first(
+    part: Part, order: Callable[[Sequence[float]], float], but: Sequence[str], least: float = -math.inf
+) -> list[str]:
+    """Sort cases by their contestants' Dice, means over trainings, largest first; without those that nobody defines.
+
+    Args:
+        part: Of which the cases are.
+        order: What of a case's Dice is sorted by.
+        but: Cases to leave out.
+        least: What `order` must exceed.
+    """
     dice: dict[str, list[float]] = {case: [] for case in part.cases}
     for of_contestant in part.scores.values():
         by_case: dict[str, list[float]] = {}
@@ -96,8 +107,9 @@ def _first(part: Part, order: Callable[[Sequence[float]], float], but: Sequence[
                     by_case.setdefault(one.case, []).append(one.dice)
         for case, values in by_case.items():
             dice[case].append(fmean(values))
-    known = {case: values for case, values in dice.items() if values and case not in but}
-    return sorted(known, key=lambda case: (-order(known[case]), case))[:MOST_CASES]
+    found = {case: order(values) for case, values in dice.items() if values and case not in but}
+    known = [case for case, value in found.items() if value > least]
+    return sorted(known, key=lambda case: (-found[case], case))[:MOST_CASES]
 
 
 def _training(part: Part, name: str, case: str) -> Training:

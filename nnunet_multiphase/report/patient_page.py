@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import SimpleITK as sitk
@@ -29,6 +31,9 @@ from nnunet_multiphase.report.slices import (
     region_to_show,
     slices_to_show,
 )
+
+if TYPE_CHECKING:
+    from registration import RegistrationResult
 
 NOTE = "For research only, not a medical device."
 SOURCES = {
@@ -119,8 +124,7 @@ def _registration(prediction: CasePrediction) -> list[Text | Figure]:
     if not prediction.aligned.results:
         return [Text("There is one phase only: nothing was registered.")]
     verdicts = "; ".join(
-        f"{PHASE_TITLES.get(phase, phase)}: {result.verdict}"
-        + (f", expected error {result.expected_error_mm:.1f} mm" if result.verdict != "failed" else "")
+        f"{PHASE_TITLES.get(phase, phase)}: {result.verdict}{_expected_error(result)}"
         for phase, result in prediction.aligned.results.items()
     )
     if not drawn.is_file():
@@ -129,6 +133,13 @@ def _registration(prediction: CasePrediction) -> list[Text | Figure]:
         ]
     alt = f"Each phase over the reference before and after registration. {verdicts}."
     return [Text(f"{verdicts}."), Figure(drawn, REGISTRATION, alt)]
+
+
+def _expected_error(result: RegistrationResult) -> str:
+    """Say how far off a phase may be; nothing where it is a failed one, or another registration did not measure it."""
+    if result.verdict == "failed" or math.isnan(result.expected_error_mm):
+        return ""
+    return f", expected error {result.expected_error_mm:.1f} mm"
 
 
 def _caption(phase: str, prediction: CasePrediction) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import SimpleITK as sitk
 
-from registration.volume import SAME_GRID_VOXELS
+from registration.volume import SAME_GRID_VOXELS, image_like
 
 
 def first_voxel(part: sitk.Image, grid: sitk.Image) -> tuple[int, ...] | None:
@@ -45,6 +45,4 @@ def put_on_grid(labels: sitk.Image, grid: sitk.Image, first: Sequence[int]) -> s
         theirs.append(slice(low, high))
         mine.append(slice(low - start, max(high - start, 0)))
     whole[tuple(theirs[::-1])] = values[tuple(mine[::-1])]
-    placed = sitk.GetImageFromArray(whole)
-    placed.CopyInformation(grid)
-    return placed
+    return image_like(whole, grid)

@@ -19,7 +19,7 @@ from nnunet_multiphase.volumes.segment_file import (
     place_on_grid,
 )
 from nnunet_multiphase.volumes.volume_file import read_information, read_unchecked, read_volume
-from registration.volume import corner_distances_mm, grid_limit_mm
+from registration.volume import corner_distances_mm, grid_limit_mm, image_like
 
 LABEL_TOLERANCE = 1e-3
 """How far a label stored as a floating-point number may lie from a whole one: casts and scale slopes do far less."""
@@ -73,9 +73,7 @@ def read_mask(files: MaskFiles, grid: sitk.Image, grid_name: str) -> sitk.Image:
     mask = np.zeros(grid.GetSize()[::-1], bool)
     for path in files.paths:
         mask |= _read_labels(path, files, grid, grid_name)
-    image = sitk.GetImageFromArray(mask.astype(np.uint8))
-    image.CopyInformation(grid)
-    return image
+    return image_like(mask.astype(np.uint8), grid)
 
 
 def _read_labels(path: Path, files: MaskFiles, grid: sitk.Image, grid_name: str) -> np.ndarray:

@@ -11,6 +11,7 @@ import SimpleITK as sitk
 
 from nnunet_multiphase.volumes.lattice import first_voxel, put_on_grid
 from nnunet_multiphase.words.labels import mask_kind
+from registration.volume import image_like
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,7 @@ def draw_segments(image: sitk.Image, chosen: Sequence[Segment]) -> sitk.Image:
     for segment in chosen:
         layer = values[..., segment.layer] if layered else values
         mask[layer == segment.value] = 1
-    drawn = sitk.GetImageFromArray(mask)
-    drawn.CopyInformation(image)
-    return drawn
+    return image_like(mask, image)
 
 
 def crop_offset(image: sitk.Image) -> tuple[int, ...] | None:

@@ -18,22 +18,12 @@ from registration.unreadable import why_unreadable
 from registration.volume import MIN_VOXELS, check_placement
 from registration.volume_file import refuse_written, state_of
 
-SUFFIXES: tuple[str, ...] = (".nii.gz", ".nii")
-
-FORMATS: tuple[str, ...] = (*SUFFIXES, ".mha", ".mhd", ".nrrd", ".nhdr", ".hdr", ".img")
+FORMATS: tuple[str, ...] = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr", ".hdr", ".img")
 """Endings of the files that hold a volume with its place in space; .img is the second half of .hdr."""
 
 
 COLOURS = (3, 4)
 """Values of a voxel that is red, green, blue and perhaps opaque."""
-
-
-def nifti_stem(path: Path) -> str | None:
-    """Give the file name without .nii or .nii.gz; None if it is no NIfTI name."""
-    for suffix in SUFFIXES:
-        if path.name.lower().endswith(suffix):
-            return path.name[: -len(suffix)]
-    return None
 
 
 def volume_stem(path: Path) -> str | None:

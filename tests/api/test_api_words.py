@@ -37,6 +37,10 @@ MASK = sitk.GetImageFromArray(np.pad(np.ones((4, 4, 4), np.uint8), 4))
         ("say which with --lesion-labels", "say which with lesion_labels"),
         ("use fewer --jobs; the same command goes on", "use fewer jobs; the same call goes on"),
         ("it was accepted (--accept hu-offset)", "it was accepted (accept=['hu-offset'])"),
+        (
+            "pass --lesion-labels 1 --prediction-lesion-labels 2",
+            "pass lesion_labels=[1] `nnunet-multiphase evaluate`'s --prediction-lesion-labels 2",
+        ),
         # What is to be typed stays.
         (
             "train it with `nnUNetv2_train 501 2d 0 -f 0 -o X`",

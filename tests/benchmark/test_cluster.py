@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -100,6 +101,15 @@ def test_a_budget_that_nnunet_has_no_trainer_of_is_refused(fakes, tmp_path, chan
         nnunet_commands(tmp_path / "out", replace(SETTINGS, **change), typed=TYPED)
 
 
+def test_plain_commands_are_refused_where_their_predictions_could_not_be_compared(fakes, tmp_path):
+    path = fakes.root / "nnUNet_raw" / DATASET / "dataset.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "file_ending": ".nrrd"}))
+    with pytest.raises(
+        InputError, match=r"--print-commands: Dataset977_Tiny has files of \.nrrd, .* \.nii\.gz"
+    ):
+        nnunet_commands(tmp_path / "out", SETTINGS, typed=TYPED)
+
+
 def test_nnunet_knows_the_trainers_of_every_length_that_is_printed():
     from nnunetv2.training.nnUNetTrainer.variants.training_length import nnUNetTrainer_Xepochs
 
@@ -173,6 +183,14 @@ def test_submitted_jobs_wait_for_one_another(fakes, tmp_path):
         f"--parsable --dependency=afterok:1 {tmp_path / 'train.sh'}",
         f"--dependency=afterany:2 {tmp_path / 'evaluate.sh'}",
     ]
+
+
+def test_slurm_is_told_a_folder_with_blanks_as_one_word(fakes, tmp_path):
+    folder = tmp_path / "my scripts"
+    write_slurm_scripts(folder, typed=TYPED, work=tmp_path, trainings=1, device="cpu", jobs=1)
+    # Slurm reads its lines with a shell's quotes.
+    (line,) = (line for line in (folder / "train.sh").read_text().splitlines() if "--output" in line)
+    assert shlex.split(line.removeprefix("#SBATCH ")) == [f"--output={folder}/train-%A_%a.out"]
 
 
 def test_slurm_is_written_and_nothing_is_run(fakes, tmp_path, monkeypatch):

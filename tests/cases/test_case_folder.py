@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
+from layout_files import touch
 from tiny_phases import write_case
 
 from nnunet_multiphase.cases.case_folder import read_case_folder
@@ -15,14 +16,6 @@ from nnunet_multiphase.cases.mask_choice import MaskRule
 from nnunet_multiphase.cases.patient_table import patient_notes, read_patients
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.volumes.mask_file import MaskFiles
-
-
-def touch(folder: Path, *names: str) -> Path:
-    """Make empty files: only their names are read here."""
-    folder.mkdir(parents=True)
-    for name in names:
-        (folder / name).touch()
-    return folder
 
 
 def test_lesion_masks_phase_is_the_reference(tmp_path: Path) -> None:

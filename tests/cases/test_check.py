@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from test_layout import SIZE, write, write_labels, write_volume
+from layout_files import SIZE, write, write_labels, write_volume
 
 from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.check import check_case, find_copies

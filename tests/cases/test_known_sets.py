@@ -7,7 +7,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from test_layout import MINIATURES, write_labels, write_volume
+from layout_files import write_labels, write_volume
+from set_miniatures import MINIATURES
 
 from nnunet_multiphase.cases.inputs import Found, Inputs, find_cases
 from nnunet_multiphase.cases.layout import Layout

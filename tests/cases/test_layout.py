@@ -1,70 +1,26 @@
-"""Cases found by file name patterns, and the miniatures of public sets."""
+"""Cases found by file name patterns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
+from layout_files import (
+    LAYOUT,
+    NAMES,
+    ONE,
+    write,
+    write_labels,
+    write_layout,
+    write_series,
+    write_volume,
+)
 
-from nnunet_multiphase.cases.check import check_case
-from nnunet_multiphase.cases.inputs import Inputs, find_cases
 from nnunet_multiphase.cases.layout import Layout, compile_pattern
 from nnunet_multiphase.cases.layout_scan import scan_layout
-from nnunet_multiphase.cases.mask_choice import MaskRule
-from nnunet_multiphase.cases.presets import PRESETS
 from nnunet_multiphase.errors import InputError
-from nnunet_multiphase.volumes.mask_file import MaskFiles, read_mask
 from nnunet_multiphase.volumes.volume_file import read_volume
-
-NAMES = {"0": "nc", "1": "art", "2": "pv", "3": "dl"}
-LAYOUT = Layout(
-    image="{case}/{phase}_scan.nii.gz",
-    phase_names=NAMES,
-    lesions="masks/{case}_{phase}_*.nrrd",
-    lesion_labels=None,
-)
-ONE = MaskRule()
-SIZE = (6, 5, 4)  # x, y, z
-
-
-def write_volume(path: Path, seed: int = 0) -> Path:
-    """Write noise about 50 HU with one voxel of air."""
-    values = np.random.default_rng(seed).normal(50, 20, SIZE[::-1]).astype(np.int16)
-    values[0, 0, 0] = -1000
-    return write(path, values)
-
-
-def write_labels(path: Path, *labels: int) -> Path:
-    """Write one voxel of each label, in a row from (1, 1, 1) on."""
-    values = np.zeros(SIZE[::-1], np.uint8)
-    values[1, 1, 1 : 1 + len(labels)] = labels
-    return write(path, values)
-
-
-def write(path: Path, values: np.ndarray) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = sitk.GetImageFromArray(values)
-    image.SetOrigin((-5.0, 0.0, 0.0))  # at 0, its header would look lost
-    sitk.WriteImage(image, str(path))
-    return path
-
-
-def mask_of(files: MaskFiles | None, image: Path) -> list[tuple[int, ...]]:
-    """List the voxels (z, y, x) of a mask."""
-    assert files is not None
-    array = sitk.GetArrayFromImage(read_mask(files, read_volume(image), "image"))
-    return [tuple(int(i) for i in index) for index in np.argwhere(array)]
-
-
-def write_layout(raw: Path) -> None:
-    for case, phases, masks in (("P1", "012", ("2_1", "2_2")), ("P2", "13", ("1_1",))):
-        for number, phase in enumerate(phases):
-            write_volume(raw / case / f"{phase}_scan.nii.gz", seed=number)
-        for mask in masks:
-            write_labels(raw / "masks" / f"{case}_{mask}.nrrd", 1)
 
 
 def test_cases_phases_and_masks_are_found_by_pattern(tmp_path: Path) -> None:
@@ -220,183 +176,3 @@ def test_each_problem_names_case_and_file(tmp_path: Path) -> None:
 
 def test_an_empty_folder_is_a_problem(tmp_path: Path) -> None:
     assert "nothing found, expected {case}/{phase}_scan.nii.gz" in scan_layout(tmp_path, LAYOUT, ONE)[1][0]
-
-
-def waw(raw: Path) -> None:
-    for phase in range(4):
-        write_volume(raw / "17" / f"17_{phase}_scan.nii.gz", seed=phase)
-    folder = raw / "tumor_masks_wawtace_v1_08_05_2024" / "17"
-    write_labels(folder / "17_1_1_tumor_seg.nrrd", 1)
-    write_labels(folder / "17_1_2_tumor_seg.nrrd", 0, 0, 1)
-
-
-def mct(raw: Path) -> None:
-    for number, phase in enumerate(("nc", "art", "pvp", "delay")):
-        write_volume(raw / "c17" / "NIFTI" / f"{phase}.nii.gz", seed=number)
-    write_labels(raw / "c17" / "mask_pvp.nii.gz", 1, 0, 1)
-    write_labels(raw / "c17" / "liver_mask_pvp.nii.gz", 1, 1, 1)
-
-
-def trials(raw: Path) -> None:
-    for number, phase in enumerate(("nocontrast", "arterial", "venous", "delayed")):
-        write_volume(raw / "imagesTr" / "TriALS_17" / f"TriALS_17_{phase}.nii.gz", seed=number)
-        labels = (2, 1, 2) if phase == "venous" else (2, 1, 1)
-        write_labels(raw / "labelsTr (Task 2)" / "TriALS_17" / f"TriALS_17_{phase}.nii.gz", *labels)
-    write_labels(raw / "labelsTr (Task 2)" / "TriALS_17" / "TriALS_17_combined.nii.gz", 2, 2, 2)
-
-
-def plc(raw: Path) -> None:
-    lines = ["patient_id,phase,cancer_type,ct_path,mask_path,liver_mask_path"]
-    for number, phase in enumerate(("P", "C1", "C2", "C3")):
-        image = f"ct_files/P0017_ct_{phase}.nii.gz"
-        write_volume(raw / image, seed=number)
-        mask = "some_masks/a.nii.gz" if phase == "C2" else ""
-        lines.append(f"P0017,{phase},HCC,{image},{mask},")
-    write_labels(raw / "some_masks" / "a.nii.gz", 1, 0, 1)
-    (raw / "patient_data.csv").write_text("\n".join(lines))
-
-
-def msd_liver(raw: Path) -> None:
-    write_volume(raw / "imagesTr" / "liver_17.nii.gz")
-    write_labels(raw / "labelsTr" / "liver_17.nii.gz", 2, 1, 2)
-    (raw / "dataset.json").write_text("{}")
-
-
-def msd_vessel(raw: Path) -> None:
-    write_volume(raw / "imagesTr" / "hepaticvessel_017.nii.gz")
-    write_labels(raw / "labelsTr" / "hepaticvessel_017.nii.gz", 2, 1, 2)
-
-
-def lits(raw: Path) -> None:
-    write_volume(raw / "Training Batch 2" / "volume-17.nii")
-    write_labels(raw / "Training Batch 2" / "segmentation-17.nii", 2, 1, 2)
-
-
-def ircadb(raw: Path) -> None:
-    folder = raw / "3Dircadb1.17"
-    write_series(folder / "PATIENT_DICOM", write_volume(raw / "tmp.nii"))
-    for name, labels in (("livertumor1", (255,)), ("livertumor02", (0, 0, 255)), ("liver", (255, 255, 255))):
-        write_series(folder / "MASKS_DICOM" / name, write_labels(raw / "tmp.nii", *labels))
-    (raw / "tmp.nii").unlink()
-
-
-def write_series(folder: Path, volume: Path) -> None:
-    """Write a volume as a DICOM series, one file a slice."""
-    folder.mkdir(parents=True)
-    image = sitk.Cast(sitk.ReadImage(str(volume)), sitk.sitkInt16)
-    for z in range(image.GetDepth()):
-        cut = image[:, :, z]
-        values = {
-            "0008|0060": "CT",
-            "0020|000e": f"1.2.826.0.1.3680043.2.1125.{abs(hash(folder.name)) % 10**8}",
-            "0020|0032": f"-5\\0\\{z}",
-            "0020|0037": "1\\0\\0\\0\\1\\0",
-            "0020|0013": str(z + 1),
-            "0028|1052": "0",
-            "0028|1053": "1",
-        }
-        for tag, value in values.items():
-            cut.SetMetaData(tag, value)
-        writer = sitk.ImageFileWriter()
-        writer.KeepOriginalImageUIDOn()
-        writer.SetFileName(str(folder / f"image_{z}.dcm"))
-        writer.Execute(cut)
-
-
-MINIATURES: dict[str, tuple[Callable[[Path], None], str, str, tuple[str, ...], bool]] = {
-    # preset: writer, case, reference, phases, whether there is a liver mask
-    "waw-tace": (waw, "17", "art", ("nc", "art", "pv", "dl"), False),
-    "mct-ltdiag": (mct, "c17", "pv", ("nc", "art", "pv", "dl"), True),
-    "trials": (trials, "TriALS_17", "pv", ("nc", "art", "pv", "dl"), True),
-    "plc-cect": (plc, "P0017", "pv", ("nc", "art", "pv", "dl"), False),
-    "msd-liver": (msd_liver, "liver_17", "pv", ("pv",), True),
-    "msd-hepaticvessel": (msd_vessel, "hepaticvessel_017", "pv", ("pv",), False),
-    "lits": (lits, "17", "pv", ("pv",), True),
-    "3d-ircadb": (ircadb, "17", "pv", ("pv",), True),
-}
-
-
-def test_every_preset_has_a_miniature() -> None:
-    assert MINIATURES.keys() == PRESETS.keys()
-
-
-@pytest.mark.parametrize("name", MINIATURES)
-def test_preset_finds_the_miniature_of_its_set(name: str, tmp_path: Path) -> None:
-    write_miniature, case_name, reference, phases, has_liver = MINIATURES[name]
-    write_miniature(tmp_path)
-    inputs = Inputs(layout=PRESETS[name], trust_headers=True, masks=MaskRule(several="reference"))
-    found = find_cases(tmp_path, inputs)
-    assert found.problems == []
-    (case,) = found.cases
-    assert (case.name, case.reference, tuple(case.images)) == (case_name, reference, phases)
-    assert inputs.phases == phases
-    assert check_case(case).problems == ()
-    # In each miniature the lesions are the first and the third voxel of the row.
-    assert mask_of(case.lesions, case.images[reference]) == [(1, 1, 1), (1, 1, 3)]
-    if has_liver:
-        assert mask_of(case.liver, case.images[reference]) == [(1, 1, 1), (1, 1, 2), (1, 1, 3)]
-    else:
-        assert case.liver is None
-
-
-def test_a_set_with_wrong_headers_is_refused_with_the_reason(tmp_path: Path) -> None:
-    plc(tmp_path)
-    found = find_cases(tmp_path, Inputs(layout=PRESETS["plc-cect"]))
-    assert found.cases == []
-    assert "headers all claim voxels of 1 mm" in found.problems[0]
-    assert "--trust-headers" in found.problems[0]
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("patient_id,phase,ct_path\n", "it lacks mask_path"),
-        (
-            "patient_id,phase,ct_path,mask_path\nP1,C9,a,b\n",
-            "case P1 .*line 2.*phase 'C9' is none of P, C1, C2, C3",
-        ),
-        ("patient_id,phase,ct_path,mask_path\nP1,C1,a,b\nP1,C1,c,\n", "line 3.*C1 is there twice"),
-        ("patient_id,phase,ct_path,mask_path\nP1,C1,,b\n", "line 2: ct_path is empty"),
-        ("patient_id,phase,ct_path,mask_path\n,C1,a,b\n", "line 2: patient_id is empty"),
-        ("patient_id,phase,ct_path,mask_path\n", "nothing found, expected a line in patient_data.csv"),
-        ("patient_id,phase,ct_path,mask_path\nP1,C1,a,\n", "no lesion mask in the column mask_path"),
-    ],
-)
-def test_what_is_wrong_with_a_sets_own_table_is_said(tmp_path: Path, text: str, sentence: str) -> None:
-    (tmp_path / "patient_data.csv").write_text(text)
-    with pytest.raises(InputError, match=sentence):
-        raise InputError("; ".join(scan_layout(tmp_path, PRESETS["plc-cect"], ONE)[1]))
-
-
-def test_a_sets_table_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
-    assert "patient_data.csv cannot be read" in scan_layout(tmp_path, PRESETS["plc-cect"], ONE)[1][0]
-
-
-def test_only_the_registered_set_counts_as_registered() -> None:
-    assert [name for name in PRESETS if Inputs(layout=PRESETS[name]).registered] == ["mct-ltdiag"]
-
-
-def test_patients_csv_holds_for_patterns_too(tmp_path: Path) -> None:
-    write_layout(tmp_path)
-    (tmp_path / "patients.csv").write_text("case,patient\nP1,same\nP2,same\n")
-    found = find_cases(tmp_path, Inputs(layout=LAYOUT))
-    assert found.problems == found.ignored == []
-    assert {case.patient for case in found.cases} == {"same"}
-
-
-def test_a_mask_named_after_the_wrong_phase_is_told_where_it_fits(tmp_path: Path) -> None:
-    waw(tmp_path)
-    image = sitk.ReadImage(str(tmp_path / "17" / "17_1_scan.nii.gz"))
-    image.SetOrigin((3.0, 0.0, 0.0))  # the arterial phase lies elsewhere now, and its masks fit the others
-    sitk.WriteImage(image, str(tmp_path / "17" / "17_1_scan.nii.gz"))
-    (case,) = find_cases(tmp_path, Inputs(layout=PRESETS["waw-tace"])).cases
-    (problem,) = check_case(case).problems
-    assert "17_1_1_tumor_seg.nrrd has another geometry than 17_1_scan.nii.gz" in problem
-    assert "it fits that of nc and of pv and of dl: if it was drawn there, name it so" in problem
-
-
-def test_a_case_twice_in_a_preset_is_told_without_a_pattern_that_nobody_gave(tmp_path: Path) -> None:
-    for batch in (1, 2):
-        write_volume(tmp_path / f"Training Batch {batch}" / "volume-17.nii")
-    _, problems, _ = scan_layout(tmp_path, PRESETS["lits"], ONE)
-    assert any("are both pv; remove one, or give a --pattern in which {case}" in told for told in problems)

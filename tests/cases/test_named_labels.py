@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from test_layout import write_labels, write_volume
+from layout_files import write_labels, write_volume
 
 from nnunet_multiphase.cases.inputs import Inputs, find_cases
 from nnunet_multiphase.cases.layout import Layout

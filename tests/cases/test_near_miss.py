@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
-from test_case_folder import touch
-from test_layout import write_labels, write_volume
+from layout_files import touch, write_labels, write_volume
 
 from nnunet_multiphase.cases.case_folder import read_case_folder
 from nnunet_multiphase.cases.cohort import find_case_folders, scan_cohort

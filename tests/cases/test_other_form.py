@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from test_layout import write_labels, write_volume
+from layout_files import write_labels, write_volume
 
 from nnunet_multiphase.cases.cohort import scan_cohort
 from nnunet_multiphase.cases.inputs import Inputs, find_cases

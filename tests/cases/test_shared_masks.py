@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_layout import write_labels, write_volume
+from layout_files import write_labels, write_volume
 
 from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.check import check_case

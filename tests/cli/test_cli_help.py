@@ -70,3 +70,19 @@ def test_no_command_is_an_error_with_the_list(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit, match=r"^2$"):
         main.main([])
     assert "COMMAND" in capsys.readouterr().err
+
+
+def test_every_option_is_explained() -> None:
+    (commands,) = (action.choices for action in main.build_parser()._actions if action.dest == "command")
+    bare = {
+        f"{name} {' '.join(action.option_strings)}"
+        for name, parser in commands.items()
+        for action in parser._actions
+        if not action.help
+    }
+    assert bare == set()
+
+
+def test_export_refuses_a_seed_below_0_before_a_model_is_read(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["export", "nowhere", "-o", "out", "--seed", "-1"]) == 2
+    assert capsys.readouterr().err == "error: --seed -1: expected 0 or more\n"

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from test_service import STUDY, Answer, always, serving
+from served import STUDY, Answer, always, serving
 
 pytest.importorskip("dicomweb_client")
 

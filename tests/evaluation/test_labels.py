@@ -329,6 +329,8 @@ def test_the_command_shows_and_writes_every_class(tmp_path: Path, capsys: pytest
         ({"background": 0, "Liver": 1, "Liver_Tumour": 2}, (2,)),
         ({"background": 0, "liver and tumor": [1, 2], "tumor": 2}, (2,)),
         ({"background": 0, "liver": 1, "HCC": 2, "metastasis": 3}, (2, 3)),
+        ({"0": "background", "1": "liver", "2": "cancer"}, (2,)),
+        ({"0": "background", "1": "tumour", "2": "tumour"}, (1, 2)),  # one class, numbered twice
     ],
 )
 def test_the_lesion_is_found_by_its_name(labels: dict, lesion: tuple) -> None:

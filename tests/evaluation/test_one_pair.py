@@ -75,6 +75,14 @@ def test_labels_that_neither_side_holds_are_told_of() -> None:
         assert mp.lesion_table(volume(liver(8)), lesion_labels=[7]).lesions == ()
 
 
+def test_what_is_noted_of_folders_is_a_warning_as_of_a_pair(tmp_path: Path) -> None:
+    for side, values in (("predicted", liver(8)), ("truth", liver(8)[:, :, ::-1].copy())):
+        (tmp_path / side).mkdir()
+        sitk.WriteImage(volume((values == 2).astype(np.uint8)), str(tmp_path / side / "a.nii.gz"))
+    with pytest.warns(UserWarning, match="mirrored from left to right the predictions fit the truth better"):
+        mp.evaluate(tmp_path / "predicted", tmp_path / "truth")
+
+
 def test_the_labels_given_are_lesion_and_a_single_one_may_be_a_number() -> None:
     for labels in ([2], 2):
         assert mp.evaluate(volume(liver(8)), volume(liver(9)), lesion_labels=labels).cases[

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from test_dilated_scam_unet import small
+from built_networks import small
 
 from nnunet_multiphase.network.availability import silence_absent_phases
 

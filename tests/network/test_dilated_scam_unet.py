@@ -1,12 +1,11 @@
 """The network as nnU-Net builds it from plans."""
 
-import json
 from statistics import median
 
 import numpy as np
 import pytest
 import torch
-from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+from built_networks import ANISOTROPIC, FLAT, ISOTROPIC, build, small
 from plain_unet import plain_unet
 from scam_reference import numpy_scam
 from scipy.ndimage import uniform_filter, zoom
@@ -14,40 +13,16 @@ from torch import nn
 
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.network.complexity import count_gmacs, count_parameters
-from nnunet_multiphase.network.defaults import ARCH_KWARGS_REQ_IMPORT, NETWORK_CLASS, default_arch_kwargs
+from nnunet_multiphase.network.defaults import default_arch_kwargs
 from nnunet_multiphase.network.residual_block import smoothed
 from nnunet_multiphase.network.scam import ChannelWeighting, SpatialGate
 from nnunet_multiphase.training.focal_dice import FocalDiceLoss
 
 pytestmark = pytest.mark.slow
 
-ISOTROPIC = ([[3, 3, 3]] * 5, [[1, 1, 1]] + [[2, 2, 2]] * 4)
-ANISOTROPIC = ([[1, 3, 3]] + [[3, 3, 3]] * 4, [[1, 1, 1], [1, 2, 2], [2, 2, 2], [2, 2, 2], [1, 2, 2]])
-FLAT = ([[3, 3]] * 5, [[1, 1]] + [[2, 2]] * 4)
-
-
-def build(shape, *, patch_size=None, deep_supervision=True, seed=0, channels=4, classes=2, **changes):
-    """Build as nnU-Net does, after the kwargs have been JSON."""
-    kernel_sizes, strides = shape
-    kwargs = default_arch_kwargs(kernel_sizes, strides, is_2d=len(strides[0]) == 2, patch_size=patch_size)
-    kwargs = json.loads(json.dumps(kwargs | changes))
-    torch.manual_seed(seed)
-    return get_network_from_plans(
-        NETWORK_CLASS, kwargs, ARCH_KWARGS_REQ_IMPORT, channels, classes, True, deep_supervision
-    )
-
 
 def spatial_convolutions(net):
     return [m for m in net.modules() if isinstance(m, nn.Conv2d | nn.Conv3d) and max(m.kernel_size) > 1]
-
-
-def small(**changes):
-    return build(
-        ISOTROPIC,
-        features_per_stage=[4, 4, 6, 6, 8],
-        decoder_features_per_stage=[2, 4, 4, 6],
-        **changes,
-    )
 
 
 @pytest.mark.parametrize("shape", [ISOTROPIC, ANISOTROPIC, FLAT])

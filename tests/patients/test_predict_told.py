@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,9 +19,11 @@ from nnunet_multiphase.prediction.write import CasePrediction
 MODEL = Identity("our_model", "Dataset501", "T", None, None, ("0",), False, 0.5, "onnx")
 
 
-def prediction(*, verdict: str = "ok", slices: int = 20, **fields: object) -> CasePrediction:
+def prediction(
+    *, verdict: str = "ok", slices: int = 20, error_mm: float = 3.0, **fields: object
+) -> CasePrediction:
     """Make one of a reference of 20 slices; the registered phases show so many of them."""
-    result = SimpleNamespace(verdict=verdict, region="mask", reasons=(), expected_error_mm=3.0)
+    result = SimpleNamespace(verdict=verdict, region="mask", reasons=(), expected_error_mm=error_mm)
     aligned = AlignedPhases(
         "pv",
         {},
@@ -52,6 +55,24 @@ def test_a_plain_case_tells_its_model_alone() -> None:
             {"verdict": "check", "warnings": ("art: registration check: edges differ",)},
             "CHECK: Arterial phase: registration check: edges differ. In nine of ten",
             (),
+        ),
+        (
+            {
+                "verdict": "check",
+                "error_mm": math.nan,
+                "warnings": ("art: registration check: edges differ",),
+            },
+            "CHECK: Arterial phase: registration check: edges differ. Nobody measured how far off it may be.",
+            (),
+        ),
+        (
+            {
+                "verdict": "failed",
+                "error_mm": math.nan,
+                "warnings": ("art: registration failed: far off",),
+            },
+            "FAILED: Arterial phase: registration failed: far off. Nobody knows where it lies: nothing was measured",
+            ("failed: art",),
         ),
         ({"filled": ("dl",)}, "CHECK: Lacking: delayed: the model was shown air", ("lacking: dl",)),
         (

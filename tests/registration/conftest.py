@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
@@ -64,3 +65,28 @@ def breathed() -> sitk.Image:
         direction=HEADER_LIKE_NIFTI,
         seed=1,
     )
+
+
+@pytest.fixture(scope="module")
+def files(
+    tmp_path_factory: pytest.TempPathFactory,
+    reference: sitk.Image,
+    breathed: sitk.Image,
+    reference_liver: sitk.Image,
+) -> Path:
+    """Write the pair, its mask, and files that are none, as the command is given them."""
+    folder = tmp_path_factory.mktemp("volumes")
+    for name, image in (("reference", reference), ("moving", breathed), ("mask", reference_liver)):
+        sitk.WriteImage(image, str(folder / f"{name}.nii.gz"), True)
+    sitk.WriteImage(reference_liver * 0, str(folder / "empty.nii.gz"), True)
+    organs = reference_liver * 5 + sitk.Cast(reference > 300, reference_liver.GetPixelID()) * (
+        reference_liver == 0
+    )
+    sitk.WriteImage(organs, str(folder / "organs.nii.gz"), True)
+    blurred = sitk.SmoothingRecursiveGaussian(sitk.Cast(reference_liver, sitk.sitkFloat32), 8.0)
+    sitk.WriteImage(blurred, str(folder / "probabilities.nii.gz"), True)
+    whole = (folder / "moving.nii.gz").read_bytes()
+    (folder / "cut_short.nii.gz").write_bytes(whole[: len(whole) // 2])
+    (folder / "damaged.nii.gz").write_bytes(b"no image at all")
+    sitk.WriteImage(sitk.Image(5, 5, sitk.sitkInt16), str(folder / "flat.nii.gz"))
+    return folder

@@ -14,7 +14,7 @@ from registration_phantom import CENTRE_MM, ORGANS, liver_mask, scan
 
 from registration import RegistrationSettings, deformable, register
 from registration.__main__ import main
-from registration.free_form import ControlGrid
+from registration.free_form import ControlGrid, displacements
 from registration.volume import image_like, values_of, volume_from_image, world_from_index
 
 pytestmark = pytest.mark.slow
@@ -171,8 +171,12 @@ def test_a_lesion_beside_the_region_is_read_too(fixed: sitk.Image) -> None:
 def test_what_would_do_harm_is_halved_and_dropped_if_that_is_not_enough(
     fixed: sitk.Image, bulged: sitk.Image, monkeypatch: pytest.MonkeyPatch, height_mm: float, harmless: bool
 ) -> None:
+    widest_mm = 0.0
+
     def wild(grid: ControlGrid, *_: object) -> NDArray[np.float64]:
+        nonlocal widest_mm
         heights = np.random.default_rng(0).uniform(-1, 1, grid.shape) * height_mm
+        widest_mm = float(abs(displacements(grid, heights * grid.free())).max())
         return np.asarray(heights * grid.free())
 
     monkeypatch.setattr(deformable, "refine", wild)
@@ -184,3 +188,5 @@ def test_what_would_do_harm_is_halved_and_dropped_if_that_is_not_enough(
     assert (report.least_jacobian >= deformable.LEAST_JACOBIAN) == harmless
     assert isinstance(found, sitk.CompositeTransform) == harmless
     assert ("shrink" in report.reason) != harmless
+    if not harmless:  # told is what was measured last
+        assert report.similarity_after == pytest.approx(widest_mm / 2**deformable.HALVINGS)

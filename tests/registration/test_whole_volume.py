@@ -45,7 +45,9 @@ def test_threads_change_nothing(moving: sitk.Image, reference: sitk.Image) -> No
     assert np.array_equal(one, three)
 
 
-@pytest.mark.parametrize("shape", [(4, 4, 4), (5, 23, 7), (SLICES + 3, 9, 40)])
+@pytest.mark.parametrize(
+    "shape", [(4, 4, 4), (5, 23, 7), (SLICES + 3, 9, 40), (1, 9, 8), (5, 1, 8), (5, 9, 1)]
+)
 def test_the_coefficients_are_itks(shape: tuple[int, int, int]) -> None:
     values = np.random.default_rng(0).normal(0.0, 100.0, shape)
     # Between voxels a spline is only right if all coefficients are, those beyond the ends too.

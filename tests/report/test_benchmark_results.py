@@ -122,6 +122,12 @@ def test_no_case_is_shown_twice(finished):
     assert not set(worst) & set(disputed_cases(part, worst))
 
 
+def test_nothing_is_disputed_where_nobody_differs(finished):
+    part = finished[1].parts["validation"]
+    alike = {name: part.scores[name] for name in ("ours", "a <copy>")}
+    assert disputed_cases(replace(part, scores=alike), ()) == []
+
+
 def test_every_contestant_s_prediction_is_drawn_upon_one_picture(finished):
     shown = section(finished[2], "Worst cases")
     assert shown.count("<image ") == shown.count("<article>") == 4

@@ -106,6 +106,11 @@ def test_a_failed_registration_comes_first_with_its_reasons(tmp_path):
     assert "below 3.4 mm" in check
 
 
+def test_an_error_that_was_not_measured_is_left_out(tmp_path):
+    assert "expected error 1.2 mm" in text_of(page_of(tmp_path, results={"art": result()}))
+    assert "expected error" not in text_of(page_of(tmp_path, results={"art": result(error_mm=float("nan"))}))
+
+
 def test_a_doubtful_phase_is_called_so_wherever_it_is_shown(tmp_path):
     html = page_of(tmp_path, results={"nc": result("check"), "art": result("failed")})
     captions = [text_of(caption) for caption in re.findall(r"<figcaption>(.*?)</figcaption>", html)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from test_layout import write
+from layout_files import write
 
 from nnunet_multiphase.cases.inputs import Inputs, find_cases
 from nnunet_multiphase.cases.presets import PRESETS
