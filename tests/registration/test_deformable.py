@@ -181,6 +181,8 @@ def test_what_would_do_harm_is_halved_and_dropped_if_that_is_not_enough(
 
     monkeypatch.setattr(deformable, "refine", wild)
     monkeypatch.setattr(deformable.LocalMatch, "explained", lambda _, field: float(abs(field).max()))
+    for share in ("ERROR_PER_DIFFERENCE", "ERROR_PER_BEND"):
+        monkeypatch.setattr(deformable, share, 0.0)
     rigid = sitk.Euler3DTransform()
     found, report = deformable.deform(fixed, bulged, rigid, liver_mask(fixed), window_hu=(-150.0, 250.0))
     assert report.accepted == harmless
@@ -188,5 +190,8 @@ def test_what_would_do_harm_is_halved_and_dropped_if_that_is_not_enough(
     assert (report.least_jacobian >= deformable.LEAST_JACOBIAN) == harmless
     assert isinstance(found, sitk.CompositeTransform) == harmless
     assert ("shrink" in report.reason) != harmless
+    if harmless:  # what was taken back is missing
+        assert report.expected_error_mm is not None
+        assert report.expected_error_mm > 1.0
     if not harmless:  # told is what was measured last
         assert report.similarity_after == pytest.approx(widest_mm / 2**deformable.HALVINGS)
