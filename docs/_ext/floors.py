@@ -73,6 +73,8 @@ def imports() -> dict[str, set[str]]:
 def room(module: str) -> str:
     """Name the room that a module lies in."""
     first, *further = module.split(".")
+    if module == f"{OURS}.__main__":
+        return "cli"  # another way in
     return further[0] if first == OURS and further else first
 
 

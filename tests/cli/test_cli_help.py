@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from nnunet_multiphase import __version__
 from nnunet_multiphase.cli import main
 
 HEAVY = (
@@ -86,3 +87,9 @@ def test_every_option_is_explained() -> None:
 def test_export_refuses_a_seed_below_0_before_a_model_is_read(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["export", "nowhere", "-o", "out", "--seed", "-1"]) == 2
     assert capsys.readouterr().err == "error: --seed -1: expected 0 or more\n"
+
+
+def test_the_package_itself_is_the_command() -> None:
+    line = [sys.executable, "-m", "nnunet_multiphase", "--version"]
+    done = subprocess.run(line, capture_output=True, encoding="utf-8", check=True)
+    assert done.stdout.strip() == __version__
