@@ -94,6 +94,15 @@ _META_BEGINS = 144  # behind preamble, DICM and the element that says how long t
 
 
 @dataclass(frozen=True)
+class Concatenation:
+    """The files among which the frames of one image were shared out, and which of them this one is."""
+
+    uid: str
+    number: int  # counted from 1
+    total: int | None  # None: it does not say
+
+
+@dataclass(frozen=True)
 class Slice:
     """What one image file says of itself, pixels apart."""
 
@@ -139,6 +148,7 @@ class Slice:
     syntax_missing: bool = False  # it has a meta header, but no TransferSyntaxUID in it
     frame: int = 0  # of a multi-frame file, counted from 0
     agent_phase: str = ""  # ContrastBolusAgentPhase of a frame, in the words of descriptions
+    concatenation: Concatenation | None = None
     person: Person = NOBODY
     own_day: bool = False  # acquired_s has its own date, not the study's
     lost_place: tuple[

@@ -237,6 +237,11 @@ def _volume(series: Series, number: int, part: Part, blocked: list[str], notes: 
         doubts.append("no RescaleSlope or RescaleIntercept: the values may not be HU")
     if any(image.burned_in for image in slices):
         doubts.append("text is burned into the picture")
+    if lacking := _lacking_files(series, slices):
+        doubts.append(
+            f"{lacking} file(s) of its concatenation are not in the tree, and with them perhaps slices at its end: export "
+            "it again whole"
+        )
     return Volume(
         key=series_key(series, number),
         series=series,
@@ -247,6 +252,18 @@ def _volume(series: Series, number: int, part: Part, blocked: list[str], notes: 
         notes=(*part.notes, *notes),
         has_phase=not any(TOO_FEW in problem for problem in blocked),
     )
+
+
+def _lacking_files(series: Series, slices: Sequence[Slice]) -> int:
+    """Count the files that lack of the concatenations of which a volume's frames are."""
+    own = {part.concatenation.uid for part in slices if part.concatenation}
+    numbers: dict[str, set[int]] = {}
+    last: dict[str, int] = {}
+    for one in (part.concatenation for part in series.slices):
+        if one is not None and one.uid in own:
+            numbers.setdefault(one.uid, set()).add(one.number)
+            last[one.uid] = max(last.get(one.uid, 0), one.number, one.total or 0)
+    return sum(last[uid] - len(there) for uid, there in numbers.items())
 
 
 def _not_a_volume(slices: Sequence[Slice]) -> str:
