@@ -80,6 +80,7 @@ TAGS = [
     "GantryDetectorTilt",
     "KVP",
     "IrradiationEventUID",
+    "LossyImageCompression",
 ]
 
 
@@ -149,6 +150,7 @@ class Slice:
     frame: int = 0  # of a multi-frame file, counted from 0
     agent_phase: str = ""  # ContrastBolusAgentPhase of a frame, in the words of descriptions
     concatenation: Concatenation | None = None
+    lossy: bool = False  # compressed with loss, once in its life
     person: Person = NOBODY
     own_day: bool = False  # acquired_s has its own date, not the study's
     lost_place: tuple[
@@ -243,6 +245,7 @@ def slice_of(path: Path, header: Any) -> Slice:
         photometric=text_of(header, "PhotometricInterpretation").upper(),
         kvp=_number(header, "KVP"),
         irradiation_event=text_of(header, "IrradiationEventUID"),
+        lossy=text_of(header, "LossyImageCompression") == "01",
         syntax_missing=bool(meta) and "TransferSyntaxUID" not in meta,
         person=person_of(
             *(text_of(header, name) for name in ("PatientSex", "PatientBirthDate")),

@@ -249,9 +249,20 @@ def _volume(series: Series, number: int, part: Part, blocked: list[str], notes: 
         grid=grid,
         blocked=tuple(blocked),
         doubts=tuple(doubts),
-        notes=(*part.notes, *notes),
+        notes=(*part.notes, *notes, *_compression(slices)),
         has_phase=not any(TOO_FEW in problem for problem in blocked),
     )
+
+
+def _compression(slices: Sequence[Slice]) -> list[str]:
+    lossy = sum(part.lossy for part in slices)
+    if not lossy:
+        return []
+    which = "" if lossy == len(slices) else f"{lossy} of its slices are "
+    return [
+        f"{which}compressed with loss (LossyImageCompression), so that the HU are not quite the scanner's: prefer an export "
+        "without"
+    ]
 
 
 def _lacking_files(series: Series, slices: Sequence[Slice]) -> int:
