@@ -63,6 +63,7 @@ _SOFT_KEYS: tuple[tuple[str, Callable[[Slice], Hashable]], ...] = (
     ("BodyPartExamined", lambda part: part.body_part or None),
     ("ContrastBolusAgent", lambda part: part.agent or None),
     ("ContrastBolusStartTime", lambda part: part.contrast_start_s),
+    ("LossyImageCompression", lambda part: part.lossy),
 )
 _SCAN_KEYS: tuple[tuple[str, Callable[[Slice], Hashable]], ...] = (
     ("AcquisitionNumber", lambda part: part.acquisition),
@@ -118,7 +119,7 @@ def changes_within(slices: Sequence[Slice]) -> list[str]:
     for name, key in _SOFT_KEYS:
         counts = Counter(key(part) for part in slices)
         large = [value for value, count in counts.items() if count >= MIN_SLICES and value is not None]
-        if name != "BodyPartExamined" and len(large) > 1:
+        if name not in ("BodyPartExamined", "LossyImageCompression") and len(large) > 1:
             names.append(name)
     return names
 

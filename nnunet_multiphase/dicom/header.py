@@ -80,6 +80,7 @@ TAGS = [
     "GantryDetectorTilt",
     "KVP",
     "IrradiationEventUID",
+    "LossyImageCompression",
 ]
 
 
@@ -91,6 +92,15 @@ MOST_UNPACKED = 1 << 30
 
 _META_BYTES = 4096  # the transfer syntax stands in the first of them
 _META_BEGINS = 144  # behind preamble, DICM and the element that says how long the meta header is
+
+
+@dataclass(frozen=True)
+class Concatenation:
+    """The files among which the frames of one image were shared out, and which of them this one is."""
+
+    uid: str
+    number: int  # counted from 1
+    total: int | None  # None: it does not say
 
 
 @dataclass(frozen=True)
@@ -139,6 +149,8 @@ class Slice:
     syntax_missing: bool = False  # it has a meta header, but no TransferSyntaxUID in it
     frame: int = 0  # of a multi-frame file, counted from 0
     agent_phase: str = ""  # ContrastBolusAgentPhase of a frame, in the words of descriptions
+    concatenation: Concatenation | None = None
+    lossy: bool = False  # compressed with loss, once in its life
     person: Person = NOBODY
     own_day: bool = False  # acquired_s has its own date, not the study's
     lost_place: tuple[
@@ -233,6 +245,7 @@ def slice_of(path: Path, header: Any) -> Slice:
         photometric=text_of(header, "PhotometricInterpretation").upper(),
         kvp=_number(header, "KVP"),
         irradiation_event=text_of(header, "IrradiationEventUID"),
+        lossy=text_of(header, "LossyImageCompression") == "01",
         syntax_missing=bool(meta) and "TransferSyntaxUID" not in meta,
         person=person_of(
             *(text_of(header, name) for name in ("PatientSex", "PatientBirthDate")),

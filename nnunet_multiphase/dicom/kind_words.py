@@ -159,7 +159,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         _words(
             """
-            VOLUME RENDER, SHADED, 3D RENDER
+            VOLUME RENDER, SURFACE RENDER, SHADED, 3D RENDER
             """
         ),
     ),

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydicom.uid import EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage
 
-from nnunet_multiphase.dicom.header import Slice
+from nnunet_multiphase.dicom.header import Concatenation, Slice
 
 ENHANCED: tuple[str, ...] = (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 
@@ -68,6 +68,10 @@ def frames_of(part: Slice, header: Any, read: Callable[[Any], Slice]) -> list[Sl
     groups = header.get("PerFrameFunctionalGroupsSequence") or []
     if not groups or len(groups) != part.frames:
         return []
+    concatenation = _concatenation(header)
+    # Numbers count on from file to file; the parts of a concatenation need not be of one length.
+    first = header.get("ConcatenationFrameOffsetNumber") if concatenation else None
+    first = part.instance * len(groups) if first is None else int(first)
     frames = []
     for number, frame in enumerate(groups):
         single = _single(header, frame)
@@ -77,8 +81,7 @@ def frames_of(part: Slice, header: Any, read: Callable[[Any], Slice]) -> list[Sl
                 one,
                 path=part.path,
                 uid=f"{part.uid}#{number + 1}" if part.frames > 1 else part.uid,
-                # Numbers count on from file to file.
-                instance=part.instance * len(groups) + number,
+                instance=first + number,
                 frames=1,
                 frame=number,
                 rows=part.rows,
@@ -87,6 +90,7 @@ def frames_of(part: Slice, header: Any, read: Callable[[Any], Slice]) -> list[Sl
                 syntax_missing=part.syntax_missing,
                 agent_phase=_phase(header, frame),
                 agent=_agent(header, frame) or one.agent,
+                concatenation=concatenation,
             )
         )
     return frames
@@ -124,7 +128,21 @@ def _single(header: Any, frame: Any) -> dict[str, Any]:
             value = group.get(there or keyword)
             if value is not None:
                 single[keyword] = value
+    kind = group_of(header, frame, "CTImageFrameTypeSequence")
+    technique = str((kind or header).get("VolumeBasedCalculationTechnique") or "NONE")
+    if technique not in ("NONE", "MIXED"):  # MAX_IP, MPR ...: what FrameType may leave out
+        single["ImageType"] = [*(single.get("ImageType") or ["DERIVED", "PRIMARY"]), technique]
     return _Values(single, file_meta=getattr(header, "file_meta", {}))
+
+
+def _concatenation(header: Any) -> Concatenation | None:
+    """Say of which concatenation a file is a part: one image of many frames, stored in several files."""
+    if not header.get("ConcatenationUID") or not header.get("InConcatenationNumber"):
+        return None
+    total = header.get("InConcatenationTotalNumber")
+    return Concatenation(
+        str(header.ConcatenationUID), int(header.InConcatenationNumber), int(total) if total else None
+    )
 
 
 class _Values(dict[str, Any]):

@@ -108,6 +108,10 @@ def _better_copy(part: Slice, other: Slice) -> Slice | None:
     place = ("position", "orientation", "rows", "columns", "samples")
     if any(getattr(part, name) != getattr(other, name) for name in place):
         return None
+    if (
+        part.uid == other.uid != "" and part.lossy != other.lossy
+    ):  # one image, delivered with and without loss
+        return other if part.lossy else part
     try:
         items = [read_file(one.path) for one in (part, other)]
         if len({item.file_meta.TransferSyntaxUID for item in items}) > 1 or (part.frame, other.frame) != (

@@ -237,6 +237,11 @@ def _volume(series: Series, number: int, part: Part, blocked: list[str], notes: 
         doubts.append("no RescaleSlope or RescaleIntercept: the values may not be HU")
     if any(image.burned_in for image in slices):
         doubts.append("text is burned into the picture")
+    if lacking := _lacking_files(series, slices):
+        doubts.append(
+            f"{lacking} file(s) of its concatenation are not in the tree, and with them perhaps slices at its end: export "
+            "it again whole"
+        )
     return Volume(
         key=series_key(series, number),
         series=series,
@@ -244,9 +249,32 @@ def _volume(series: Series, number: int, part: Part, blocked: list[str], notes: 
         grid=grid,
         blocked=tuple(blocked),
         doubts=tuple(doubts),
-        notes=(*part.notes, *notes),
+        notes=(*part.notes, *notes, *_compression(slices)),
         has_phase=not any(TOO_FEW in problem for problem in blocked),
     )
+
+
+def _compression(slices: Sequence[Slice]) -> list[str]:
+    lossy = sum(part.lossy for part in slices)
+    if not lossy:
+        return []
+    which = "" if lossy == len(slices) else f"{lossy} of its slices are "
+    return [
+        f"{which}compressed with loss (LossyImageCompression), so that the HU are not quite the scanner's: prefer an export "
+        "without"
+    ]
+
+
+def _lacking_files(series: Series, slices: Sequence[Slice]) -> int:
+    """Count the files that lack of the concatenations of which a volume's frames are."""
+    own = {part.concatenation.uid for part in slices if part.concatenation}
+    numbers: dict[str, set[int]] = {}
+    last: dict[str, int] = {}
+    for one in (part.concatenation for part in series.slices):
+        if one is not None and one.uid in own:
+            numbers.setdefault(one.uid, set()).add(one.number)
+            last[one.uid] = max(last.get(one.uid, 0), one.number, one.total or 0)
+    return sum(last[uid] - len(there) for uid, there in numbers.items())
 
 
 def _not_a_volume(slices: Sequence[Slice]) -> str:

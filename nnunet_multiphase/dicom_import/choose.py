@@ -195,6 +195,7 @@ _ADVANTAGES: tuple[tuple[str, Callable[[Choice], float]], ...] = (
     ("a phase named in its description", lambda choice: choice.named),
     ("a later arterial phase", lambda choice: choice.late_arterial),
     ("original images (ImageType)", lambda choice: choice.kind.original),
+    ("no loss by compression", lambda choice: not any(part.lossy for part in choice.volume.slices)),
     ("a kernel for soft tissue", lambda choice: choice.kind.soft),
     ("a higher confidence", lambda choice: round(choice.confidence, 1)),
     ("more slices", lambda choice: len(choice.volume.slices)),

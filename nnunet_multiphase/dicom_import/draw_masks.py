@@ -11,6 +11,7 @@ import numpy as np
 from nnunet_multiphase.dicom.regrid import resample_mask
 from nnunet_multiphase.dicom.volumes import Volume
 from nnunet_multiphase.dicom_import.drawing import Drawn
+from nnunet_multiphase.dicom_import.drawn_gaps import gaps
 from nnunet_multiphase.dicom_import.masks import Layer
 from nnunet_multiphase.dicom_import.rtstruct import fill_contours
 from nnunet_multiphase.dicom_import.segmentation import draw_segment
@@ -179,24 +180,4 @@ def _check(drawn: Drawn, volume: Volume) -> list[str]:
     ml = int(drawn.mask.sum()) * float(np.prod(volume.grid.spacing_mm)) / 1000
     if volume.grid.size is None and abs(ml / (drawn.own_ml * drawn.inside) - 1) > SAME_VOLUME:
         notes.append(f"it holds {drawn.own_ml:.3g} ml in its file and {ml:.3g} ml on the volume's voxels")
-    return notes + _gaps(drawn.mask)
-
-
-def _gaps(mask: np.ndarray) -> list[str]:
-    """Look for slices that were left out when the mask was drawn: above and below one the outline is nearly the same.
-
-    Raises:
-        InputError: Every second or third slice alone is drawn.
-    """
-    slices = np.flatnonzero(mask.any(axis=(1, 2)))
-    steps = np.diff(slices)
-    skipped = 0
-    for k, step in zip(slices, steps, strict=False):
-        if 1 < step <= 4:
-            low, high = mask[k], mask[k + step]
-            skipped += int((low & high).sum() > 0.5 * min(low.sum(), high.sum())) * int(step - 1)
-    if skipped and len(steps) > 1 and (steps == steps[0]).all():
-        raise InputError(
-            f"is drawn on one slice in {steps[0]}; fill the slices between in the program that drew it"
-        )
-    return [f"it leaves out {skipped} slice(s) between drawn ones"] if skipped else []
+    return notes + gaps(drawn.mask)

@@ -65,6 +65,8 @@ _PORTAL_OR_LATE: Weights = (0.04, 0.08, 0.44, 0.44)
 
 # "C+A" is arterial, or chest and abdomen; so near to nothing that the voxels decide.
 _DOUBTFUL: dict[str, Weights] = {"art": (0.14, 0.46, 0.26, 0.14), "pv": (0.14, 0.16, 0.46, 0.24)}
+_LATE_AP_WORD = "late AP"
+_LATE_AP: Weights = (0.06, 0.47, 0.09, 0.38)  # late arterial, or abdomen and pelvis late
 
 BLOCK_MM = 2.5
 _EVEN_HU = 18.0
@@ -159,6 +161,10 @@ def text_evidence(
         if word in TWO_READINGS and not coded:
             found.append(
                 Evidence(_DOUBTFUL[phase], f"{where}: '{word}', a phase or regions of the body", open=True)
+            )
+        elif word == _LATE_AP_WORD:
+            found.append(
+                Evidence(_LATE_AP, f"{where}: '{word}', late arterial, or abdomen and pelvis late", open=True)
             )
         elif delay is not None and (both := _word_and_delay(phase, word, delay, where, certainty)):
             return [both]

@@ -190,8 +190,8 @@ def _look_through(
                 doubtful.setdefault(places.doubt, []).append(key)
             if drawing.open_lines:
                 found.remarks.append(
-                    f"{_of(case)}{title}: {drawing.open_lines} of its contours are open lines, which enclose no region, and "
-                    "were left out; look at it"
+                    f"{_of(case)}{title}: {drawing.open_lines} of its contours are open lines or of no known type, which "
+                    "enclose no region, and were left out; look at it"
                 )
         taken_as = correction.taken_as if correction else kind
         found.rows.append(
@@ -253,7 +253,10 @@ _CLOSE_THEM = (
 def _why_empty(drawing: Drawing) -> str:
     if not drawing.open_lines:
         return "the region is empty"
-    return f"it has {drawing.open_lines} contour(s), but they are open lines (OPEN_PLANAR), which enclose no region"
+    return (
+        f"it has {drawing.open_lines} contour(s), but they are open lines (OPEN_PLANAR) or of no known type, which enclose "
+        "no region"
+    )
 
 
 def _near(file: MaskFile, volumes: Sequence[Volume]) -> list[Volume]:

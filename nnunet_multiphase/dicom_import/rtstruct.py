@@ -28,7 +28,15 @@ _SAME_CONTOUR = 0.9
 _MOST_HOLE = 0.5
 """A hole that takes more than this of the area around it may be the outline drawn anew."""
 
-_Area = tuple[Plane, tuple[int, int], np.ndarray]  # a contour, its box's first pixel (y, x), the box
+_BESIDE_SEAM = (1e-5, 1.7e-5)
+"""Pixels in x and y, along no line that programs draw: so far beside the seam of a keyhole, a polygon knows its inside."""
+
+_ON_CENTRE_PIXELS = 0.01
+
+_OUTLINE, _WITHIN = 1, 2
+
+# A contour, its box's first pixel (y, x), the box (y, x): _WITHIN it, on its _OUTLINE, or 0
+_Area = tuple[Plane, tuple[int, int], np.ndarray]
 
 
 def regions(header: Any, own: OwnLabels | None = None) -> list[Drawing]:
@@ -41,7 +49,7 @@ def regions(header: Any, own: OwnLabels | None = None) -> list[Drawing]:
             if _encloses(contour):
                 exclusive = _type(contour) == "CLOSEDPLANAR_XOR"
                 drawn.append(Plane(index, _images(contour), _points(contour), exclusive=exclusive))
-            elif _type(contour).startswith("OPEN") and len(_points(contour)) > 2:
+            elif _type(contour) != "POINT" and len(_points(contour)) > 2:
                 open_lines[int(item.ReferencedROINumber)] += 1
     types: dict[int, set[str]] = {}
     for seen in header.get("RTROIObservationsSequence") or []:
@@ -65,10 +73,12 @@ def regions(header: Any, own: OwnLabels | None = None) -> list[Drawing]:
 
 
 def fill_contours(planes: Sequence[Plane], grid: Grid) -> Drawn:
-    """Mark the voxels whose centre lies inside a region's contours.
+    """Mark the voxels whose centre lies inside a region's contours, or on a line between centres.
 
-    A contour within another is a hole, one within that is filled again; contours beside or across each other are
-    united, and one that is there twice counts once. Contours of the type CLOSEDPLANAR_XOR take turns where they overlap.
+    Some programs draw an outline through the centres of a mask's outermost voxels (rt-utils does, with OpenCV): these are
+    the mask's, about a hole as well. A contour within another is a hole, one within that is filled again; contours beside
+    or across each other are united, and one that is there twice counts once. Contours of the type CLOSEDPLANAR_XOR take
+    turns where they overlap.
 
     Args:
         planes: Those of its contours that belong to the volume.
@@ -91,7 +101,7 @@ def fill_contours(planes: Sequence[Plane], grid: Grid) -> Drawn:
         k = _slice_of(plane, grid)
         if k is None:
             beyond += 1
-            total += int(_raster(plane, grid, 0)[1].sum())
+            total += int((_raster(plane, grid, 0)[1] > 0).sum())
             continue
         off_mm.append(abs(_height_mm(plane, grid) - heights[k]))
         corner, area = _raster(plane, grid, k)
@@ -125,7 +135,7 @@ def _on_slice(contours: Sequence[_Area]) -> tuple[np.ndarray, np.ndarray, bool, 
     """
     low = np.min([corner for _, corner, _ in contours], axis=0)
     high = np.max([np.add(corner, area.shape) for _, corner, area in contours], axis=0)
-    canvas = [np.zeros(high - low, bool) for _ in contours]
+    canvas = [np.zeros(high - low, np.uint8) for _ in contours]
     for layer, (_, corner, area) in zip(canvas, contours, strict=True):
         top, left = np.subtract(corner, low)
         layer[top : top + area.shape[0], left : left + area.shape[1]] = area
@@ -197,7 +207,7 @@ def _slice_of(plane: Plane, grid: Grid) -> int | None:
 
 
 def _raster(plane: Plane, grid: Grid, k: int) -> tuple[tuple[int, int], np.ndarray]:
-    """Mark the pixels in a contour, within the picture or not: the first pixel (y, x) of a box, and the box."""
+    """Mark a contour's pixels, within the picture or not: the first pixel (y, x) of a box, and the box, as in `_Area`."""
     assert plane.points_mm is not None
     index = pixel_index(plane.points_mm, grid.slices[k])
     low = np.floor(index.min(axis=0)).astype(int)
@@ -205,15 +215,31 @@ def _raster(plane: Plane, grid: Grid, k: int) -> tuple[tuple[int, int], np.ndarr
     if (high - low).max() > 4 * max(grid.slices[k].rows, grid.slices[k].columns):
         raise InputError("has a contour many times the size of the images; export it again")
     x, y = np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1]))
-    inside = Polygon(index).contains_points(np.stack([x.ravel(), y.ravel()], axis=1))
-    return (int(low[1]), int(low[0])), inside.reshape(x.shape)
+    beside = Polygon(index - _BESIDE_SEAM).contains_points(np.stack([x.ravel(), y.ravel()], axis=1))
+    area = np.where(beside.reshape(x.shape), _WITHIN, 0).astype(np.uint8)
+    on_line = _centres_on(index) - low
+    area[on_line[:, 1], on_line[:, 0]] = _OUTLINE
+    return (int(low[1]), int(low[0])), area
+
+
+def _centres_on(index: np.ndarray) -> np.ndarray:
+    """List the pixels (n, 2), x and y, on lines that run from a pixel's centre to another's."""
+    corners = np.rint(index).astype(int)
+    here = np.abs(index - corners).max(axis=1) <= _ON_CENTRE_PIXELS
+    starts, ways = corners, np.roll(corners, -1, axis=0) - corners
+    both = here & np.roll(here, -1)
+    found = [corners[here]]
+    for start, way in zip(starts[both], ways[both], strict=True):
+        steps = max(int(np.gcd(*way)), 1)
+        found.append(start + np.outer(np.arange(steps), way // steps))
+    return np.concatenate(found)
 
 
 def _join(contours: list[np.ndarray], exclusive: bool) -> tuple[np.ndarray, bool, float]:
     """Put the contours of one slice together.
 
     Args:
-        contours: (y, x) bool each, on one canvas.
+        contours: (y, x) each, as `_Area` has them, on one canvas.
         exclusive: They say themselves that they take turns.
 
     Returns:
@@ -221,27 +247,35 @@ def _join(contours: list[np.ndarray], exclusive: bool) -> tuple[np.ndarray, bool
         one hole takes of the contour around it.
     """
     if exclusive:
-        return np.logical_xor.reduce(contours), False, 0.0
-    kept: list[np.ndarray] = []
-    for area in sorted(contours, key=lambda one: int(one.sum()), reverse=True):
-        if area.any() and not any((area & one).sum() > _SAME_CONTOUR * (area | one).sum() for one in kept):
-            kept.append(area)
-    joined = np.zeros_like(contours[0])
+        lines = np.logical_or.reduce([area == _OUTLINE for area in contours])
+        return np.logical_xor.reduce([area == _WITHIN for area in contours]) | lines, False, 0.0
+    kept: list[tuple[np.ndarray, np.ndarray]] = []  # with its outline, within it
+    for area in sorted(contours, key=lambda one: int((one > 0).sum()), reverse=True):
+        whole = area > 0
+        if whole.any() and not any(
+            (whole & one).sum() > _SAME_CONTOUR * (whole | one).sum() for one, _ in kept
+        ):
+            kept.append((whole, area == _WITHIN))
+    joined = np.zeros(contours[0].shape, bool)
     crossed, hole = False, 0.0
-    for i, area in enumerate(kept):
-        shares = [(area & larger).sum() / area.sum() for larger in kept[:i]]
-        around = [larger for larger, share in zip(kept, shares, strict=False) if share > _SAME_CONTOUR]
-        depth = len(around)
+    for i, (whole, within) in enumerate(kept):
+        shares = [(whole & larger).sum() / whole.sum() for larger, _ in kept[:i]]
+        around = [larger for (larger, _), share in zip(kept, shares, strict=False) if share > _SAME_CONTOUR]
         crossed |= any(0 < share <= _SAME_CONTOUR for share in shares)
-        if depth % 2:
-            hole = max(hole, float(area.sum() / around[-1].sum()))
-        joined = joined & ~area if depth % 2 else joined | area
+        if len(around) % 2:
+            hole = max(hole, float(within.sum() / around[-1].sum()))
+            joined &= ~within
+        else:
+            joined |= whole
     return joined, crossed, hole
 
 
 def _encloses(contour: Any) -> bool:
-    """Say whether a contour is a closed line: points and open lines enclose nothing."""
-    return _type(contour).startswith(("CLOSED_PLANAR", "CLOSEDPLANAR")) and len(_points(contour)) > 2
+    """Say whether a contour is a closed line: points and open lines enclose nothing.
+
+    One that is called CLOSED_NONPLANAR may lie in a plane all the same; where it does not, it is refused as it is drawn.
+    """
+    return _type(contour).startswith(("CLOSED_", "CLOSEDPLANAR")) and len(_points(contour)) > 0
 
 
 def _type(contour: Any) -> str:

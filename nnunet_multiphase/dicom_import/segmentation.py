@@ -25,7 +25,7 @@ def segments(header: Any, own: OwnLabels | None = None) -> list[Drawing]:
     """List the segments of a SEG header, each with the frames that may show it.
 
     Raises:
-        InputError: It holds no frames but surfaces.
+        InputError: It holds no frames but surfaces, or frames of a segment that it does not list.
     """
     if str(header.get("SOPClassUID")) == SurfaceSegmentationStorage:
         raise InputError("holds surfaces, which are not read: export it as a segmentation of pixels")
@@ -35,6 +35,11 @@ def segments(header: Any, own: OwnLabels | None = None) -> list[Drawing]:
         identified = group_of(header, frame, "SegmentIdentificationSequence")
         number = int(identified.ReferencedSegmentNumber) if identified else None
         planes.setdefault(number, []).append(_plane(index, frame, header))
+    listed = {int(segment.SegmentNumber) for segment in header.get("SegmentSequence") or []}
+    if strange := sum(len(planes[number]) for number in planes.keys() - listed - {None}):
+        raise InputError(
+            f"holds {strange} frame(s) of a segment that it does not list, so that a mask may lack them: export it again"
+        )
     frame_of_reference = str(header.get("FrameOfReferenceUID") or "")
     return [
         Drawing(
@@ -245,13 +250,15 @@ def _plane(index: int, frame: Any, header: Any) -> Plane:
                 corner + (rows - 1) * between_rows * column,
             ]
         )
-    return Plane(index, frozenset(_sources(frame)), points, (rows, columns))
+    return Plane(index, frozenset(_sources(frame, header)), points, (rows, columns))
 
 
-def _sources(frame: Any) -> list[str]:
+def _sources(frame: Any, header: Any) -> list[str]:
+    """List the images of which a frame, or else all frames, say that they were made."""
+    shared = (header.get("SharedFunctionalGroupsSequence") or [{}])[0]
     return [
         uid
-        for derivation in frame.get("DerivationImageSequence") or []
+        for derivation in frame.get("DerivationImageSequence") or shared.get("DerivationImageSequence") or []
         for image in derivation.get("SourceImageSequence") or []
         for uid in named_images(image)
     ]

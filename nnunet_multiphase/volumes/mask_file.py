@@ -17,6 +17,7 @@ from nnunet_multiphase.volumes.segment_file import (
     draw_segments,
     list_segments,
     place_on_grid,
+    unlisted_values,
 )
 from nnunet_multiphase.volumes.volume_file import read_information, read_unchecked, read_volume
 from registration.volume import corner_distances_mm, grid_limit_mm, image_like
@@ -186,6 +187,12 @@ def _read_segments(
     if unclear:
         raise InputError(f"{path} {unclear}")
     image = read_unchecked(path)
+    if strange := unlisted_values(image, segments):
+        shown = ", ".join(f"{value:g}" for value in strange[:6])
+        raise InputError(
+            f"{path} holds the value(s) {shown}, which none of the segments that its header lists has "
+            f"({', '.join(map(str, segments))}): export it again, or write it as .nii.gz with the values that are meant"
+        )
     return _put_on_grid(path, draw_segments(image, chosen), crop_offset(image), grid, grid_name)
 
 

@@ -64,10 +64,16 @@ def choose_segments(
     if len(segments) == 1:
         chosen = list(segments)
     elif values == (1,):
-        return [], (
-            f"holds the segments {named}: expected one; {f'say which of them with {option}, or ' if options else ''}"
-            "export one alone"
-        )
+        chosen = _named_alone(segments, organ)
+        distinct = len({segment.value for segment in segments}) == len(segments)
+        if not chosen:
+            how = (
+                f"say which of them with {option} (1 by itself counts as not said), or "
+                if options and distinct
+                else ""
+            )
+            return [], f"holds the segments {named}: expected one; {how}export one alone"
+        return chosen, ""
     if len({segment.value for segment in chosen}) < len(chosen) and values is not None:
         return [], f"holds the segments {named}, some under one number in several layers: export one alone"
     if not chosen:
@@ -81,6 +87,27 @@ def choose_segments(
     if organ == "liver" and len(chosen) == 1 and mask_kind(chosen[0].name) == "lesions":
         return [], f"holds the segment {chosen[0]} where the liver is expected; give the file of the liver"
     return chosen, ""
+
+
+def _named_alone(segments: Sequence[Segment], organ: str) -> list[Segment]:
+    """Choose by name where nobody said which: all 1, as is expected unasked, and nothing beside but the other organ."""
+    kinds = [mask_kind(segment.name) for segment in segments]
+    chosen = [segment for segment, kind in zip(segments, kinds, strict=True) if organ and kind == organ]
+    return chosen if None not in kinds and {segment.value for segment in chosen} == {1} else []
+
+
+def unlisted_values(image: sitk.Image, segments: Sequence[Segment]) -> list[int]:
+    """List the values of voxels that no segment has in their layer: of a header that was put before other voxels."""
+    values = sitk.GetArrayViewFromImage(image)
+    layers = values.shape[-1] if image.GetNumberOfComponentsPerPixel() > 1 else 1
+    strange: set[int] = set()
+    for layer in range(layers):
+        there = np.unique(values[..., layer] if layers > 1 else values)
+        # One layer is that of all segments, whatever number they give it.
+        strange.update(
+            set(there.tolist()) - {0} - {s.value for s in segments if layers == 1 or s.layer == layer}
+        )
+    return sorted(strange)
 
 
 def draw_segments(image: sitk.Image, chosen: Sequence[Segment]) -> sitk.Image:

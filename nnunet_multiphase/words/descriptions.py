@@ -47,9 +47,14 @@ _OF_WORD = {word: phase for phase, words in PHASE_WORDS.items() for word in word
 
 # "W/O & W", "ohne und mit KM", "pre/post": a series with both, or a whole study; no evidence for a phase.
 _WITHOUT = r"(?:w[\s_]?/?[\s_]?o|w/out|without|ohne|o\.|sans|senza|sin|sem|zonder|bez|без|utan|uden|uten)"
+_NO = rf"(?:{_WITHOUT}|kein[a-z]*|vor|no|non|geen|aucun[a-z]*|nessun[a-z]*)"
 _WITH = r"(?:w/?|with|mit|m\.|avec|con|com|met|z|\u0441|med|c/)"
-_AND = r"[\s_\-]*(?:[&+,/]|(?<![^\W\d_])(?:and|und|et|e|y|en|oder|or|i|\u0438|og|och|ve)(?![^\W\d_]))[\s_\-]*"
+_AND = (
+    r"[\s_\-]*(?:[&+,/]|(?<![^\W\d_])(?:and|und|u\.?|et|e|y|en|oder|or|i|\u0438|og|och|ve|puis|dann|poi|then)(?![^\W\d_]))"
+    r"[\s_\-]*"
+)
 _AGENT = r"(?:[\s_]*(?:iv|i\.v\.|contr\w*|kontrast\w*|km|mdc|inj\w*))?"
+_AFTER = r"(?:nach|apres|dopo|after|post|despues|depois|efter|etter|po|после)"
 _PLAIN = r"(?:nativ\w*|plain|natif|unenhanced|non[\s_\-]?contrast|нативн\w*|c-)"
 _BEFORE_AND_AFTER = (
     *(
@@ -68,12 +73,13 @@ _BOTH = tuple(
         rf"(?<!{LETTER}){_WITHOUT}{_AGENT}{_AND}{_WITH}(?!{LETTER}){_AGENT}",
         rf"(?<!{LETTER}){_WITH}{_AGENT}{_AND}{_WITHOUT}(?!{LETTER}){_AGENT}",
         rf"(?<!{LETTER})(?:w[\s_\-]+w/?o|w/?o[\s_\-]*/?[\s_\-]*w|w/wo)(?!{LETTER}){_AGENT}",
+        rf"(?<!{LETTER}){_WITHOUT}{_AGENT}{_AND}{_AFTER}[\s_]*(?:iv|i\.v\.|contr\w*|kontrast\w*|km|mdc|inj\w*)",
         rf"(?<!{LETTER}){_PLAIN}{_AND}(?:km|c\+|ce|contr\w*|kontrast\w*|enhanced)(?!{LETTER})",
         *(
             rf"(?<!{LETTER}){a}{_AGENT}(?:{_AND}|[\s_\-]+){b}(?!{LETTER}){_AGENT}"
             for a, b in _BEFORE_AND_AFTER
         ),
-        r"c[+\-][\s_,/&]*(?:c)?[+\-](?!\d)|[+\-]/[+\-]|±",
+        rf"(?:c|(?<!{LETTER})(?:iv|km))[+\-][\s_,/&]*(?:c|iv|km|et[\s_]*iv)?[+\-](?!\d)|[+\-]/[+\-]|±",
         r"平[扫掃]期?[\s及和与跟、+/&]*[一-三双雙多]?期?(?:增强|增強|c\+)",
         r"[单単單][纯純][\s及・と、+/&]*(?:造影|增强|増強)",
         r"造影前[\s・、/]*[后後]",
@@ -81,10 +87,25 @@ _BOTH = tuple(
     )
 )
 
-# "ART LATE" is "late art"; with a sign between them they are two phases.
+# "ART LATE" is "late art", in the Slavic languages as a rule; with a sign between them they are two phases.
 _LATE_AFTER = re.compile(
-    rf"(?<!{LETTER})(art|arterial|arteriell[a-z]*|arterieel|arteriel[a-z]*|portal(?:[\s_]+venous)?|venous)"
-    rf"[\s_.(]+(late|early|laat|vroeg|spat|spaet|fruh|frueh)(?!{LETTER})"
+    rf"(?<!{LETTER})(art|hap|ap|arterial|arteriell[a-z]*|arterieel|arteriel[a-z]*|portal(?:[\s_]+venous)?|venous|ven|"
+    r"venos[a-z]*|arteryel|arteriyel|arterialni|tetnicz[a-z]*|zyln[a-z]*|wrotn[a-z]*|venoz[a-z]*|"
+    r"арт(?:ер[\u0430-\u044f]*)?|вен(?:озн[\u0430-\u044f]*)?)"  # noqa: RUF001
+    r"[\s_.(]+(late|early|laat|vroeg|spat|spaet|fruh|frueh|sen|gec|erken|pozn[a-z]*|wczesn[a-z]*|pozdni|casna|"
+    rf"(?:поздн|ранн)[\u0430-\u044f]*)(?!{LETTER})"
+)
+# "late A", "late A.P.": arterial phase, or abdomen (and pelvis); "late A/P" are the regions.
+_LATE_A = re.compile(rf"(?<!{LETTER})late[\s_.\-]+a(?:\.?[\s_]*p)?(?!{LETTER})(?![\s_]*[/+&])(?![\s_]*ph)")
+
+# "ohne i.v. KM", "utan iv kontrast": how the medium would be given says nothing; one to drink is none.
+_WAY_IN = re.compile(
+    rf"(?<!{LETTER})({_NO})[\s_]+(?:i\.?[\s_]?v\.?|e\.?v\.?|intraven[a-z]*|[ij]od[a-z]*)[\s_\-]*(?=(?:contr|kontr|km|mdc))"
+)
+_TO_DRINK = re.compile(
+    rf"(?:(?<!{LETTER})(?:{_NO})[\s_]+)?(?<!{LETTER})(?:oral[a-z]*|rektal[a-z]*|rectal[a-z]*|p\.o\.)"
+    rf"[\s_\-]*(?:contr[a-z]*|kontr[a-z]*|km(?!{LETTER})|mdc)"
+    rf"|(?:(?<!{LETTER})(?:{_NO})[\s_]+)?(?<!{LETTER})(?:contr|kontr)[a-z]*[\s_]+(?:oral|oraal|orale)(?!{LETTER})"
 )
 
 # Bytes of another encoding that were read as Latin-1, as files without SpecificCharacterSet are.
@@ -109,10 +130,12 @@ def phases_named(text: str, own: OwnWords = NO_OWN_WORDS) -> dict[str, str]:
 
 
 def contrast_named(text: str, own: OwnWords = NO_OWN_WORDS) -> str | None:
-    """Find a word that says no more than that there is contrast; None also for "with and without"."""
+    """Find a word that says no more than that there is contrast; None also where there is a "no" or a "without"."""
     for reading in _readings(text):
-        cleaned, both = _without_both(without_regions(take_words(words_apart(reading), own.none)[1]))
-        if both:
+        cleaned, both = _without_both(
+            without_regions(take_words(_way_left_out(words_apart(reading)), own.none)[1])
+        )
+        if both or find_words(cleaned, NO_AGENT_WORDS):
             return None
         if found := find_words(cleaned, CONTRAST_WORDS):
             return found[0].replace("*", "")
@@ -148,7 +171,7 @@ def agent_said(agent: str) -> bool | None:
 
 
 def _phases_in(text: str, own: OwnWords) -> dict[str, str]:
-    folded = _late_first(fold(words_apart(text)))
+    folded = _late_first(_way_left_out(words_apart(text)))
     ours = {word: phase for phase, words in own.phases.items() for word in words}
     named, folded = take_words(folded, (*ours, *own.none))
     found: dict[str, str] = {}
@@ -180,12 +203,21 @@ def _stands_for_a_phase(folded: str, word: str) -> bool:
 
 
 def _late_first(folded: str) -> str:
-    """Put "late" and "early" before what they belong to.
+    """Put "late" and "early" before what they belong to; "late A" and "late A.P." become "late ap".
 
     >>> _late_first("abd art late 1.0"), _late_first("art/late")
     ('abd late art 1.0', 'art/late')
     """
-    return _LATE_AFTER.sub(r"\2 \1", folded)
+    return _LATE_AFTER.sub(r"\2 \1", _LATE_A.sub("late ap", folded))
+
+
+def _way_left_out(text: str) -> str:
+    """Fold a text, without the way a contrast medium is given and without what is drunk.
+
+    >>> _way_left_out("ohne i.v. KM"), _way_left_out("ohne orales KM, portal")
+    ('ohne km', ' , portal')
+    """
+    return _TO_DRINK.sub(" ", _WAY_IN.sub(r"\1 ", fold(text)))
 
 
 def _without_both(folded: str) -> tuple[str, bool]:

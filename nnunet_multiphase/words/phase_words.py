@@ -14,7 +14,8 @@ PHASE_WORDS: dict[str, tuple[str, ...]] = {
         w/out contrast, without iv*, without con*, w/o iv*, w/o con*, wo con*, non con, non contr*, non iv,
         no iv, no iv contrast, no con, noncon*, pre contrast*, pre con, pre contr*, pre inj*, pre iv*,
         unenhanced, unenh*, non enhanced, non CE, non C, non enh*, plain, native, nc, ncct, nect, tnc, pre, c-,
-        c(-),
+        c(-), KM-, IV-, keine KM*, kein Kontrast*, keine Kontrast*, no KM, KM nein, kontrastfrei*, kontrastmittelfrei*,
+        non CECT, non CTA, not enhanced, un enhanced, senza ev,
         true non contrast, true unenhanced, non contrast phase, noncontrast phase, c- phase, nativ, nat,
         nativphase*, nativscan*, nativserie*, nativer, nativen, natives, nativaufnahme*, ohne KM*, o. KM*,
         o KM*, ohne Kontrast*, ohne i.v.*, Leeraufnahme*, Leerserie*, Leerscan*, KM frei*, unkontrastiert*,
@@ -40,7 +41,8 @@ PHASE_WORDS: dict[str, tuple[str, ...]] = {
         arterial*, art, arts, artery, arteries, art phase, late arterial*, early arterial*, late art*,
         early art*, HAP, LAP, EAP, LHAP, EHAP, arterial phase delay, late hepatic art*, early hepatic art*,
         hepatic arterial*, hepatic art, hepatic artery, late (arterial), early (arterial), early phase,
-        a phase, c+a, c+ art, a+c, portal inflow*, portal venous inflow*, PV inflow*, PVIP,
+        a phase, late AP, art tard, sp art*, late HAP, early HAP, c+a, c+ art, a+c, portal inflow*,
+        portal venous inflow*, PV inflow*, PVIP,
         pancreatic phase, panc phase, aortic phase,
         pancreatic parenchym*, corticomedullar*, cortico medullar*, cortical phase, late A phase,
         early A phase, arteriell*, früh arteriell*, früh art*, frühe art*, spät arteriell*, spaet arteriell*,
@@ -52,7 +54,8 @@ PHASE_WORDS: dict[str, tuple[str, ...]] = {
         laat arteri*, late arteri*, vroeg arteri*, vroege arteri*, tętnicz*, późn* tętnicz*,
         wczesn* tętnicz*, późn* faz* tętnicz*, wczesn* faz* tętnicz*, arteriální*, pozdní arteri*, artärfas*,
         artär, sen artär*, tidig artär*,
-        arteriefas*, arteryel*, arteriyel*, geç arter*, erken arter*, артериальн*, артер*, арт, арт фаза,
+        sen arteri*, senarteri*, tidig arteri*, tidigarteri*, arteriefas*, arteryel*, arteriyel*,
+        geç arter*, erken arter*, артериальн*, артер*, арт, арт фаза,
         поздн* арт*, ранн* арт*, артериальн* фаз*, 动脉, 動脈, 动脉期, 動脈期, 動脈相, 動脈優位相, 动脉晚期,
         动脉早期, 早期动脉, 晚期动脉, 早期動脈, 後期動脈, 動脈早期, 動脈晚期, 動脈後期, 早期相, 动脉期早期,
         动脉期晚期, 肝动脉期, 肝動脈相, 皮质期, 皮質期, 皮髓质期, 皮髄相, 동맥, 동맥기, 초기 동맥*,
@@ -63,7 +66,7 @@ PHASE_WORDS: dict[str, tuple[str, ...]] = {
         """
         portal*, portal venous*, portal ven*, portal vein*, porto venous*, venous*, ven, PV, PVP, VP, HVP,
         late portal*, late portal venous*, early portal*, early venous*, port ven*, portoven*, porta,
-        portal phase, portal venous phase, v phase, PV phase, PP, c+v, c+p, c+pv, c+ pv,
+        portal phase, portal venous phase, port phase, fase port, f. port, v phase, PV phase, PP, c+v, c+p, c+pv, c+ pv,
         hepatic phase, vein phase, hepatic vein phase,
         hepatic venous*, hepatic parenchym*, parenchymal phase, venös*, venoes*, portal venös*,
         portal venoes*, pv venös*, portvenös*, portven*, portalphase*, spät portal*, spaet portal*,
@@ -74,27 +77,30 @@ PHASE_WORDS: dict[str, tuple[str, ...]] = {
         porto veneu*, portoveneu*, veneus, veneuze, portaal veneu*, wrotn*, żyln*, wrotno żyln*, miąższow*, venóz*,
         venoz*, portovenóz*, portální*, portafas*, portovenös fas*, portavenös*, venfas*, портальн*,
         порто веноз*, портовеноз*, венозн*, портал*, вен, вен фаза, воротн*, паренхиматозн*, печеночн* фаз*,
-        门脉, 門脈, 门脉期, 門脈期, 门静脉, 門靜脈, 門静脈, 门静脉期, 静脉, 靜脈, 静脈, 静脉期, 靜脈期,
+        门脉, 門脈, 门脉期, 門脈期, 门静脉, 門靜脈, 門静脈, 门静脉期, 门静脉晚期, 門静脈晩期, 静脉, 靜脈, 静脈, 静脉期,
+        靜脈期,
         静脈期, 静脉相, 静脈相, 門脈相, 門脈優位相, 肝实质期, 肝實質期, 肝実質相, 实质期, 實質期, 문맥, 문맥기, 정맥, 정맥기,
         간문맥
         """
     ),
     "dl": _words(
         """
-        delayed*, delay, delays, late, late phase, late venous*, delayed venous*, early delayed, early delay,
+        delayed*, delay, delays, dly, late, late phase, late venous*, late ven, delayed venous*, early delayed, early delay,
         late delayed, delayed phase, equilibrium*, equil, equilib*, excretory, excretion*, excret*, wash out,
         washout, DP, EQ, d phase, c+d, c+ del, del phase, del, urographic phase, interstitial phase, Spätphase*,
         Spaetphase*, spät*, spaet*, spät venös*, spaet venoes*, verzögert*, verzoegert*, Gleichgewicht*,
         Äquilibrium*, Aequilibrium*, Ausscheidung*, Exkretion*, Urographiephase*, tardi*, tardif,
-        temps tardi*, tps tardi*, équilibre*, excréteu*, excrétoire*, retardé*, délai, tardi* ven*,
+        tard, temps tardi*, tps tardi*, tardi* veineu*, équilibre*, excréteu*, excrétoire*, retardé*, délai, tardi* ven*,
         ven* tardi*, equilibrio*, escretor*, escreti*, ritardat*, retardad*, retraso, retardo, eliminación*,
         eliminação*, eliminazione, excretor*, equilíbrio*, late fase*, laat, laat veneu*, late veneu*,
         uitgesteld*, vertraagd*, evenwicht*, uitscheiding*, opóźnion*, opozn*, późn*, późn* żyln*, równowag*,
         wyrównaw*,
-        wydzielnicz*, pozdní*, vylučovac*, sen fas*, senfas*, utsöndring*, geç faz*, geç ven*, gecikmiş*,
+        wydzielnicz*, pozdní*, vylučovac*, sen fas*, senfas*, sen venös*, senvenös*, utsöndring*,
+        geç faz*, geç ven*, gecikmiş*,
         gecikme*, geç, denge faz*, отсроч*, поздн*, поздн* вен*, равновес*, выделительн*, экскретор*, отложенн*,
         延迟,
-        延遲, 延迟期, 延遲期, 延时, 延時, 延时期, 平衡期, 平衡相, 遅延, 遅延相, 後期相, 晩期相, 排泄期,
+        延遲, 延迟期, 延遲期, 静脉晚期, 晚期静脉, 静脈晩期, 晩期静脈, pozdní venóz*, sent venös*, sp ven*,
+        veineu* tardi*, 延时, 延時, 延时期, 平衡期, 平衡相, 遅延, 遅延相, 後期相, 晩期相, 排泄期,
         排泄相, 分泌期, 지연, 지연기, 지연상, 평형기, 배설기
         """
     ),
@@ -116,19 +122,21 @@ VENOUS_WORDS: frozenset[str] = frozenset(
 
 LATE_ARTERIAL_WORDS: tuple[str, ...] = _words(
     """
-    late art*, late (arterial), late hepatic art*, late a phase, LAP, LHAP, portal inflow*, PVIP,
+    late art*, late (arterial), late hepatic art*, late a phase, late AP, LAP, LHAP, late HAP, portal inflow*, PVIP,
     portal venous inflow*, pv inflow*, pancreatic phase, pancreatic parenchym*, Pankreasphase*, spät art*,
     späte art*, spaet art*, artériel* tardi*, art tardi*, arterios* tardi*, arterial* tardi*, laat arteri*,
-    tardi* arterial*, late arteri*, późn* tętnicz*, późn* faz* tętnicz*, pozdní arteri*, sen artär*, geç arter*,
+    tardi* art*, art tard, sp art*, late arteri*, sen arteri*, senarteri*, późn* tętnicz*,
+    późn* faz* tętnicz*, pozdní arteri*, sen artär*, geç arter*,
     поздн* арт*,
     动脉晚期, 晚期动脉, 动脉期晚期, 動脈晚期, 後期動脈, 動脈後期, 후기 동맥
     """
 )
 EARLY_ARTERIAL_WORDS: tuple[str, ...] = _words(
     """
-    early art*, early (arterial), early hepatic art*, early a phase, EAP, EHAP, früh art*, frühe art*,
+    early art*, early (arterial), early hepatic art*, early a phase, EAP, EHAP, early HAP, früh art*, frühe art*,
     artériel* précoce*, art précoce*, arterios* precoce*, arterial* precoc*, arterial* tempran*,
-    precoce arterial*, vroeg* arteri*, wczesn* tętnicz*, wczesn* faz* tętnicz*, tidig artär*, erken arter*,
+    precoce arterial*, vroeg* arteri*, wczesn* tętnicz*, wczesn* faz* tętnicz*, tidig artär*,
+    tidig arteri*, tidigarteri*, erken arter*,
     ранн* арт*, 动脉早期,
     早期动脉, 动脉期早期, 早期動脈, 動脈早期, 초기 동맥, 조기 동맥
     """
@@ -137,7 +145,7 @@ EARLY_ARTERIAL_WORDS: tuple[str, ...] = _words(
 
 CONTRAST_WORDS: tuple[str, ...] = _words(
     """
-    with contrast, w contrast, post contrast, enhanced, enhancement, CECT, C+, C(+), mit KM, nach KM, KM,
+    with contrast, w contrast, post contrast, enhanced, enhancement, CECT, C+, C(+), KM+, IV+, mit KM, nach KM, KM,
     Kontrast*, post KM, avec injection*, avec contraste, injecte*, con contrast*, con mdc, con civ, dopo mdc,
     con mezzo*, com contraste, pós contraste, met contrast, na contrast, с контраст*, с ку, z kontrastem,
     kontrastlı, med kontrast, CTA, angio*, 增强, 增強, 増強, 造影, 조영
@@ -205,7 +213,8 @@ NO_PHASE_WORDS: tuple[str, ...] = _words(
     lower extremity*, intra arterial*, intra venous*, arterio venous*, hepatic artery infusion*,
     hepatic artery chemo*, hepatic arterial infusion*, hepatic arterial chemo*, vascular lab, PP prone,
     prone PP, art of, state of the art, metal art, metall art, art red, art reduc*, non arterial*, not arterial*,
-    nicht arteriell*, vena cava*, пульм*, легочн* арт*, коронар* арт*, сонн* арт*,
+    nicht arteriell*, vena cava*, spatial*, VP shunt*, lap chole*, lap append*, lap band, post lap,
+    пульм*, легочн* арт*, коронар* арт*, сонн* арт*,
     воротн* тромб*, 主动脉, 大動脈, 肺动脉, 肺動脈, 冠状动脉, 冠狀動脈, 冠動脈, 冠脉, 颈动脉, 頸動脈, 椎动脉,
     椎動脈, 肾动脉, 腎動脈, 下肢动脉, 下肢動脈, 下肢静脉, 下肢静脈, 肺静脉, 肺静脈, 动静脉, 動静脈, 動靜脈,
     대동맥, 폐동맥, 관상동맥, 경동맥, 동정맥, 腎実質相, 肾实质期, 腎實質期, 膵実質相

@@ -14,9 +14,12 @@ import SimpleITK as sitk
 from dicom_phantom import abdomen_hu, lesion_mask, make_seg, phase_series, save, uid
 from enhanced_ct import enhanced, group
 from packaging.version import Version
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import EnhancedCTImageStorage, JPEGLSLossless, RLELossless
 
+from nnunet_multiphase.dicom.kind import kind_of
+from nnunet_multiphase.dicom.scan import scan_tree
+from nnunet_multiphase.dicom.volumes import Volume, volumes_of
 from nnunet_multiphase.dicom_import.import_tree import Summary, import_tree
 from nnunet_multiphase.volumes.volume_file import read_volume
 
@@ -76,6 +79,62 @@ def test_a_phase_in_two_files_is_one_volume(tmp_path: Path) -> None:
     halves[1].InstanceNumber = 2
     imported(halves, tmp_path)
     np.testing.assert_array_equal(sitk.GetArrayFromImage(written(tmp_path)), abdomen_hu("pv"))
+
+
+def concatenation(slices: list[FileDataset], *sizes: int) -> list[FileDataset]:
+    """Share the frames of one image out among files."""
+    files, first = [], 0
+    for number, size in enumerate(sizes, start=1):
+        part = enhanced(slices[first : first + size])
+        part.SeriesInstanceUID = uid("series", slices[0].SeriesInstanceUID)
+        part.InstanceNumber = part.InConcatenationNumber = number
+        part.ConcatenationUID, part.InConcatenationTotalNumber = uid("concatenation"), len(sizes)
+        part.ConcatenationFrameOffsetNumber = first
+        files.append(part)
+        first += size
+    return files
+
+
+def scanned(items: Sequence[Dataset], folder: Path) -> list[Volume]:
+    save(items, folder)
+    return [volume for series in scan_tree(folder).series for volume in volumes_of(series)]
+
+
+def test_a_concatenation_of_unequal_files_without_times_is_parted_by_its_order(tmp_path: Path) -> None:
+    files = concatenation(phase_series("art") + phase_series("pv", first_instance=13), 10, 10, 4)
+    for frame in (frame for part in files for frame in part.PerFrameFunctionalGroupsSequence):
+        del frame.FrameContentSequence
+    art, pv = scanned(files, tmp_path)
+    for volume, first in ((art, 0), (pv, 12)):
+        assert [part.instance for part in volume.slices] == list(range(first, first + 12))
+        assert (volume.blocked, volume.doubts) == ((), ())
+
+
+@pytest.mark.parametrize("total", [3, None])
+def test_a_concatenation_without_one_of_its_files_is_doubted(total: int | None, tmp_path: Path) -> None:
+    first, second, third = concatenation(phase_series("pv"), 4, 4, 4)
+    if total is None:  # it does not say how many there are: the numbers tell that the first lacks
+        del second.InConcatenationTotalNumber, third.InConcatenationTotalNumber
+    (volume,) = scanned([second, third] if total is None else [first, second], tmp_path)
+    (doubt,) = volume.doubts
+    assert doubt.startswith("1 file(s) of its concatenation are not in the tree")
+
+
+@pytest.mark.parametrize(
+    ("technique", "kind"),
+    [("MAX_IP", "a projection (MIP)"), ("CURVED_MPR", "(MPR)"), ("SURFACE_RENDER", "a volume rendering")],
+)
+def test_the_technique_by_which_frames_were_computed_is_read(
+    technique: str, kind: str, tmp_path: Path
+) -> None:
+    item = enhanced(phase_series("pv"))
+    shared = item.SharedFunctionalGroupsSequence[0].CTImageFrameTypeSequence[0]
+    shared.FrameType, shared.VolumeBasedCalculationTechnique = (
+        ["DERIVED", "PRIMARY", "VOLUME", "NONE"],
+        technique,
+    )
+    (volume,) = scanned([item], tmp_path)
+    assert kind in kind_of(volume).doubts[0]
 
 
 def test_phase_that_the_frames_name_is_read(tmp_path: Path) -> None:

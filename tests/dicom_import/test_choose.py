@@ -142,6 +142,11 @@ def test_gap_and_tilt_and_size_reach_the_table(tmp_path: Path, series_rows: Rows
             "thinner",
         ),
         ({"description": "pv", "orientation": CORONAL}, {"description": "pv"}, "axial slices"),
+        (
+            {"description": "pv", "LossyImageCompression": "01"},
+            {"description": "pv"},
+            "no loss by compression",
+        ),
         ({"description": "contrast", "AcquisitionTime": None}, {"description": "pv"}, "a higher confidence"),
     ],
 )

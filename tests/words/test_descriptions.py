@@ -192,6 +192,20 @@ def test_both_is_no_evidence_at_all(text: str) -> None:
     assert (phases_named(text), contrast_named(text)) == ({}, None)
 
 
+@pytest.mark.parametrize(
+    "text", ["ohne orales KM", "nur orales KM", "rektales KM", "KM: nein", "ohne, dann mit KM"]
+)
+def test_a_medium_that_was_drunk_or_denied_is_no_contrast(text: str) -> None:
+    assert (phases_named(text), contrast_named(text)) == ({}, None)
+
+
+def test_late_ap_leaves_arterial_and_delayed_to_the_voxels() -> None:
+    (evidence,) = text_evidence("Liver late AP 1.25", "description", 0.92)
+    assert evidence.open
+    assert evidence.favourite is None
+    assert sorted(PHASES, key=lambda phase: evidence.weights[PHASES.index(phase)])[2:] == ["dl", "art"]
+
+
 def test_phase_named_beside_both_counts() -> None:
     assert list(phases_named("LIVER W/O & W - ARTERIAL")) == ["art"]
 
@@ -225,6 +239,10 @@ def test_text_without_its_character_set_is_read(text: str, encoding: str, phase:
         ("LAP 2mm", 1),
         ("Leber spätarteriell", 1),
         ("art tardif", 1),
+        ("tardif artériel", 1),
+        ("late HAP", 1),
+        ("HAP late", 1),
+        ("early HAP", -1),
         ("поздняя артериальная", 1),
         ("后 动脉晚期", 1),
         ("EARLY ART", -1),
