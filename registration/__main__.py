@@ -16,6 +16,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
+from registration.itk_name import itk_name
+
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
@@ -238,6 +240,7 @@ def _check_options(options: argparse.Namespace) -> None:
             raise ValueError(f"{option} must end with one of {', '.join(endings)}, but is {path}.")
         if not path.parent.is_dir():
             raise FileNotFoundError(f"{option}: there is no folder {path.parent}; make it first.")
+        itk_name(path)  # refuses one that ITK cannot write
         if path.exists() and any(other.exists() and path.samefile(other) for other in inputs):
             raise ValueError(f"{option} {path} is one of the inputs, which would be lost; name another file.")
         if path.absolute() in named:
