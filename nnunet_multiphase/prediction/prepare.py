@@ -113,8 +113,8 @@ def prepare_case(
         stored,
         liver,
         aligned,
-        report.implausible,
-        tuple(warning for warning in report.warnings if warning not in report.implausible),
+        tuple(without_paths(case, text) for text in report.implausible),
+        tuple(without_paths(case, text) for text in report.warnings if text not in report.implausible),
         passed_over,
         usual_reference,
     )
@@ -124,6 +124,21 @@ def named_folder(case: CaseFolder) -> str | None:
     """Name the folder that a case is called after; None where its files lie loose, in a folder that may name somebody."""
     folder = Path(os.path.abspath(case.path)).name
     return folder if case_id(folder) == case.name else None
+
+
+def without_paths(case: CaseFolder, text: str) -> str:
+    """Leave out of a text where a case's files lie: it goes into the results, and a folder's name may be a person's.
+
+    Of a file that was named by itself its name goes, too.
+    """
+    inside = named_folder(case) is not None
+    for phase, path in case.images.items():
+        called = path.name if inside and path.parent == case.path else f"the file of {phase}"
+        for written in (str(path.absolute()), str(path)):
+            text = text.replace(written, called)
+    for folder in (case.path.absolute(), case.path) if inside else ():
+        text = text.replace(f"{folder}{os.sep}", "")
+    return text
 
 
 def _checked_volumes(
