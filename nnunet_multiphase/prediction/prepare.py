@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +63,8 @@ class PreparedCase:
     """Phases that the model does not use and nobody could: damaged or implausible."""
     usual_reference: str | None = None
     """The phase that the model's training cases mostly lie on."""
+    voxels: Mapping[str, str] = field(default_factory=dict)
+    """Digests of its phases' voxels, also of those that the model does not use."""
 
 
 def prepare_case(
@@ -117,6 +119,7 @@ def prepare_case(
         tuple(without_paths(case, text) for text in report.warnings if text not in report.implausible),
         passed_over,
         usual_reference,
+        report.voxels,
     )
 
 
