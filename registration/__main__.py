@@ -11,10 +11,12 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+
+from registration.itk_name import itk_name
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 HEADER_CHECKS = ("spacing", "orientation")
 """What a header may leave open or say implausibly, as `registration.file_header` names it."""
 ReadFolder: TypeAlias = "Callable[[Path], sitk.Image]"
+Judge: TypeAlias = "Callable[[Mapping[Path, sitk.Image], Collection[str]], list[str]]"
 REMARKS = "remarks"
 """Note of an image with what its reader has to tell."""
 BESIDE = ".registration_"
@@ -91,7 +94,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(
-    arguments: Sequence[str] | None = None, *, alone: bool = False, read_folder: ReadFolder | None = None
+    arguments: Sequence[str] | None = None,
+    *,
+    alone: bool = False,
+    read_folder: ReadFolder | None = None,
+    judge: Judge | None = None,
 ) -> int:
     """Run the command.
 
@@ -99,6 +106,7 @@ def main(
         arguments: The command line; none = the process's own.
         alone: Whether the process does nothing else: numba then starts without scipy.
         read_folder: Reads the folder of a DICOM series, from who can; none: a folder is refused.
+        judge: Says of both volumes what they cannot be, and what it was told to accept; none: only what are no HU is told.
 
     Returns:
         0, whatever the verdict, which is printed and stands in --json, but 1 with --strict where it is "failed"; 2
@@ -106,7 +114,7 @@ def main(
     """
     options = build_parser().parse_args(arguments)
     try:
-        verdict = _run(options, alone, read_folder)
+        verdict = _run(options, alone, read_folder, judge)
     except (ValueError, OSError) as problem:
         print(f"registration: {_told(problem)}", file=sys.stderr)
         return 2
@@ -122,7 +130,9 @@ def _told(problem: ValueError | OSError) -> str:
     return f"{problem.filename}: {problem.strerror}"
 
 
-def _run(options: argparse.Namespace, alone: bool, read_folder: ReadFolder | None) -> str:
+def _run(
+    options: argparse.Namespace, alone: bool, read_folder: ReadFolder | None, judge: Judge | None
+) -> str:
     """Register and write; give the verdict."""
     _check_options(options)
     _check_there(options, read_folder)
@@ -132,7 +142,6 @@ def _run(options: argparse.Namespace, alone: bool, read_folder: ReadFolder | Non
         refuse_unclear_header(path, options.accept)
     from registration.algorithm import register
     from registration.compiled import without_blas
-    from registration.padding import tell_padding
     from registration.rigid import rotation_matrices
     from registration.settings import RegistrationSettings
     from registration.volume_file import read_volume
@@ -148,7 +157,8 @@ def _run(options: argparse.Namespace, alone: bool, read_folder: ReadFolder | Non
     mask = None if options.reference_mask is None else read_volume(options.reference_mask)
     lesions = None if options.lesion_mask is None else read_volume(options.lesion_mask)
     result = register(reference, moving, reference_mask=mask, lesion_mask=lesions, settings=settings)
-    _write_all(options, _writers(options, reference, moving, mask, result))
+    notes = _notes({options.reference: reference, options.moving: moving}, options.accept, judge)
+    _write_all(options, _writers(options, reference, moving, mask, result, notes))
     print(
         f"{result.verdict}: similarity {result.similarity_before:.4f} -> {result.similarity_after:.4f}, overlap "
         f"{100 * result.overlap:.0f} % of the {result.region}, expected error "
@@ -156,15 +166,26 @@ def _run(options: argparse.Namespace, alone: bool, read_folder: ReadFolder | Non
     )
     for reason in result.reasons:
         print(f"  {reason}")
-    for path, image in ((options.reference, reference), (options.moving, moving)):
-        if padded := tell_padding(image):
-            print(f"  {path} {padded}")
-        if image.HasMetaDataKey(REMARKS) and image.GetMetaData(REMARKS):
-            print(f"  {image.GetMetaData(REMARKS)}")
-        print(*_unlike_hu(path, image), sep="", end="")
+    for note in notes:
+        print(f"  {note}")
     if result.deformation is not None:
         print("  deformed" if result.deformation.accepted else f"  not deformed: {result.deformation.reason}")
     return result.verdict
+
+
+def _notes(volumes: Mapping[Path, sitk.Image], accept: Collection[str], judge: Judge | None) -> list[str]:
+    """Say what of the volumes is to be known before the verdict is believed, a sentence each."""
+    from registration.padding import tell_padding
+
+    notes = []
+    for path, image in volumes.items():
+        if padded := tell_padding(image):
+            notes.append(f"{path} {padded}")
+        if image.HasMetaDataKey(REMARKS) and image.GetMetaData(REMARKS):
+            notes.append(image.GetMetaData(REMARKS))
+        if judge is None:
+            notes += _unlike_hu(path, image)
+    return notes if judge is None else [*notes, *judge(volumes, accept)]
 
 
 def _check_there(options: argparse.Namespace, read_folder: ReadFolder | None) -> None:
@@ -193,19 +214,19 @@ def _unlike_hu(path: Path, image: sitk.Image) -> list[str]:
     values = sitk.GetArrayViewFromImage(image)
     low, high = float(values.min()), float(values.max())
     if high - low < LEAST_RANGE_HU:
-        return [f"  {path} holds values from {low:g} to {high:g}, no HU: export it again in HU\n"]
+        return [f"{path} holds values from {low:g} to {high:g}, no HU: export it again in HU"]
     measured = values >= NO_HU_BELOW  # scanners pad with -2000 before they take the intercept off
     low = float(np.min(values, where=measured, initial=high))
     if low >= 0:
         return [
-            f"  {path} holds nothing below 0 ({low:g} to {high:g}) where HU have fat and air: is the rescale intercept "
-            "(mostly -1024) missing?\n"
+            f"{path} holds nothing below 0 ({low:g} to {high:g}) where HU have fat and air: is the rescale intercept "
+            "(mostly -1024) missing?"
         ]
     least, most = SOFT_HU
     if np.count_nonzero((values > least) & (values < most)) < LEAST_SOFT * np.count_nonzero(measured):
         return [
-            f"  {path} holds next to nothing from {least:g} to {most:g} where HU have soft tissue: was the rescale "
-            "intercept (mostly -1024) applied twice, or is it another one?\n"
+            f"{path} holds next to nothing from {least:g} to {most:g} where HU have soft tissue: was the rescale "
+            "intercept (mostly -1024) applied twice, or is it another one?"
         ]
     return []
 
@@ -238,6 +259,7 @@ def _check_options(options: argparse.Namespace) -> None:
             raise ValueError(f"{option} must end with one of {', '.join(endings)}, but is {path}.")
         if not path.parent.is_dir():
             raise FileNotFoundError(f"{option}: there is no folder {path.parent}; make it first.")
+        itk_name(path)  # refuses one that ITK cannot write
         if path.exists() and any(other.exists() and path.samefile(other) for other in inputs):
             raise ValueError(f"{option} {path} is one of the inputs, which would be lost; name another file.")
         if path.absolute() in named:
@@ -251,6 +273,7 @@ def _writers(
     moving: sitk.Image,
     mask: sitk.Image | None,
     result: RegistrationResult,
+    notes: Sequence[str],
 ) -> list[tuple[Path, Callable[[Path], Any]]]:
     """List each output with what writes it."""
     from registration.resample import resample_image, resample_labels
@@ -273,13 +296,15 @@ def _writers(
     writers: list[tuple[Path | None, Callable[[Path], Any]]] = [
         (options.moved, write_moved),
         (options.figure, write_figure),
-        (options.json, lambda path: path.write_text(_json_text(summary(options, result)))),
+        (options.json, lambda path: path.write_text(_json_text(summary(options, result, notes)))),
         (options.transform, lambda path: write_transform(result.transform, path)),
     ]
     return [(path, write) for path, write in writers if path is not None]
 
 
-def summary(options: argparse.Namespace, result: RegistrationResult) -> dict[str, Any]:
+def summary(
+    options: argparse.Namespace, result: RegistrationResult, notes: Sequence[str] = ()
+) -> dict[str, Any]:
     """Give what --json writes."""
     return {
         "reference": str(options.reference),
@@ -291,6 +316,7 @@ def summary(options: argparse.Namespace, result: RegistrationResult) -> dict[str
         "expected_error_mm": result.expected_error_mm,
         "verdict": result.verdict,
         "reasons": list(result.reasons),
+        "notes": list(notes),
         "evidence": asdict(result.evidence),
         "deformation": None if result.deformation is None else asdict(result.deformation),
         "angles_rad_translation_mm": list(result.rigid.GetParameters()),

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from registration.finding import Finding
+from registration.itk_name import itk_name
 from registration.nifti_bytes import is_nifti_name
 from registration.plausible_spacing import find_implausible_file
 
@@ -66,7 +67,11 @@ def _unclear_otherwise(path: Path) -> list[Finding | None]:
     """Judge a file by the reader that ITK takes for it, whatever its name says."""
     import SimpleITK as sitk
 
-    reader = sitk.ImageFileReader.GetImageIOFromFileName(str(path))
+    try:
+        name = itk_name(path)
+    except ValueError:
+        return []  # as where there is no reader
+    reader = sitk.ImageFileReader.GetImageIOFromFileName(name)
     if reader == "NrrdImageIO":
         return [_unclear_nrrd(path)]
     if reader == "MetaImageIO":

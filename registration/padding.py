@@ -16,6 +16,8 @@ NO_HU_ABOVE = 3071
 AIR_BELOW = -900
 LEAST_PADDING = 0.0005
 """Share of a volume; fewer voxels are noise, or metal."""
+LEAST_FILLED = 0.002
+"""Share of a volume in one piece; voxels of tissue that are exactly 0 HU are scattered by noise."""
 CORNER_SHARES = (0.05, 0.6)
 """What a value between air and metal must fill of the volume; outside a circle in a square lies 0.21 of it."""
 
@@ -86,6 +88,31 @@ def reaches_edge(area: np.ndarray) -> np.ndarray:
     edge = np.ones(area.shape[1:], bool)
     edge[1:-1, 1:-1] = False
     return np.isin(labels, np.setdiff1d(labels[:, edge], [0]))
+
+
+def without_filling(image: sitk.Image) -> tuple[sitk.Image, float]:
+    """Make air of what was filled with 0 where a moved volume has no data, as SimpleITK and scipy do unless they are told.
+
+    Args:
+        image: Volume that somebody resampled, HU.
+
+    Returns:
+        The volume in its own pixel type, the same one where nothing was filled, and the share of it that was: pieces of
+        exactly 0 HU that reach one of its six sides.
+    """
+    values = sitk.GetArrayViewFromImage(image)
+    zero = values == 0
+    if np.issubdtype(values.dtype, np.unsignedinteger) or zero.mean() < LEAST_FILLED:
+        return image, 0.0
+    pieces, _ = ndimage.label(zero)
+    sides = [np.take(pieces, end, axis) for axis in range(3) for end in (0, -1)]
+    at_a_side = np.unique(np.concatenate([side.ravel() for side in sides]))
+    large = np.flatnonzero(np.bincount(pieces.ravel()) >= LEAST_FILLED * values.size)
+    filled = np.isin(pieces, np.setdiff1d(np.intersect1d(at_a_side, large), [0]))
+    if not filled.any():
+        return image, 0.0
+    air = np.asarray(AIR_HU, values.dtype)
+    return image_like(np.where(filled, air, values), image), float(filled.mean())
 
 
 def tell_padding(image: sitk.Image) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from registration.finding import Finding
+from registration.itk_name import itk_name
 from registration.nifti_bytes import check_nifti_header, unit_code
 
 LEAST_SPACING_MM, MOST_SPACING_MM = 0.1, 20.0
@@ -108,11 +109,11 @@ def find_implausible_file(path: Path) -> Finding | None:
     import SimpleITK as sitk
 
     reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
     shown = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)  # ITK's own complaints come in the reader's words
     try:
         check_nifti_header(path)
+        reader.SetFileName(itk_name(path))
         reader.ReadImageInformation()
     except (RuntimeError, ValueError):
         return None

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import SimpleITK as sitk
 
+from registration.itk_name import itk_name
 from registration.nifti_bytes import check_nifti, check_nifti_header, is_nifti_name
 from registration.unreadable import why_unreadable
 
@@ -23,8 +24,8 @@ def read_volume(path: Path) -> sitk.Image:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no image, or a NIfTI file that is cut short or holds NaN, which ITK reads as zeros without a
-            word.
+        ValueError: It is no image, its name is no text, or it is a NIfTI file that is cut short or holds NaN, which ITK
+            reads as zeros without a word.
     """
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}; give the path of a volume.")
@@ -32,7 +33,7 @@ def read_volume(path: Path) -> sitk.Image:
     before = state_of(path)
     check_nifti_header(path)
     reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
+    reader.SetFileName(itk_name(path))
     try:
         reader.ReadImageInformation()
         check_nifti(path, reader)
@@ -82,14 +83,15 @@ def write_volume(image: sitk.Image, path: Path, *, compress: bool = True) -> Non
     Raises:
         OSError: It cannot be written, with the file's name and the system's reason.
     """
+    name = _name_to_write(path)
     try:
-        sitk.WriteImage(image, str(path), compress)
+        sitk.WriteImage(image, name, compress)
         _settle_on_disk(path)
         if not is_nifti_name(path):
             read_volume(path)
             return
         reader = sitk.ImageFileReader()
-        reader.SetFileName(str(path))
+        reader.SetFileName(name)
         reader.ReadImageInformation()
         check_nifti(path, reader)
     except (RuntimeError, ValueError) as problem:
@@ -102,16 +104,25 @@ def write_transform(transform: sitk.Transform, path: Path) -> None:
     Raises:
         OSError: It cannot be written, with the file's name and the system's reason.
     """
+    name = _name_to_write(path)
     try:
-        sitk.WriteTransform(transform, str(path))
+        sitk.WriteTransform(transform, name)
         _settle_on_disk(path)
-        there = sitk.ReadTransform(str(path))
+        there = sitk.ReadTransform(name)
     except RuntimeError as problem:
         _say_why(path, problem)
     # Some formats hold every transform as an affine one, with other parameters.
     same = there.GetNumberOfParameters() == transform.GetNumberOfParameters()
     if there.GetName() == transform.GetName() and not same:
         _say_why(path, RuntimeError("it was cut off"))
+
+
+def _name_to_write(path: Path) -> str:
+    """Give ITK's name of a file that is to be written; OSError where it has none."""
+    try:
+        return itk_name(path)
+    except ValueError as problem:
+        raise OSError(None, str(problem)) from problem
 
 
 def _settle_on_disk(path: Path) -> None:

@@ -23,6 +23,7 @@ def predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tu
 
     from nnunet_multiphase import prediction
     from nnunet_multiphase.cli.main import main
+    from nnunet_multiphase.patients.shared_volumes import SharedVolumes
 
     def run(
         *arguments: object, output: Path = tmp_path / "out", prepare: Callable[[Any], Any] = lambda case: case
@@ -58,6 +59,7 @@ def predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tu
         model = SimpleNamespace(record={"labels": {"background": 0, "lesion": 1}})
         monkeypatch.setattr(prediction, "load_for_runtime", lambda *_, **__: model)
         monkeypatch.setattr(prediction, "prepare_for", lambda _model, case, **_: prepare(case))
+        monkeypatch.setattr(SharedVolumes, "told", lambda _, case: case)  # of a case that nobody prepared
         monkeypatch.setattr(prediction, "predict_case", stand_in)
         monkeypatch.setattr(prediction, "prediction_summary", lambda _: "done")
         status = main(["predict", *map(str, arguments), "-m", str(tmp_path), "-o", str(output)])

@@ -17,6 +17,7 @@ from nnunet_multiphase.phases import PHASE_TITLES, PHASES
 from nnunet_multiphase.volumes.volume_file import read_volume
 from registration.file_header import refuse_unclear_header
 from registration.nifti_bytes import unit_code
+from registration.padding import tell_padding
 from registration.volume import check_one_value
 
 if TYPE_CHECKING:
@@ -188,6 +189,17 @@ def read_phases(
     """Read phases, by the names that they are given under; `case` is the patient's name, if it has one."""
     whose = f"case {case}, " if case else ""
     return {name: read_given(volume, f"{whose}phase {name}", accept) for name, volume in phases.items()}
+
+
+def told_of_padding(phases: Iterable[GivenPhase]) -> list[str]:
+    """Say of volumes which are padded with what is no HU, and what their readers have to tell."""
+    told = []
+    for given in phases:
+        if padded := tell_padding(given.image):
+            told.append(f"{given.called} {padded}")
+        if "remarks" in given.image.GetMetaDataKeys() and given.image.GetMetaData("remarks"):
+            told.append(f"{given.called}: {given.image.GetMetaData('remarks')}")
+    return told
 
 
 def tell(warned: Sequence[str]) -> None:

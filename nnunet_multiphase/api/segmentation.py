@@ -24,12 +24,14 @@ from nnunet_multiphase.api.input import (
     reference_name,
     refuse_several_values,
     tell,
+    told_of_padding,
 )
 from nnunet_multiphase.api.kinds import refuse_other_flags, refuse_other_numbers, refuse_other_texts
 from nnunet_multiphase.api.words import in_python, told_in_python
 from nnunet_multiphase.errors import InputError
 
 if TYPE_CHECKING:
+    from nnunet_multiphase.cases.given import GivenPhase
     from nnunet_multiphase.evaluation.scores import Scores
     from nnunet_multiphase.measurement.record import PatientMeasures
 
@@ -91,7 +93,7 @@ def lesion_table(
     if organ is not None:
         refuse_several_values(organ, "the liver mask")
     given = {names[name]: phase for name, phase in read_phases(phases or {}, accept, case).items()}
-    images = {phase: turned(volume.image) for phase, volume in given.items()}
+    images, filled = _without_filling(given)
     refuse_other_grids(lesions, images, {"the liver": organ})
     judged = judge_phases(given, accept, liver_drawn=organ is not None, aligned=True, whose=case)
     masks = {"lesions": lesions} if organ is None else {"liver": organ, "lesions": lesions}
@@ -99,8 +101,32 @@ def lesion_table(
     table = measure_patient(
         case, reference, lesions, images, liver=None if organ is None else drawn_liver(organ, lesions)
     )
-    tell([*judged.warnings, *_lesions_apart(table), *told_of_ends(table.lesions)])
+    tell(
+        [
+            *judged.warnings,
+            *told_of_padding(given.values()),
+            *filled,
+            *_lesions_apart(table),
+            *told_of_ends(table.lesions),
+        ]
+    )
     return table
+
+
+def _without_filling(phases: Mapping[str, GivenPhase]) -> tuple[dict[str, sitk.Image], list[str]]:
+    """Take what resampling filled with 0 for no data, and say so; else a lesion beyond it would be measured as 0 HU."""
+    from nnunet_multiphase.volumes.orientation import turned
+    from registration.padding import AIR_HU, without_filling, without_padding
+
+    images, told = {}, []
+    for phase, given in phases.items():
+        images[phase], share = without_filling(without_padding(turned(given.image)))
+        if share:
+            told.append(
+                f"{given.called} holds 0 HU in {max(1, round(100 * share))} % of its voxels, in pieces up to its sides, as "
+                f"resampling fills where there are no data: taken as such; resample with {AIR_HU} there"
+            )
+    return images, told
 
 
 def _lesions(labels: sitk.Image, wanted: tuple[int, ...] | None) -> sitk.Image:

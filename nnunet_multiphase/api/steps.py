@@ -24,6 +24,7 @@ from nnunet_multiphase.api.input import (
     reference_name,
     refuse_other_settings,
     tell,
+    told_of_padding,
 )
 from nnunet_multiphase.api.words import told_in_python
 from nnunet_multiphase.errors import InputError
@@ -83,7 +84,7 @@ def register(
         read_given(volume, called, accept)
         for volume, called in ((reference, "the reference"), (moving, "the moving volume"))
     )
-    tell(judge_pair(stays, moves, accept).warnings)
+    tell([*judge_pair(stays, moves, accept).warnings, *told_of_padding((stays, moves))])
     masks = {"reference_mask": read_mask(reference_mask), "lesion_mask": read_mask(lesion_mask)}
     try:
         return registration.register(stays.image, moves.image, **masks, settings=settings)
@@ -165,7 +166,7 @@ def align_phases(
         registered=registered,
         case="given",
     )
-    tell([*judged.warnings, *told_of_copies(aligned.images)])
+    tell([*judged.warnings, *told_of_padding(given.values()), *told_of_copies(aligned.images)])
     return aligned
 
 

@@ -40,7 +40,7 @@ _WORDS: tuple[tuple[str, Words], ...] = (
     (r"-o\b(?! [A-Z])", "output"),
     (r"the same command goes", "the same call goes"),
 )
-_TABLE = tuple((re.compile(rf"(?<![\w-]){pattern}"), words) for pattern, words in _WORDS)
+_TABLE = tuple((re.compile(rf"(?<![\w-])(?<!setup's ){pattern}"), words) for pattern, words in _WORDS)
 
 
 def _argument(option: str) -> str:

@@ -69,9 +69,14 @@ def judge_phases(
     return judged
 
 
-def judge_pair(reference: GivenPhase, moving: GivenPhase, accept: Collection[str]) -> Judged:
-    """Ask whether two volumes to be registered can be of one patient's body; errors as in `judge_phases`."""
-    judged = Judged(accept, in_python=True)
+def judge_pair(
+    reference: GivenPhase, moving: GivenPhase, accept: Collection[str], *, told: Collection[str] = ()
+) -> Judged:
+    """Ask whether two volumes to be registered can be of one patient's body.
+
+    Args and errors as in `judge_phases`; `told` are the checks whose findings are warnings.
+    """
+    judged = Judged(accept, in_python=True, told=told)
     for given in (reference, moving):
         judged.volume(given.called, given.called, given.image, unit_code=given.unit_code)
     judged.add("the volumes:", [find_unlike_phases(judged.samples, judged.bodies)])

@@ -142,7 +142,8 @@ def _write_page(args: argparse.Namespace, scores: "Scores") -> None:
 
     about = Text(f"Predictions in {args.predictions}, truth in {args.truth}.")
     lines = [*summary_lines(scores), *([labels_line(scores)] if scores.labels else [])]
-    summary = [about, *(Text(line[0].upper() + line[1:] + ".") for line in lines)]
+    told = [Text(f"To know before the numbers are believed: {scores.note}.")] if scores.note else []
+    summary = [about, *told, *(Text(line[0].upper() + line[1:] + ".") for line in lines)]
     cases = Table(CASE_HEADER, case_rows(scores), "Last row: means, and sums of volumes and lesions.")
     sections = [Section("Summary", summary), Section("Cases", [cases])]
     for name in scores.class_names:

@@ -6,11 +6,13 @@ Those modules import nothing heavy at the top, so that --help answers at once.
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from nnunet_multiphase import __version__
+from nnunet_multiphase.cli.paths import refuse_odd_paths
 from nnunet_multiphase.errors import InputError, told_by_system
 from nnunet_multiphase.idle_threads import let_threads_sleep
 
@@ -47,7 +49,12 @@ def build_parser() -> argparse.ArgumentParser:
 def run_command(args: argparse.Namespace) -> int:
     """Run the chosen command; bad input becomes one sentence on stderr and exit status 2."""
     try:
-        return int(args.run(args))
+        refuse_odd_paths(args)
+        status = int(args.run(args))
+        _flush()
+        return status
+    except BrokenPipeError:
+        return _unread()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -59,13 +66,32 @@ def run_command(args: argparse.Namespace) -> int:
         return 130
 
 
+def _flush() -> None:
+    """Hand on what is printed, while an error can still be told."""
+    if sys.stdout is not None:  # it may have been closed from the start
+        sys.stdout.flush()
+
+
+def _unread() -> int:
+    """End as other programs do whose reader (`| head`) has gone: without a word, as by SIGPIPE."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes once more at its end
+    return 128 + 13
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of the console script."""
     let_threads_sleep()
     for stream in (sys.stdout, sys.stderr):  # a file's name need be no text at all
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    return run_command(build_parser().parse_args(argv))
+    try:
+        try:
+            args = build_parser().parse_args(argv)
+        finally:  # --help and --list-presets print and exit
+            _flush()
+    except BrokenPipeError:
+        return _unread()
+    return run_command(args)
 
 
 if __name__ == "__main__":

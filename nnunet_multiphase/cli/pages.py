@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +57,9 @@ def write_index(
     if not args.output.is_dir() or not (args.page or (args.output / INDEX).exists()):
         return
     try:
-        print(f"look at {write_patient_index(args.output, failed)}", flush=True)
+        index = write_patient_index(args.output, failed)
+        with contextlib.suppress(BrokenPipeError):  # a list that nobody reads on is written all the same
+            print(f"look at {index}", flush=True)
     except Exception as error:
         _fail(failures, f"{args.output / INDEX}, the list of all patients, was not written", error)
 

@@ -68,9 +68,15 @@ def predict_here(
 ) -> Iterator[Outcome]:
     """Predict in this process; the next patient is prepared meanwhile."""
     from nnunet_multiphase.patients.ahead import made_ahead
+    from nnunet_multiphase.patients.shared_volumes import SharedVolumes
 
     options = _registration_options(args, model)
-    for patient, prepared in made_ahead(patients, lambda p: _prepared(args, model, p, options)):
+    shared = SharedVolumes()
+
+    def prepare(patient: Patient) -> PreparedCase:
+        return shared.told(_prepared(args, model, patient, options))  # one after the other, in their order
+
+    for patient, prepared in made_ahead(patients, prepare):
         yield predict_one(args, model, patient, prepared, service)
 
 

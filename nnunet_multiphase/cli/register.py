@@ -1,7 +1,7 @@
 """`nnunet-multiphase register`: `python -m registration` under our own name."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
         elif value is not None:
             # --option=value holds also for values that begin with a dash.
             arguments.append(f"{action.option_strings[0]}={value}" if action.option_strings else str(value))
-    return main(arguments, alone=True, read_folder=_read_folder)
+    return main(arguments, alone=True, read_folder=_read_folder, judge=_judge)
 
 
 def _read_folder(folder: Path) -> "sitk.Image":
@@ -39,6 +39,16 @@ def _read_folder(folder: Path) -> "sitk.Image":
     from nnunet_multiphase.volumes import volume_file
 
     return volume_file.read_volume(folder)
+
+
+def _judge(volumes: "Mapping[Path, sitk.Image]", accept: Collection[str]) -> list[str]:
+    """Say what two volumes cannot be, in setup's words; here it is no refusal, for the verdict stands beside it."""
+    from nnunet_multiphase.cases.check_names import CHECKS
+    from nnunet_multiphase.cases.given import GivenPhase, judge_pair
+
+    given = [GivenPhase(image, str(path)) for path, image in volumes.items()]
+    # One file given twice is told once.
+    return [*dict.fromkeys(judge_pair(given[0], given[-1], accept, told=CHECKS).warnings)]
 
 
 def _options() -> Iterator[argparse.Action]:

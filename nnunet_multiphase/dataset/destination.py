@@ -16,6 +16,7 @@ from nnunet_multiphase.dataset_name import nnunet_places
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.exchange import hidden, put_aside, remove_folder, settle_folder
 from nnunet_multiphase.split_record import SPLITS
+from registration.itk_name import itk_name
 
 RECORDS = "finished"
 """Folder in a dataset that is being made: which cases are done."""
@@ -62,6 +63,10 @@ def nnunet_folder(variable: str) -> Path:
             f"{variable} is {value}: a ~ in quotes is not expanded; type `export {variable}={Path(value).expanduser()}`"
         )
     folder = Path(os.path.abspath(value))
+    try:
+        itk_name(folder)
+    except ValueError as error:
+        raise InputError(f"{variable}: {error}") from error
     there = next(place for place in (folder, *folder.parents) if place.exists())
     if not there.is_dir():
         file = "a file" if there == folder else f"below the file {there}"

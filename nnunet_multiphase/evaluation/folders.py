@@ -16,6 +16,7 @@ from nnunet_multiphase.evaluation.case_files import (
     find_truths,
     is_lesion_mask,
 )
+from nnunet_multiphase.evaluation.doubtful_sides import SideWatch
 from nnunet_multiphase.evaluation.exchanged import ExchangeWatch
 from nnunet_multiphase.evaluation.label_choice import (
     BothClasses,
@@ -107,7 +108,9 @@ def evaluate_folders(
     said = options.lesion is not None or options.prediction_lesion is not None
     counted = None if said or classes is None else classes.prediction.lesion
     doubts = doubts_of_labels(prediction_folder, common, counted)
-    return replace(scores, note="; ".join(filter(None, (scores.note, doubts))))
+    alone = sorted(set(predictions) - set(truths))
+    left = f"not scored, for their truth is not there: {first_of(alone)}" if alone else ""
+    return replace(scores, note="; ".join(filter(None, (scores.note, doubts, left))))
 
 
 def evaluate_pairs(
@@ -149,6 +152,7 @@ def _scored(
     lesions: list[LesionScore] = []
     further: list[ClassScore] = []
     mirrors, exchanged, borrowed = MirrorWatch(), ExchangeWatch(classes), BorrowedWatch(classes)
+    doubtful = SideWatch()
     for case, prediction, truth in sides:
         score, rows = evaluate_case(
             prediction, truth, case=case, iou_threshold=iou_threshold, classes=classes
@@ -157,10 +161,11 @@ def _scored(
         lesions.extend(rows)
         further.extend(evaluate_classes(prediction, truth, case=case, classes=classes))
         mirrors.look(prediction, truth, classes.prediction.lesion, classes.truth.lesion)
+        doubtful.look(case, prediction, truth, classes.prediction.lesion, classes.truth.lesion)
         exchanged.look(prediction, truth)
         borrowed.look(case, prediction, truth)
     borrowed.refuse()
-    note = "; ".join(filter(None, (classes.note, mirrors.note(), exchanged.note())))
+    note = "; ".join(filter(None, (classes.note, mirrors.note(), exchanged.note(), doubtful.note())))
     return Scores(cases, lesions, iou_threshold, further, _labels(classes), note)
 
 
@@ -243,7 +248,7 @@ def _evaluate_drawn(
     cases: list[CaseScore] = []
     lesions: list[LesionScore] = []
     further: list[ClassScore] = []
-    mirrors, exchanged = MirrorWatch(), ExchangeWatch(both)
+    mirrors, exchanged, doubtful = MirrorWatch(), ExchangeWatch(both), SideWatch()
     for case in sorted(predictions):
         files = drawn[case]
         prediction, truth = (
@@ -254,6 +259,7 @@ def _evaluate_drawn(
         cases.append(score)
         lesions.extend(rows)
         mirrors.look(prediction, truth, both.prediction.lesion, both.truth.lesion)
+        doubtful.look(case, prediction, truth, both.prediction.lesion, both.truth.lesion)
         exchanged.look(prediction, truth)
         if liver and files.liver is not None:
             # The file is the whole liver; the class may be the liver around the lesions.
@@ -272,7 +278,7 @@ def _evaluate_drawn(
             classes = BothClasses(both.prediction, of_truth, both.said_by)
             further.extend(evaluate_classes(prediction, organ_truth, case=case, classes=classes))
     labels = {LESION: sorted(both.prediction.lesion), **{name: sorted(v) for name, v in liver.items()}}
-    note = "; ".join(filter(None, (mirrors.note(), exchanged.note())))
+    note = "; ".join(filter(None, (mirrors.note(), exchanged.note(), doubtful.note())))
     return Scores(cases, lesions, iou_threshold, further, labels, note)
 
 

@@ -119,7 +119,7 @@ class Scores:
         iou_threshold: What they were matched with.
         classes: Each further class of each case; empty where lesions are all there is.
         labels: Class -> its label values in the truth; "ignore" for those that do not count.
-        note: A second reading of the labels that the user should know of.
+        note: What the user should know before the numbers are believed.
     """
 
     cases: list[CaseScore]
@@ -162,6 +162,7 @@ class Scores:
             "empty_prediction_cases": sum(c.truth_ml > 0 and c.prediction_ml == 0 for c in self.cases),
             "iou_threshold": self.iou_threshold,
             **({"labels": self.labels} if self.labels else {}),
+            **({"note": self.note} if self.note else {}),
             **(
                 {"classes": {name: self.class_summary(name) for name in self.class_names}}
                 if self.classes

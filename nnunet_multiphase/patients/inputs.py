@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -50,11 +51,13 @@ class Patient:
         return tuple(self.case.images.values()) if isinstance(self.case, CaseFolder) else ()
 
     def without_paths(self, text: str) -> str:
-        """Leave out of a text where loose files lie: --case may stand for a name that a folder says."""
+        """Leave out of a text where the files lie: a folder above, or of loose files each, may be called by a name."""
         if isinstance(self.case, CaseFolder):
-            for phase, path in self.case.images.items():
-                for written in (str(path.absolute()), str(path)):
-                    text = text.replace(written, f"the file of {phase}")
+            from nnunet_multiphase.prediction.prepare import without_paths
+
+            return without_paths(self.case, text)
+        for folder in (self.case.absolute(), self.case):
+            text = text.replace(f"{folder}{os.sep}", "")
         return text
 
 

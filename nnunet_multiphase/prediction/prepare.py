@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +63,8 @@ class PreparedCase:
     """Phases that the model does not use and nobody could: damaged or implausible."""
     usual_reference: str | None = None
     """The phase that the model's training cases mostly lie on."""
+    voxels: Mapping[str, str] = field(default_factory=dict)
+    """Digests of its phases' voxels, also of those that the model does not use."""
 
 
 def prepare_case(
@@ -113,10 +115,11 @@ def prepare_case(
         stored,
         liver,
         aligned,
-        report.implausible,
-        tuple(warning for warning in report.warnings if warning not in report.implausible),
+        tuple(without_paths(case, text) for text in report.implausible),
+        tuple(without_paths(case, text) for text in report.warnings if text not in report.implausible),
         passed_over,
         usual_reference,
+        report.voxels,
     )
 
 
@@ -124,6 +127,21 @@ def named_folder(case: CaseFolder) -> str | None:
     """Name the folder that a case is called after; None where its files lie loose, in a folder that may name somebody."""
     folder = Path(os.path.abspath(case.path)).name
     return folder if case_id(folder) == case.name else None
+
+
+def without_paths(case: CaseFolder, text: str) -> str:
+    """Leave out of a text where a case's files lie: it goes into the results, and a folder's name may be a person's.
+
+    Of a file that was named by itself its name goes, too.
+    """
+    inside = named_folder(case) is not None
+    for phase, path in case.images.items():
+        called = path.name if inside and path.parent == case.path else f"the file of {phase}"
+        for written in (str(path.absolute()), str(path)):
+            text = text.replace(written, called)
+    for folder in (case.path.absolute(), case.path) if inside else ():
+        text = text.replace(f"{folder}{os.sep}", "")
+    return text
 
 
 def _checked_volumes(

@@ -13,6 +13,7 @@ import SimpleITK as sitk
 from nnunet_multiphase.errors import InputError
 from nnunet_multiphase.phases import PHASES
 from nnunet_multiphase.volumes.orientation import upright
+from registration.itk_name import itk_name
 from registration.nifti_bytes import check_nifti, check_nifti_header
 from registration.unreadable import why_unreadable
 from registration.volume import MIN_VOXELS, check_placement
@@ -180,12 +181,12 @@ def read_information(path: Path) -> sitk.ImageFileReader:
     """
     if path.suffix.lower() == ".img" and not _header_of(path).is_file():
         raise InputError(f"{path} has no header beside it: expected {_header_of(path).name}; copy both files")
+    reader = sitk.ImageFileReader()
     try:
+        reader.SetFileName(itk_name(path))
         check_nifti_header(path)
     except ValueError as error:
         raise InputError(str(error)) from error
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
     try:
         with _quiet_itk:
             reader.ReadImageInformation()
@@ -306,9 +307,11 @@ def read_unchecked(path: Path) -> sitk.Image:
     """
     try:
         with _quiet_itk:
-            return sitk.ReadImage(str(path))
+            return sitk.ReadImage(itk_name(path))
     except RuntimeError as error:
         raise InputError(why_unreadable(path, error)) from error
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 def _by(size: tuple[int, ...]) -> str:

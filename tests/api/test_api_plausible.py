@@ -14,6 +14,7 @@ import SimpleITK as sitk
 from torso import image_of, lesion_mask, liver_mask, torso_hu
 
 import nnunet_multiphase as mp
+from registration.padding import without_filling
 
 PV, ART, NC = (image_of(torso_hu(liver_hu=hu, seed=n)) for n, hu in enumerate((110, 75, 50)))
 LESIONS, LIVER = (image_of(mask, np.uint8) for mask in (lesion_mask(), liver_mask()))
@@ -244,3 +245,38 @@ def test_a_folder_of_files_is_no_series_and_its_files_are_named(tmp_path: Path) 
             mp.InputError, match=r"if art\.nii\.gz or pv\.nii\.gz in it is meant, give that file"
         ):
             call()
+
+
+def changed(image: sitk.Image, change: Callable[[np.ndarray], None]) -> sitk.Image:
+    values = sitk.GetArrayFromImage(image)
+    change(values)
+    made = sitk.GetImageFromArray(values)
+    made.CopyInformation(image)
+    return made
+
+
+def test_what_resampling_filled_with_0_is_no_data_and_told() -> None:
+    """SimpleITK's own default: a lesion beyond the phase's end had 0 HU there, and washed out."""
+    middle = int(np.argwhere(lesion_mask())[:, 0].mean())
+
+    def fill(values: np.ndarray) -> None:
+        values[middle - 1 :] = 0
+
+    with pytest.warns(
+        UserWarning, match="phase art holds 0 HU in .* % of its voxels, in pieces up to its sides"
+    ):
+        table = mp.lesion_table(LESIONS, {"pv": PV, "art": changed(ART, fill)})
+    assert table.lesions[0].lesion.keys() == {"pv"}
+
+
+def test_tissue_of_0_hu_is_no_filling() -> None:
+    few = changed(ART, lambda values: values.__setitem__((slice(None), 20, slice(10, 14)), 0))
+    assert without_filling(few) == (few, 0.0)
+
+
+def test_padding_of_a_given_volume_is_told() -> None:
+    padded = changed(PV, lambda values: values.__setitem__((slice(None), slice(3)), -2000))
+    with pytest.warns(
+        UserWarning, match="phase pv holds -2000 and the like in 6 % of its voxels.*taken as air"
+    ):
+        mp.lesion_table(LESIONS, {"pv": padded})

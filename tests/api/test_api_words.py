@@ -100,3 +100,8 @@ def test_results_do_not_come_over_a_file_of_the_case(tmp_path: Path) -> None:
         mp.predict_case(loaded, flat, tmp_path)
     with pytest.raises(mp.InputError, match="is a file: expected a folder"):
         mp.predict_case(loaded, tmp_path / "p7", Path(shutil.copy(__file__, tmp_path)))
+
+
+def test_options_of_setup_stay_as_they_are() -> None:
+    text = "say which label is which (setup's --lesion-labels and --liver-labels)"
+    assert in_python(text) == text

@@ -9,6 +9,7 @@ import pytest
 from nnunet_multiphase import prediction
 from nnunet_multiphase.cli.main import main
 from nnunet_multiphase.errors import CohortError, InputError
+from nnunet_multiphase.patients.shared_volumes import SharedVolumes
 from nnunet_multiphase.prediction import find_model_folder, trained_folds
 from nnunet_multiphase.prediction.not_predicted import forget_failure, note_failures
 from nnunet_multiphase.prediction.write import place_files
@@ -46,6 +47,7 @@ def predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         model = SimpleNamespace(record={"labels": {"background": 0, "lesion": 1}})
         monkeypatch.setattr(prediction, "load_for_runtime", lambda *_, **__: model)
         monkeypatch.setattr(prediction, "prepare_for", lambda _model, case, **_: case)
+        monkeypatch.setattr(SharedVolumes, "told", lambda _, case: case)  # of a case that nobody prepared
         monkeypatch.setattr(prediction, "predict_case", stand_in)
         monkeypatch.setattr(prediction, "prediction_summary", lambda _: "done")
         for name in ("one", "two"):

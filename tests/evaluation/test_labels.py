@@ -151,7 +151,7 @@ def test_predictions_without_any_lesion_are_told_as_a_doubt(tmp_path: Path, caps
         "no prediction holds a lesion (2), only 1; if that is lesion there, pass" in capsys.readouterr().err
     )
     assert main([*command, "--prediction-lesion-labels", "2"]) == 0
-    assert capsys.readouterr().err == ""
+    assert "no prediction holds" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("ending", [".NII.GZ", ".mhd", ".nhdr", ".hdr"])

@@ -55,7 +55,7 @@ def test_another_runtime_or_a_model_that_is_not_known_is_no_other_model(folders:
     measured(folders[0], "a")
     measured(folders[0], "b", runtime="onnx")
     (folders[0] / "c_lesions.json").write_text(json.dumps({"model": None}))
-    assert evaluate_folders(*folders).note == ""
+    assert "model" not in evaluate_folders(*folders).note
 
 
 def test_tables_that_count_other_labels_are_told(folders: tuple[Path, Path]) -> None:
@@ -65,7 +65,7 @@ def test_tables_that_count_other_labels_are_told(folders: tuple[Path, Path]) -> 
         "the table of a, b, c counts the labels 1 2 as lesions, here 2 count"
         in evaluate_folders(*folders).note
     )
-    assert evaluate_folders(*folders, options=LabelOptions((2,))).note == ""
+    assert "counts" not in evaluate_folders(*folders, options=LabelOptions((2,))).note
 
 
 def test_labels_of_a_patient_who_failed_since_are_told(folders: tuple[Path, Path]) -> None:

@@ -8,8 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from tiny_phases import write_case
 
+from nnunet_multiphase.cases.case import CaseFolder
 from nnunet_multiphase.cases.case_name import case_id
+from nnunet_multiphase.patients.inputs import Patient
+from nnunet_multiphase.prediction.prepare import prepare_case
 from nnunet_multiphase.prediction.remarks import remarks_on
 
 
@@ -100,3 +104,19 @@ def test_a_mask_that_is_no_whole_liver_is_told(tmp_path: Path, millilitres: int,
 
 def test_without_a_liver_that_is_told(tmp_path: Path) -> None:
     assert "no liver is known" in told(tmp_path, source=None)
+
+
+def test_no_folder_that_may_be_called_by_a_persons_name_comes_into_the_results(tmp_path: Path) -> None:
+    folder = write_case(tmp_path / "Doe_Jane" / "one", phases=("art",))
+    image = sitk.ReadImage(str(folder / "art.nii.gz"))
+    image[:, :10, :] = -2000
+    sitk.WriteImage(image, str(folder / "art.nii.gz"))
+    loose = CaseFolder("x", folder, "x", {"art": folder / "art.nii.gz"}, "art", None, None)
+    for case, called in ((folder, "art.nii.gz"), (loose, "the file of art")):
+        (doubt,) = prepare_case(case, ("art",)).doubts
+        assert f"phase art: {called} holds -2000" in doubt
+
+
+def test_what_failed_is_kept_without_the_folders_above_its_case(tmp_path: Path) -> None:
+    case = tmp_path / "Doe_Jane" / "one"
+    assert Patient("one", case).without_paths(f"{case / 'art.nii.gz'} is cut off") == "art.nii.gz is cut off"
