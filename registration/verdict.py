@@ -81,6 +81,7 @@ def judge(evidence: Evidence, region: str) -> tuple[Judgement, tuple[str, ...]]:
     organ_is_there = convincing and evidence.overlap >= LEAST_OVERLAP.ok
     sure = (
         organ_is_there
+        and evidence.body_overlap >= LEAST_OVERLAP.ok
         and (evidence.edge_agreement or 0.0) >= SURE_EDGES
         and evidence.disagreement_mm <= SURE_DISAGREEMENT_MM
     )

@@ -32,7 +32,12 @@ def test_a_body_that_is_unlike_is_no_doubt_of_an_organ_that_is_plainly_at_its_pl
     # A breath of 25 mm: .85 and .5 mm.
     breath = replace(GOOD, sharpness=0.3, region_sharpness=0.8, edge_agreement=0.85)
     assert judge(breath, "liver") == ("ok", ())
-    for less in ({"edge_agreement": 0.78}, {"disagreement_mm": 1.6}, {"overlap": 0.45}):
+    for less in (
+        {"edge_agreement": 0.78},
+        {"disagreement_mm": 1.6},
+        {"overlap": 0.45},
+        {"body_overlap": 0.39},  # the lower half of a scan on that of another: 2.3 mm off
+    ):
         verdict, reasons = judge(replace(breath, **less), "liver")
         assert verdict == "check"
         assert "hardly better than 20 mm aside" in reasons[0]
