@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from registration.candidates import choose_region, fit_body, fit_region
-from registration.decision import Answer, Signs, decide
+from registration.decision import Answer, Signs, decide, doubted
 from registration.deformable import deform
 from registration.layers import LayeredPair, helper_thread
 from registration.padding import without_padding
@@ -96,6 +96,8 @@ def register(
             attainable=min(1.0, length_mm(moving_volume) / length_mm(prepared.grid)),
         )
         answer = decide(signs, body, region, settings)
+        if name == "liver" and prepared.found is not None and prepared.found.doubtful:
+            answer = doubted(answer)
         best, judged = answer.motion, answer.judged
         _, overlap = judged.complete.measure(best.about(judged.complete.centre).parameters)
         # What was gained is told where it was sought.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,10 @@ MOST_EXPECTED_MM = 8.0  # of a motion that nobody need look at
 NO_LIVER = (
     "no liver was found in the reference: the body's motion is returned, but the liver may have breathed unseen (a liver "
     "mask settles it)"
+)
+DOUBTFUL = (
+    "what was taken for the liver in the reference may be another organ (ascites, a cyst, the stomach), and the liver may "
+    "have breathed otherwise (a liver mask settles it)"
 )
 UNKNOWN = "the motion is known to about {:.0f} mm only"
 
@@ -147,6 +151,18 @@ def decide(signs: Signs, body: Candidate, region: Candidate | None, settings: Re
     told = (_kept(region, failure), *reasons)
     expected = float(np.hypot(from_body, max(unseen_mm, UNSEEN_BREATH_MM)))
     return _answer(body, body.motion, "body", expected, evidence, "check", told, settings)
+
+
+def doubted(answer: Answer) -> Answer:
+    """Ask for a look at a motion whose region may be another organ: then nobody saw how the liver breathed.
+
+    Args:
+        answer: Of a liver that was found, but that may be another organ.
+    """
+    if answer.verdict == "failed":
+        return replace(answer, reasons=(DOUBTFUL, *answer.reasons))
+    expected = float(np.hypot(answer.expected_error_mm, UNSEEN_BREATH_MM))
+    return replace(answer, expected_error_mm=expected, verdict="check", reasons=(DOUBTFUL, *answer.reasons))
 
 
 def _better_edges(one: Evidence, other: Evidence) -> bool:
