@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from registration.candidates import choose_region, fit_body, fit_region
-from registration.decision import Answer, Signs, decide, settle
+from registration.decision import Answer, Signs, decide, doubted, settle
 from registration.deformable import deform
 from registration.layers import LayeredPair, helper_thread
 from registration.padding import without_padding
@@ -106,6 +106,8 @@ def register(
     fitted = pair.bottom_mask(judged.held)
     transform, deformation = _deformed(reference, moving, rigid, fitted, answer, lesion_mask, settings)
     answer = settle(answer, deformation)
+    if name == "liver" and prepared.found is not None and prepared.found.doubtful:
+        answer = doubted(answer)
     return RegistrationResult(
         transform=transform,
         rigid=rigid,

@@ -32,6 +32,10 @@ NO_LIVER = (
     "no liver was found in the reference: the body's motion is returned, but the liver may have breathed unseen (a liver "
     "mask settles it)"
 )
+DOUBTFUL = (
+    "what was taken for the liver in the reference may be another organ (ascites, a cyst, the stomach), and the liver may "
+    "have breathed otherwise (a liver mask settles it)"
+)
 UNKNOWN = "the motion is known to about {:.0f} mm only"
 
 
@@ -162,6 +166,18 @@ def settle(answer: Answer, deformation: Deformation | None) -> Answer:
     if answer.verdict == "ok" and expected_mm > MOST_EXPECTED_MM:
         return replace(answer, verdict="check", reasons=(UNKNOWN.format(expected_mm),))
     return answer
+
+
+def doubted(answer: Answer) -> Answer:
+    """Ask for a look at a motion whose region may be another organ: then nobody saw how the liver breathed.
+
+    Args:
+        answer: Of a liver that was found, but that may be another organ.
+    """
+    if answer.verdict == "failed":
+        return replace(answer, reasons=(DOUBTFUL, *answer.reasons))
+    expected = float(np.hypot(answer.expected_error_mm, UNSEEN_BREATH_MM))
+    return replace(answer, expected_error_mm=expected, verdict="check", reasons=(DOUBTFUL, *answer.reasons))
 
 
 def _better_edges(one: Evidence, other: Evidence) -> bool:

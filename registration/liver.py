@@ -46,6 +46,14 @@ FAT_HU = -100.0
 RIM_SHARE = 0.35  # of the way from the organ's HU to fat's; a voxel of its rim is no darker
 RIM_NEAR_HU = -70.0  # and touches something as dark as this; muscle would else be taken for a rim
 
+# What may as well be the liver: a piece so many times as large, wherever it lies (headers lie about the sides, and a liver
+# may lie on the left: there a full stomach reached twice the liver, a liver four times the stomach)...
+DOUBT_TIMES = 3.0
+# ... or a brighter one that weighs so much of what was taken. Ascites, cysts, food, muscle of the pelvis and tumours of the
+# kidney are larger than the liver beside them now and then; beside a fatty liver nothing brighter is as large.
+DOUBT_SHARES = ((FLUID_HU, 0.06), (50.0, 0.25), (np.inf, 0.6))  # (HU of what was taken below, share)
+SAME_SHARE = 0.05  # of a piece's core that may lie in another's, where they are two organs
+
 EDGE_WINDOW_HU = (-200.0, 300.0)
 EDGE_SMOOTHING_MM = 2.0
 EDGE_HU = 30.0  # from the liver's middle value; half way to fat is farther, muscle and spleen may be nearer
@@ -69,20 +77,44 @@ class _Piece:
     core: NDArray[np.bool_]
     score: float
 
+    @property
+    def bulk(self) -> float:
+        """The core's depths, whatever side it lies on (mm, summed over voxels)."""
+        return float(self.depth[self.core].sum())
+
     def opened(self, spacing_mm: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Give the piece with its rim, but without what hangs on it by a bridge."""
         return (self.depth > 0) & (distances_to(self.core, spacing_mm) <= OPENING_MM)
 
 
+@dataclass(frozen=True)
+class FoundOrgan:
+    """What was taken for the liver.
+
+    Attributes:
+        mask: Boolean array (z, y, x).
+        doubtful: Another piece of the body may as well be the liver: this may be stomach, ascites or a cyst.
+    """
+
+    mask: NDArray[np.bool_]
+    doubtful: bool
+
+
 def find_liver(volume: Volume, body: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-    """Find the liver in a CT volume of any contrast phase.
+    """Find the liver in a CT volume of any contrast phase; `look_for_liver` without its doubt."""
+    found = look_for_liver(volume, body)
+    return None if found is None else found.mask
+
+
+def look_for_liver(volume: Volume, body: NDArray[np.bool_]) -> FoundOrgan | None:
+    """Find the liver in a CT volume of any contrast phase, and say whether it may be another organ.
 
     Args:
         volume: A coarse layer (some 6 mm), HU; the patient's right is at -x (LPS).
         body: The patient (z, y, x) on that layer.
 
     Returns:
-        Boolean array (z, y, x); none where nothing is large, thick and even enough.
+        What was found; none where nothing is large, thick and even enough.
     """
     spacing = volume.spacing_zyx_mm
     smooth = smoothed(np.maximum(volume.values, np.float32(DARK_HU)), spacing, SMOOTHING_MM)
@@ -114,7 +146,19 @@ def find_liver(volume: Volume, body: NDArray[np.bool_]) -> NDArray[np.bool_] | N
         return None
     if liver_hu < FLUID_HU and (ml < FLUID_LEAST_ML or weight[liver].mean() < FLUID_LEAST_WEIGHT):
         return None
-    return liver
+    return FoundOrgan(liver, _is_doubtful(best, liver_hu, thick))
+
+
+def _is_doubtful(taken: _Piece, taken_hu: float, pieces_by_band: list[_Piece]) -> bool:
+    """Say whether another piece may as well be the liver."""
+    share = next(share for below_hu, share in DOUBT_SHARES if taken_hu < below_hu)
+    for other in pieces_by_band:
+        if (other.core & taken.core).sum() > SAME_SHARE * other.core.sum():
+            continue
+        brighter = other.middle_hu - BAND_HU > taken_hu
+        if other.bulk > DOUBT_TIMES * taken.bulk or (brighter and other.score > share * taken.score):
+            return True
+    return False
 
 
 def grown_to_its_edges(liver: NDArray[np.bool_], volume: Volume) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from registration.liver import find_liver, grown_to_its_edges
+from registration.liver import FoundOrgan, grown_to_its_edges, look_for_liver
 from registration.padding import without_padding
 from registration.pyramid import build_pyramid, on_layer
 from registration.region import body_region, off_the_ends
@@ -64,8 +64,14 @@ class PreparedReference:
         return [body, *below]
 
     @cached_property
+    def found(self) -> FoundOrgan | None:
+        """What looks like the liver on the top layer; None where nothing does."""
+        return look_for_liver(self.layers[0], self.bodies[0])
+
+    @cached_property
     def liver(self) -> NDArray[np.bool_] | None:
         """The liver on the bottom layer; None where none is found."""
         top, bottom = self.layers[0], self.layers[-1]
-        liver = find_liver(top, self.bodies[0])
-        return None if liver is None else grown_to_its_edges(on_layer(liver, top, bottom), bottom)
+        if self.found is None:
+            return None
+        return grown_to_its_edges(on_layer(self.found.mask, top, bottom), bottom)

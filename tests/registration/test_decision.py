@@ -10,7 +10,7 @@ import pytest
 
 from registration import decision
 from registration.candidates import Candidate
-from registration.decision import decide, settle
+from registration.decision import decide, doubted, settle
 from registration.region import SamplePoints
 from registration.rigid import RigidMotion
 from registration.settings import Deformation, Evidence, RegistrationSettings
@@ -190,3 +190,19 @@ def test_a_body_that_was_asked_for_needs_no_liver(choose: Any, monkeypatch: pyte
     monkeypatch.setattr(__name__ + ".SETTINGS", RegistrationSettings(region="body"))
     answer = choose(0.0, Signs(body_by_the_bodys=GOOD), region=False)
     assert (answer.verdict, answer.reasons) == ("ok", ())
+
+
+def test_a_liver_that_may_be_another_organ_has_to_be_looked_at(choose: Any) -> None:
+    answer = choose(31.0, Signs(liver_by_its_own=GOOD))
+    told = doubted(answer)
+    assert told.verdict == "check"
+    assert "may be another organ" in told.reasons[0]
+    # It keeps its motion, and is known less well by a breath that nobody saw.
+    assert told.motion_of == "liver"
+    assert told.expected_error_mm == pytest.approx(np.hypot(answer.expected_error_mm, 5.0))
+
+
+def test_doubt_makes_no_failure_better(choose: Any) -> None:
+    failed = choose(0.0, Signs(body_by_the_bodys=replace(GOOD, sharpness=0.1)), region=False)
+    assert doubted(failed).verdict == "failed"
+    assert doubted(failed).expected_error_mm == failed.expected_error_mm

@@ -195,3 +195,15 @@ def test_what_would_do_harm_is_halved_and_dropped_if_that_is_not_enough(
         assert report.expected_error_mm > 1.0
     if not harmless:  # told is what was measured last
         assert report.similarity_after == pytest.approx(widest_mm / 2**deformable.HALVINGS)
+
+
+@pytest.mark.parametrize("thick", ["reference", "moving"])
+def test_by_thick_slices_it_is_never_clear_what_bends(thick: str) -> None:
+    thin, wide = (scan(spacing_mm=(4.0, 4.0, step)) for step in (4.0, 10.0))
+    pair = (wide, thin) if thick == "reference" else (thin, wide)
+    still = sitk.Euler3DTransform()
+    found, report = deformable.deform(
+        *pair, still, liver_mask(pair[0]), window_hu=(-150.0, 250.0), model="auto"
+    )
+    assert found is still
+    assert report.reason == "by slices 10 mm apart it is not clear what bends"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from balls_in_fat import LIVER, ball, fat_with
 from registration_phantom import HEADER_LIKE_NIFTI, OBLIQUE, liver_mask, scan
 from scipy import ndimage
 
@@ -12,7 +13,7 @@ from registration.liver import find_liver, grown_to_its_edges
 from registration.pyramid import on_layer, shrink
 from registration.region import body_region
 from registration.shapes import distances_to, filled_in_slices, lowest_around, opened_in_slices, pieces
-from registration.volume import Volume, mask_from_image, volume_from_image, world_from_index
+from registration.volume import Volume, mask_from_image, volume_from_image
 
 SPACING = np.array([5.0, 2.0, 3.0])
 BLOBS = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(9, 20, 30)), (1, 2, 2)) > 0.02
@@ -61,26 +62,6 @@ def test_noise_is_no_liver() -> None:
     values = np.random.default_rng(0).normal(0, 300, (20, 30, 30)).astype(np.float32)
     volume = Volume(values, np.diag([6.0, 6.0, 6.0]), np.zeros(3))
     assert find_liver(volume, np.ones(values.shape, dtype=bool)) is None
-
-
-def ball(volume: Volume, centre_mm: tuple[float, float, float], radius_mm: float) -> np.ndarray:
-    index = np.moveaxis(np.indices(volume.values.shape), 0, -1).reshape(-1, 3)
-    away = np.linalg.norm(world_from_index(volume, index) - centre_mm, axis=1)
-    return (away <= radius_mm).reshape(volume.values.shape)
-
-
-def fat_with(balls: list[tuple[tuple[float, float, float], float, float]], noise_hu: float = 0.0) -> Volume:
-    """A box of fat, 300 mm wide with its middle at 0, with balls (centre and radius in mm, HU) in it."""
-    volume = Volume(
-        np.full((30, 40, 50), -100, np.float32), np.diag([6.0] * 3), np.array([-147.0, -117, -87])
-    )
-    for centre, radius, hu in balls:
-        volume.values[ball(volume, centre, radius)] = hu
-    volume.values[:] += np.random.default_rng(0).normal(0, noise_hu, volume.values.shape)
-    return volume
-
-
-LIVER = ((-60.0, 0.0, 0.0), 50.0)
 
 
 @pytest.mark.parametrize(
