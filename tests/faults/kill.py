@@ -247,15 +247,17 @@ def try_stage(name: str, folder: Path, seed: int, kills: int) -> dict[str, Any]:
     place = place_of(name, folder)
     whole = undisturbed(name, place)
     done, rounds, broken = 0, 0, []
+    pace = 1.0  # a busy machine has become a quiet one: runs end before they are killed
     while done < kills and len(broken) < 5:
         out, moments = fresh(place / "out"), []
         rounds += 1
         try:
             for _ in range(min(rng.randint(1, IN_A_ROW), kills - done)):
                 # Not while it is imported: nothing is written then.
-                after_s = rng.uniform(0.9 * whole.first_s, 1.05 * whole.last_s)
+                after_s = pace * rng.uniform(0.9 * whole.first_s, 1.05 * whole.last_s)
                 moments.append(round(after_s, 2))
                 if not killed(stage, out, whole, after_s):
+                    pace *= 0.8
                     break
                 done += 1
                 no_half_file(stage, out, whole)
