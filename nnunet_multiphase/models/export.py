@@ -28,6 +28,7 @@ from nnunet_multiphase.models.description import (
     write_description,
 )
 from nnunet_multiphase.models.equality import Equality, check_equality
+from nnunet_multiphase.models.identity import text_or_none
 from nnunet_multiphase.models.resampling import Resampling
 from nnunet_multiphase.whole_file import naming
 
@@ -185,7 +186,7 @@ def describe(model: NnUNetModel, origin: Mapping[str, Any]) -> ModelDescription:
         networks=(),
         origin={
             "trainer": predictor.trainer_name,
-            "plans": plans.plans_name,
+            "plans": text_or_none(plans.plans.get("plans_name")),
             **origin,
             "versions": _versions(),
         },

@@ -251,9 +251,9 @@ def _identity(
 ) -> Identity:
     return Identity(
         name=name_of(model_folder),
-        dataset=text_or_none(predictor.plans_manager.dataset_name),
+        dataset=text_or_none(predictor.plans_manager.plans.get("dataset_name")),
         trainer=text_or_none(predictor.trainer_name),
-        plans=text_or_none(predictor.plans_manager.plans_name),
+        plans=text_or_none(predictor.plans_manager.plans.get("plans_name")),
         checkpoint=checkpoint,
         folds=tuple(folds),
         mirroring=bool(predictor.use_mirroring and predictor.allowed_mirroring_axes),

@@ -176,3 +176,14 @@ def test_a_fold_of_other_plans_does_not_vote(trained: TrainingRecord, tmp_path: 
         load_model(model, [0, 1], checkpoint=BEST, progress=False, trusted=True)
     with pytest.raises(InputError, match=r"fold 1 was trained .* put back plans\.json"):
         load_model(model, [1], checkpoint=BEST, progress=False, trusted=True)
+
+
+def test_a_model_whose_plans_say_no_name_is_loaded_without_one(trained: TrainingRecord, tmp_path: Path):
+    model = tmp_path / "model"
+    shutil.copytree(trained.output_folder.parent, model)
+    plans = json.loads((model / "plans.json").read_text())
+    nameless = {key: value for key, value in plans.items() if key not in ("plans_name", "dataset_name")}
+    (model / "plans.json").write_text(json.dumps(nameless))
+    identity = load_model(model, [0], checkpoint=BEST, progress=False, trusted=True).identity
+    assert identity is not None
+    assert (identity.plans, identity.dataset) == (None, None)
