@@ -255,7 +255,7 @@ STAGES: Mapping[str, Stage] = {
             "predict {source}/patients/p0 {source}/patients/p1 -m {source}/model -o {out}/predictions --disable-tta "
             f"--device cpu {IMPLAUSIBLE}"
         ),
-        grows=r"predictions/index\.html",  # lists who failed, too
+        grows=r"predictions/(index\.html|not_predicted/p\d\.json)",  # who failed, too
         shared=True,
         preload=("nnunet_multiphase.models.nnunet_model", "nnunet_multiphase.report.patient_page"),
     ),
