@@ -180,7 +180,6 @@ def refuse_output(args: argparse.Namespace, given: Given) -> None:
     import os
 
     from nnunet_multiphase.errors import InputError
-    from nnunet_multiphase.volumes.volume_file import is_dead_link, told_of_dead_link
     from registration.itk_name import itk_name
 
     output = Path(os.path.abspath(args.output))
@@ -188,8 +187,6 @@ def refuse_output(args: argparse.Namespace, given: Given) -> None:
         itk_name(output)
     except ValueError as error:
         raise InputError(f"-o: {error}") from error
-    if is_dead_link(args.output):
-        raise InputError(told_of_dead_link(args.output))
     phases = [(patient.name, path) for patient in given.patients for path in patient.loose]
     folders = [Path(os.path.abspath(path)) for path in (*args.inputs, *(p for _, p in phases if p.is_dir()))]
     if output.resolve() in {folder.resolve() for folder in folders}:
