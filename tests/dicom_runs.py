@@ -79,3 +79,8 @@ def series_rows(tmp_path: Path) -> Callable[..., list[dict[str, str]]]:
             return list(csv.DictReader(stream))
 
     return rows
+
+
+def by_number(rows: list[dict[str, str]]) -> dict[str, dict[str, str]]:
+    """Find a series table's rows by their series' numbers."""
+    return {row["series_number"]: row for row in rows}

@@ -18,6 +18,7 @@ from dicom_phantom import (
     phase_series,
     save,
 )
+from dicom_runs import by_number
 
 from nnunet_multiphase.dicom.header import Slice
 from nnunet_multiphase.dicom.kind import kind_of, with_kinds
@@ -54,10 +55,6 @@ def volume_with(
     )
     (volume,) = volumes_of(Series("uid", "study", "patient", slices, 0))
     return volume
-
-
-def by_number(rows: list[dict[str, str]]) -> dict[str, dict[str, str]]:
-    return {row["series_number"]: row for row in rows}
 
 
 @pytest.mark.parametrize(

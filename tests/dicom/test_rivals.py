@@ -15,15 +15,12 @@ from dicom_phantom import (
     phase_series,
     save,
 )
+from dicom_runs import by_number
 
 pytestmark = pytest.mark.slow
 Rows = Callable[..., list[dict[str, str]]]
 THIN = (24, 32, 32)
 THIN_MM = (5.0, 6.0, 2.5)
-
-
-def by_number(rows: list[dict[str, str]]) -> dict[str, dict[str, str]]:
-    return {row["series_number"]: row for row in rows}
 
 
 @pytest.mark.parametrize(
